@@ -1,0 +1,26 @@
+"""Data sets, their label noise and their splits."""
+
+from distillab.data.archive import read_dataset
+from distillab.data.catalogue import LOADERS, load
+from distillab.data.dataset import Dataset
+from distillab.data.inventory import Entry, check, find, inventory
+from distillab.data.noise import NOISE_KINDS, Perturbed, perturb
+from distillab.data.splits import stratified_split, stratified_subset
+from distillab.data.synthetic import synthetic
+
+__all__ = [
+    "LOADERS",
+    "NOISE_KINDS",
+    "Dataset",
+    "Entry",
+    "Perturbed",
+    "check",
+    "find",
+    "inventory",
+    "load",
+    "perturb",
+    "read_dataset",
+    "stratified_split",
+    "stratified_subset",
+    "synthetic",
+]

@@ -1,0 +1,112 @@
+"""What the published data sets are known by: the contents of their arrays, whatever file they come in.
+
+A file's own hash says nothing useful: the same arrays are compressed in many ways. So arrays are compared, by the
+SHA-256 of their bytes in C order. Where the order of the examples is not the same in every copy, the sum of all bytes
+and the number of examples of each class stand in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from distillab.data.labels import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """What is known of one array; None where nothing is."""
+
+    shape: tuple[int, ...]
+    sha256: str | None = None
+    total: int | None = None
+    per_class: int | None = None
+
+
+Edition = Mapping[str, Pin]
+
+_TRAIN, _TEST = (60_000, 28, 28), (10_000, 28, 28)
+
+MNIST: Edition = {
+    "x_train": Pin(shape=_TRAIN, sha256="741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
+    "y_train": Pin(shape=_TRAIN[:1], sha256="1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"),
+    "x_test": Pin(shape=_TEST, sha256="6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"),
+    "y_test": Pin(shape=_TEST[:1], sha256="ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"),
+}
+
+FASHION_PUBLISHED: Edition = {
+    # The sum is the widely printed mean pixel of the published training images, 72.94035223214286, times 47,040,000.
+    "x_train": Pin(shape=_TRAIN, total=3_431_114_169),
+    "y_train": Pin(shape=_TRAIN[:1], per_class=6_000),
+    "x_test": Pin(shape=_TEST),
+    "y_test": Pin(shape=_TEST[:1], per_class=1_000),
+}
+
+FASHION_COPY: Edition = {
+    # A copy that goes round as image files: its grey levels and its order within a class are not the published ones.
+    "x_train": Pin(shape=_TRAIN, total=3_635_518_345),
+    "y_train": Pin(shape=_TRAIN[:1], per_class=6_000),
+    "x_test": Pin(shape=_TEST, sha256="609ba4791d49f67462bbc816f23bd6bf1480c4b8f768b57f39a97b04ec6e232a"),
+    "y_test": Pin(shape=_TEST[:1], sha256="3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9"),
+}
+
+EDITIONS: Mapping[str, tuple[Edition, ...]] = {
+    "mnist": (MNIST,),
+    "fashion_mnist": (FASHION_COPY, FASHION_PUBLISHED),
+}
+"""The published data sets by name, each with every edition of its arrays that is accepted."""
+
+
+def sha256(array: Array) -> str:
+    """SHA-256, in hex, of an array's bytes in C order.
+
+    Example:
+        >>> sha256(np.zeros(3, np.uint8))[:8]
+        '709e80c8'
+    """
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def fault(name: str, arrays: Mapping[str, Array]) -> str | None:
+    """Compare the arrays of a published data set with what is known of them.
+
+    Args:
+        name: a name in `EDITIONS`.
+        arrays: x_train, y_train, x_test and y_test, as stored.
+
+    Returns:
+        None where they are an accepted edition; else the first fault against the nearest: array, found, expected.
+    """
+    faults = [
+        [found for key, pin in edition.items() if (found := _fault(arrays[key], pin, f"{name}'s {key}", key))]
+        for edition in EDITIONS[name]
+    ]
+    nearest = min(faults, key=len)
+    return nearest[0] if nearest else None
+
+
+def _fault(array: Array, pin: Pin, what: str, key: str) -> str | None:
+    if array.dtype != np.uint8:
+        return f"{key} has type {array.dtype}, expected uint8"
+    if array.shape != pin.shape:
+        return f"{key} has shape {array.shape}, expected {pin.shape}"
+    if pin.sha256 is not None and (found := sha256(array)) != pin.sha256:
+        return f"{key} is not {what}: it has SHA-256 {found}, expected {pin.sha256}{_known_as(found)}"
+    if pin.total is not None and (total := int(array.sum(dtype=np.int64))) != pin.total:
+        return f"{key} is not {what}: its bytes sum to {total}, expected {pin.total}"
+    if pin.per_class is not None and (counts := np.bincount(array).tolist()) != [pin.per_class] * 10:
+        return f"{key} is not {what}: it has {counts} examples of each class, expected {pin.per_class} of each of 10"
+    return None
+
+
+def _known_as(digest: str) -> str:
+    """Whose array this is instead, where we know it."""
+    for name, editions in EDITIONS.items():
+        for edition in editions:
+            for key, pin in edition.items():
+                if pin.sha256 == digest:
+                    return f" (these are the bytes of {name}'s {key})"
+    return ""

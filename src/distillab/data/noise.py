@@ -1,0 +1,131 @@
+"""Wrong labels on purpose: the perturbations of training labels a study can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from distillab.data.apportion import largest_remainder
+from distillab.data.labels import Labels, as_labels
+from distillab.errors import not_allowed, unknown
+
+Generator = np.random.Generator
+Matrix = NDArray[np.float64]
+
+
+class Perturbed(NamedTuple):
+    """Labels after perturbation, and which of them differ from the ones given."""
+
+    labels: Labels
+    changed: NDArray[np.bool_]
+
+
+def perturb(
+    labels: ArrayLike,
+    *,
+    kind: str,
+    classes: int,
+    rng: np.random.Generator,
+    rate: float | None = None,
+    matrix: ArrayLike | None = None,
+) -> Perturbed:
+    """Replace some labels by wrong ones, an exact number of them.
+
+    Args:
+        labels: class numbers, shape (N,), in 0..C-1; left as they are.
+        kind: `shift` (k becomes k-1 mod C), `pair` (k becomes k+1 mod C), `symmetric` (any other class, each as likely)
+            or `matrix`.
+        classes: C >= 2.
+        rng: chooses the rows, and the new labels where there is a choice. From the same state, a higher rate changes
+            the same rows in the same way, and more.
+        rate: the part to change, 0..1: exactly round(rate * N) labels. Not with `matrix`.
+        matrix: for `matrix` only, shape (C, C): entry (i, j) is the share of class i that is labelled j; rows sum to 1.
+            The counts of a row are exact, by largest remainder.
+
+    Returns:
+        `Perturbed`: new labels (N,), and the mask (N,) of those that changed.
+
+    Raises:
+        RequestError: an unknown kind, or an argument out of range or out of place.
+
+    Example:
+        >>> perturb([0, 1, 2, 0], kind="shift", rate=1.0, classes=3, rng=np.random.default_rng(0)).labels.tolist()
+        [2, 0, 1, 2]
+
+    Note: `rate` counts labels that are wrong. Where other tools draw a symmetric label from all classes, the true one
+    among them, their rate r is our r * (C - 1) / C.
+    """
+    if kind not in NOISE_KINDS:
+        raise unknown("kind of label noise", kind, NOISE_KINDS)
+    if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 2:
+        raise not_allowed("classes", classes, "a whole number >= 2")
+    given = as_labels(labels, classes=int(classes))
+    new = NOISE_KINDS[kind](given, int(classes), rng, rate, matrix)
+    return Perturbed(new, new != given)
+
+
+def _rate_kind(replacement: Callable[[Labels, int, Generator], Labels]) -> Kind:
+    """A kind that changes exactly round(rate * N) labels, drawn from all rows, to their `replacement`."""
+
+    def kind(labels: Labels, classes: int, rng: Generator, rate: float | None, matrix: ArrayLike | None) -> Labels:
+        if matrix is not None:
+            raise not_allowed("matrix", "given", "left out unless the kind is 'matrix'")
+        if rate is None or isinstance(rate, bool) or not 0 <= rate <= 1:
+            raise not_allowed("rate", rate, "a number from 0 to 1", "rate=0 leaves every label as it is.")
+        rows = rng.permutation(len(labels))[: round(float(rate) * len(labels))]
+        new = labels.copy()
+        new[rows] = replacement(labels, classes, rng)[rows]
+        return new
+
+    return kind
+
+
+def _matrix_kind(labels: Labels, classes: int, rng: Generator, rate: float | None, matrix: ArrayLike | None) -> Labels:
+    if rate is not None:
+        raise not_allowed("rate", rate, "left out when the kind is 'matrix'", "The matrix holds the rates.")
+    transition = _checked(matrix, classes)
+    new = labels.copy()
+    for number in range(classes):
+        rows = rng.permutation(np.flatnonzero(labels == number))
+        shares = [Fraction(float(share)) for share in transition[number]]
+        counts = largest_remainder([share * len(rows) / sum(shares) for share in shares], len(rows))
+        new[rows] = np.repeat(np.arange(classes, dtype=np.int32), counts)
+    return new
+
+
+def _checked(matrix: ArrayLike | None, classes: int) -> Matrix:
+    """The transition matrix, or the reason why it is none."""
+    if matrix is None:
+        raise not_allowed("matrix", None, f"given, of shape ({classes}, {classes}), when the kind is 'matrix'")
+    transition = np.asarray(matrix, dtype=np.float64)
+    if transition.shape != (classes, classes):
+        raise not_allowed(
+            "matrix.shape", transition.shape, f"({classes}, {classes}): a row and a column for each class"
+        )
+    for number, row in enumerate(transition):
+        if not (np.isfinite(row).all() and (row >= 0).all()):
+            raise not_allowed(f"matrix[{number}]", row.tolist(), "shares >= 0")
+        if abs(row.sum() - 1) > 1e-6:  # six printed decimals are enough; the rest is put right exactly
+            raise not_allowed(f"sum(matrix[{number}])", float(row.sum()), "1: where the labels of that class go")
+    return transition
+
+
+Kind = Callable[[Labels, int, Generator, float | None, ArrayLike | None], Labels]
+
+NOISE_KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "shift": _rate_kind(lambda labels, classes, rng: (labels - 1) % classes),
+        "pair": _rate_kind(lambda labels, classes, rng: (labels + 1) % classes),
+        # An offset of 1..C-1 for every row, used or not: so the offsets do not depend on the rate.
+        "symmetric": _rate_kind(
+            lambda labels, classes, rng: (labels + rng.integers(1, classes, size=len(labels), dtype=np.int32)) % classes
+        ),
+        "matrix": _matrix_kind,
+    }
+)
+"""Every kind of label noise, by the name a study gives it."""

@@ -1,0 +1,97 @@
+"""Rows for training and rows held out, every class in its share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distillab.data.apportion import largest_remainder
+from distillab.data.labels import Labels, Rows, as_labels
+from distillab.errors import not_allowed
+
+
+def stratified_split(labels: ArrayLike, *, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Hold out a share of the examples, for validation or for testing.
+
+    Args:
+        labels: class numbers, shape (N,).
+        share: the part to hold out, between 0 and 1.
+        rng: chooses the examples within each class.
+
+    Returns:
+        (training rows, held-out rows), each sorted; together they are 0..N-1. Exactly round(share * N) rows are held
+        out, and of each class within one example of its share.
+
+    Raises:
+        RequestError: nothing would be held out, or a class would be left without a training example.
+
+    Example:
+        >>> train, held_out = stratified_split([0, 0, 0, 1, 1, 1], share=1 / 3, rng=np.random.default_rng(0))
+        >>> len(train), len(held_out)
+        (4, 2)
+    """
+    classes, sizes, members = _members(as_labels(labels))
+    if isinstance(share, bool) or not 0 < share < 1:
+        raise not_allowed("share", share, "a number between 0 and 1, both excluded")
+    share = float(share)
+    total = round(share * sum(sizes))
+    if total == 0:
+        raise not_allowed("share", share, f"large enough to hold out at least one of the {sum(sizes)} examples")
+    quotas = [Fraction(share) * size for size in sizes]
+    # Classes that can spare one more example give it first, so that a class of one example keeps it.
+    spare = [size - quota // 1 >= 2 for size, quota in zip(sizes, quotas, strict=True)]
+    counts = largest_remainder(quotas, total, spare)
+    for number, size, count in zip(classes, sizes, counts, strict=True):
+        if count == size:
+            raise not_allowed(
+                "share",
+                share,
+                f"small enough to leave every class a training example; class {number} has {size} in all",
+            )
+    held_out = _choose(members, counts, rng)
+    train = np.setdiff1d(np.arange(sum(sizes), dtype=np.intp), held_out, assume_unique=True)
+    return train, held_out
+
+
+def stratified_subset(labels: ArrayLike, *, size: int, rng: np.random.Generator) -> Rows:
+    """Choose fewer examples to train on, in the proportions of the whole.
+
+    Args:
+        labels: class numbers, shape (N,).
+        size: how many, 1..N.
+        rng: chooses the examples within each class.
+
+    Returns:
+        Sorted rows, shape (size,), of each class within one example of size * N_c / N. All rows when size is N.
+
+    Raises:
+        RequestError: size is out of range, or so small that a class would have no example.
+
+    Example:
+        >>> stratified_subset([0, 1, 0, 1], size=4, rng=np.random.default_rng(0)).tolist()
+        [0, 1, 2, 3]
+    """
+    classes, sizes, members = _members(as_labels(labels))
+    n = sum(sizes)
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= n:
+        raise not_allowed("size", size, f"a whole number from 1 to {n}, the number of examples")
+    quotas = [Fraction(int(size) * held, n) for held in sizes]
+    counts = largest_remainder(quotas, int(size), [quota < 1 for quota in quotas])  # a rare class gets its one example
+    for number, count in zip(classes, counts, strict=True):
+        if count == 0:
+            raise not_allowed("size", size, f"large enough to keep an example of every class; class {number} has none")
+    return _choose(members, counts, rng)
+
+
+def _members(labels: Labels) -> tuple[list[int], list[int], list[Rows]]:
+    """The classes that occur, how many examples each has, and which."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
+    return classes.tolist(), sizes.tolist(), members
+
+
+def _choose(members: list[Rows], counts: list[int], rng: np.random.Generator) -> Rows:
+    chosen = [rng.permutation(rows)[:count] for rows, count in zip(members, counts, strict=True)]
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,23 @@
+"""What all tests share: the backend, and where real data is found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Keras reads this at import; without it, the backend would be whatever the machine's own Keras settings say.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+REAL_DATA = ("mnist.npz", "fashion_mnist.npz")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """A folder with the real MNIST and Fashion-MNIST files; the test is skipped where there is none."""
+    beside = Path(__file__).parents[1] / ".." / "shared" / "data"
+    for folder in (os.environ.get("DISTILLAB_DATA", ""), beside):
+        if folder and all((Path(folder) / name).is_file() for name in REAL_DATA):
+            return Path(folder).resolve()
+    pytest.skip(f"no {' and '.join(REAL_DATA)} in DISTILLAB_DATA nor in ../shared/data")

@@ -1,0 +1,127 @@
+"""Dataset: what it refuses, what it freezes, and what its digest sees."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from distillab.data import Dataset
+from distillab.errors import RequestError
+
+
+def make(**changes: object) -> Dataset:
+    parts: dict[str, object] = {
+        "name": "tiny",
+        "x_train": np.arange(24, dtype=np.uint8).reshape(6, 4),
+        "y_train": [0, 1, 2, 0, 1, 2],
+        "x_test": np.arange(12, dtype=np.uint8).reshape(3, 4),
+        "y_test": [0, 1, 2],
+        "class_names": ("a", "b", "c"),
+        "scale": 1 / 255,
+    }
+    return Dataset(**(parts | changes))
+
+
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float64).reshape(len(values), 1)
+
+
+def test_it_knows_its_classes_and_the_shape_of_one_input() -> None:
+    data = make(x_train=np.zeros((6, 5, 4, 1), np.uint8), x_test=np.zeros((3, 5, 4, 1), np.uint8))
+    assert data.classes == 3
+    assert data.input_shape == (5, 4, 1)
+
+
+def test_inputs_keep_their_type_and_labels_become_int32() -> None:
+    data = make()
+    assert data.x_train.dtype == np.uint8
+    assert data.y_train.dtype == np.int32
+
+
+def test_inputs_are_scaled_in_float32_as_on_the_device() -> None:
+    data = make()
+    scaled = data.inputs(data.x_train)
+    assert scaled.dtype == np.float32
+    np.testing.assert_array_equal(scaled, data.x_train.astype(np.float32) * np.float32(1 / 255))
+
+
+@pytest.mark.parametrize("array", ["x_train", "y_train", "x_test", "y_test"])
+def test_no_array_can_be_written(array: str) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(make(), array)[0] = 1
+
+
+def test_no_field_can_be_replaced() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make().scale = 2.0
+
+
+def test_changing_the_array_given_changes_nothing_and_leaves_it_writeable() -> None:
+    x = np.zeros((6, 4), np.uint8)
+    data = make(x_train=x)
+    x[0] = 9
+    assert data.x_train[0, 0] == 0
+
+
+def test_arrays_of_the_other_byte_order_and_layout_are_stored_alike() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(6, 4)
+    odd = make(x_train=np.asfortranarray(x.astype(">f4")), x_test=x[:3], scale=1.0)
+    assert odd.x_train.dtype.isnative
+    assert odd.digest == make(x_train=x, x_test=x[:3], scale=1.0).digest
+
+
+def test_the_digest_is_the_same_in_every_run_and_under_every_name() -> None:
+    pinned = "3863816b695b00c9d8007d2bf856beade759e0e824adbafb3acbb73df40f3d68"
+    assert make().digest == make(name="other", class_names=("x", "y", "z")).digest
+    assert make().digest == pinned
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"x_train": np.ones((6, 4), np.uint8)},
+        {"y_train": [0, 1, 2, 0, 2, 1]},
+        {"x_test": np.ones((3, 4), np.uint8)},
+        {"y_test": [0, 1, 1]},
+        {"scale": 1 / 16},
+        {"x_train": np.arange(24, dtype=np.uint8).reshape(6, 2, 2, 1), "x_test": np.zeros((3, 2, 2, 1), np.uint8)},
+    ],
+)
+def test_the_digest_sees_every_array_and_the_scale(changes: dict[str, object]) -> None:
+    assert make(**changes).digest != make().digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("a",)}, r"class_names=\('a',\) is not allowed: it must be at least 2 names, all different"),
+        ({"class_names": ("a", "b", "a")}, "class_names=.* all different"),
+        ({"class_names": ("a", "b")}, r"y_train\[2\]=2 is not allowed: it must be a class number from 0 to 1"),
+        ({"scale": 0.0}, r"scale=0.0 is not allowed: it must be a finite number > 0"),
+        ({"scale": float("nan")}, "scale=nan is not allowed"),
+        ({"x_train": np.zeros((6, 4, 4), np.uint8)}, r"x_train.shape=\(6, 4, 4\) .* Grey images take a last axis"),
+        ({"x_train": np.zeros((0, 4), np.uint8)}, r"x_train.shape=\(0, 4\) is not allowed"),
+        ({"x_test": np.zeros((0, 4), np.uint8)}, r"x_test.shape=\(0, 4\) is not allowed"),
+        ({"x_train": np.zeros((6, 4), np.int64)}, "x_train.dtype='int64' is not allowed: it must be uint8 or floating"),
+        (
+            {"x_test": np.zeros((3, 4), np.float32)},
+            "x_test.dtype='float32' is not allowed: it must be uint8, as in x_train",
+        ),
+        ({"x_test": np.zeros((3, 5), np.uint8)}, r"x_test.shape\[1:\]=\(5,\) is not allowed: it must be \(4,\)"),
+        ({"x_train": floats(0, 1, 2, np.nan, 4, 5)}, "x_train='from nan to nan' .* finite in float32 everywhere"),
+        ({"x_train": floats(0, 1, 2, np.inf, 4, 5)}, "x_train='from 0.0 to inf' .* finite in float32 everywhere"),
+        ({"x_train": floats(0, 1, 2, 1e39, 4, 5)}, r"x_train='from 0.0 to 1e\+39' .* finite in float32 everywhere"),
+        (
+            {"y_train": [0, 1, 2]},
+            r"len\(y_train\)=3 is not allowed: it must be 6: one label for each example of x_train",
+        ),
+        ({"y_test": [0, 1, -1]}, r"y_test\[2\]=-1 is not allowed: it must be a class number from 0 to 2"),
+        ({"y_test": [0.0, 1.0, 2.0]}, "y_test.dtype='float64' is not allowed: it must be an integer type"),
+        ({"y_test": np.eye(3, dtype=int)}, r"y_test.shape=\(3, 3\) .* One-hot labels become class numbers"),
+    ],
+)
+def test_a_bad_part_is_refused_by_name(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        make(**changes)

@@ -1,0 +1,143 @@
+"""Label noise: exact counts, honest masks, nothing left to chance but what should be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distillab.data import NOISE_KINDS, perturb
+from distillab.errors import RequestError
+
+RATED = sorted(set(NOISE_KINDS) - {"matrix"})
+SEEDS = st.integers(0, 2**32)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[np.ndarray, int]:
+    classes = draw(st.integers(2, 6))
+    return np.array(draw(st.lists(st.integers(0, classes - 1), min_size=1, max_size=60))), classes
+
+
+@pytest.mark.parametrize("kind", RATED)
+@given(case=cases(), rate=st.floats(0, 1), seed=SEEDS)
+def test_exactly_the_rate_changes_and_the_mask_says_where(kind: str, case, rate: float, seed: int) -> None:
+    labels, classes = case
+    before = labels.copy()
+    new, changed = perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed))
+    assert changed.sum() == round(rate * len(labels))
+    np.testing.assert_array_equal(new != labels, changed)
+    np.testing.assert_array_equal(labels, before)
+    assert new.dtype == np.int32
+    assert ((new >= 0) & (new < classes)).all()
+
+
+@given(case=cases(), rate=st.floats(0, 1))
+def test_shift_goes_one_class_down_and_pair_one_up(case, rate: float) -> None:
+    labels, classes = case
+    down = perturb(labels, kind="shift", rate=rate, classes=classes, rng=rng())
+    up = perturb(labels, kind="pair", rate=rate, classes=classes, rng=rng())
+    np.testing.assert_array_equal(down.labels[down.changed], (labels[down.changed] - 1) % classes)
+    np.testing.assert_array_equal(up.labels[up.changed], (labels[up.changed] + 1) % classes)
+
+
+@pytest.mark.parametrize("kind", RATED)
+@given(case=cases(), rate=st.floats(0, 1), seed=SEEDS)
+def test_the_same_seed_gives_the_same_labels(kind: str, case, rate: float, seed: int) -> None:
+    labels, classes = case
+    one, again = (perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed)) for _ in range(2))
+    np.testing.assert_array_equal(one.labels, again.labels)
+
+
+@pytest.mark.parametrize("kind", RATED)
+def test_a_higher_rate_keeps_the_changes_of_a_lower_one(kind: str) -> None:
+    labels = np.arange(200) % 10
+    low, high = (perturb(labels, kind=kind, rate=rate, classes=10, rng=rng(3)) for rate in (0.1, 0.4))
+    assert high.changed[low.changed].all()
+    np.testing.assert_array_equal(high.labels[low.changed], low.labels[low.changed])
+
+
+def test_symmetric_noise_reaches_every_other_class_equally() -> None:
+    new = perturb(np.zeros(9_000, int), kind="symmetric", rate=1.0, classes=10, rng=rng()).labels
+    counts = np.bincount(new, minlength=10)
+    assert counts[0] == 0
+    assert np.abs(counts[1:] - 1_000).max() < 150  # five standard deviations of a binomial(9000, 1/9)
+
+
+def test_another_seed_changes_other_rows() -> None:
+    labels = np.arange(200) % 10
+    one, other = (perturb(labels, kind="shift", rate=0.2, classes=10, rng=rng(seed)).changed for seed in (1, 2))
+    assert not np.array_equal(one, other)
+
+
+def test_a_matrix_gives_exact_counts_for_every_class() -> None:
+    labels = np.repeat([0, 1, 2], [10, 20, 7])
+    matrix = [[0.7, 0.2, 0.1], [0, 1, 0], [0.5, 0, 0.5]]
+    new, changed = perturb(labels, kind="matrix", matrix=matrix, classes=3, rng=rng())
+    counts = [np.bincount(new[labels == number], minlength=3).tolist() for number in range(3)]
+    # Class 2: 3.5 and 3.5 of 7, and the tie goes to the lower class.
+    assert counts == [[7, 2, 1], [0, 20, 0], [4, 0, 3]]
+    assert changed.sum() == 3 + 0 + 4
+
+
+@given(case=cases(), data=st.data())
+def test_matrix_counts_lie_within_one_of_their_shares(case, data: st.DataObject) -> None:
+    labels, classes = case
+    weights = st.lists(st.integers(0, 9), min_size=classes, max_size=classes).filter(any)
+    matrix = np.array([data.draw(weights) for _ in range(classes)], float)
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    new, changed = perturb(labels, kind="matrix", matrix=matrix, classes=classes, rng=rng())
+    np.testing.assert_array_equal(new != labels, changed)
+    for number in range(classes):
+        counts = np.bincount(new[labels == number], minlength=classes)
+        exact = matrix[number] * (labels == number).sum()
+        assert np.abs(counts - exact).max() < 1 + 1e-9  # float error of the products written here
+        assert (counts[matrix[number] == 0] == 0).all()
+
+
+def test_classes_that_do_not_occur_are_no_obstacle() -> None:
+    new = perturb([0, 0], kind="matrix", matrix=np.eye(3)[[1, 0, 2]], classes=3, rng=rng()).labels
+    assert new.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "symetric"}, "There is no kind of label noise 'symetric'. Did you mean 'symmetric'?"),
+        ({"rate": -0.1}, "rate=-0.1 is not allowed: it must be a number from 0 to 1"),
+        ({"rate": 1.1}, "rate=1.1 is not allowed"),
+        ({"rate": float("nan")}, "rate=nan is not allowed"),
+        ({"rate": None}, "rate=None is not allowed"),
+        ({"rate": True}, "rate=True is not allowed"),
+        ({"classes": 1}, "classes=1 is not allowed: it must be a whole number >= 2"),
+        ({"classes": 2}, r"labels\[2\]=2 is not allowed: it must be a class number from 0 to 1"),
+        ({"labels": [[0, 1]]}, r"labels.shape=\(1, 2\) is not allowed"),
+        ({"labels": []}, r"labels.shape=\(0,\) is not allowed"),
+        ({"labels": [0.5]}, "labels.dtype='float64' is not allowed"),
+        ({"matrix": np.eye(3)}, "matrix='given' is not allowed: it must be left out unless the kind is 'matrix'"),
+        ({"kind": "matrix"}, "rate=0.5 is not allowed: it must be left out when the kind is 'matrix'"),
+        ({"kind": "matrix", "rate": None}, r"matrix=None is not allowed: it must be given, of shape \(3, 3\)"),
+        ({"kind": "matrix", "rate": None, "matrix": np.eye(2)}, r"matrix.shape=\(2, 2\) is not allowed"),
+        (
+            {"kind": "matrix", "rate": None, "matrix": [[1, 0, 0], [0, 0.9, 0], [0, 0, 1]]},
+            r"sum\(matrix\[1\]\)=0.9 is not allowed: it must be 1",
+        ),
+        (
+            {"kind": "matrix", "rate": None, "matrix": [[1, 0, 0], [0, 1, 0], [-0.5, 0.5, 1]]},
+            r"matrix\[2\]=\[-0.5, 0.5, 1.0\] is not allowed: it must be shares >= 0",
+        ),
+        (
+            {"kind": "matrix", "rate": None, "matrix": [[np.nan, 0, 0], [0, 1, 0], [0, 0, 1]]},
+            r"matrix\[0\]=\[nan, 0.0, 0.0\] is not allowed",
+        ),
+    ],
+)
+def test_a_bad_request_is_refused(changes: dict[str, object], message: str) -> None:
+    request: dict[str, object] = {"labels": [0, 1, 2], "kind": "shift", "rate": 0.5, "classes": 3, "rng": rng()}
+    with pytest.raises(RequestError, match=message):
+        perturb(**(request | changes))
