@@ -1,0 +1,46 @@
+"""Statistics over seeds: intervals, paired tests, many comparisons, the best set, equivalence, power and the verdict.
+
+Arrays in, small named tuples out; randomness comes in as a `numpy.random.Generator`. docs/statistics.md says what each
+number licenses.
+"""
+
+from distillab.stats.comparisons import Comparison, compare_to
+from distillab.stats.confidence_set import ConfidenceSet, Resampling, model_confidence_set
+from distillab.stats.equivalence import Equivalence, tost
+from distillab.stats.intervals import Interval, bootstrap_interval, t_interval
+from distillab.stats.multiple import holm
+from distillab.stats.paired import PairedTest, paired_t, sign_flip
+from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
+from distillab.stats.power import one_sided_power, paired_power, tost_power
+from distillab.stats.t_test import TTest, one_sample_t
+from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
+
+__all__ = [
+    "SEED_CAP",
+    "AlphaEvidence",
+    "Comparison",
+    "ConfidenceSet",
+    "Decision",
+    "Equivalence",
+    "Interval",
+    "PairedTest",
+    "Resampling",
+    "SeedPlan",
+    "TTest",
+    "Verdict",
+    "VerdictKind",
+    "bootstrap_interval",
+    "compare_to",
+    "holm",
+    "model_confidence_set",
+    "one_sample_t",
+    "one_sided_power",
+    "paired_power",
+    "paired_t",
+    "seeds_to_decide",
+    "sign_flip",
+    "t_interval",
+    "tost",
+    "tost_power",
+    "verdict",
+]

@@ -1,0 +1,83 @@
+"""Every candidate against one reference, seed by seed, with all the statistics side by side."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distillab.errors import not_allowed
+from distillab.stats.intervals import Interval, bootstrap_interval, t_interval
+from distillab.stats.multiple import holm
+from distillab.stats.paired import PairedTest, paired_t, sign_flip
+from distillab.stats.sample import as_scores, check_count, check_share
+
+
+class Comparison(NamedTuple):
+    """One candidate minus the reference."""
+
+    column: int
+    t_interval: Interval
+    bootstrap_interval: Interval
+    paired_t: PairedTest
+    sign_flip: PairedTest
+    p_adjusted: float
+    """The paired t test's p after Holm over all candidates compared."""
+
+
+def compare_to(
+    accuracy: ArrayLike,
+    reference: int,
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = 9999,
+) -> tuple[Comparison, ...]:
+    """Compare every column with the reference column, in differences taken seed by seed.
+
+    Args:
+        accuracy: shape (R, A), finite; a row is a seed.
+        reference: the column to compare with, from 0.
+        rng: gives one seed, from which every column draws the same resamples: the place of a column changes nothing.
+        confidence: of both intervals.
+        resamples: of the bootstrap and of the sign flips, at least 100.
+
+    Returns:
+        A - 1 comparisons, in column order, without the reference; positive differences are gains on it.
+
+    Raises:
+        RequestError: accuracy of the wrong shape or not finite, a column that is not there, an argument out of range.
+
+    Example:
+        >>> accuracy = [[0.90, 0.91], [0.92, 0.94], [0.91, 0.93]]
+        >>> found = compare_to(accuracy, 0, rng=np.random.default_rng(0))
+        >>> found[0].column, round(found[0].paired_t.difference, 4)
+        (1, 0.0167)
+
+    Note: the intervals are one at a time; only `p_adjusted` pays for looking at the whole grid.
+    """
+    scores = as_scores(accuracy, "accuracy")
+    columns = scores.shape[1]
+    if not 0 <= reference < columns:
+        raise not_allowed("reference", reference, f"a column from 0 to {columns - 1}")
+    check_share("confidence", confidence)
+    check_count("resamples", resamples, 100)
+    seed = int(rng.integers(2**63))
+    others = [column for column in range(columns) if column != reference]
+    differences = [scores[:, column] - scores[:, reference] for column in others]
+    tests = [paired_t(difference) for difference in differences]
+    adjusted = holm([test.p for test in tests])
+    return tuple(
+        Comparison(
+            column=column,
+            t_interval=t_interval(difference, confidence=confidence),
+            bootstrap_interval=bootstrap_interval(
+                difference, rng=np.random.default_rng(seed), confidence=confidence, resamples=resamples
+            ),
+            paired_t=test,
+            sign_flip=sign_flip(difference, rng=np.random.default_rng(seed), resamples=resamples),
+            p_adjusted=float(p),
+        )
+        for column, difference, test, p in zip(others, differences, tests, adjusted, strict=True)
+    )

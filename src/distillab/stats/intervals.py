@@ -1,0 +1,100 @@
+"""Intervals for a mean over seeds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+from scipy.stats import bootstrap
+
+from distillab.stats.sample import as_sample, check_count, check_share, identical
+
+
+class Interval(NamedTuple):
+    """An estimate with the range the data leave open."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Give the mean of one number per seed with Student's t interval.
+
+    mean ± t(1 - (1 - confidence) / 2; R - 1) * sd / sqrt(R)
+
+    Args:
+        values: shape (R,), finite.
+        confidence: strictly between 0 and 1.
+
+    Returns:
+        `Interval`. With one seed `low` and `high` are nan: one number has no spread to speak of. Identical values
+        give an interval of no width, which says that no spread was *seen*, not that there is none.
+
+    Raises:
+        RequestError: values of the wrong shape or not finite, a confidence outside (0, 1).
+
+    Example:
+        >>> low, high = t_interval([1.0, 2.0, 3.0])[1:3]
+        >>> round(low, 3), round(high, 3)
+        (-0.484, 4.484)
+
+    Source: Student, "The probable error of a mean", Biometrika 1908.
+
+    Note: it covers the seeds drawn again on the same data and the same test set, and one look at them. It does not
+    cover another data set, nor seeds added until the interval pleased.
+    """
+    sample = as_sample(values)
+    check_share("confidence", confidence)
+    n, mean = len(sample), float(sample.mean())
+    if n == 1:
+        return Interval(mean, float("nan"), float("nan"), n, "t")
+    if identical(sample):
+        return Interval(mean, mean, mean, n, "t")
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2) * sample.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n, "t")
+
+
+def bootstrap_interval(
+    values: ArrayLike, *, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 9999
+) -> Interval:
+    """Give the mean of one number per seed with the bias-corrected, accelerated bootstrap interval (BCa).
+
+    The seeds are resampled with replacement; the percentiles read off are shifted for bias and skewness. The values are
+    sorted first, so the order of the seeds changes nothing.
+
+    Args:
+        values: shape (R,), finite.
+        rng: the generator that draws the resamples.
+        confidence: strictly between 0 and 1.
+        resamples: at least 100.
+
+    Returns:
+        `Interval`; nan ends with one seed, no width with identical values, as in `t_interval`.
+
+    Raises:
+        RequestError: as `t_interval`, or too few resamples.
+
+    Source: B. Efron, "Better bootstrap confidence intervals", JASA 1987; computed by `scipy.stats.bootstrap`.
+
+    Note: with few seeds it is too narrow: at 95 % it covered 83 % with five seeds, 90 % with ten and 92 % with twenty
+    (docs/statistics.md); the t interval is the one to quote there. What `t_interval` does not license, this does not
+    either.
+    """
+    sample = np.sort(as_sample(values))
+    check_share("confidence", confidence)
+    check_count("resamples", resamples, 100)
+    n, mean = len(sample), float(sample.mean())
+    if n == 1:
+        return Interval(mean, float("nan"), float("nan"), n, "BCa bootstrap")
+    if identical(sample):
+        return Interval(mean, mean, mean, n, "BCa bootstrap")
+    # `random_state` is the name both the oldest supported SciPy and the newest know.
+    found = bootstrap(
+        (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="BCa", random_state=rng
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), n, "BCa bootstrap")

@@ -1,0 +1,113 @@
+"""Tests of one difference per seed: does the pair differ at all?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distillab.stats.sample import SAME, Floats, as_sample, check_count
+from distillab.stats.t_test import one_sample_t
+
+
+class PairedTest(NamedTuple):
+    """A two-sided test that the mean difference is zero."""
+
+    difference: float
+    """The mean of the differences."""
+    statistic: float
+    p: float
+    n: int
+    method: str
+
+
+def paired_t(differences: ArrayLike) -> PairedTest:
+    """Test by Student's t whether the mean paired difference is zero.
+
+    t = mean / (sd / sqrt(R)), two-sided, R - 1 degrees of freedom.
+
+    Args:
+        differences: shape (R,), finite: one difference per seed.
+
+    Returns:
+        `PairedTest`. All-zero differences: statistic 0, p = 1. Identical nonzero differences, and a single seed: the
+        spread is unknown, so the sign test speaks (p = 2^(1-R), the statistic counts signs) and `method` says so.
+
+    Raises:
+        RequestError: differences of the wrong shape or not finite.
+
+    Example:
+        >>> round(paired_t([1.0, 2.0, 3.0]).p, 4)
+        0.0742
+
+    Source: Student, "The probable error of a mean", Biometrika 1908.
+
+    Note: p holds for one look at a number of seeds fixed beforehand. Adding seeds until p falls below 0.05 makes it
+    false.
+    """
+    found = one_sample_t(as_sample(differences, "differences"))
+    method = "sign test (identical differences)" if found.identical else "paired t"
+    return PairedTest(float(found.mean), float(found.statistic), float(found.p), found.n, method)
+
+
+def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999) -> PairedTest:
+    """Test whether the differences are symmetric about zero, by flipping their signs.
+
+    p = share of the sign patterns whose |mean| is at least the observed one. All 2^R patterns are counted when there
+    are no more than `resamples`; otherwise patterns are drawn, and p = (count + 1) / (resamples + 1), for the observed
+    pattern is one of them.
+
+    Args:
+        differences: shape (R,), finite: one difference per seed.
+        rng: the generator that draws the patterns; untouched when all are counted.
+        resamples: at least 100.
+
+    Returns:
+        `PairedTest`, with the mean as statistic. The smallest p that R seeds can give is 2^(1-R): below six seeds it
+        cannot reach 0.05. All-zero differences: p = 1.
+
+    Raises:
+        RequestError: differences of the wrong shape or not finite, too few resamples.
+
+    Example:
+        >>> sign_flip([1.0, 2.0, 3.0], rng=np.random.default_rng(0)).p
+        0.25
+
+    Source: R. A. Fisher, "The Design of Experiments", 1935, section 21; the +1: B. Phipson and G. K. Smyth,
+    "Permutation p-values should never be zero", 2010.
+
+    Note: it needs symmetry, not normality. One look at a number of seeds fixed beforehand, as `paired_t`.
+    """
+    sample = as_sample(differences, "differences")
+    check_count("resamples", resamples, 100)
+    n, mean = len(sample), float(sample.mean())
+    # Sorted magnitudes: neither the order of the seeds nor a swap of the pair changes what is drawn.
+    size = np.sort(np.abs(sample))
+    # A pattern that gives the observed mean in another order of summation must count as equal to it.
+    bound = abs(float(sample.sum())) - SAME * float(size.sum())
+    if 2**n <= resamples:
+        p = float(np.mean(np.abs(all_signs(n) @ size) >= bound))
+        return PairedTest(mean, mean, p, n, "sign flip, exact")
+    drawn = drawn_signs(rng, resamples, n)
+    count = int(np.count_nonzero(np.abs(drawn @ size) >= bound))
+    return PairedTest(mean, mean, (count + 1) / (resamples + 1), n, f"sign flip, {resamples} draws")
+
+
+def all_signs(n: int) -> Floats:
+    """List every pattern of n signs.
+
+    Returns:
+        shape (2^n, n), of -1 and +1; the first row is all +1.
+    """
+    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return np.asarray(1 - 2 * bits, dtype=np.float64)
+
+
+def drawn_signs(rng: np.random.Generator, resamples: int, n: int) -> Floats:
+    """Draw patterns of n fair signs.
+
+    Returns:
+        shape (resamples, n), of -1 and +1.
+    """
+    return np.asarray(1 - 2 * rng.integers(0, 2, size=(resamples, n)), dtype=np.float64)

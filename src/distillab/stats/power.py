@@ -1,0 +1,142 @@
+"""Power: how likely a study of n seeds is to decide."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln, nctdtr, ndtr, stdtrit
+
+from distillab.errors import not_allowed
+from distillab.stats.sample import Floats, check_margin, check_share
+
+
+def paired_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: float = 0.05) -> Floats:
+    """Give the chance that the two-sided paired t test of n seeds rejects, when the true mean difference is `effect`.
+
+    With nc = |effect| sqrt(n) / sd and c = t(1 - significance / 2; n - 1):
+    power = P(T' > c) + P(T' < -c), T' noncentral t with n - 1 degrees of freedom and noncentrality nc.
+
+    Args:
+        effect: the true mean difference.
+        sd: > 0 as a rule, the standard deviation of the differences; at 0 every seed gives `effect` itself, and the
+            sign test that then speaks rejects from a certain n on (power 0 or 1).
+        n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
+        significance: of the two-sided test; divide it by K for K comparisons.
+
+    Returns:
+        The power, in the broadcast shape.
+
+    Raises:
+        RequestError: a negative sd, a significance outside (0, 1).
+
+    Example:
+        >>> round(float(paired_power(0.5, 1.0, 34)), 3)
+        0.808
+
+    Source: J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, chapter 2.
+    """
+    effects, sds, seeds = _checked(effect, sd, n)
+    check_share("significance", significance)
+    towards, against = _rejects(effects, sds, seeds, significance / 2)
+    certain = (effects != 0) & (2 * 0.5**seeds <= significance)
+    return np.where(seeds < 2, 0.0, np.where(sds == 0, certain.astype(np.float64), np.minimum(1.0, towards + against)))
+
+
+def one_sided_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: float = 0.05) -> Floats:
+    """Give the chance that the one-sided t test for "the mean is greater than 0" rejects, at a true mean `effect`.
+
+    Args, Returns, Raises: as `paired_power`; the significance is of the one-sided test.
+
+    Source: as `paired_power`.
+    """
+    effects, sds, seeds = _checked(effect, sd, n)
+    check_share("significance", significance)
+    towards, against = _rejects(effects, sds, seeds, significance)
+    certain = (effects > 0) & (0.5**seeds <= significance)
+    power = np.where(effects >= 0, towards, against)
+    return np.where(seeds < 2, 0.0, np.where(sds == 0, certain.astype(np.float64), power))
+
+
+def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float, significance: float = 0.05) -> Floats:
+    """Give the chance that two one-sided tests of n seeds find equivalence, when the true mean difference is `effect`.
+
+    Given the observed standard deviation s, both tests reject when |mean| < margin - c s / sqrt(n), c = t(1 -
+    significance;
+    n - 1). The chance of that is normal; it is averaged over the chi distribution of s by Gauss-Legendre quadrature.
+
+    Args:
+        effect: the true mean difference.
+        sd: the standard deviation of the differences; at 0 the sign tests speak (power 0 or 1).
+        n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
+        margin: > 0, the largest difference that does not matter.
+        significance: of each one-sided test.
+
+    Returns:
+        The power, in the broadcast shape.
+
+    Raises:
+        RequestError: a negative sd, a margin not > 0, a significance outside (0, 0.5).
+
+    Example:
+        >>> round(float(tost_power(0.0, 1.0, 20, margin=1.0)), 3)
+        0.992
+
+    Source: K. F. Phillips, "Power of the two one-sided tests procedure in bioequivalence", 1990.
+    """
+    effects, sds, seeds = _checked(effect, sd, n)
+    check_margin(margin)
+    if not 0.0 < significance < 0.5:
+        raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
+    certain = (np.abs(effects) < margin) & (0.5**seeds <= significance)
+    root = np.sqrt(np.maximum(seeds, 2.0)) / np.where(sds == 0, 1.0, sds)
+    df = np.maximum(seeds, 2.0) - 1
+    critical = stdtrit(df, 1 - significance)
+    # s / sd lies within 8 standard errors of 1 but for some 1e-11; beyond margin * root / critical no mean is near
+    # enough.
+    reach = 8 / np.sqrt(2 * df)
+    start = np.maximum(0.0, 1 - reach)
+    stop = np.minimum(1 + reach, margin * root / critical)
+    width = np.maximum(0.0, stop - start)
+    ratio = start[..., None] + width[..., None] * _NODES
+    room = margin * root[..., None] - critical[..., None] * ratio
+    centre = (np.abs(effects) * root)[..., None]
+    inside = ndtr(room - centre) - ndtr(-room - centre)
+    power = width * np.sum(_WEIGHTS * inside * _chi_ratio_density(ratio, df[..., None]), axis=-1)
+    return np.where(seeds < 2, 0.0, np.where(sds == 0, certain.astype(np.float64), np.clip(power, 0.0, 1.0)))
+
+
+_POINTS, _POINT_WEIGHTS = np.polynomial.legendre.leggauss(128)
+_NODES, _WEIGHTS = (_POINTS + 1) / 2, _POINT_WEIGHTS / 2
+
+
+def _chi_ratio_density(ratio: Floats, df: Floats) -> Floats:
+    """Density of s / sd: df * ratio^2 is chi-squared with df degrees of freedom."""
+    half = df / 2
+    log_density = (
+        np.log(2.0)
+        + half * np.log(half)
+        - gammaln(half)
+        + (df - 1) * np.log(np.maximum(ratio, 1e-300))
+        - half * ratio**2
+    )
+    return np.asarray(np.exp(log_density), dtype=np.float64)
+
+
+def _rejects(effects: Floats, sds: Floats, seeds: Floats, tail: float) -> tuple[Floats, Floats]:
+    """Chance that t passes its critical value in the direction of the effect, and against it."""
+    df = np.maximum(seeds, 2.0) - 1
+    noncentrality = np.abs(effects) * np.sqrt(df + 1) / np.where(sds == 0, 1.0, sds)
+    critical = stdtrit(df, 1 - tail)
+    towards = 1 - nctdtr(df, noncentrality, critical)
+    # SciPy gives nan where the wrong side is too unlikely to represent.
+    against = np.nan_to_num(nctdtr(df, noncentrality, -critical), nan=0.0)
+    return np.clip(towards, 0.0, 1.0), np.clip(against, 0.0, 1.0)
+
+
+def _checked(effect: ArrayLike, sd: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    effects, sds, seeds = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (effect, sd, n)))
+    if not np.isfinite(effects).all():
+        raise not_allowed("effect", float(effects[~np.isfinite(effects)][0]), "a finite number")
+    if not (np.isfinite(sds) & (sds >= 0)).all():
+        raise not_allowed("sd", float(sds[~(np.isfinite(sds) & (sds >= 0))][0]), "a finite number >= 0")
+    return effects, sds, seeds
