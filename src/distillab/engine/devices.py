@@ -1,0 +1,70 @@
+"""The devices that students are spread over, and how a device holds several students."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+from jax.sharding import Mesh
+
+from distillab.errors import not_allowed
+
+AXIS = "students"
+Mapping_ = Literal["loop", "vmap"]
+
+
+def split_host(devices: int | None = None) -> None:
+    """Split the host's processor into several JAX devices; call it before JAX is first used.
+
+    Args:
+        devices: how many; by default one for each core that this process may use.
+
+    Raises:
+        RequestError: where `devices` is less than 1.
+    """
+    if devices is not None and devices < 1:
+        raise not_allowed("devices", devices, "a whole number of at least 1")
+    wanted = devices if devices is not None else usable_cores()
+    try:
+        jax.config.update("jax_num_cpu_devices", wanted)
+    except RuntimeError:  # JAX has already begun: its devices can no longer be changed
+        have = len(jax.devices("cpu"))
+        if have != wanted:
+            warnings.warn(f"JAX was already running with {have} CPU devices; {wanted} were asked for.", stacklevel=2)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def mesh(devices: int | None = None) -> Mesh:
+    """Lay the devices of the default platform along the student axis.
+
+    Args:
+        devices: how many to use; by default all there are.
+
+    Raises:
+        RequestError: where there are not that many.
+    """
+    there = jax.devices()
+    if devices is not None and not 1 <= devices <= len(there):
+        raise not_allowed("devices", devices, f"from 1 to {len(there)}, the devices that JAX has here")
+    return Mesh(there[: devices or len(there)], (AXIS,))
+
+
+def inside(platform: str) -> Mapping_:
+    """How students share one device: in turn on a CPU, whose cache holds one of them; side by side elsewhere."""
+    return "loop" if platform == "cpu" else "vmap"
+
+
+def compiler_options(platform: str) -> Mapping[str, bool]:
+    """Options for programs in which every device works on its own students.
+
+    Each CPU device is one thread: sharing out a student's small operations among threads costs more than it gains,
+    and would let the number of threads decide the order of sums.
+    """
+    return {"xla_cpu_multi_thread_eigen": False} if platform == "cpu" else {}

@@ -1,0 +1,37 @@
+"""Optimisers and learning-rate schedules, from optax; the rate itself is a traced number, one a student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import optax
+
+Schedule = Callable[..., object]
+
+
+def _constant(steps: int) -> optax.Schedule:
+    return optax.constant_schedule(1.0)
+
+
+def _cosine(steps: int) -> optax.Schedule:
+    return optax.cosine_decay_schedule(1.0, steps)
+
+
+def _linear(steps: int) -> optax.Schedule:
+    return optax.linear_schedule(1.0, 0.0, steps)
+
+
+SCHEDULES: Mapping[str, Callable[[int], optax.Schedule]] = MappingProxyType(
+    {"constant": _constant, "cosine": _cosine, "linear": _linear}
+)
+"""Name -> (number of steps of the whole training -> step -> multiple of the learning rate, 1 at the start)."""
+
+OPTIMISERS: Mapping[str, Callable[[], optax.GradientTransformation]] = MappingProxyType(
+    {
+        "adam": lambda: optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-7),  # epsilon as in Keras
+        "sgd": optax.identity,
+        "momentum": lambda: optax.trace(decay=0.9, nesterov=True),
+    }
+)
+"""Name -> direction of descent for a learning rate of one; the engine multiplies it by rate and schedule."""

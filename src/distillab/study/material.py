@@ -1,0 +1,116 @@
+"""What the students of a study learn from: which rows, and which labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.data import Dataset, perturb, stratified_split, stratified_subset
+from distillab.engine.randomness import stream
+from distillab.errors import RequestError, not_allowed
+from distillab.study.settings import Settings
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the data set's training part, each array sorted.
+
+    Args:
+        used: all that a cell uses: training and validation.
+        train: what students train on.
+        validation: what alpha is chosen on; no teacher and no student trains on it.
+    """
+
+    used: Rows
+    train: Rows
+    validation: Rows
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A draw of labels for the rows of a split.
+
+    Args:
+        train: shape (N,).
+        validation: shape (V,).
+        changed: which training labels are not the original ones, shape (N,).
+    """
+
+    train: NDArray[np.int32]
+    validation: NDArray[np.int32]
+    changed: NDArray[np.bool_]
+
+
+def split(dataset: Dataset, settings: Settings) -> Split:
+    """Choose a cell's rows: the same for every seed, alpha and teacher, so that nothing else differs between them.
+
+    Raises:
+        RequestError: where the data set is too small for the settings.
+    """
+    examples = len(dataset.y_train)
+    size = examples if settings.train_size is None else settings.train_size
+    if size > examples:
+        raise not_allowed("train_size", size, f"at most {examples}, the training examples of {dataset.name}")
+    used = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
+    train, held_out = stratified_split(
+        dataset.y_train[used], share=settings.validation.share, rng=stream("validation split", 0)
+    )
+    if settings.batch_size > len(train):
+        raise not_allowed(
+            "batch_size", settings.batch_size, f"at most {len(train)}, the training examples left beside validation"
+        )
+    if not len(held_out):
+        raise not_allowed(
+            "validation.share", settings.validation.share, f"large enough to hold out one of {size} examples"
+        )
+    return Split(used, used[train], used[held_out])
+
+
+def draw_labels(dataset: Dataset, settings: Settings, rows: Split, seed: int) -> Labels:
+    """Draw the labels that one seed's students see.
+
+    The perturbed labels are drawn anew for each seed, unless the teacher trained on them: then one draw serves all.
+    """
+    draw = 0 if settings.teacher.labels == "noisy" else seed
+    noise = settings.noise
+    new, changed = perturb(
+        dataset.y_train[rows.used],
+        kind=noise.kind,
+        rate=noise.rate,
+        classes=dataset.classes,
+        rng=stream("label noise", draw),
+    )
+    train, validation = np.isin(rows.used, rows.train), np.isin(rows.used, rows.validation)
+    seen = new[validation] if settings.validation.labels == "noisy" else dataset.y_train[rows.validation]
+    return Labels(new[train], seen, changed[train])
+
+
+def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:
+    """The rows and labels that a cell's teacher trains on; never a validation row.
+
+    Raises:
+        RequestError: where the teacher asks for what the data cannot give.
+    """
+    teacher, examples = settings.teacher, len(dataset.y_train)
+    if teacher.labels == "noisy":
+        if teacher.train_size not in (None, len(rows.used)):
+            raise RequestError(
+                f"teacher.train_size={teacher.train_size} is not allowed with teacher.labels=noisy: the teacher then "
+                "sees the students' own labels and rows. Leave teacher.train_size out."
+            )
+        chosen, labels = rows.train, draw_labels(dataset, settings, rows, seed=0).train
+    elif teacher.train_size is None:
+        chosen, labels = rows.train, dataset.y_train[rows.train]
+    else:
+        if teacher.train_size > examples:
+            raise not_allowed("teacher.train_size", teacher.train_size, f"at most {examples}, the training examples")
+        wanted = stratified_subset(dataset.y_train, size=teacher.train_size, rng=stream("training subset", 0))
+        chosen = np.setdiff1d(wanted, rows.validation)
+        labels = dataset.y_train[chosen]
+    if teacher.batch_size > len(chosen):
+        raise not_allowed("teacher.batch_size", teacher.batch_size, f"at most {len(chosen)}, its training examples")
+    return chosen, labels

@@ -1,0 +1,107 @@
+"""From a study's grid to trials, and from trials to cohorts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from distillab.study.settings import Settings
+from distillab.study.spec import Cell, Spec
+
+RECIPE = 1
+"""Version of the way numbers are made; raised whenever the same settings would give other numbers."""
+
+SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule")
+"""Settings that the students of one cohort have in common, with `validation.share`; the rest are numbers."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One student to train: a cell of the grid and a seed.
+
+    Args:
+        id: 16 hexadecimal digits, a digest of everything that decides the result.
+        seed: of weights, order and, where it is drawn anew, label noise.
+        cell: settings, and the place on the axes.
+        teacher: the identity of its teacher.
+    """
+
+    id: str
+    seed: int
+    cell: Cell
+    teacher: str
+
+    @property
+    def settings(self) -> Settings:
+        return self.cell.settings
+
+
+def identity(parts: Mapping[str, Any]) -> str:
+    """Digest of a mapping of plain values, as 16 hexadecimal digits."""
+    text = json.dumps({"recipe": RECIPE, **parts}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def teacher_identity(settings: Settings, data: str) -> str:
+    """Digest of everything that decides a teacher: its settings, the data, and the rows and labels it learns from.
+
+    Args:
+        settings: of any cell that learns from this teacher.
+        data: the data set's digest.
+    """
+    parts: dict[str, Any] = {
+        "data": data,
+        "teacher": settings.teacher.model_dump(),
+        "train_size": settings.train_size,
+        "held_out": settings.validation.share,
+    }
+    if settings.teacher.labels == "noisy":
+        parts["noise"] = settings.noise.model_dump()
+    return identity(parts)
+
+
+def trials(spec: Spec, data: str) -> Iterator[Trial]:
+    """List a study's trials, seed after seed: a study stopped halfway has whole seeds, which can be compared.
+
+    Args:
+        spec: the study.
+        data: the data set's digest.
+    """
+    cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
+    for seed in range(spec.frame.seeds):
+        for cell, teacher in cells:
+            settings = cell.settings.model_dump(exclude={"dataset"})
+            name = identity({"data": data, "settings": settings, "seed": seed})
+            yield Trial(name, seed, cell, teacher)
+
+
+def cohorts(wanted: Sequence[Trial], done: Collection[str], capacity: int) -> list[list[Trial]]:
+    """Group the trials that are still to do into cohorts of nearly equal size.
+
+    Args:
+        wanted: all trials, in order.
+        done: identities of those that are recorded.
+        capacity: the most students a cohort may have.
+
+    Returns:
+        Cohorts in order; every trial that is not done is in exactly one.
+    """
+    groups: dict[str, list[Trial]] = {}
+    for trial in wanted:
+        if trial.id not in done:
+            groups.setdefault(cohort_key(trial.settings), []).append(trial)
+    plan = []
+    for group in groups.values():
+        count = -(-len(group) // capacity)
+        size = -(-len(group) // count)
+        plan += [group[start : start + size] for start in range(0, len(group), size)]
+    return plan
+
+
+def cohort_key(settings: Settings) -> str:
+    """What trials must have in common to train side by side."""
+    tree = settings.model_dump()
+    return identity({key: tree[key] for key in SHARED} | {"held_out": settings.validation.share})

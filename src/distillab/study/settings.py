@@ -1,0 +1,107 @@
+"""The settings of one cell of a study: a single value for every key, checked once."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from distillab.models import parse
+
+Metric = Literal["accuracy", "f1_macro"]
+
+
+def _no_switch(value: Any) -> Any:
+    """Refuse yes and no where a number belongs: Python would take them for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number, not a yes or no")
+    return value
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("a finite number")
+    return value
+
+
+def _model_name(value: str) -> str:
+    parse(value)
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
+Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1)]
+Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+Optimiser = Literal["adam", "sgd", "momentum"]
+Schedule = Literal["constant", "cosine", "linear"]
+WhichLabels = Literal["clean", "noisy"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Noise(_Frozen):
+    """Perturbation of the training labels."""
+
+    kind: Literal["shift", "symmetric", "pair"] = "shift"
+    rate: Share = 0.0
+
+
+class Teacher(_Frozen):
+    """Which teacher, and how it was trained."""
+
+    model: ModelName = "cnn-256-512"
+    labels: WhichLabels = "clean"
+    train_size: Count | None = None
+    epochs: Count = 3
+    batch_size: Count = 64
+    learning_rate: Positive = 0.001
+    optimiser: Optimiser = "adam"
+    schedule: Schedule = "cosine"
+    seed: Seed = 0
+
+
+class Student(_Frozen):
+    """The student's architecture."""
+
+    model: ModelName = "cnn-16-32"
+
+
+class Validation(_Frozen):
+    """The part of the training data that alpha is chosen on."""
+
+    share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
+    labels: WhichLabels = "noisy"
+
+
+class Settings(_Frozen):
+    """Everything that decides a student's result, but its seed."""
+
+    dataset: str
+    train_size: Count | None = None
+    noise: Noise = Noise()
+    teacher: Teacher = Teacher()
+    student: Student = Student()
+    loss: Literal["kl", "cross_entropy"] = "kl"
+    alpha: Share = 0.5
+    temperature: Positive = 3.0
+    epochs: Count = 10
+    batch_size: Count = 32
+    learning_rate: Positive = 0.001
+    optimiser: Optimiser = "adam"
+    schedule: Schedule = "cosine"
+    validation: Validation = Validation()
+
+
+class Frame(_Frozen):
+    """What a study asks, over all its cells."""
+
+    question: str = "How does alpha change the student's accuracy?"
+    seeds: Count = 10
+    metric: Metric = "accuracy"
+    margin: Positive = 0.001

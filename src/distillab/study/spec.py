@@ -1,0 +1,282 @@
+"""A study's specification: one small mapping, checked once, in which a list makes an axis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from distillab.errors import DistillabError, RequestError, not_allowed, unknown
+from distillab.study.settings import Frame, Settings
+
+M = TypeVar("M", bound=BaseModel)
+
+PRESETS = Path(__file__).with_name("presets")
+LARGEST_STUDY = 1_000_000  # trials; more is surely a slip of the pen
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting that takes several values, crossed with the other axes."""
+
+    key: str  # dotted, as in `noise.rate`
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a study's grid: its settings, and where it lies on every axis."""
+
+    settings: Settings
+    coordinates: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A checked study.
+
+    Args:
+        frame: the question, the number of seeds, the metric and the margin.
+        base: the settings, each axis at its first value.
+        axes: in the order of the settings.
+    """
+
+    frame: Frame
+    base: Settings
+    axes: tuple[Axis, ...]
+
+    def cells(self) -> Iterator[Cell]:
+        """Cross the axes; the first axis varies slowest."""
+        for values in itertools.product(*(axis.values for axis in self.axes)):
+            coordinates = {axis.key: value for axis, value in zip(self.axes, values, strict=True)}
+            tree = self.base.model_dump()
+            for key, value in coordinates.items():
+                _put(tree, key, value)
+            yield Cell(Settings.model_validate(tree), coordinates)
+
+    @property
+    def size(self) -> int:
+        """The number of trials."""
+        cells = 1
+        for axis in self.axes:
+            cells *= len(axis.values)
+        return cells * self.frame.seeds
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
+        tree = self.frame.model_dump() | self.base.model_dump()
+        for axis in self.axes:
+            _put(tree, axis.key, list(axis.values))
+        return tree
+
+    def to_yaml(self) -> str:
+        """The whole specification as a study file."""
+        return yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True, width=120)
+
+    def differs_from(self, other: Spec) -> list[str]:
+        """The keys in which two studies differ, the number of seeds left aside: more seeds continue a study."""
+        ours, theirs = _flatten(self.to_mapping()), _flatten(other.to_mapping())
+        keys = dict.fromkeys([*ours, *theirs])
+        aside = {"seeds", "question", "metric", "margin"}  # how long, and how it is looked at: not what was trained
+        return [key for key in keys if key not in aside and ours.get(key) != theirs.get(key)]
+
+
+def read_spec(tree: Any, *, source: str = "the study") -> Spec:
+    """Check a study's mapping.
+
+    Args:
+        tree: keys and values as in a study file.
+        source: what to call it in messages.
+
+    Returns:
+        The specification.
+
+    Raises:
+        RequestError: an unknown key (with the nearest one), a value of the wrong type or out of range, an empty or
+            repeating axis; the message names the key.
+
+    Example:
+        >>> spec = read_spec({"dataset": "digits", "alpha": [0, 0.5, 1], "seeds": 2})
+        >>> spec.size
+        6
+    """
+    if not isinstance(tree, Mapping):
+        raise RequestError(f"{source} is not a study: it holds {type(tree).__name__}, and must hold keys and values.")
+    if "dataset" not in tree:
+        raise RequestError(f"{source} names no dataset. Add a line such as 'dataset: digits'.")
+    _check_keys(tree, {**Frame.model_fields, **Settings.model_fields}, "")
+    frame = _validate(Frame, {key: tree[key] for key in Frame.model_fields if key in tree})
+    first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
+    lists = list(_axes(first, ""))
+    for key, values in lists:
+        if not values:
+            raise not_allowed(key, values, "a value, or a list of at least one")
+        first = _with(first, key, values[0])
+    base = _validate(Settings, first)
+    axes = []
+    for key, values in lists:
+        checked = tuple(_get(_validate(Settings, _with(first, key, value)).model_dump(), key) for value in values)
+        if any(value in checked[:index] for index, value in enumerate(checked)):
+            raise not_allowed(key, values, "a list without repetitions")
+        axes.append(Axis(key, checked))
+    keys = list(Settings.model_fields)
+    spec = Spec(frame, base, tuple(sorted(axes, key=lambda axis: keys.index(axis.key.split(".")[0]))))
+    if spec.size > LARGEST_STUDY:
+        raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
+    return spec
+
+
+def load_spec(name: str, overrides: Sequence[str] = ()) -> Spec:
+    """Read a study by name or from a file, and apply `KEY=VALUE` overrides.
+
+    Args:
+        name: a preset's name, or the path of a YAML file.
+        overrides: as given to `--set`; a comma makes a list.
+
+    Raises:
+        RequestError: no such study, a file that is not YAML, or whatever `read_spec` refuses.
+    """
+    path = study_file(name)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise RequestError(f"{path} is not a YAML file: {reason}") from error
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    for override in overrides:
+        tree = _override(tree, override)
+    return read_spec(tree, source=str(path) if path.parent != PRESETS else f"The preset {name!r}")
+
+
+def presets() -> dict[str, Path]:
+    """The studies that come with distillab, by name."""
+    return {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def study_file(name: str) -> Path:
+    """The file of a study given by name or path."""
+    known = presets()
+    if name in known:
+        return known[name]
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise RequestError(f"There is no study file {name!r}. Give a YAML file, or a preset: {', '.join(known)}.")
+        return path
+    raise unknown("study", name, known)
+
+
+def _override(tree: Any, override: str) -> Any:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RequestError(f"--set {override!r} is not allowed: it must be KEY=VALUE, such as --set seeds=3.")
+    listed = "," in text and not text.lstrip().startswith(("[", "{", '"', "'"))
+    try:
+        value = yaml.safe_load(f"[{text}]" if listed else text)
+    except yaml.YAMLError as error:
+        raise RequestError(f"--set {override!r} is not allowed: its value is not YAML.") from error
+    if not isinstance(tree, Mapping):
+        return tree
+    top = key.split(".")[0]
+    _check_keys({top: None}, {**Frame.model_fields, **Settings.model_fields}, "")
+    if "." in key and isinstance(tree.get(top), list):  # an axis of groups: every one of them is changed
+        return {**tree, top: [_with({top: group}, key, value)[top] for group in tree[top]]}
+    return _with(tree, key, value)
+
+
+def _check_keys(tree: Mapping[Any, Any], fields: Mapping[str, Any], prefix: str) -> None:
+    for key, value in tree.items():
+        if key not in fields:
+            raise unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
+        group = fields[key].annotation
+        if isinstance(group, type) and issubclass(group, BaseModel):
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Mapping):
+                    _check_keys(part, group.model_fields, f"{prefix}{key}.")
+
+
+def _axes(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]]:
+    for key, value in tree.items():
+        if isinstance(value, list):
+            yield prefix + key, value
+        elif isinstance(value, Mapping):
+            yield from _axes(value, f"{prefix}{key}.")
+
+
+def _validate(model: type[M], tree: Any) -> M:
+    """Check a mapping against a model, and word the first fault in three parts."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        reason = fault.get("ctx", {}).get("error")
+        if isinstance(reason, DistillabError):
+            raise RequestError(f"{key}: {reason}") from None
+        raise not_allowed(key, fault["input"], _allowed(fault)) from None
+
+
+def _allowed(fault: Any) -> str:
+    """What a key may hold, in words that follow "it must be"."""
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "literal_error":
+            return f"one of {limits['expected'].replace(' or ', ', ')}"
+        case "greater_than_equal":
+            return f"at least {limits['ge']:g}"
+        case "greater_than":
+            return f"greater than {limits['gt']:g}"
+        case "less_than_equal":
+            return f"at most {limits['le']:g}"
+        case "less_than":
+            return f"less than {limits['lt']:g}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "a whole number"
+        case "float_parsing" | "float_type" | "finite_number":
+            return "a number"
+        case "string_type":
+            return "a word"
+        case "model_type" | "model_attributes_type":
+            return "a group of keys and values"
+        case "value_error":
+            return str(limits["error"])
+        case _:
+            return str(fault["msg"])
+
+
+def _get(tree: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        tree = tree[part]
+    return tree
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *groups, last = key.split(".")
+    for group in groups:
+        tree = tree[group]
+    tree[last] = value
+
+
+def _with(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A copy of a tree with one key set; missing groups are made."""
+    head, dot, rest = key.partition(".")
+    if not dot:
+        return {**tree, head: value}
+    group = tree.get(head)
+    return {**tree, head: _with(group if isinstance(group, Mapping) else {}, rest, value)}
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

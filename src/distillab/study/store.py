@@ -1,0 +1,276 @@
+"""The store of a study: one SQLite file that holds every result there is.
+
+The contract. One process writes at a time, under the folder's lock; any number may read. A cohort's results are
+recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
+Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
+whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distillab.errors import RequestError, WorkError
+
+APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
+VERSION = 1
+RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics")
+
+_SCHEMA = """
+CREATE TABLE teachers (id TEXT PRIMARY KEY, settings TEXT, weights TEXT, examples INTEGER, metrics TEXT);
+CREATE TABLE teacher_epochs (teacher TEXT REFERENCES teachers, epoch INTEGER, loss REAL, PRIMARY KEY (teacher, epoch));
+CREATE TABLE trials (
+    id TEXT PRIMARY KEY, seed INTEGER, alpha REAL, coordinates TEXT, settings TEXT, teacher TEXT REFERENCES teachers,
+    state TEXT CHECK (state IN ('finished', 'diverged')), diverged_epoch INTEGER, last_finite_loss REAL);
+CREATE TABLE epochs (
+    trial TEXT REFERENCES trials, epoch INTEGER, loss REAL, hard REAL, soft REAL, validation_accuracy REAL,
+    PRIMARY KEY (trial, epoch));
+CREATE TABLE metrics (
+    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('validation', 'test')), name TEXT, value REAL,
+    PRIMARY KEY (trial, split, name));
+CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT, finished TEXT, provenance TEXT);
+CREATE TABLE cohorts (
+    id INTEGER PRIMARY KEY, run INTEGER REFERENCES runs, students INTEGER, examples INTEGER, seconds REAL);
+"""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trained student, as it is recorded.
+
+    Args:
+        id: the trial's identity.
+        seed: its seed.
+        alpha: its weight of the hard labels.
+        coordinates: its place on the study's axes.
+        settings: all its settings.
+        teacher: its teacher's identity.
+        epochs: per epoch (loss, hard, soft, validation accuracy).
+        metrics: (split, name) to value; empty for a student that diverged.
+        diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
+        last_finite_loss: the loss of its last step that was finite; None where there was none.
+    """
+
+    id: str
+    seed: int
+    alpha: float
+    coordinates: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    teacher: str
+    epochs: Sequence[tuple[float, float, float, float]]
+    metrics: Mapping[tuple[str, str], float]
+    diverged_epoch: int | None = None
+    last_finite_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class TeacherRecord:
+    """A trained teacher, as it is recorded.
+
+    Args:
+        id: its identity.
+        settings: how it was trained.
+        weights: digest of its weights.
+        examples: how many training examples it saw.
+        metrics: name to value, on the test set.
+        losses: mean training loss of each epoch.
+    """
+
+    id: str
+    settings: Mapping[str, Any]
+    weights: str
+    examples: int
+    metrics: Mapping[str, float]
+    losses: Sequence[float]
+
+
+class Store:
+    """A study's results on disk.
+
+    Args:
+        path: the SQLite file; made where missing, unless only for reading.
+        read_only: open for reading; the file must exist.
+
+    Raises:
+        RequestError: the file is missing, damaged, of a newer version, or not distillab's.
+        WorkError: the file cannot be opened or written.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        if read_only and not path.is_file():
+            raise RequestError(f"{path.parent} holds no study: {path.name} is missing. Run 'distillab run' first.")
+        with _clear_errors(path):
+            address = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._open(new=not read_only)
+
+    def _open(self, *, new: bool) -> None:
+        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == 0 and tables == 0 and new:
+            statements = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            self._connection.executescript(f"BEGIN; {_SCHEMA} {statements} COMMIT;")
+        elif application != APPLICATION:
+            raise RequestError(f"{self.path} is not a distillab study. Choose another folder with --out.")
+        elif version != VERSION:
+            raise RequestError(f"{self.path} has version {version}, and this distillab reads version {VERSION}.")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _clear_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with _clear_errors(self.path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def begin_run(self, started: str, provenance: Mapping[str, Any]) -> int:
+        """Note that a run begins, and return its number."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, _text(provenance))
+            )
+            return int(cursor.lastrowid or 0)
+
+    def end_run(self, run: int, finished: str) -> None:
+        """Note that a run came to its end."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
+
+    def add_teacher(self, record: TeacherRecord) -> None:
+        """Record a trained teacher."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO teachers VALUES (?, ?, ?, ?, ?)",
+                (record.id, _text(record.settings), record.weights, record.examples, _text(record.metrics)),
+            )
+            rows = [(record.id, epoch, loss) for epoch, loss in enumerate(record.losses)]
+            connection.executemany("INSERT INTO teacher_epochs VALUES (?, ?, ?)", rows)
+
+    def add_cohort(self, records: Sequence[TrialRecord], *, run: int, examples: int, seconds: float) -> None:
+        """Record the results of a cohort, all or nothing.
+
+        Args:
+            records: its students.
+            run: the run that trained them.
+            examples: training examples that one student saw, over all epochs.
+            seconds: wall-clock time of the training, compilation included.
+        """
+        with self._transaction() as connection:
+            for record in records:
+                connection.execute(
+                    "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        record.id,
+                        record.seed,
+                        record.alpha,
+                        _text(record.coordinates),
+                        _text(record.settings),
+                        record.teacher,
+                        "finished" if record.diverged_epoch is None else "diverged",
+                        record.diverged_epoch,
+                        record.last_finite_loss,
+                    ),
+                )
+                epochs = [(record.id, epoch, *values) for epoch, values in enumerate(record.epochs)]
+                connection.executemany("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?)", epochs)
+                metrics = [(record.id, split, name, value) for (split, name), value in record.metrics.items()]
+                connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?)", metrics)
+            connection.execute(
+                "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
+                (run, len(records), examples, seconds),
+            )
+
+    def done(self) -> set[str]:
+        """Identities of the recorded trials."""
+        return {name for (name,) in self._rows("SELECT id FROM trials")}
+
+    def teachers(self) -> dict[str, TeacherRecord]:
+        """The recorded teachers, by identity."""
+        losses: dict[str, list[float]] = {}
+        for name, loss in self._rows("SELECT teacher, loss FROM teacher_epochs ORDER BY teacher, epoch"):
+            losses.setdefault(name, []).append(loss)
+        return {
+            name: TeacherRecord(name, json.loads(settings), weights, examples, json.loads(metrics), losses[name])
+            for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
+        }
+
+    def trials(self) -> list[TrialRecord]:
+        """The recorded trials, ordered by seed and identity."""
+        epochs: dict[str, list[tuple[float, float, float, float]]] = {}
+        for trial, *values in self._rows("SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch"):
+            epochs.setdefault(trial, []).append(tuple(values))  # type: ignore[arg-type]
+        metrics: dict[str, dict[tuple[str, str], float]] = {}
+        for trial, split, name, value in self._rows("SELECT * FROM metrics"):
+            metrics.setdefault(trial, {})[split, name] = value
+        return [
+            TrialRecord(
+                id=name,
+                seed=seed,
+                alpha=alpha,
+                coordinates=json.loads(coordinates),
+                settings=json.loads(settings),
+                teacher=teacher,
+                epochs=epochs.get(name, []),
+                metrics=metrics.get(name, {}),
+                diverged_epoch=diverged_epoch,
+                last_finite_loss=last,
+            )
+            for name, seed, alpha, coordinates, settings, teacher, _, diverged_epoch, last in self._rows(
+                "SELECT * FROM trials ORDER BY seed, id"
+            )
+        ]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run there was: when, with what, and whether it came to its end."""
+        rows = self._rows("SELECT started, finished, provenance FROM runs ORDER BY id")
+        return [{"started": a, "finished": b, **json.loads(provenance)} for a, b, provenance in rows]
+
+    def cost(self) -> tuple[float, int]:
+        """Seconds spent on training cohorts, and training examples shown to students."""
+        ((seconds, examples),) = self._rows("SELECT total(seconds), total(students * examples) FROM cohorts")
+        return float(seconds), int(examples)
+
+    def results(self) -> dict[str, list[Any]]:
+        """The rows of all result tables, sorted: equal for equal results."""
+        return {table: sorted(self._rows(f"SELECT * FROM {table}"), key=repr) for table in RESULT_TABLES}
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    """Say in one line what SQLite could not do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise WorkError(f"{path} cannot be used: {error}. Check the disk's space and the folder's permissions.") from error
+    except sqlite3.DatabaseError as error:
+        raise RequestError(f"{path} is damaged or not a distillab study: {error}. Choose another folder.") from error
