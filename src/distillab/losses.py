@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from keras import ops
+from keras import backend, ops
 
 Array = Any  # a backend tensor, whichever backend Keras runs on
 DistillationLoss = Callable[..., Array]
@@ -40,9 +40,11 @@ def label_cross_entropy(student_logits: Array, labels: Array) -> Array:
     return -ops.squeeze(chosen, -1)
 
 
-def _column(temperature: Array, like: Array) -> Array:
+def _column(temperature: Array, logits: Array) -> Array:
     """Shape a temperature, scalar or (B,), so that it divides logits of shape (B, C)."""
-    temperature = ops.cast(ops.convert_to_tensor(temperature), like.dtype)
+    # The type of the logits, so that half precision stays half; but whole-numbered logits must not cut T to an integer.
+    dtype = backend.result_type(ops.convert_to_tensor(logits).dtype, float)
+    temperature = ops.cast(ops.convert_to_tensor(temperature), dtype)
     return ops.expand_dims(temperature, -1) if len(temperature.shape) == 1 else temperature
 
 

@@ -185,9 +185,7 @@ class CohortTrainer:
             _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits), everywhere
         )
 
-    def train(
-        self, students: Sequence[Student], *, on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    ) -> Outcome:
+    def train(self, students: Sequence[Student], *, on_epoch: Callable[[Epoch], None] = lambda epoch: None) -> Outcome:
         """Train a cohort from start to end.
 
         Args:

@@ -45,9 +45,7 @@ def train_teacher(
     """
     none = inputs[:0]
     examples = Examples(inputs, none, none, np.zeros((1, len(inputs), classes), np.float32), scale)
-    trainer = CohortTrainer(
-        teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True
-    )
+    trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
     student = Student(
         alpha=1.0,
         temperature=1.0,

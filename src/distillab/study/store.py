@@ -223,7 +223,9 @@ class Store:
     def trials(self) -> list[TrialRecord]:
         """The recorded trials, ordered by seed and identity."""
         epochs: dict[str, list[tuple[float, float, float, float]]] = {}
-        for trial, *values in self._rows("SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch"):
+        for trial, *values in self._rows(
+            "SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch"
+        ):
             epochs.setdefault(trial, []).append(tuple(values))  # type: ignore[arg-type]
         metrics: dict[str, dict[tuple[str, str], float]] = {}
         for trial, split, name, value in self._rows("SELECT * FROM metrics"):
@@ -271,6 +273,8 @@ def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise WorkError(f"{path} cannot be used: {error}. Check the disk's space and the folder's permissions.") from error
+        raise WorkError(
+            f"{path} cannot be used: {error}. Check the disk's space and the folder's permissions."
+        ) from error
     except sqlite3.DatabaseError as error:
         raise RequestError(f"{path} is damaged or not a distillab study: {error}. Choose another folder.") from error

@@ -1,0 +1,61 @@
+"""The command line: parse, call the library, print. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+
+from distillab import __version__
+from distillab.cli.answer import answer
+from distillab.cli.data import data
+from distillab.cli.report import report
+from distillab.cli.run import run
+from distillab.cli.studies import studies
+from distillab.errors import DistillabError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="distillab")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """A laboratory for knowledge distillation: how much should a student listen to the labels, and how much to
+    the teacher?"""
+
+
+for command in (run, answer, report, data, studies):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        code = cli.main([word for word in given if word != "--debug"], "distillab", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("distillab: interrupted. What was recorded stays; the same command goes on from there.", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
+        sys.stderr.close()
+        code = 1
+    except Exception as error:  # the outermost frame: whatever it is, it is told in one line
+        if debug:
+            traceback.print_exc()
+        code = _tell(error, debug)
+    sys.exit(code)
+
+
+def _tell(error: Exception, debug: bool) -> int:
+    if isinstance(error, DistillabError):
+        click.echo(f"distillab: {error}", err=True)
+        return error.exit_code
+    hint = "" if debug else " This is a fault of distillab's; run again with --debug to see where it happened."
+    click.echo(f"distillab: {type(error).__name__}: {' '.join(str(error).split())[:300]}{hint}", err=True)
+    return 1

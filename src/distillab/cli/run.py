@@ -1,0 +1,56 @@
+"""`distillab run`: run or resume a study."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Run or resume a study: a preset's name or a YAML file.")
+@click.argument("study")
+@click.option("--out", type=click.Path(path_type=Path), help="The study's folder.  [default: runs/NAME]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; a comma makes an axis.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
+@click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
+@click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
+def run(
+    study: str,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    executor: str,
+    devices: int | None,
+) -> None:
+    """Run STUDY, a preset's name or a YAML file, or what is still missing of it.
+
+    The same command again trains what is missing and nothing else. More seeds (--set seeds=20) continue a study.
+
+    \b
+    Examples:
+      distillab run demo
+      distillab run alpha --data-dir data --set seeds=3 --set alpha=0,0.5,1
+    """
+    from distillab.study.spec import load_spec, study_file
+
+    spec = load_spec(study, overrides)
+    folder = out or Path("runs") / study_file(study).stem
+    from distillab.cli.bar import Bar
+    from distillab.engine.devices import split_host
+
+    split_host(devices)
+    from distillab.study.runner import run_study
+
+    command = shlex.join(["distillab", *sys.argv[1:]])
+    with Bar() as bar:
+        summary = run_study(spec, folder, data_dir=data_dir, devices=devices, command=command, progress=bar)
+    from distillab.analysis import answer, three_sentences
+    from distillab.study.folder import Folder
+
+    saved, store = Folder(folder).read()
+    with store:
+        click.echo(three_sentences(answer(saved, store.trials(), store.teachers())))
+    trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
+    click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)

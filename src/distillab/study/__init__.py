@@ -1,0 +1,1 @@
+"""Studies: a small file in, a folder of recorded trials out."""

@@ -1,0 +1,31 @@
+"""What a run says while it works; the command line shows it, tests listen, a library call keeps silent."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Listens to a run. Every method returns at once."""
+
+    def note(self, text: str) -> None:
+        """Something that happened once, in a line."""
+
+    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        """A teacher has finished `epoch` of its epochs; 0 when it begins."""
+
+    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
+        """Cohort `number` (from 1) of this run has finished `epoch` of its epochs; 0 when it begins."""
+
+
+class Silence:
+    """Listens to nothing."""
+
+    def note(self, text: str) -> None:
+        del text
+
+    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        del name, epoch, epochs, loss
+
+    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
+        del number, cohorts, students, epoch, epochs
