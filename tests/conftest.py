@@ -9,6 +9,8 @@ import pytest
 
 # Keras reads this at import; without it, the backend would be whatever the machine's own Keras settings say.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# JAX reads this when it first looks for devices: tests of the cohort need two.
+os.environ["JAX_NUM_CPU_DEVICES"] = "2"
 
 REAL_DATA = ("mnist.npz", "fashion_mnist.npz")
 

@@ -129,10 +129,10 @@ class _Seats(NamedTuple):
 class _Shared(NamedTuple):
     """The examples on the devices, a copy on each."""
 
-    x_train: jax.Array
-    x_validation: jax.Array
-    x_test: jax.Array
-    teacher_logits: jax.Array
+    x_train: Any
+    x_validation: Any
+    x_test: Any
+    teacher_logits: Any
 
 
 class _Progress(NamedTuple):
@@ -222,7 +222,7 @@ class CohortTrainer:
         variables = jax.tree.map(lambda *leaves: self._rows(leaves), *(s.initial for s in students))
         seats = _Seats(
             variables=variables,
-            optimiser=jax.jit(jax.vmap(self._optimiser.init), out_shardings=self._by_student)(variables.trainable),
+            optimiser=self._fresh_optimiser(variables.trainable),
             alpha=self._rows([np.float32(s.alpha) for s in students]),
             temperature=self._rows([np.float32(s.temperature) for s in students]),
             learning_rate=self._rows([np.float32(s.learning_rate) for s in students]),
@@ -233,6 +233,10 @@ class CohortTrainer:
         per_device = self.capacity // self.mesh.size
         taken = np.clip(len(students) - per_device * np.arange(self.mesh.size), 0, per_device).astype(np.int32)
         return seats, jax.device_put(taken, self._by_student)
+
+    @cached_property
+    def _fresh_optimiser(self) -> Callable[..., Any]:
+        return jax.jit(jax.vmap(self._optimiser.init), out_shardings=self._by_student)
 
     @cached_property
     def _epoch_program(self) -> Callable[..., Any]:

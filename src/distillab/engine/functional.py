@@ -17,7 +17,7 @@ from distillab.engine.lowering import lower
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError
 
-Weights = list[jax.Array]
+Weights = list[Any]  # arrays of JAX or NumPy
 
 
 @dataclass(frozen=True)

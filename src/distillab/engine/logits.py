@@ -43,10 +43,15 @@ def logits_digest(teacher: Functional, variables: Variables, inputs: np.ndarray,
     """
     digest = hashlib.sha256(json.dumps(_architecture(teacher), sort_keys=True).encode())
     for array in (*variables.trainable, *variables.fixed, inputs):
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        add_array(digest, array)
     digest.update(repr(float(scale)).encode())
     return digest.hexdigest()
+
+
+def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
+    """Add an array's type, shape and contents to a digest."""
+    digest.update(f"{array.dtype} {array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
 
 
 def _architecture(teacher: Functional) -> object:
@@ -86,7 +91,7 @@ def stored_logits(folder: Path, digest: str, shape: tuple[int, int], compute: Ca
         bad = int(np.flatnonzero(~np.isfinite(logits).all(axis=-1))[0])
         raise WorkError(f"The teacher's logits are not finite, first at training example {bad}: it has diverged.")
     replace_file(path, lambda temporary: np.save(temporary, logits, allow_pickle=False))
-    text = json.dumps({"array_sha256": hashlib.sha256(logits).hexdigest(), "shape": logits.shape})
+    text = json.dumps({"array_sha256": hashlib.sha256(logits.data).hexdigest(), "shape": logits.shape})
     replace_file(seal, lambda temporary: temporary.write_text(text + "\n"))
     return logits
 
@@ -97,7 +102,7 @@ def _read_sealed(path: Path, seal: Path, shape: tuple[int, int]) -> np.ndarray:
         expected = json.loads(seal.read_text())["array_sha256"]
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise _damaged(path, str(error)) from error
-    if logits.shape != shape or hashlib.sha256(np.ascontiguousarray(logits)).hexdigest() != expected:
+    if logits.shape != shape or hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest() != expected:
         raise _damaged(path, f"shape {logits.shape}, expected {shape}" if logits.shape != shape else "other contents")
     return logits
 

@@ -9,7 +9,8 @@ its jaxpr and evaluates that with two primitives replaced:
 
 The rewrite happens before differentiation, so the gradient is made of matrix products and slices as well. What is not
 understood (dilation, groups, one or three spatial dimensions) passes through untouched. The numbers are the same to
-float rounding.
+float rounding, but for one choice: where several numbers of a pooling window are the largest, XLA gives the whole
+derivative to the first of them, and the maximum of slices shares it among them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def lower(function: Callable[P, R]) -> Callable[P, R]:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
         leaves = jax.tree.leaves((args, kwargs))
         results = _evaluate(closed.jaxpr, closed.consts, leaves)
-        return jax.tree.unflatten(jax.tree.structure(shape), results)  # type: ignore[no-any-return]
+        return jax.tree.unflatten(jax.tree.structure(shape), results)
 
     return lowered
 
@@ -152,7 +153,19 @@ def _patches(
 
 def _understands_pooling(equation: core.JaxprEqn) -> bool:
     dilations = (*equation.params["base_dilation"], *equation.params["window_dilation"])
-    return all(dilation == 1 for dilation in dilations) and jnp.issubdtype(equation.invars[0].aval.dtype, jnp.floating)
+    return (
+        all(dilation == 1 for dilation in dilations)
+        and _is_floating(equation.invars[0].aval)
+        and not _is_empty(equation.outvars[0].aval)  # a window larger than its image has no place to stand
+    )
+
+
+def _is_floating(aval: Any) -> bool:
+    return bool(jnp.issubdtype(aval.dtype, jnp.floating))
+
+
+def _is_empty(aval: Any) -> bool:
+    return 0 in aval.shape
 
 
 def _max_pooling(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec
-from distillab.study.store import Store, TrialRecord
+from distillab.study.store import TrialRecord
 from distillab.study.teachers import Answers, teach
 
 SEATS = {"loop": 8, "vmap": 64}
@@ -94,7 +94,7 @@ def run_study(
         )
         run = store.begin_run(started, facts) if plan else None
         teachers: dict[str, Answers] = {}
-        for key, group in _by_key(plan):
+        for group in _by_key(plan):
             settings = group[0][0].settings
             rows = split(dataset, settings)
             for trial in (trial for cohort in group for trial in cohort):
@@ -104,26 +104,26 @@ def run_study(
                     )
             classroom = _Classroom(dataset, settings, rows, teachers, grid, max(len(cohort) for cohort in group))
             for cohort in group:
-                number = plan.index(cohort) + 1
-                progress.cohort(number, len(plan), len(cohort), 0, settings.epochs)
                 clock = time.perf_counter()
-                records = classroom.train(
-                    cohort,
-                    lambda epoch, n=number, size=len(cohort), total=settings.epochs: progress.cohort(
-                        n, len(plan), size, epoch, total
-                    ),
-                )
-                store.add_cohort(
-                    records,
-                    run=run or 0,
-                    examples=settings.epochs * len(rows.train),
-                    seconds=time.perf_counter() - clock,
-                )
+                records = classroom.train(cohort, _reporter(progress, plan, cohort))
+                seconds = time.perf_counter() - clock
+                store.add_cohort(records, run=run or 0, examples=settings.epochs * len(rows.train), seconds=seconds)
                 trained += records
         if run is not None:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)
     return Summary(out, len(wanted), len(trained), diverged, time.perf_counter() - begin)
+
+
+def _reporter(progress: Progress, plan: Sequence[list[Trial]], cohort: list[Trial]) -> Callable[[int], None]:
+    """Tell that a cohort begins, and return what tells of its epochs."""
+    number, epochs = plan.index(cohort) + 1, cohort[0].settings.epochs
+
+    def tell(epoch: int) -> None:
+        progress.cohort(number, len(plan), len(cohort), epoch, epochs)
+
+    tell(0)
+    return tell
 
 
 def _capacity(grid: Mesh, seats: int | None) -> int:
@@ -145,12 +145,12 @@ def _check_fit(spec: Spec, dataset: Dataset) -> None:
             build(model, dataset.input_shape, dataset.classes)
 
 
-def _by_key(plan: Sequence[list[Trial]]) -> Iterator[tuple[str, list[list[Trial]]]]:
+def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:
     """Gather the cohorts that one program can train."""
     groups: dict[str, list[list[Trial]]] = {}
     for cohort in plan:
         groups.setdefault(cohort_key(cohort[0].settings), []).append(cohort)
-    yield from groups.items()
+    return groups.values()
 
 
 class _Classroom:
@@ -185,7 +185,7 @@ class _Classroom:
         self.trainer = CohortTrainer(self.model, examples, recipe, mesh=grid, capacity=capacity)
         self._initial: dict[int, Variables] = {}
 
-    def train(self, cohort: Sequence[Trial], on_epoch: Any) -> list[TrialRecord]:
+    def train(self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
         """Train a cohort and word its results."""
         labels = [draw_labels(self.dataset, trial.settings, self.rows, trial.seed) for trial in cohort]
         students = [self._student(trial, drawn) for trial, drawn in zip(cohort, labels, strict=True)]

@@ -9,6 +9,7 @@ whatever the interruptions; `runs` and `cohorts` tell how they came about, and d
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ class TrialRecord:
         coordinates: its place on the study's axes.
         settings: all its settings.
         teacher: its teacher's identity.
-        epochs: per epoch (loss, hard, soft, validation accuracy).
+        epochs: per epoch (loss, hard, soft, validation accuracy); nan where a loss is not finite.
         metrics: (split, name) to value; empty for a student that diverged.
         diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
         last_finite_loss: the loss of its last step that was finite; None where there was none.
@@ -141,7 +142,8 @@ class Store:
             try:
                 yield self._connection
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite itself has rolled back where the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
@@ -226,7 +228,8 @@ class Store:
         for trial, *values in self._rows(
             "SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch"
         ):
-            epochs.setdefault(trial, []).append(tuple(values))  # type: ignore[arg-type]
+            loss, hard, soft, accuracy = (math.nan if value is None else value for value in values)  # NULL holds NaN
+            epochs.setdefault(trial, []).append((loss, hard, soft, accuracy))
         metrics: dict[str, dict[tuple[str, str], float]] = {}
         for trial, split, name, value in self._rows("SELECT * FROM metrics"):
             metrics.setdefault(trial, {})[split, name] = value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distillab.data import Dataset
 from distillab.engine.cohort import Epoch, Recipe
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
-from distillab.engine.logits import logits_digest, stored_logits, teacher_logits
+from distillab.engine.logits import add_array, logits_digest, stored_logits, teacher_logits
 from distillab.engine.teacher import train_teacher
 from distillab.errors import WorkError
 from distillab.files import replace_file
@@ -83,8 +83,7 @@ def weights_digest(variables: Variables) -> str:
     """Digest of a model's weights, as 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for array in (*variables.trainable, *variables.fixed):
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        add_array(digest, array)
     return digest.hexdigest()[:16]
 
 

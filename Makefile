@@ -1,0 +1,41 @@
+# Everything from a fresh clone, with only python3 (>= 3.11) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types check bench install clean
+
+demo: install
+	$(BIN)/distillab run demo
+	$(BIN)/distillab report runs/demo
+	$(BIN)/distillab answer runs/demo
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed-test
+	$(BIN)/mypy
+
+check: lint types test
+
+bench: install
+	$(BIN)/python benchmarks/students.py
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "distillab needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(PIP_INSTALL) -e .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(PIP_INSTALL) -e '.[test,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,25 @@
+"""Analysis: from the rows of a study's store to what can be said, in numbers and in words.
+
+Pure: nothing is read and nothing is written here, and neither Keras nor JAX is needed.
+"""
+
+from distillab.analysis.answer import Answer, answer
+from distillab.analysis.curves import AlphaCurve, Divergence, Learning, alpha_curves
+from distillab.analysis.finding import Choice, Finding, Gain, Row, find
+from distillab.analysis.text import in_words, three_sentences
+
+__all__ = [
+    "AlphaCurve",
+    "Answer",
+    "Choice",
+    "Divergence",
+    "Finding",
+    "Gain",
+    "Learning",
+    "Row",
+    "alpha_curves",
+    "answer",
+    "find",
+    "in_words",
+    "three_sentences",
+]

@@ -1,0 +1,107 @@
+"""The study's answer: what each setting shows, and how much of the study it rests on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from distillab.analysis.advice import advice, caveats
+from distillab.analysis.curves import alpha_curves
+from distillab.analysis.finding import Finding, find
+from distillab.analysis.sentences import sentences
+from distillab.study.spec import Spec
+from distillab.study.store import TeacherRecord, TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a study says.
+
+    Args:
+        question: as the study asks it.
+        metric: what was compared.
+        margin: the largest gain that does not matter, as a proportion.
+        seeds: that the study asks for.
+        findings: one for each setting.
+        unused: rows in the store that belong to seeds the study does not ask for.
+    """
+
+    question: str
+    metric: str
+    margin: float
+    seeds: int
+    findings: tuple[Finding, ...]
+    unused: int = 0
+
+    @property
+    def students(self) -> int:
+        """That the study asks for."""
+        return sum(finding.students for finding in self.findings)
+
+    @property
+    def missing(self) -> int:
+        """Students not there yet."""
+        return sum(finding.missing for finding in self.findings)
+
+    @property
+    def diverged(self) -> int:
+        """Students whose loss ceased to be finite."""
+        return sum(len(finding.diverged) for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain JSON types; what is not finite becomes null."""
+        return {
+            "question": self.question,
+            "metric": self.metric,
+            "margin": self.margin,
+            "seeds": self.seeds,
+            "students": {"planned": self.students, "missing": self.missing, "diverged": self.diverged},
+            "settings": [
+                {
+                    **_plain(finding),
+                    "kind": finding.kind,
+                    "in_words": sentences(self, finding),
+                    "what_to_do": advice(self, finding),
+                }
+                for finding in self.findings
+            ],
+            "caveats": caveats(self),
+            "unused": self.unused,
+        }
+
+
+def answer(spec: Spec, trials: Sequence[TrialRecord], teachers: Mapping[str, TeacherRecord]) -> Answer:
+    """Answer a study's question from its rows, be it finished, half-finished or empty.
+
+    Args:
+        spec: the study.
+        trials: the rows of its students.
+        teachers: the rows of its teachers, by identity.
+
+    Returns:
+        The same answer for the same rows, in whatever order they come.
+    """
+    curves = alpha_curves(spec, trials, teachers)
+    return Answer(
+        question=spec.frame.question,
+        metric=spec.frame.metric,
+        margin=spec.frame.margin,
+        seeds=spec.frame.seeds,
+        findings=tuple(find(curve, margin=spec.frame.margin) for curve in curves),
+        unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _plain(part) for key, part in value._asdict().items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

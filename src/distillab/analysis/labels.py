@@ -1,0 +1,58 @@
+"""Names for the settings of a study: what tells one from the others, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distillab.study.spec import Axis
+
+_ALONE = ("labels", "model", "kind", "train_size")
+"""Keys of a group that name it well on their own, best first."""
+
+
+def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
+    """Name one setting.
+
+    Args:
+        axes: the study's axes without alpha.
+        coordinates: the setting's value on each of them.
+
+    Returns:
+        Such as "teacher: noisy labels" or "temperature 5, noise rate 0.1"; empty where no axis has two values.
+
+    Example:
+        >>> setting_label([Axis("temperature", (1.0, 5.0))], {"temperature": 5.0})
+        'temperature 5'
+    """
+    return ", ".join(_part(axis, coordinates[axis.key]) for axis in axes if len(axis.values) > 1)
+
+
+def _part(axis: Axis, value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return f"{axis.key.replace('.', ' ').replace('_', ' ')} {_plain(value)}"
+    told = ", ".join(_member(key, value[key]) for key in _telling(axis.values))
+    return f"{axis.key}: {told}"
+
+
+def _telling(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys that tell groups apart: one good name where it is enough, otherwise all that differ."""
+    differ = [key for key in groups[0] if any(group.get(key) != groups[0][key] for group in groups)]
+    for key in (*(key for key in _ALONE if key in differ), *differ):
+        if len({repr(group.get(key)) for group in groups}) == len(groups):
+            return [key]
+    return differ
+
+
+def _member(key: str, value: Any) -> str:
+    if key == "labels":
+        return f"{value} labels"
+    if key in ("model", "kind"):
+        return str(value)
+    if key == "train_size":
+        return f"{value:,} training examples" if value is not None else "the students' training examples"
+    return f"{key.replace('_', ' ')} {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

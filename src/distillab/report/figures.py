@@ -1,0 +1,177 @@
+"""Whole figures: panels laid out, captioned, and turned into bytes that are the same for the same data."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
+
+from distillab.analysis import AlphaCurve, Answer
+from distillab.analysis.numerals import counted
+from distillab.analysis.sentences import METRIC_NAMES
+from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
+from distillab.report.learning_curves import colours, draw_learning_curves, learning_curves_data
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PANELS = 24
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "svg.hashsalt": "distillab",
+    "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house's style, whatever the user's own settings, and leave those as they were."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def accuracy_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
+    """Draw test accuracy against alpha, a panel for each setting. To be called within `house_style`.
+
+    Args:
+        curves: one for each setting.
+        answer: the study's, with a finding for each curve.
+    """
+    panels = [accuracy_vs_alpha_data(*pair) for pair in zip(curves, answer.findings, strict=True)]
+    figure, axes = _grid(len(panels), caption_of(answer), width=5.6)
+    shared = shared_limits(panels[:MOST_PANELS])
+    for index, (data, ax) in enumerate(zip(panels, axes, strict=False)):
+        draw_accuracy_vs_alpha(data, ax, ylim=shared)
+        if index % _columns(len(panels)) == 0:
+            ax.set_ylabel(f"student's test {METRIC_NAMES.get(answer.metric, answer.metric)} (%)")
+    return figure
+
+
+def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
+    """Draw validation accuracy against epochs, a panel for each setting. To be called within `house_style`."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    noisy = any(one.noise_rate and one.validation_labels == "noisy" for one in answer.findings)
+    caption = "Means over the seeds, diverged students left out."
+    if noisy:
+        caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
+    figure, axes = _grid(len(curves), caption, width=4.6)
+    for index, (curve, ax) in enumerate(zip(curves, axes, strict=False)):
+        draw_learning_curves(learning_curves_data(curve), ax)
+        if index % _columns(len(curves)) == 0:
+            ax.set_ylabel("validation accuracy (%)")
+    alphas = [float(alpha) for alpha in curves[0].alphas]
+    steps = ScalarMappable(BoundaryNorm(range(len(alphas) + 1), len(alphas)), ListedColormap(colours(curves[0].alphas)))
+    bar = figure.colorbar(steps, ax=axes, fraction=0.05, pad=0.03, aspect=30)
+    every = math.ceil(len(alphas) / 12)
+    bar.set_ticks(
+        [index + 0.5 for index in range(0, len(alphas), every)], labels=[f"{alpha:g}" for alpha in alphas[::every]]
+    )
+    bar.set_label("alpha: weight of the labels")
+    bar.ax.tick_params(which="both", length=0)
+    bar.outline.set_visible(False)
+    if bar.solids is not None:
+        bar.solids.set_rasterized(False)  # in a page, an image would be a second file
+    return figure
+
+
+def caption_of(answer: Answer) -> str:
+    """The accuracy figure's caption: data, noise, temperature, n, and what the marks are."""
+    findings = answer.findings
+    sets = ", ".join(dict.fromkeys(PurePath(one.dataset).name for one in findings))
+    noises = dict.fromkeys(
+        f"{100 * one.noise_rate:g} % of training labels perturbed ({one.noise_kind})"
+        if one.noise_rate
+        else "clean labels"
+        for one in findings
+    )
+    temperatures = dict.fromkeys(f"{one.temperature:g}" for one in findings)
+    counts = sorted({row.n for one in findings for row in one.rows if row.n})
+    told = f"{sets}; {' / '.join(noises)}; temperature {', '.join(temperatures)}."
+    if counts:
+        seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else counted(counts[0], "seed")
+        told += (
+            f" Line and band: mean of {seeds} with 95 % t interval; dots: single students. "
+            "Labels alone: alpha = 1; teacher alone: alpha = 0."
+        )
+    if any(one.optimal_range for one in findings):
+        told += " Green: alphas not shown to be worse than the best (95 % model confidence set)."
+    if any(one.diverged for one in findings):
+        told += " ✕: diverged students (hollow: mean of the others)."
+    missing = answer.missing
+    if missing:
+        told += f" {missing:,} of {counted(answer.students, 'student')} are missing."
+    if len(findings) > MOST_PANELS:
+        told += f" The first {MOST_PANELS} of {len(findings)} settings."
+    return told
+
+
+def shared_limits(panels: Sequence[AccuracyVsAlpha]) -> tuple[float, float] | None:
+    """One vertical axis for all panels, unless that would squash the flattest; the teacher joins where it is near.
+
+    Returns:
+        Limits as shares, or None where each panel has its own.
+    """
+    known = [(panel, panel.floor_and_top) for panel in panels]
+    extremes = [pair for _, pair in known if pair is not None]
+    if not extremes:
+        return None
+    floor, top = min(low for low, _ in extremes), max(high for _, high in extremes)
+    flattest = min(high - low for low, high in extremes)
+    if len(extremes) > 1 and top - floor > 4 * max(flattest, 0.005):
+        return None
+    height = max(top - floor, 0.01)
+    near = [p.teacher for p in panels if p.teacher is not None and floor - height / 2 <= p.teacher <= top + height / 2]
+    return limits(min([floor, *near]), max([top, *near]))
+
+
+def render(figure: Figure, form: Literal["png", "svg"]) -> bytes:
+    """A figure as the bytes of a file, without a date. To be called within `house_style`."""
+    buffer = io.BytesIO()
+    nothing = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    figure.savefig(buffer, format=form, dpi=200, metadata=nothing)
+    return buffer.getvalue()
+
+
+def _columns(panels: int) -> int:
+    return min(panels, 2 if panels <= 4 else 3)
+
+
+def _grid(panels: int, caption: str, *, width: float) -> tuple[Figure, list[Axes]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    panels = min(panels, MOST_PANELS)
+    columns = _columns(panels)
+    rows = math.ceil(panels / columns)
+    wide = width * columns + 0.8
+    lines = textwrap.wrap(caption, int(wide * 17))
+    tall = 3.7 * rows + 0.2 * len(lines)
+    room = (0.17 * len(lines) + 0.08) / tall
+    layout = ConstrainedLayoutEngine(rect=(0, room, 1, 1 - room))
+    figure = Figure(figsize=(wide, tall), layout=layout)
+    FigureCanvasAgg(figure)
+    figure.text(0.012, 0.08 / tall, "\n".join(lines), va="bottom", fontsize=8, color="#444444")
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(panels)]
+    return figure, axes

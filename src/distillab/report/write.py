@@ -1,0 +1,53 @@
+"""The report's files, each written in full or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from distillab.analysis import alpha_curves, answer
+from distillab.errors import WorkError
+from distillab.files import replace_file
+from distillab.report.figures import accuracy_figure, house_style, learning_figure, render
+from distillab.report.page import page
+from distillab.study.folder import Folder
+
+FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
+
+
+def write_report(folder: Folder) -> tuple[Path, ...]:
+    """Write a study's figures, answer and page into its folder.
+
+    Args:
+        folder: of a study, finished or not.
+
+    Returns:
+        The files: the accuracy figure first (PNG, SVG), then the learning curves, `answer.json` and `report.html`.
+
+    Raises:
+        RequestError: the folder holds no study.
+        WorkError: a file cannot be written.
+    """
+    spec, store = folder.read()
+    with store:
+        trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
+    curves, found = alpha_curves(spec, trials, teachers), answer(spec, trials, teachers)
+    files: dict[Path, bytes] = {}
+    drawings: dict[str, str] = {}
+    with house_style():
+        for name, figure in (
+            ("accuracy_vs_alpha", accuracy_figure(curves, found)),
+            ("learning_curves", learning_figure(curves, found)),
+        ):
+            for form in FORMS:
+                files[folder.figures / f"{name}.{form}"] = render(figure, form)
+            drawings[name] = files[folder.figures / f"{name}.svg"].decode()
+    files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
+    files[folder.report] = page(spec, found, drawings, runs, cost).encode()
+    for path, content in files.items():
+        try:
+            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
+        except OSError as error:
+            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+    return tuple(files)

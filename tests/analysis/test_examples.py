@@ -1,0 +1,24 @@
+"""The examples in the docstrings are true, and answering needs no heavy library."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["labels", "numerals"])
+def test_the_examples_are_true(name):
+    assert doctest.testmod(importlib.import_module(f"distillab.analysis.{name}")).failed == 0
+
+
+def test_neither_answering_nor_the_reports_modules_import_what_is_slow():
+    code = (
+        "import sys, distillab.analysis, distillab.report\n"
+        "print([name for name in ('keras', 'jax', 'tensorflow', 'matplotlib') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

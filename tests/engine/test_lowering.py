@@ -1,0 +1,383 @@
+"""The lowering: the same numbers and derivatives from matrix products and slices, and hands off everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+from jax.extend import core
+
+from distillab.engine.lowering import lower
+from distillab.models import build
+
+EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
+# Nearly all the time goes into compiling programs that run once.
+quickly_compiled = partial(
+    jax.jit,
+    compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True},
+)
+LAYOUTS = {"channels_last": ("NHWC", "HWIO", "NHWC"), "channels_first": ("NCHW", "OIHW", "NCHW")}
+
+
+def values_and_gradients(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
+    """A function's value, and the gradient of its sum weighted by fixed random numbers, in one compiled program."""
+
+    @quickly_compiled
+    def both(*arguments: Any) -> tuple[Any, Any]:
+        value, pull = jax.vjp(function, *arguments)
+        weights = np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
+        return value, pull(weights)
+
+    return both(*arguments)
+
+
+def assert_same(function: Callable[..., Any], *arguments: Any, terms: int) -> None:
+    """The lowered function gives the values and the gradients of the original.
+
+    Args:
+        terms: the length of the longest sum behind one number. Two orders of adding up n float32 terms of size about 1
+            differ by less than n * epsilon at worst, and by about sqrt(n) * epsilon as a rule.
+    """
+    plain, lowered = (values_and_gradients(f, *arguments) for f in (function, lower(function)))
+    for expected, given_ in zip(jax.tree.leaves(plain), jax.tree.leaves(lowered), strict=True):
+        assert given_.shape == expected.shape
+        assert given_.dtype == expected.dtype
+        finite = np.abs(expected)[np.isfinite(expected)]  # a pooling window of nothing but padding gives -inf
+        size = max(1.0, float(finite.max(initial=0)))
+        np.testing.assert_allclose(given_, expected, rtol=0, atol=8 * EPSILON * size * max(1.0, terms**0.5))
+
+
+def primitives(function: Callable[..., Any], *arguments: Any) -> set[str]:
+    """The names of all primitives in a function's jaxpr, however deep."""
+    return set(_names(jax.make_jaxpr(function)(*arguments).jaxpr))
+
+
+def _names(jaxpr: core.Jaxpr) -> Iterator[str]:
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for parameter in jax.tree.leaves(tuple(equation.params.values()), is_leaf=_is_jaxpr):
+            if _is_jaxpr(parameter):
+                yield from _names(getattr(parameter, "jaxpr", parameter))
+
+
+def _is_jaxpr(value: object) -> bool:
+    return isinstance(value, (core.Jaxpr, core.ClosedJaxpr))
+
+
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def convolution(**parameters: Any) -> Callable[[Any, Any], Any]:
+    parameters = {
+        "window_strides": (1, 1),
+        "padding": "SAME",
+        "dimension_numbers": LAYOUTS["channels_last"],
+    } | parameters
+    return lambda images, kernel: lax.conv_general_dilated(images, kernel, **parameters)
+
+
+def pooling(
+    window: tuple[int, ...], strides: tuple[int, ...], padding: Any = "SAME", **parameters: Any
+) -> Callable[[Any], Any]:
+    return lambda x: lax.reduce_window(x, -jnp.inf, lax.max, window, strides, padding, **parameters)
+
+
+small = st.tuples(st.integers(1, 4), st.integers(1, 4))
+sides = st.tuples(st.integers(3, 11), st.integers(3, 11))
+paddings = st.one_of(
+    st.sampled_from(["SAME", "VALID"]), st.tuples(*[st.tuples(st.integers(-1, 3), st.integers(-1, 3))] * 2)
+)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    side=sides,
+    window=small,
+    strides=small,
+    padding=paddings,
+    channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+)
+def test_a_convolution_becomes_a_matrix_product_of_the_same_value_and_gradient(
+    side: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: Any,
+    channels: tuple[int, int],
+    layout: str,
+) -> None:
+    images, kernel = normal(1, 2, *side, channels[0]), normal(2, *window, *channels)
+    if layout == "channels_first":
+        images, kernel = images.transpose(0, 3, 1, 2), kernel.transpose(3, 2, 0, 1)
+    function = convolution(window_strides=strides, padding=padding, dimension_numbers=LAYOUTS[layout])
+    # A value adds kh*kw*C terms, a kernel's gradient one for each image and place, at most 2 * 17 * 17.
+    assert_same(function, images, kernel, terms=max(int(np.prod(window)) * channels[0], 2 * 17 * 17))
+    assert "conv_general_dilated" not in primitives(lower(function), images, kernel)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    side=sides,
+    window=small,
+    strides=small,
+    padding=st.one_of(
+        st.sampled_from(["SAME", "VALID"]), st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
+    ),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+)
+def test_max_pooling_becomes_slices_of_the_same_value_and_gradient(
+    side: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Any, layout: str
+) -> None:
+    shape = (2, *side, 3) if layout == "channels_last" else (2, 3, *side)
+    space = slice(1, 3) if layout == "channels_last" else slice(2, 4)
+    # A shuffled range: no two numbers are equal, so each window has one largest.
+    x = np.random.default_rng(1).permutation(int(np.prod(shape))).reshape(shape).astype(np.float32)
+
+    def full(pair: Any, neutral: Any) -> Any:
+        whole = [neutral] * 4
+        whole[space] = pair
+        return tuple(whole)
+
+    edges = padding if isinstance(padding, str) else full(padding, (0, 0))
+    function = pooling(full(window, 1), full(strides, 1), edges)
+    assert_same(function, x, terms=16)  # a number may be the largest of up to 4 * 4 windows
+    value = jax.eval_shape(function, x)
+    if 0 not in value.shape:
+        assert "reduce_window_max" not in primitives(lower(function), x)
+
+
+def test_a_convolution_is_the_one_worked_by_hand() -> None:
+    # [1 2 3]   [1 0]   1*1 + 5*2 = 11   2*1 + 6*2 = 14
+    # [4 5 6] * [0 2] = 4*1 + 8*2 = 20   5*1 + 9*2 = 23
+    # [7 8 9]
+    images = jnp.arange(1.0, 10.0).reshape(1, 3, 3, 1)
+    kernel = jnp.array([[1.0, 0.0], [0.0, 2.0]]).reshape(2, 2, 1, 1)
+    np.testing.assert_array_equal(
+        lower(convolution(padding="VALID"))(images, kernel)[0, ..., 0], [[11, 14], [20, 23]]
+    )
+
+
+def test_max_pooling_shares_the_derivative_where_several_are_largest() -> None:
+    x = jnp.array([5.0, 5.0, 1.0, 2.0]).reshape(1, 1, 4, 1)
+    function = pooling((1, 1, 2, 1), (1, 1, 2, 1))
+    plain, shared = (np.asarray(jax.grad(lambda x, f=f: f(x).sum())(x)).ravel() for f in (function, lower(function)))
+    np.testing.assert_array_equal(plain, [1, 0, 0, 1])
+    np.testing.assert_array_equal(shared, [0.5, 0.5, 0, 1])
+
+
+def test_max_pooling_of_less_than_everything_keeps_minus_infinity_and_nan() -> None:
+    x = jnp.array([[-jnp.inf, -jnp.inf, 3.0], [-jnp.inf, -jnp.inf, jnp.nan]]).reshape(1, 2, 3, 1)
+    function = pooling((1, 2, 2, 1), (1, 1, 1, 1), "VALID")
+    np.testing.assert_array_equal(lower(function)(x), function(x))
+    np.testing.assert_array_equal(lower(function)(x).ravel(), [-jnp.inf, jnp.nan])
+
+
+def test_a_window_larger_than_its_image_gives_nothing_as_before() -> None:
+    x = jnp.ones((1, 1, 1, 1))
+    pool, convolve = pooling((1, 4, 3, 1), (1, 2, 1, 1), "VALID"), convolution(padding="VALID")
+    assert lower(pool)(x).shape == pool(x).shape == (1, 0, 0, 1)
+    kernel = jnp.ones((4, 3, 1, 1))
+    assert lower(convolve)(x, kernel).shape == convolve(x, kernel).shape == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision_stays_half_precision(dtype: Any) -> None:
+    images, kernel = jnp.asarray(normal(1, 2, 6, 6, 2), dtype), jnp.asarray(normal(2, 3, 3, 2, 4), dtype)
+    plain, lowered = convolution()(images, kernel), lower(convolution())(images, kernel)
+    assert lowered.dtype == plain.dtype == dtype
+    # Sums of 18 terms, rounded to 8 bits at the least.
+    np.testing.assert_allclose(lowered.astype("float32"), plain.astype("float32"), rtol=0, atol=2**-7 * 16)
+    pool = pooling((1, 2, 2, 1), (1, 1, 1, 1))
+    np.testing.assert_array_equal(lower(pool)(images), pool(images))
+
+
+UNTOUCHED: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], str]] = {
+    "dilated kernel": (
+        convolution(rhs_dilation=(2, 2)),
+        (normal(1, 2, 9, 9, 2), normal(2, 3, 3, 2, 3)),
+        "conv_general_dilated",
+    ),
+    "dilated images (a transposed convolution)": (
+        convolution(lhs_dilation=(2, 2), padding=((1, 1), (1, 1))),
+        (normal(1, 2, 5, 5, 2), normal(2, 3, 3, 2, 3)),
+        "conv_general_dilated",
+    ),
+    "groups": (
+        convolution(feature_group_count=2),
+        (normal(1, 2, 7, 7, 4), normal(2, 3, 3, 2, 6)),
+        "conv_general_dilated",
+    ),
+    "depthwise": (
+        convolution(feature_group_count=3),
+        (normal(1, 2, 7, 7, 3), normal(2, 3, 3, 1, 3)),
+        "conv_general_dilated",
+    ),
+    "batch groups": (
+        convolution(batch_group_count=2),
+        (normal(1, 4, 7, 7, 3), normal(2, 3, 3, 3, 2)),
+        "conv_general_dilated",
+    ),
+    "one spatial dimension": (
+        convolution(window_strides=(2,), dimension_numbers=("NHC", "HIO", "NHC")),
+        (normal(1, 2, 9, 2), normal(2, 3, 2, 3)),
+        "conv_general_dilated",
+    ),
+    "three spatial dimensions": (
+        convolution(window_strides=(1, 1, 1), dimension_numbers=("NDHWC", "DHWIO", "NDHWC")),
+        (normal(1, 2, 4, 4, 4, 2), normal(2, 2, 2, 2, 2, 3)),
+        "conv_general_dilated",
+    ),
+    "an asked type of result": (
+        convolution(preferred_element_type=jnp.float32),
+        (normal(1, 2, 6, 6, 2), normal(2, 3, 3, 2, 3)),
+        "conv_general_dilated",
+    ),
+    "dilated pooling": (
+        pooling((1, 2, 2, 1), (1, 1, 1, 1), "VALID", window_dilation=(1, 2, 2, 1)),
+        (normal(1, 2, 7, 7, 3),),
+        "reduce_window_max",
+    ),
+    "average pooling": (
+        lambda x: lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"),
+        (normal(1, 2, 6, 6, 3),),
+        "reduce_window_sum",
+    ),
+    "a convolution inside a scan": (
+        lambda x, k: lax.scan(lambda carry, _: (convolution()(carry, k), None), x, length=2)[0],
+        (normal(1, 2, 5, 5, 2), normal(2, 3, 3, 2, 2) / 4),
+        "conv_general_dilated",
+    ),
+    "a matrix product": (lambda x, k: jnp.tanh(x @ k), (normal(1, 3, 4), normal(2, 4, 2)), "dot_general"),
+}
+
+
+@pytest.mark.parametrize("what", UNTOUCHED)
+def test_what_is_not_understood_passes_through_untouched(what: str) -> None:
+    function, arguments, primitive = UNTOUCHED[what]
+    assert primitive in primitives(lower(function), *arguments)
+    has_gradient = what != "dilated pooling"  # JAX itself has none for it
+    run = values_and_gradients if has_gradient else lambda f, *arguments: quickly_compiled(f)(*arguments)
+    plain, lowered = (run(f, *arguments) for f in (function, lower(function)))
+    jax.tree.map(np.testing.assert_array_equal, lowered, plain)  # the same operations: no rounding between them
+
+
+def test_max_pooling_of_whole_numbers_passes_through() -> None:
+    x = np.arange(16, dtype=np.int32).reshape(1, 4, 4, 1)
+    function = lambda x: lax.reduce_window(x, jnp.iinfo(jnp.int32).min, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")  # noqa: E731
+    assert "reduce_window_max" in primitives(lower(function), x)
+    np.testing.assert_array_equal(lower(function)(x), function(x))
+
+
+def test_a_derivative_of_the_models_own_making_survives() -> None:
+    """relu declares its derivative at 0 to be 0; the derivative of the maximum inside it would be one half."""
+    x = jnp.array([-1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(jax.grad(lambda x: lower(jax.nn.relu)(x).sum())(x), [0, 0, 1])
+    assert "custom_jvp_call" in primitives(lower(jax.nn.relu), x)
+
+
+def test_a_custom_backward_pass_survives() -> None:
+    @jax.custom_vjp
+    def straight_through(x: Any) -> Any:
+        return jnp.round(x)
+
+    straight_through.defvjp(lambda x: (jnp.round(x), None), lambda _, slope: (3 * slope,))
+    np.testing.assert_array_equal(jax.grad(lambda x: lower(straight_through)(x).sum())(jnp.array([0.4, 1.6])), [3, 3])
+
+
+def test_convolutions_inside_compiled_functions_are_found_however_deep() -> None:
+    images, kernel = normal(1, 2, 6, 6, 2), normal(2, 3, 3, 2, 2)
+    deep = jax.jit(lambda x, k: jax.jit(convolution())(x, k) + 1)
+    assert "conv_general_dilated" in primitives(deep, images, kernel)
+    assert "conv_general_dilated" not in primitives(lower(deep), images, kernel)
+    assert_same(deep, images, kernel, terms=2 * 6 * 6)
+
+
+def test_structured_arguments_results_and_constants_are_kept() -> None:
+    constant = normal(3, 2)
+
+    def function(weights: dict[str, Any], *, x: Any) -> dict[str, Any]:
+        return {"twice": (2 * weights["a"], [x + constant]), "given": x, "none": None}
+
+    arguments = {"a": normal(1, 2)}
+    expected, given_ = (f(arguments, x=normal(2, 2)) for f in (function, lower(function)))
+    assert jax.tree.structure(given_) == jax.tree.structure(expected)
+    jax.tree.map(np.testing.assert_array_equal, given_, expected)
+
+
+def test_the_lowered_function_can_be_mapped_over_weights() -> None:
+    images, kernels = normal(1, 2, 6, 6, 2), normal(2, 3, 3, 3, 2, 4)
+    mapped = jax.vmap(lower(convolution()), in_axes=(None, 0))
+    assert "conv_general_dilated" not in primitives(mapped, images, kernels)
+    for one, kernel in zip(mapped(images, kernels), kernels, strict=True):
+        # Sums of 3*3*2 terms, in an order that the mapping may change.
+        np.testing.assert_allclose(one, convolution()(images, kernel), rtol=0, atol=8 * EPSILON * 16 * 18**0.5)
+
+
+def keras_function(model: keras.Model) -> Callable[..., Any]:
+    return lambda trainable, fixed, x: model.stateless_call(trainable, fixed, x, training=False)[0]
+
+
+def keras_arguments(model: keras.Model, shape: tuple[int, ...]) -> tuple[Any, Any, np.ndarray]:
+    trainable, fixed = ([v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables))
+    return trainable, fixed, normal(1, 3, *shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("cnn-16-32", (28, 28, 1)), ("cnn-3-5", (9, 7, 3)), ("mlp-6-5", (4, 4, 1))],
+)
+def test_models_of_the_zoo_keep_their_values_and_gradients(name: str, shape: tuple[int, ...]) -> None:
+    model = build(name, shape, 10)
+    # A logit adds up 7*7*32 features at most, each of 3*3*16 terms; the kernel's gradient 3 * 14 * 14 places.
+    assert_same(keras_function(model), *keras_arguments(model, shape), terms=7 * 7 * 32)
+
+
+def test_the_lowered_study_student_holds_no_convolution_and_no_window() -> None:
+    model = build("cnn-16-32", (28, 28, 1), 10)
+    function, arguments = keras_function(model), keras_arguments(model, (28, 28, 1))
+    assert {"conv_general_dilated", "reduce_window_max"} <= primitives(function, *arguments)
+    slope = jax.grad(lambda *given_: lower(function)(*given_).sum())
+    for lowered in (lower(function), slope):
+        names = primitives(lowered, *arguments)
+        assert "dot_general" in names
+        assert not any("conv" in name and name != "convert_element_type" for name in names), names
+        assert not any("window" in name or name.startswith("select_and") for name in names), names
+
+
+def test_a_model_with_all_kinds_of_layers_keeps_its_values_and_gradients() -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 2)),
+            layers.Conv2D(4, 3, dilation_rate=2, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Conv2D(4, (3, 2), strides=(1, 2), groups=2, padding="same"),
+            layers.SeparableConv2D(6, 3, padding="same", activation="gelu"),
+            layers.DepthwiseConv2D(2, padding="same"),
+            layers.MaxPooling2D(3, strides=1, padding="same"),
+            layers.Conv2DTranspose(3, 2, strides=2),
+            layers.AveragePooling2D(2),
+            layers.Dropout(0.5),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(3),
+        ]
+    )
+    function, arguments = keras_function(model), keras_arguments(model, (12, 12, 2))
+    plain, lowered = (
+        quickly_compiled(jax.value_and_grad(lambda weights, f=f: (f(weights, *arguments[1:]) ** 2).sum()))(arguments[0])
+        for f in (function, lower(function))
+    )
+    for expected, given_ in zip(jax.tree.leaves(plain), jax.tree.leaves(lowered), strict=True):
+        # Eight layers, each of sums of at most 100 terms.
+        size = max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(given_, expected, rtol=0, atol=8 * 8 * EPSILON * size * 100**0.5)

@@ -1,0 +1,83 @@
+"""Trials, their identities, and the cohorts they train in."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distillab.study.plan import cohort_key, cohorts, teacher_identity, trials
+from distillab.study.spec import Spec, read_spec
+
+
+def study(**keys: object) -> Spec:
+    return read_spec({"dataset": "digits", "alpha": [0, 0.5, 1], "seeds": 4} | keys)
+
+
+def ids(spec: Spec, data: str = "d") -> list[str]:
+    return [trial.id for trial in trials(spec, data)]
+
+
+def test_every_cell_meets_every_seed_once() -> None:
+    found = [(trial.seed, trial.settings.alpha) for trial in trials(study(), "d")]
+    assert found == [(seed, alpha) for seed in range(4) for alpha in (0.0, 0.5, 1.0)]
+
+
+def test_an_identity_depends_on_everything_that_decides_the_result() -> None:
+    base = set(ids(study()))
+    assert len(base) == 12
+    changed = [
+        {"epochs": 11},
+        {"temperature": 4},
+        {"noise": {"rate": 0.1}},
+        {"teacher": {"epochs": 4}},
+        {"student": {"model": "cnn-8-8"}},
+        {"validation": {"share": 0.2}},
+        {"learning_rate": 0.002},
+    ]
+    for keys in changed:
+        assert base.isdisjoint(ids(study(**keys))), keys
+    assert base.isdisjoint(ids(study(), data="other contents"))
+
+
+def test_an_identity_does_not_depend_on_the_grid_around_it_or_on_the_question() -> None:
+    wider = study(alpha=[0, 0.25, 0.5, 0.75, 1], seeds=9, question="Another?", margin=0.01)
+    assert set(ids(study())) <= set(ids(wider))
+    assert ids(study(dataset="a/path/to/the/same.npz")) == ids(study())
+
+
+def test_identities_are_the_same_in_every_version() -> None:
+    """A changed identity would train recorded students again: raise RECIPE only when numbers change."""
+    assert ids(study())[0] == "0322502be06fbd8d"
+
+
+def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
+    def teacher(**keys: object) -> str:
+        return teacher_identity(study(**keys).base, "d")
+
+    quiet, loud = {"noise": {"rate": 0.1}}, {"noise": {"rate": 0.2}}
+    assert teacher(**quiet) == teacher(**loud)
+    noisy = {"teacher": {"labels": "noisy"}}
+    assert teacher(**quiet, **noisy) != teacher(**loud, **noisy)
+    assert teacher(alpha=0.1) == teacher(alpha=0.9)
+
+
+@given(st.integers(1, 40), st.integers(1, 15), st.data())
+def test_cohorts_hold_every_missing_trial_once_and_fit(seeds: int, capacity: int, data: st.DataObject) -> None:
+    wanted = list(trials(study(seeds=seeds), "d"))
+    done = set(data.draw(st.lists(st.sampled_from([trial.id for trial in wanted]))))
+    plan = cohorts(wanted, done, capacity)
+    planned = [trial for cohort in plan for trial in cohort]
+    assert planned == [trial for trial in wanted if trial.id not in done]
+    sizes = [len(cohort) for cohort in plan]
+    assert all(1 <= size <= capacity for size in sizes)
+    assert len(plan) == -(-len(planned) // capacity)
+
+
+def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None:
+    def key(**keys: object) -> str:
+        return cohort_key(study(**keys).base)
+
+    alike = [{}, {"alpha": 1}, {"temperature": 9}, {"learning_rate": 1}, {"noise": {"rate": 0.3}}]
+    assert len({key(**keys) for keys in alike}) == 1
+    other = [{}, {"epochs": 3}, {"batch_size": 8}, {"student": {"model": "mlp-4"}}, {"loss": "cross_entropy"}]
+    assert len({key(**keys) for keys in other}) == len(other)

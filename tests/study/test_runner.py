@@ -1,0 +1,250 @@
+"""Running studies: what is missing is trained, nothing twice, and every refusal comes before anything is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from distillab.errors import RequestError, WorkError
+from distillab.study import folder as folder_module
+from distillab.study.folder import Folder
+from distillab.study.runner import run_study
+from distillab.study.spec import Spec
+from distillab.study.store import Store
+
+Make = Callable[..., Spec]
+
+
+class Listener:
+    """Notes what a run tells, and may interrupt it."""
+
+    def __init__(self, *, stop_at_cohort: int | None = None) -> None:
+        self.told: list[tuple[object, ...]] = []
+        self.stop_at_cohort = stop_at_cohort
+
+    def note(self, text: str) -> None:
+        self.told.append(("note", text))
+
+    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        self.told.append(("teacher", epoch, epochs))
+
+    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
+        self.told.append(("cohort", number, cohorts, students, epoch, epochs))
+        if number == self.stop_at_cohort:
+            raise KeyboardInterrupt
+
+
+def results(folder: Path) -> dict[str, list[object]]:
+    with Store(folder / "study.db", read_only=True) as store:
+        return store.results()
+
+
+@pytest.fixture(scope="module")
+def finished(tiny: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("studies") / "finished"
+    run_study(tiny(), folder)
+    return folder
+
+
+def test_a_finished_study_holds_every_trial_with_its_metrics(finished: Path) -> None:
+    with Store(finished / "study.db", read_only=True) as store:
+        trials = store.trials()
+        (teacher,) = store.teachers().values()
+        (run,) = store.runs()
+    assert sorted((trial.seed, trial.alpha) for trial in trials) == [(s, a) for s in range(3) for a in (0, 0.5, 1)]
+    for trial in trials:
+        assert trial.diverged_epoch is None
+        assert len(trial.epochs) == 2
+        assert 0 <= trial.metrics["test", "accuracy"] <= 1
+        assert {split for split, _ in trial.metrics} == {"test", "validation"}
+    assert teacher.examples == 180
+    assert run["finished"] is not None
+    assert {"keras", "jax", "numpy", "distillab", "python"} <= set(run["versions"])
+    assert (finished / "teachers" / f"{teacher.id}.keras").is_file()
+
+
+def test_the_same_command_again_trains_nothing(finished: Path, tiny: Make) -> None:
+    before = results(finished)
+    listener = Listener()
+    summary = run_study(tiny(), finished, progress=listener)
+    assert (summary.trained, summary.trials) == (0, 9)
+    assert listener.told == []
+    assert results(finished) == before
+
+
+def test_an_interrupted_study_goes_on_to_the_same_results(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tiny(), tmp_path / "s", seats=1, progress=Listener(stop_at_cohort=3))
+    with Store(tmp_path / "s" / "study.db", read_only=True) as store:
+        assert len(store.done()) == 4
+    listener = Listener()
+    summary = run_study(tiny(), tmp_path / "s", progress=listener)
+    assert summary.trained == 5
+    assert "teacher" not in {told[0] for told in listener.told}
+    assert results(tmp_path / "s") == results(finished)
+
+
+def test_more_seeds_continue_a_study(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "s")
+    assert run_study(tiny(seeds=4), tmp_path / "s").trained == 3
+    more = {row[0] for row in results(tmp_path / "s")["trials"]}
+    assert {row[0] for row in results(finished)["trials"]} < more
+    assert len(more) == 12
+
+
+def test_another_study_in_the_folder_is_refused_by_the_key_that_differs(finished: Path, tiny: Make) -> None:
+    before = results(finished)
+    with pytest.raises(RequestError, match=r"holds another study: it differs in noise\.rate, temperature"):
+        run_study(tiny(temperature=5, noise={"rate": 0.2}), finished)
+    assert results(finished) == before
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(RequestError, match="is not empty and holds no study"):
+        run_study(tiny(), tmp_path)
+    assert [item.name for item in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(RequestError, match="is a file"):
+        run_study(tiny(), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"batch_size": 181}, "batch_size=181 is not allowed"),
+        ({"train_size": 10**6}, "train_size=1000000 is not allowed"),
+        ({"dataset": "mnits"}, "There is no data set 'mnits'. Did you mean 'mnist'"),
+        ({"dataset": "nowhere.npz"}, "nowhere.npz"),
+    ],
+)
+def test_a_study_that_cannot_run_leaves_nothing_behind(
+    tiny: Make, tmp_path: Path, keys: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        run_study(tiny(**keys), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_are_needed_for_convolutions(tiny: Make, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32), np.arange(300) % 3
+    np.savez(tmp_path / "table.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    with pytest.raises(RequestError, match="reads images .* Choose an mlp"):
+        run_study(tiny(dataset=str(tmp_path / "table.npz")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_process_is_told_and_leaves(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "s")
+    held = FileLock(tmp_path / "s" / ".lock")
+    ready, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with held:
+            ready.set()
+            leave.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(RequestError, match="Another process is at work in"):
+            run_study(tiny(seeds=4), tmp_path / "s")
+    finally:
+        leave.set()
+        other.join()
+    assert results(tmp_path / "s") == results(finished)
+
+
+def test_a_full_disk_is_told_in_one_line(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, write: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(folder_module, "replace_file", full)
+    with pytest.raises(WorkError, match=r"study\.yaml cannot be written: No space left on device"):
+        run_study(tiny(), tmp_path / "out")
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_told_in_one_line(tiny: Make, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(WorkError, match="cannot be written: Permission denied"):
+        run_study(tiny(), tmp_path / "out")
+
+
+def test_a_teacher_that_was_exchanged_is_refused(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    from distillab.engine.functional import Functional, write_variables
+    from distillab.models import build
+
+    shutil.copytree(finished, tmp_path / "s")
+    (path,) = (tmp_path / "s" / "teachers").glob("*.keras")
+    model = build("cnn-4-6", (12, 12, 1), 10)
+    write_variables(model, Functional(model).initial(77)).save(path)
+    with pytest.raises(WorkError, match="is not the teacher that this study's students learned from"):
+        run_study(tiny(seeds=4), tmp_path / "s")
+
+
+def test_a_damaged_teacher_is_refused(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "s")
+    (path,) = (tmp_path / "s" / "teachers").glob("*.keras")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WorkError, match=r"cannot be read as a Keras model .* Delete it"):
+        run_study(tiny(seeds=4), tmp_path / "s")
+    path.unlink()
+    assert run_study(tiny(seeds=4), tmp_path / "s").trained == 3
+
+
+def test_students_that_diverge_are_recorded_and_the_rest_finishes(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(learning_rate=[0.001, 1e38], seeds=1, alpha=[0.5, 1])
+    summary = run_study(spec, tmp_path / "s")
+    assert (summary.trained, summary.diverged) == (4, 2)
+    with Store(tmp_path / "s" / "study.db", read_only=True) as store:
+        ill = [trial for trial in store.trials() if trial.diverged_epoch is not None]
+    assert {trial.coordinates["learning_rate"] for trial in ill} == {1e38}
+    for trial in ill:
+        assert trial.diverged_epoch == 0
+        assert trial.metrics == {}
+        assert trial.last_finite_loss is not None
+        assert np.isfinite(trial.last_finite_loss)
+        assert len(trial.epochs) == 2
+
+
+def test_a_teacher_that_diverges_stops_the_study_with_advice(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(teacher={"model": "cnn-4-6", "epochs": 1, "learning_rate": 1e38})
+    with pytest.raises(WorkError, match=r"teacher cnn-4-6 has diverged: .* Lower teacher\.learning_rate=1e\+38"):
+        run_study(spec, tmp_path / "s")
+
+
+def test_each_teacher_of_an_axis_teaches_its_own_students(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(teacher=[{"model": "cnn-4-6", "epochs": 1}, {"model": "mlp-5", "epochs": 1, "labels": "noisy"}])
+    listener = Listener()
+    run_study(spec, tmp_path / "s", progress=listener)
+    with Store(tmp_path / "s" / "study.db", read_only=True) as store:
+        teachers, trials = store.teachers(), store.trials()
+    assert {teacher.settings["model"] for teacher in teachers.values()} == {"cnn-4-6", "mlp-5"}
+    for trial in trials:
+        assert teachers[trial.teacher].settings == trial.settings["teacher"]
+    assert len(list((tmp_path / "s" / "logits").glob("*.npy"))) == 6
+
+
+def test_the_answer_does_not_depend_on_the_order_of_work(finished: Path, tiny: Make, tmp_path: Path) -> None:
+    run_study(tiny(), tmp_path / "s", seats=1, devices=1)
+    assert results(tmp_path / "s") == results(finished)
+
+
+def test_folder_refuses_to_read_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="There is no folder"):
+        Folder(tmp_path / "none").read()
+    with pytest.raises(RequestError, match=r"holds no study: study\.yaml is missing"):
+        Folder(tmp_path).read()

@@ -1,0 +1,148 @@
+"""The store's contract: what is recorded is there, whole, once, and never read from a stranger's file."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from distillab.errors import RequestError, WorkError
+from distillab.study.store import Store, TeacherRecord, TrialRecord
+
+TEACHER = TeacherRecord("t", {"model": "cnn-1-1"}, "w", 10, {"accuracy": 0.5}, [1.0, 0.5])
+
+
+def trial(name: str = "a", **differences: object) -> TrialRecord:
+    fields: dict[str, object] = {
+        "id": name,
+        "seed": 0,
+        "alpha": 0.1,
+        "coordinates": {"alpha": 0.1},
+        "settings": {"alpha": 0.1, "noise": {"rate": 0.0}},
+        "teacher": "t",
+        "epochs": [(1.0, 2.0, 3.0, 0.25), (0.5, 1.0, 1.5, 0.75)],
+        "metrics": {("test", "accuracy"): 0.9, ("validation", "accuracy"): 0.8},
+    }
+    return TrialRecord(**(fields | differences))  # type: ignore[arg-type]
+
+
+def add(store: Store, *records: TrialRecord) -> None:
+    store.add_cohort(records, run=store.begin_run("now", {}), examples=10, seconds=2.0)
+
+
+def test_what_was_recorded_is_read_back_after_the_file_is_opened_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"), trial("b", diverged_epoch=1, last_finite_loss=7.5, metrics={}))
+    with Store(tmp_path / "study.db", read_only=True) as store:
+        assert store.trials() == [trial("a"), trial("b", diverged_epoch=1, last_finite_loss=7.5, metrics={})]
+        assert store.teachers() == {"t": TEACHER}
+        assert store.done() == {"a", "b"}
+        assert store.cost() == (2.0, 20)
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(
+    alpha=finite,
+    last=st.none() | finite,
+    epochs=st.lists(st.tuples(finite, finite, finite, finite), max_size=3),
+    metrics=st.dictionaries(st.tuples(st.sampled_from(["test", "validation"]), st.text(max_size=5)), finite),
+    key=st.text(max_size=5),
+)
+def test_every_number_survives_the_round_trip_to_the_bit(
+    tmp_path: Path, alpha: float, last: float | None, epochs: list[tuple[float, ...]], metrics: object, key: str
+) -> None:
+    path = tmp_path / "round.db"
+    path.unlink(missing_ok=True)
+    record = trial(alpha=alpha, last_finite_loss=last, epochs=epochs, metrics=metrics, coordinates={key: alpha})
+    with Store(path) as store:
+        store.add_teacher(TEACHER)
+        add(store, record)
+        assert store.trials() == [record]
+
+
+def test_losses_that_are_not_finite_stay_so(tmp_path: Path) -> None:
+    nan = float("nan")
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial(epochs=[(nan, 1.0, nan, 0.1)], diverged_epoch=0))
+        (record,) = store.trials()
+    assert str(record.epochs) == "[(nan, 1.0, nan, 0.1)]"
+
+
+def test_a_cohort_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"))
+        with pytest.raises(RequestError, match="UNIQUE"):
+            add(store, trial("b"), trial("a"))
+        assert store.done() == {"a"}
+
+
+def test_results_do_not_depend_on_the_order_of_recording(tmp_path: Path) -> None:
+    found = []
+    for name, order in (("one", "ab"), ("two", "ba")):
+        with Store(tmp_path / name) as store:
+            store.add_teacher(TEACHER)
+            for each in order:
+                add(store, trial(each))
+            found.append(store.results())
+    assert found[0] == found[1]
+    assert len(found[0]["metrics"]) == 4
+
+
+def test_a_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="holds no study: study.db is missing"):
+        Store(tmp_path / "study.db", read_only=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(b"this is not a database, and is long enough to be read as one" * 20)
+    with pytest.raises(RequestError, match="study.db is damaged or not a distillab study"):
+        Store(path)
+    assert path.read_bytes().startswith(b"this is not")
+
+
+def test_a_strangers_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE photos (id)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(RequestError, match="is not a distillab study"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    Store(path).close()
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads version 1"):
+        Store(path)
+
+
+def test_a_folder_that_cannot_hold_the_file_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match=r"study\.db cannot be used: unable to open database file"):
+        Store(tmp_path / "missing" / "study.db")
+
+
+def test_a_full_disk_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"))
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(WorkError, match="database or disk is full"):
+            add(store, *(trial(f"b{k}", settings={"filler": "x" * 5000}) for k in range(20)))
+        assert store.trials() == [trial("a")]
