@@ -1,0 +1,184 @@
+"""The commands as a user meets them: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from distillab.cli import main
+from distillab.study.spec import presets
+
+TINY = [
+    *("--set", "dataset=synthetic"),
+    *("--set", "train_size=200"),
+    *("--set", "teacher={model: cnn-4-6, epochs: 1}"),
+    *("--set", "student.model=cnn-2-3"),
+    *("--set", "alpha=0,0.5,1"),
+    *("--set", "seeds=6"),
+    *("--set", "epochs=1"),
+]
+
+
+class Told:
+    """What a command printed, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+Command = Callable[..., Told]
+
+
+@pytest.fixture
+def distillab(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process."""
+
+    def call(*words: str) -> Told:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        told = capsys.readouterr()
+        return Told(int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "demo", *TINY, "--out", str(folder)])
+    assert not ended.value.code
+    return folder
+
+
+def test_run_prints_the_answer_in_three_sentences(finished: Path, distillab: Command) -> None:
+    told = distillab("run", "demo", *TINY, "--out", str(finished))
+    assert told.code == 0
+    assert told.out.count("\n") <= 4
+    assert "alpha" in told.out
+    assert "0 of 18 students trained" in told.err
+
+
+def test_report_prints_the_paths_it_has_written(finished: Path, distillab: Command) -> None:
+    told = distillab("report", str(finished))
+    paths = [Path(line) for line in told.out.splitlines()]
+    assert paths[0] == finished / "figures" / "accuracy_vs_alpha.png"
+    assert finished / "report.html" in paths
+    assert all(path.is_file() and path.stat().st_size > 0 for path in paths)
+
+
+def test_answer_as_text_and_as_json_say_the_same(finished: Path, distillab: Command) -> None:
+    text, machine = distillab("answer", str(finished)), distillab("answer", str(finished), "--format", "json")
+    found = json.loads(machine.out)
+    assert found["question"] in text.out
+    assert text.code == machine.code == 0
+
+
+def test_studies_lists_every_preset(distillab: Command) -> None:
+    lines = distillab("studies").out.splitlines()
+    assert [line.split()[0] for line in lines] == list(presets())
+
+
+def test_data_lists_checks_and_finds(distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISTILLAB_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    listed = distillab("data", "list")
+    assert "digits" in listed.out
+    assert "missing" in listed.out
+    assert distillab("data", "check", "digits").code == 0
+    assert distillab("data", "check", "mnist").code == 1
+    assert distillab("data", "path", "mnist").code == 1
+    wrong = distillab("data", "check", "mnits")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Did you mean 'mnist'?" in wrong.err
+
+
+def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
+    assert distillab("data", "path", "mnist", "--data-dir", str(data_dir)).out.strip() == str(data_dir / "mnist.npz")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "dmeo"], "There is no study 'dmeo'. Did you mean 'demo'?"),
+        (["run", "demo", "--set", "alpha=1.2"], "alpha=1.2 is not allowed"),
+        (["run", "demo", "--set", "temperature=0"], "temperature=0 is not allowed: it must be greater than 0"),
+        (["run", "demo", "--set", "seeds=0"], "seeds=0 is not allowed: it must be at least 1"),
+        (["run", "demo", "--set", "batch_size=5000"], "batch_size=5000 is not allowed: it must be at most"),
+        (["run", "demo", "--set", "tempreature=2"], "Did you mean 'temperature'?"),
+        (["run", "demo", "--set", "epochs=many"], "epochs='many' is not allowed: it must be a whole number"),
+        (["run", "demo", "--set", "dataset=mnsit"], "There is no data set 'mnsit'"),
+        (["run", "demo", "--data-dir", "/no/such/folder"], "/no/such/folder"),
+        (["run", "demo", "--devices", "0"], "devices=0 is not allowed"),
+        (["run", "demo", "--executor", "moon"], "moon"),
+        (["answer", "/no/such/folder"], "There is no folder '/no/such/folder'"),
+        (["report", "/no/such/folder"], "There is no folder '/no/such/folder'"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)
+def test_a_wrong_request_gets_one_clear_line_and_exit_2(
+    distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = distillab(*words)
+    assert told.code == 2
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_truncated_data_file_gets_one_clear_line(distillab: Command, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "mnist.npz").write_bytes((data_dir / "mnist.npz").read_bytes()[:100_000])
+    told = distillab("run", "alpha", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert told.code == 2
+    assert told.err.startswith("distillab: ")
+    assert "mnist.npz" in told.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_corrupt_store_is_refused_and_left(distillab: Command, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text((finished / "study.yaml").read_text())
+    (tmp_path / "study.db").write_bytes(b"x" * 5000)
+    for words in (["answer", str(tmp_path)], ["run", "demo", *TINY, "--out", str(tmp_path)]):
+        told = distillab(*words)
+        assert told.code == 2
+        assert "study.db is damaged or not a distillab study" in told.err
+    assert (tmp_path / "study.db").read_bytes() == b"x" * 5000
+
+
+def test_an_unforeseen_fault_is_one_line_and_its_traceback_comes_with_debug(
+    distillab: Command, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by surprise")
+
+    monkeypatch.setattr("distillab.analysis.answer", broken)
+    plain, debug = distillab("answer", str(finished)), distillab("--debug", "answer", str(finished))
+    assert plain.code == debug.code == 1
+    assert plain.err.startswith("distillab: ZeroDivisionError: by surprise")
+    assert "Traceback" not in plain.err
+    assert "Traceback" in debug.err
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["answer"], ["report"], ["data"], ["studies"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    code = f"""
+import sys
+from distillab.cli import main
+try:
+    main({[*words, "--help"]!r})
+except SystemExit as ended:
+    assert not ended.code
+heavy = [name for name in ("keras", "jax", "matplotlib", "numpy", "scipy", "pydantic") if name in sys.modules]
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert "Usage: distillab" in done.stdout

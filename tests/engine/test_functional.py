@@ -1,0 +1,196 @@
+"""A Keras model as pure functions: weights go in and come out, and no hidden state moves."""
+
+from __future__ import annotations
+
+import random
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+from distillab.engine.functional import Functional, Variables, read_variables, write_variables
+from distillab.errors import RequestError
+from distillab.models import build
+
+
+@pytest.fixture(scope="module")
+def student() -> Functional:
+    return Functional(build("cnn-2-3", (6, 6, 1), 4))
+
+
+@pytest.fixture(scope="module")
+def with_state() -> Functional:
+    """A model whose layers hold variables that do not learn: running means, and a generator's counter."""
+    layers = keras.layers
+    return Functional(
+        keras.Sequential(
+            [keras.Input((5,)), layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(3)]
+        )
+    )
+
+
+def leaves(variables: Variables) -> list[np.ndarray]:
+    return jax.tree.leaves(variables)
+
+
+def same(one: Variables, other: Variables) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
+
+
+def inputs(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def test_one_seed_gives_one_start_and_another_seed_another(student: Functional) -> None:
+    first, again, other = student.initial(3), student.initial(3), student.initial(4)
+    assert same(first, again)
+    kernels = [
+        (a, b) for a, b in zip(first.trainable, other.trainable, strict=True) if a.ndim > 1
+    ]  # biases begin at zero whatever the seed
+    assert len(kernels) == 3
+    for a, b in kernels:
+        assert not np.array_equal(a, b)
+
+
+def test_the_start_does_not_depend_on_what_was_drawn_before(student: Functional) -> None:
+    expected = student.initial(5)
+    keras.utils.set_random_seed(99)
+    build("mlp-3", (2,), 2)
+    assert same(student.initial(5), expected)
+
+
+def test_a_twin_of_the_model_starts_from_the_same_weights(student: Functional) -> None:
+    assert same(Functional(build("cnn-2-3", (6, 6, 1), 4)).initial(3), student.initial(3))
+
+
+def test_drawing_weights_moves_no_global_random_state(student: Functional) -> None:
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - the state that must not move
+    python, numpy_ = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    student.initial(3)
+    assert random.getstate() == python
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_)  # noqa: NPY002
+
+
+def test_drawing_weights_leaves_the_model_as_it_was(student: Functional) -> None:
+    before = read_variables(student.model)
+    student.initial(7)
+    assert same(read_variables(student.model), before)
+
+
+def test_drawn_weights_are_what_the_layers_initialisers_promise(student: Functional) -> None:
+    start = student.initial(0)
+    for kernel in (array for array in start.trainable if array.ndim > 1):
+        # Glorot uniform: within +-sqrt(6 / (fan in + fan out)), and not all the same.
+        field = int(np.prod(kernel.shape[:-2])) if kernel.ndim > 2 else 1
+        bound = np.sqrt(6 / (field * (kernel.shape[-2] + kernel.shape[-1])))
+        assert np.abs(kernel).max() <= bound
+        assert kernel.std() > 0.3 * bound
+    for bias in (array for array in start.trainable if array.ndim == 1):
+        np.testing.assert_array_equal(bias, 0)
+
+
+def test_variables_are_copies_in_numpy_in_the_models_order(with_state: Functional) -> None:
+    copied = read_variables(with_state.model)
+    assert all(isinstance(array, np.ndarray) for array in leaves(copied))
+    assert [array.shape for array in copied.trainable] == [tuple(v.shape) for v in with_state.model.trainable_variables]
+    assert [array.shape for array in copied.fixed] == [
+        tuple(v.shape) for v in with_state.model.non_trainable_variables
+    ]
+
+
+def test_writing_weights_and_reading_them_gives_them_back(student: Functional) -> None:
+    drawn = student.initial(11)
+    model = build("cnn-2-3", (6, 6, 1), 4)
+    assert write_variables(model, drawn) is model
+    assert same(read_variables(model), drawn)
+
+
+def test_writing_weights_of_another_architecture_is_an_error(student: Functional) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        write_variables(build("mlp-3", (2,), 2), student.initial(0))
+
+
+def test_an_answer_is_the_models_own_with_those_weights(student: Functional) -> None:
+    drawn, x = student.initial(12), inputs(3, 6, 6, 1)
+    logits, fixed = student(drawn, x, training=False)
+    model = write_variables(build("cnn-2-3", (6, 6, 1), 4), drawn)
+    assert logits.shape == (3, 4)
+    assert logits.dtype == np.float32
+    assert len(fixed) == len(drawn.fixed)
+    np.testing.assert_allclose(logits, model(x), rtol=0, atol=1e-5)  # float32 sums of 12 terms of 18
+
+
+def test_an_answer_changes_neither_model_nor_arguments(with_state: Functional) -> None:
+    before, start = read_variables(with_state.model), with_state.initial(0)
+    given_ = [array.copy() for array in leaves(start)]
+    with_state(start, inputs(4, 5), training=True)
+    assert same(read_variables(with_state.model), before)
+    for array, copy in zip(leaves(start), given_, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_training_hands_on_the_running_means_and_the_counter_and_inference_keeps_them(with_state: Functional) -> None:
+    start, x = with_state.initial(0), inputs(64, 5) + 3
+    _, kept = with_state(start, x, training=False)
+    logits, moved = with_state(start, x, training=True)
+    names = [variable.name for variable in with_state.model.non_trainable_variables]
+    for name, before, after_inference, after_training in zip(names, start.fixed, kept, moved, strict=True):
+        np.testing.assert_array_equal(after_inference, before)
+        assert not np.array_equal(after_training, before), name
+    # The statistics of the batch, taken in as Keras says: momentum 0.99.
+    hidden = x @ start.trainable[0] + start.trainable[1]
+    mean = moved[names.index("moving_mean")]
+    np.testing.assert_allclose(mean, 0.01 * hidden.mean(0), rtol=0, atol=1e-5)
+    again, _ = with_state(Variables(start.trainable, moved), x, training=True)
+    assert not np.allclose(again, logits)  # the counter moved on: another dropout mask
+    same_mask, _ = with_state(start, x, training=True)
+    np.testing.assert_array_equal(same_mask, logits)
+
+
+def test_the_start_of_a_model_with_dropout_holds_its_fixed_variables_and_depends_on_the_seed(
+    with_state: Functional,
+) -> None:
+    first, again, other = (with_state.initial(seed) for seed in (1, 1, 2))
+    assert same(first, again)
+    names = [variable.name for variable in with_state.model.non_trainable_variables]
+    assert len(first.fixed) == len(names) == 3
+    counter = names.index("seed_generator_state")
+    assert not np.array_equal(first.fixed[counter], other.fixed[counter])
+    np.testing.assert_array_equal(first.fixed[names.index("moving_mean")], 0)
+    np.testing.assert_array_equal(first.fixed[names.index("moving_variance")], 1)
+
+
+def test_the_function_can_be_compiled_differentiated_and_mapped(student: Functional) -> None:
+    x = inputs(2, 6, 6, 1)
+    starts = [student.initial(seed) for seed in (1, 2)]
+    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *starts)
+
+    def loss(variables: Variables) -> jax.Array:
+        return (student(variables, x, training=True)[0] ** 2).sum()
+
+    together = jax.jit(jax.vmap(jax.grad(loss)))(stacked)
+    for seat, start in enumerate(starts):
+        for one, all_ in zip(leaves(jax.jit(jax.grad(loss))(start)), leaves(together), strict=True):
+            np.testing.assert_allclose(all_[seat], one, rtol=1e-4, atol=1e-5)  # float32 sums in another order
+
+
+def test_a_model_in_half_precision_answers_in_float32() -> None:
+    policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype=policy)])
+    functional = Functional(model)
+    assert functional(functional.initial(0), inputs(4, 3), training=False)[0].dtype == np.float32
+
+
+def test_a_model_that_is_not_built_is_refused_with_what_to_do() -> None:
+    with pytest.raises(RequestError, match=r"'unfinished' is not built.*Call model.build\(input_shape\)"):
+        Functional(keras.Sequential([keras.layers.Dense(2)], name="unfinished"))
+
+
+def test_another_backend_than_jax_is_refused_with_what_to_do(
+    student: Functional, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(RequestError, match="Keras runs on 'torch' here.*Set KERAS_BACKEND=jax"):
+        Functional(student.model)
