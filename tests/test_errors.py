@@ -46,5 +46,5 @@ def test_failed_work_exits_with_1_and_is_a_runtime_error() -> None:
 
 def test_one_clause_catches_the_family() -> None:
     for kind in (RequestError, WorkError):
-        with pytest.raises(DistillabError, match="^said$"):
+        with pytest.raises(DistillabError, match=r"^said$"):
             raise kind("said")

@@ -110,9 +110,7 @@ def test_the_order_of_the_examples_changes_nothing(case: tuple[np.ndarray, np.nd
 
 @settings(deadline=None)
 @given(case=answers(), constant=st.floats(-50, 50))
-def test_adding_a_constant_to_all_logits_changes_nothing(
-    case: tuple[np.ndarray, np.ndarray], constant: float
-) -> None:
+def test_adding_a_constant_to_all_logits_changes_nothing(case: tuple[np.ndarray, np.ndarray], constant: float) -> None:
     logits, labels = case
     # Rounding the moved logits may reorder equal confidences, but not by more than their own size.
     assert all_metrics(logits + constant, labels) == pytest.approx(dict(all_metrics(logits, labels)), abs=1e-9)
@@ -121,7 +119,7 @@ def test_adding_a_constant_to_all_logits_changes_nothing(
 def test_a_perfect_and_sure_answer_scores_at_the_ends() -> None:
     labels = np.array([0, 1, 2, 1])
     logits = 1e4 * np.eye(3)[labels]
-    expected = {name: 1.0 for name in ("accuracy", "precision_macro", "recall_macro", "f1_macro", "agreement")}
+    expected = dict.fromkeys(("accuracy", "precision_macro", "recall_macro", "f1_macro", "agreement"), 1.0)
     assert dict(all_metrics(logits, labels, logits)) == expected | {"nll": 0.0, "brier": 0.0, "ece": 0.0}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -60,8 +61,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_prints_the_answer_in_three_sentences(finished: Path, distillab: Command) -> None:
     told = distillab("run", "demo", *TINY, "--out", str(finished))
     assert told.code == 0
-    assert told.out.count("\n") <= 4
-    assert "alpha" in told.out
+    sentences = re.split(r"(?<=[.]) (?=[A-Z])", " ".join(told.out.split()))
+    assert len(sentences) == 3
+    assert re.match("Supported|Practically equivalent|Contradicted|Undecided", sentences[0])
     assert "0 of 18 students trained" in told.err
 
 

@@ -95,9 +95,7 @@ def test_variables_are_copies_in_numpy_in_the_models_order(with_state: Functiona
     copied = read_variables(with_state.model)
     assert all(isinstance(array, np.ndarray) for array in leaves(copied))
     assert [array.shape for array in copied.trainable] == [tuple(v.shape) for v in with_state.model.trainable_variables]
-    assert [array.shape for array in copied.fixed] == [
-        tuple(v.shape) for v in with_state.model.non_trainable_variables
-    ]
+    assert [array.shape for array in copied.fixed] == [tuple(v.shape) for v in with_state.model.non_trainable_variables]
 
 
 def test_writing_weights_and_reading_them_gives_them_back(student: Functional) -> None:
@@ -192,5 +190,5 @@ def test_another_backend_than_jax_is_refused_with_what_to_do(
     student: Functional, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(RequestError, match="Keras runs on 'torch' here.*Set KERAS_BACKEND=jax"):
+    with pytest.raises(RequestError, match=r"Keras runs on 'torch' here.*Set KERAS_BACKEND=jax"):
         Functional(student.model)

@@ -118,7 +118,11 @@ def pickled(path: Path) -> None:
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
 
 
-@pytest.mark.parametrize("damage", [flip_a_bit, other_numbers, cut_short, emptied, pickled])
+def read_as_whole_numbers(path: Path) -> None:
+    np.save(path, np.load(path).view(np.int32))
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, other_numbers, cut_short, emptied, pickled, read_as_whole_numbers])
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, damage) -> None:
     compute = Computation()
     stored_logits(tmp_path, "d", SHAPE, compute)
@@ -206,3 +210,28 @@ def test_the_digest_changes_with_the_architecture_at_equal_weights(weights: Vari
 
     variants = [model("relu"), model("tanh"), model("relu", 0.3)]
     assert len({logits_digest(variant, weights, x, 1.0) for variant in variants}) == len(variants)
+
+
+def test_the_digest_changes_with_the_precision_at_equal_weights() -> None:
+    def model(policy: str) -> Functional:
+        return Functional(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype=policy)]))
+
+    weights, x = model("float32").initial(0), np.ones((4, 3), np.float32)
+    precisions = [model("float32"), model("mixed_bfloat16"), model("mixed_float16")]
+    assert len({logits_digest(precision, weights, x, 1.0) for precision in precisions}) == len(precisions)
+
+
+def test_the_digest_of_a_branching_model_knows_its_wiring_and_not_its_names() -> None:
+    """The functional API names layers in each reference to them, too."""
+
+    def model(*, crossed: bool) -> Functional:
+        layers = keras.layers
+        start = keras.Input((3,))
+        once = layers.Dense(3)(start)
+        twice = layers.Dense(3)(once)
+        return Functional(keras.Model(start, layers.Subtract()([twice, once] if crossed else [once, twice])))
+
+    weights, x = model(crossed=False).initial(0), np.ones((4, 3), np.float32)
+    straight, again, crossed = (logits_digest(model(crossed=way), weights, x, 1.0) for way in (False, False, True))
+    assert straight == again
+    assert straight != crossed

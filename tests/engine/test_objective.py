@@ -24,18 +24,14 @@ def batch(seed: int = 0, examples: int = 6, classes: int = 4) -> tuple[jax.Array
 
 
 def mixed(*arrays: Any, alpha: float, T: float = 3.0, loss: Any = distillation_kl) -> Terms:
-    return objective(
-        *arrays, alpha=jnp.float32(alpha), temperature=jnp.float32(T), distillation_loss=loss
-    )
+    return objective(*arrays, alpha=jnp.float32(alpha), temperature=jnp.float32(T), distillation_loss=loss)
 
 
 def test_the_mixture_is_the_one_worked_by_hand() -> None:
     # Student [2, 1, 4] with label 2: e^ = [7.3891, 2.7183, 54.5982], sum 64.7055, -ln(54.5982 / 64.7055) = 0.16985.
     # Teacher [1, 2, 3] at T = 3: T^2 KL = 0.3978 (worked in the tests of the losses).
     # alpha = 0.25: 0.25 * 0.16985 + 0.75 * 0.3978 = 0.34081
-    terms = mixed(
-        jnp.array([[2.0, 1.0, 4.0]]), jnp.array([[1.0, 2.0, 3.0]]), jnp.array([2]), jnp.ones(1), alpha=0.25
-    )
+    terms = mixed(jnp.array([[2.0, 1.0, 4.0]]), jnp.array([[1.0, 2.0, 3.0]]), jnp.array([2]), jnp.ones(1), alpha=0.25)
     np.testing.assert_allclose(terms, [0.3408, 0.1698, 0.3978], atol=1e-4)
 
 

@@ -60,7 +60,8 @@ def test_the_first_step_goes_downhill_at_the_size_of_the_rate(name: str) -> None
     direction, _ = transformation.update(slope, transformation.init(slope), slope)
     # Adam's first step is the sign; plain descent is the gradient; Nesterov's first step is 1 + 0.9 of it.
     expected = {"adam": jnp.sign(slope), "sgd": slope, "momentum": 1.9 * slope}[name]
-    np.testing.assert_allclose(direction, expected, rtol=1e-6)
+    # Adam divides by the root of 1 - 0.999, which float32 knows to 2^-24 / 0.001 = 6e-5, and its root to half of that.
+    np.testing.assert_allclose(direction, expected, rtol=3e-5)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

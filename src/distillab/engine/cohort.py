@@ -20,11 +20,12 @@ import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from distillab.engine.augmentation import shift
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.objective import objective
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
-from distillab.engine.randomness import epoch_order
+from distillab.engine.randomness import epoch_order, step_key
 from distillab.losses import LOSSES
 
 EVALUATION_BATCH = 250  # rows a forward pass takes at once: fits the cache for small models, and tells little otherwise
@@ -84,6 +85,8 @@ class Recipe:
         loss: a name in `distillab.losses.LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
+        shift: training images are moved by up to this many pixels, anew at every step. Only where every alpha is 1:
+            stored logits answer the images as they lie.
     """
 
     epochs: int
@@ -91,6 +94,7 @@ class Recipe:
     loss: str = "kl"
     optimiser: str = "adam"
     schedule: str = "cosine"
+    shift: int = 0
 
 
 class Epoch(NamedTuple):
@@ -121,6 +125,7 @@ class _Seats(NamedTuple):
     alpha: jax.Array
     temperature: jax.Array
     learning_rate: jax.Array
+    seed: jax.Array
     teacher: jax.Array
     labels: jax.Array
     validation_labels: jax.Array
@@ -219,6 +224,8 @@ class CohortTrainer:
         """Place a cohort on the devices, and say how many seats of each device are taken."""
         if not 1 <= len(students) <= self.capacity:
             raise ValueError(f"a cohort of {len(students)} students does not fit {self.capacity} seats")
+        if self.recipe.shift and any(student.alpha < 1 for student in students):
+            raise ValueError("stored logits do not answer shifted images: a recipe with shift needs alpha = 1")
         variables = jax.tree.map(lambda *leaves: self._rows(leaves), *(s.initial for s in students))
         seats = _Seats(
             variables=variables,
@@ -226,6 +233,7 @@ class CohortTrainer:
             alpha=self._rows([np.float32(s.alpha) for s in students]),
             temperature=self._rows([np.float32(s.temperature) for s in students]),
             learning_rate=self._rows([np.float32(s.learning_rate) for s in students]),
+            seed=self._rows([np.uint32(s.seed % 2**32) for s in students]),
             teacher=self._rows([np.int32(s.teacher) for s in students]),
             labels=self._rows([s.labels.astype(np.int32) for s in students]),
             validation_labels=self._rows([s.validation_labels.astype(np.int32) for s in students]),
@@ -276,6 +284,8 @@ class CohortTrainer:
         def step(progress: _Progress, this: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[_Progress, None]:
             number, rows, weight = this
             inputs = self._inputs(shared.x_train[rows])
+            if self.recipe.shift:
+                inputs = shift(step_key("shift", seat.seed, first_step + number), inputs, self.recipe.shift)
 
             def loss(trainable: Any) -> tuple[jax.Array, Any]:
                 variables = Variables(trainable, progress.variables.fixed)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -55,14 +56,30 @@ def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
 
 
 def _architecture(teacher: Functional) -> object:
-    """The model's configuration without its layers' automatic names, which count up within a process."""
+    """The model's configuration with numbers for its layers' names, which count up within a process."""
+    numbers: dict[str, int] = {}
 
-    def strip(value: object) -> object:
+    def number(name: str) -> int:
+        return numbers.setdefault(name, len(numbers))
+
+    def unnamed(value: Any, key: str = "") -> object:
+        if key == "dtype":  # its `name` is a precision, not a layer
+            return value
+        if key == "name" and isinstance(value, str):
+            return number(value)
         if isinstance(value, dict):
-            return {key: strip(item) for key, item in value.items() if key not in ("name", "registered_name")}
-        return [strip(item) for item in value] if isinstance(value, (list, tuple)) else value
+            return {part: unnamed(item, part) for part, item in value.items() if part != "registered_name"}
+        if isinstance(value, list):
+            if key in _REFERENCES and value and isinstance(value[0], str):
+                return [number(value[0]), *value[1:]]
+            return [unnamed(item, key) for item in value]
+        return value
 
-    return strip(json.loads(teacher.model.to_json()))
+    return unnamed(json.loads(teacher.model.to_json()))
+
+
+_REFERENCES = ("keras_history", "input_layers", "output_layers")
+"""Keys of a model's configuration under which [layer's name, node, tensor] stands."""
 
 
 def stored_logits(folder: Path, digest: str, shape: tuple[int, int], compute: Callable[[], np.ndarray]) -> np.ndarray:
@@ -100,9 +117,10 @@ def _read_sealed(path: Path, seal: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
         logits: np.ndarray = np.load(path, allow_pickle=False)
         expected = json.loads(seal.read_text())["array_sha256"]
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
         raise _damaged(path, str(error)) from error
-    if logits.shape != shape or hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest() != expected:
+    contents = hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest()
+    if logits.shape != shape or logits.dtype != np.float32 or contents != expected:
         raise _damaged(path, f"shape {logits.shape}, expected {shape}" if logits.shape != shape else "other contents")
     return logits
 

@@ -99,6 +99,7 @@ def _understands_convolution(equation: core.JaxprEqn) -> bool:
         and parameters["feature_group_count"] == 1
         and parameters["batch_group_count"] == 1
         and parameters["preferred_element_type"] is None
+        and not _is_empty(equation.outvars[0].aval)
     )
 
 
@@ -156,7 +157,7 @@ def _understands_pooling(equation: core.JaxprEqn) -> bool:
     return (
         all(dilation == 1 for dilation in dilations)
         and _is_floating(equation.invars[0].aval)
-        and not _is_empty(equation.outvars[0].aval)  # a window larger than its image has no place to stand
+        and not _is_empty(equation.outvars[0].aval)
     )
 
 
@@ -165,6 +166,7 @@ def _is_floating(aval: Any) -> bool:
 
 
 def _is_empty(aval: Any) -> bool:
+    """Whether there is nothing to compute: a window larger than its padded image has no place to stand."""
     return 0 in aval.shape
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import jax
 import numpy as np
 
 PURPOSES: Mapping[str, int] = MappingProxyType(
-    {"initial weights": 0, "order": 1, "label noise": 2, "validation split": 3, "training subset": 4, "teacher": 5}
+    {"initial weights": 0, "order": 1, "label noise": 2, "validation split": 3, "training subset": 4, "shift": 5}
 )
 """The streams there are. Numbers are never reused: they decide results."""
 
@@ -31,6 +32,20 @@ def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
         False
     """
     return np.random.default_rng([PURPOSES[purpose], seed, *steps])
+
+
+def step_key(purpose: str, seed: jax.Array, step: jax.Array) -> jax.Array:
+    """The JAX key of one step's draws, inside a compiled program.
+
+    Args:
+        purpose: one of `PURPOSES`.
+        seed: the trial's seed, a scalar, possibly traced.
+        step: counted from the start of the training, a scalar, possibly traced.
+
+    Returns:
+        A key for that step alone.
+    """
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(PURPOSES[purpose]), seed), step)
 
 
 def epoch_order(seed: int, epoch: int, examples: int, length: int) -> np.ndarray:

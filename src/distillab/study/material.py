@@ -96,6 +96,8 @@ def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple
         RequestError: where the teacher asks for what the data cannot give.
     """
     teacher, examples = settings.teacher, len(dataset.y_train)
+    if teacher.shift and len(dataset.input_shape) != 3:
+        raise not_allowed("teacher.shift", teacher.shift, f"0 for inputs of shape {dataset.input_shape}: no images")
     if teacher.labels == "noisy":
         if teacher.train_size not in (None, len(rows.used)):
             raise RequestError(

@@ -53,7 +53,10 @@ class Noise(_Frozen):
 
 
 class Teacher(_Frozen):
-    """Which teacher, and how it was trained."""
+    """Which teacher, and how it was trained.
+
+    `shift` moves its training images by up to so many pixels, anew at every step.
+    """
 
     model: ModelName = "cnn-256-512"
     labels: WhichLabels = "clean"
@@ -63,6 +66,7 @@ class Teacher(_Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
+    shift: Annotated[int, BeforeValidator(_no_switch), Field(ge=0)] = 0
     seed: Seed = 0
 
 

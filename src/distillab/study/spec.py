@@ -124,8 +124,7 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
         if any(value in checked[:index] for index, value in enumerate(checked)):
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
-    keys = list(Settings.model_fields)
-    spec = Spec(frame, base, tuple(sorted(axes, key=lambda axis: keys.index(axis.key.split(".")[0]))))
+    spec = Spec(frame, base, tuple(sorted(axes, key=lambda axis: _place(axis.key))))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
     return spec
@@ -248,6 +247,16 @@ def _allowed(fault: Any) -> str:
             return str(limits["error"])
         case _:
             return str(fault["msg"])
+
+
+def _place(key: str) -> tuple[int, ...]:
+    """Where a dotted key stands in the settings, group by group."""
+    fields: Mapping[str, Any] = Settings.model_fields
+    place = []
+    for part in key.split("."):
+        place.append(list(fields).index(part))
+        fields = getattr(fields[part].annotation, "model_fields", {})
+    return tuple(place)
 
 
 def _get(tree: Mapping[str, Any], key: str) -> Any:

@@ -1,0 +1,52 @@
+"""The examples in the docstrings of the whole package give what they show."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import distillab
+
+MODULES = [
+    "distillab",
+    *sorted(
+        module.name
+        for module in pkgutil.walk_packages(distillab.__path__, "distillab.")
+        if not module.name.endswith("__main__")  # importing it runs the command line
+    ),
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_give_what_they_show(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS).failed == 0
+
+
+def test_there_are_examples_in_the_rooms_that_promise_them() -> None:
+    """A finder that finds nothing would be content with everything."""
+    finder = doctest.DocTestFinder()
+    with_examples = {
+        name for name in MODULES if any(test.examples for test in finder.find(importlib.import_module(name)))
+    }
+    assert {
+        "distillab.losses",
+        "distillab.metrics",
+        "distillab.engine.lowering",
+        "distillab.study.spec",
+    } <= with_examples
+    assert len({name for name in with_examples if name.startswith("distillab.stats.")}) > 1
+    assert len({name for name in with_examples if name.startswith("distillab.data.")}) > 1
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_and_its_public_names_say_what_they_are_for(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__, name
+    for label, member in vars(module).items():
+        own = getattr(member, "__module__", None) == name
+        if own and not label.startswith("_") and (inspect.isfunction(member) or inspect.isclass(member)):
+            assert member.__doc__, f"{name}.{label}"

@@ -1,0 +1,70 @@
+"""The README's commands: each exists, and each runs, made small where its real size takes minutes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    *("--set", "teacher.epochs=1"),
+    *("--set", "teacher.model=cnn-4-6"),
+    *("--set", "alpha=0,0.5,1"),
+    *("--set", "seeds=1"),
+    *("--set", "epochs=1"),
+]
+SMALL_MNIST = [*SMALL, "--set", "train_size=500"]
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_every_make_target_exists() -> None:
+    targets = [line.split()[1] for line in commands() if line.startswith("make ")]
+    assert targets
+    for target in targets:
+        done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_runs_the_commands_that_the_readme_shows() -> None:
+    script = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True).stdout
+    shown = [line for line in commands() if line.endswith("demo") and line.startswith("distillab")]
+    assert len(shown) == 3
+    for line in shown:
+        assert line in script
+
+
+def test_every_command_runs(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    lines = [line for line in commands() if line.startswith("distillab ")]
+    others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
+    assert lines
+    assert not others, "commands that this test does not know how to run"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2"}
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if "--data-dir" in words:
+            words[words.index("--data-dir") + 1] = str(request.getfixturevalue("data_dir"))
+        if words[0] == "run":
+            words += SMALL if words[1] == "demo" else SMALL_MNIST
+        if words[1:2] == ["original"]:
+            words += ["--set", "teacher.train_size="]
+        done = subprocess.run(
+            [sys.executable, "-m", "distillab", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        assert done.stdout, line
+    assert (tmp_path / "runs/demo/figures/accuracy_vs_alpha.png").stat().st_size > 0
+    assert (tmp_path / "runs/warm/study.db").is_file()
