@@ -56,8 +56,8 @@ def main(run: str) -> None:
         "## Provenance",
         "",
         f"- Command: `{last['command']}`",
-        f"- Cohorts trained in {seconds:.0f} s of wall time: {seconds / examples * 60_000:.2f} s per student and 60,000 "
-        "images, compilation and evaluation included; teachers apart",
+        f"- Students trained in {seconds:.0f} s of wall time, teachers apart: {seconds / examples * 60_000:.2f} s per "
+        "student and 60,000 images, compilation and evaluation included",
         f"- Data: {last['data']['name']}, digest {last['data']['digest']}",
         f"- Versions: {versions}",
         f"- Machine: {machine}",

@@ -11,6 +11,7 @@ speed does not depend on them.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -80,7 +81,7 @@ def cohort(x, y, logits, students: int, repeats: int, scale: float) -> tuple[flo
     group = [Student(k / max(students - 1, 1), 3.0, 1e-3, k, initial, y, y[:0]) for k in range(students)]
     clock = [time.perf_counter()]
     trainer.train(group, on_epoch=lambda epoch: clock.append(time.perf_counter()))
-    first, *later = [(after - before) for before, after in zip(clock, clock[1:], strict=False)]
+    first, *later = [(after - before) for before, after in itertools.pairwise(clock)]
     seconds = statistics.median(later)
     return first - seconds, seconds / students * scale
 

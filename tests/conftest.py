@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,12 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "jax")
 # JAX reads this when it first looks for devices: tests of the cohort need two.
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
+
+# What one test has compiled, another need not compile again, also in a process of its own.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"distillab-tests-{getpass.getuser()}")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 REAL_DATA = ("mnist.npz", "fashion_mnist.npz")
 

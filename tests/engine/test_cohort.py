@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import jax
 import jax.numpy as jnp
 import keras
@@ -153,9 +152,7 @@ def test_a_student_that_diverges_is_recorded_and_leaves_its_neighbours_alone(
 
 def test_training_equals_a_plain_loop_in_float64(examples: Examples) -> None:
     """An independent reference: softmax regression, its gradient by hand, Adam and the cosine as in their papers."""
-    model = Functional(
-        keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(C)])
-    )
+    model = Functional(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(C)]))
     one = student(model, 3, teacher=1)
     engine = trainer(model, examples, capacity=1).train([one])
     weights = [np.asarray(w, np.float64) for w in one.initial.trainable]
@@ -197,6 +194,17 @@ def test_the_epochs_record_is_the_mean_over_its_steps(model: Functional, school:
 def test_a_cohort_larger_than_its_seats_is_refused(model: Functional, school: CohortTrainer) -> None:
     with pytest.raises(ValueError, match="5 students does not fit 4 seats"):
         school.train([student(model, 0)] * 5)
+
+
+def test_stored_logits_are_not_used_for_shifted_images(model: Functional, examples: Examples) -> None:
+    shifting = CohortTrainer(model, examples, Recipe(1, 16, shift=1), mesh=mesh(1), capacity=1)
+    with pytest.raises(ValueError, match="a recipe with shift needs alpha = 1"):
+        shifting.train([student(model, 0, alpha=0.5)])
+    moved = shifting.train([student(model, 0, alpha=1.0)])
+    still = CohortTrainer(model, examples, Recipe(1, 16), mesh=mesh(1), capacity=1).train(
+        [student(model, 0, alpha=1.0)]
+    )
+    assert not np.array_equal(moved.test_logits, still.test_logits)
 
 
 def test_moving_statistics_and_dropout_belong_to_each_student(examples: Examples) -> None:

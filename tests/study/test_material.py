@@ -74,6 +74,14 @@ def test_a_clean_teacher_sees_true_labels_and_no_validation_row(digits: Dataset,
     assert len(chosen) == 540 if size is None else 540 <= len(chosen) <= size
 
 
+def test_only_images_can_be_shifted() -> None:
+    x, y = np.zeros((40, 3), np.float32), np.arange(40) % 2
+    table = Dataset("table", x, y, x, y, ("no", "yes"), 1.0)
+    cell = settings(teacher={"shift": 1, "batch_size": 4}, batch_size=4)
+    with pytest.raises(RequestError, match=r"teacher.shift=1 is not allowed: it must be 0 for inputs of shape"):
+        teacher_material(table, cell, split(table, cell))
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -87,6 +95,6 @@ def test_a_clean_teacher_sees_true_labels_and_no_validation_row(digits: Dataset,
 def test_settings_that_the_data_cannot_carry_are_refused(
     digits: Dataset, keys: dict[str, object], message: str
 ) -> None:
+    cell = settings(**keys)
     with pytest.raises(RequestError, match=message):
-        cell = settings(**keys)
         teacher_material(digits, cell, split(digits, cell))

@@ -140,7 +140,7 @@ def test_a_study_that_cannot_run_leaves_nothing_behind(
 def test_images_are_needed_for_convolutions(tiny: Make, tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32), np.arange(300) % 3
     np.savez(tmp_path / "table.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    with pytest.raises(RequestError, match="reads images .* Choose an mlp"):
+    with pytest.raises(RequestError, match=r"reads images .* Choose an mlp"):
         run_study(tiny(dataset=str(tmp_path / "table.npz")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -98,7 +98,7 @@ def test_results_do_not_depend_on_the_order_of_recording(tmp_path: Path) -> None
 
 
 def test_a_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="holds no study: study.db is missing"):
+    with pytest.raises(RequestError, match=r"holds no study: study.db is missing"):
         Store(tmp_path / "study.db", read_only=True)
     assert not list(tmp_path.iterdir())
 
@@ -106,7 +106,7 @@ def test_a_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(b"this is not a database, and is long enough to be read as one" * 20)
-    with pytest.raises(RequestError, match="study.db is damaged or not a distillab study"):
+    with pytest.raises(RequestError, match=r"study.db is damaged or not a distillab study"):
         Store(path)
     assert path.read_bytes().startswith(b"this is not")
 

@@ -119,9 +119,7 @@ def _train(
         labels,
         scale=dataset.scale,
         classes=dataset.classes,
-        recipe=Recipe(
-            how.epochs, how.batch_size, optimiser=how.optimiser, schedule=how.schedule, shift=how.shift
-        ),
+        recipe=Recipe(how.epochs, how.batch_size, optimiser=how.optimiser, schedule=how.schedule, shift=how.shift),
         learning_rate=how.learning_rate,
         seed=how.seed,
         on_epoch=on_epoch,
