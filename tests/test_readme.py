@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from distillab.cli import main
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -43,12 +43,17 @@ def test_the_demo_runs_the_commands_that_the_readme_shows() -> None:
         assert line in script
 
 
-def test_every_command_runs(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_every_command_runs(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     lines = [line for line in commands() if line.startswith("distillab ")]
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines
     assert not others, "commands that this test does not know how to run"
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2"}
     for line in lines:
         words = shlex.split(line)[1:]
         if "--data-dir" in words:
@@ -57,14 +62,10 @@ def test_every_command_runs(tmp_path: Path, request: pytest.FixtureRequest) -> N
             words += SMALL if words[1] == "demo" else SMALL_MNIST
         if words[1:2] == ["original"]:
             words += ["--set", "teacher.train_size="]
-        done = subprocess.run(
-            [sys.executable, "-m", "distillab", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env=environment,
-        )
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        assert done.stdout, line
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        told = capsys.readouterr()
+        assert not ended.value.code, f"{line}\n{told.err}"
+        assert told.out, line
     assert (tmp_path / "runs/demo/figures/accuracy_vs_alpha.png").stat().st_size > 0
     assert (tmp_path / "runs/warm/study.db").is_file()

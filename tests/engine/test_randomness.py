@@ -55,7 +55,7 @@ def test_the_numbers_of_purposes_are_settled() -> None:
         "label noise": 2,
         "validation split": 3,
         "training subset": 4,
-        "teacher": 5,
+        "shift": 5,
     }
     assert settled.items() <= PURPOSES.items()
     assert len(set(PURPOSES.values())) == len(PURPOSES)

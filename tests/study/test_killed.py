@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -9,13 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from distillab.study.spec import Spec
 from distillab.study.store import Store
 
 KILLS = 10
 SEEDS = 24  # 72 students: five cohorts on two devices
+LONGEST_WAIT = 300.0
 
 
 def start(study: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -23,33 +23,57 @@ def start(study: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def wait_for_a_run(process: subprocess.Popen[bytes], out: Path, runs: int) -> None:
+    """Wait until the folder has more than `runs` runs: the process has begun to work in it."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while process.poll() is None and count_runs(out) <= runs:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def count_runs(out: Path) -> int:
+    if not (out / "study.yaml").is_file():  # written after the store's tables
+        return 0
+    with Store(out / "study.db", read_only=True) as store:
+        return len(store.runs())
+
+
 def finish(study: Path, out: Path) -> float:
+    """Run a study to its end; return the seconds from its first entry in the folder on."""
+    process = start(study, out)
+    wait_for_a_run(process, out, count_runs(out))
     begin = time.monotonic()
-    assert start(study, out).wait(300) == 0
+    assert process.wait(LONGEST_WAIT) == 0
     return time.monotonic() - begin
+
+
+def results(out: Path) -> dict[str, list[object]]:
+    with Store(out / "study.db", read_only=True) as store:
+        return store.results()
 
 
 def test_ten_kills_at_random_moments_change_nothing(tiny: Callable[..., Spec], tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(tiny(seeds=SEEDS, epochs=20).to_yaml())
     duration = finish(study, tmp_path / "undisturbed")
-    # The moments lie where there is work to lose: Python and Keras take the first part of a run to start.
-    moments = random.Random(20150309).choices(np.linspace(0.2, 0.95, 200).tolist(), k=KILLS)
+    undisturbed = results(tmp_path / "undisturbed")
+    assert len(undisturbed["trials"]) == 3 * SEEDS
+    chance = random.Random(20150309)
     killed = 0
-    for moment in moments:
-        process = start(study, tmp_path / "killed")
-        try:
-            process.wait(moment * duration)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            assert process.wait() == -9
-            killed += 1
-    finish(study, tmp_path / "killed")
-    assert killed >= 1
-    with (
-        Store(tmp_path / "undisturbed" / "study.db", read_only=True) as undisturbed,
-        Store(tmp_path / "killed" / "study.db", read_only=True) as disturbed,
-    ):
-        assert len(undisturbed.done()) == 3 * SEEDS
-        assert disturbed.results() == undisturbed.results()
-        assert len(disturbed.runs()) > len(undisturbed.runs())
+    for attempt in itertools.count():  # a study that ends before its kill is compared, and a fresh one begun
+        out = tmp_path / f"disturbed-{attempt}"
+        while killed < KILLS:
+            process = start(study, out)
+            wait_for_a_run(process, out, count_runs(out))
+            try:
+                process.wait(chance.uniform(0, duration / 2))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                assert process.wait() == -9
+                killed += 1
+        if killed == KILLS:
+            finish(study, out)
+        assert results(out) == undisturbed
+        if killed == KILLS:
+            break

@@ -32,7 +32,7 @@ def split_host(devices: int | None = None) -> None:
         jax.config.update("jax_num_cpu_devices", wanted)
     except RuntimeError:  # JAX has already begun: its devices can no longer be changed
         have = len(jax.devices("cpu"))
-        if have != wanted:
+        if devices is not None and have != devices:
             warnings.warn(f"JAX was already running with {have} CPU devices; {wanted} were asked for.", stacklevel=2)
 
 
