@@ -150,7 +150,11 @@ def load_spec(name: str, overrides: Sequence[str] = ()) -> Spec:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
     for override in overrides:
         tree = _override(tree, override)
-    return read_spec(tree, source=str(path) if path.parent != PRESETS else f"The preset {name!r}")
+    source = str(path) if path.parent != PRESETS else f"The preset {name!r}"
+    try:
+        return read_spec(tree, source=source)
+    except RecursionError as error:  # a YAML alias inside the very group that it names
+        raise RequestError(f"{source} is not a study: a group in it contains itself.") from error
 
 
 def presets() -> dict[str, Path]:
