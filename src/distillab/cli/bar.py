@@ -21,7 +21,7 @@ class Bar:
         self._console = console or Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=10),
             TextColumn("{task.fields[tail]}"),
             console=self._console,
             transient=True,
@@ -61,7 +61,7 @@ class Bar:
         if self._student_epochs and seconds > 0:
             rate = self._student_epochs / epochs / seconds
             tail += f", {rate:.2g} students/s, {_clock(seconds * (1 - share) / share)} left"
-        label = f"Cohort {number} of {cohorts} ({students} students)"
+        label = f"Cohort {number} of {cohorts}, {students} students"
         self._bar.update(self._task, description=label, completed=share, total=1.0, tail=tail)
 
 

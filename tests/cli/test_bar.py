@@ -1,0 +1,34 @@
+"""The progress bar: it fits a terminal of 80 columns, and keeps silent where there is none."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from distillab.cli.bar import Bar
+
+
+def drive(console: Console) -> None:
+    with Bar(console) as bar:
+        bar.teacher("cnn-256-512", 1, 3, 0.25)
+        bar.note("A note.")
+        for epoch in range(21):
+            bar.cohort(10, 14, 16, epoch, 20)
+
+
+def test_every_part_of_the_bar_is_seen_on_80_columns() -> None:
+    screen = io.StringIO()
+    drive(Console(file=screen, force_terminal=True, width=80))
+    told = screen.getvalue()
+    assert "Cohort 10 of 14, 16 students" in told
+    assert "epoch 20/20, " in told
+    assert " students/s, " in told
+    assert " left" in told
+    assert "A note." in told
+
+
+def test_without_a_terminal_only_notes_are_printed() -> None:
+    pipe = io.StringIO()
+    drive(Console(file=pipe, force_terminal=False, width=80))
+    assert pipe.getvalue() == "A note.\n"
