@@ -1,39 +1,60 @@
-"""Convolutions and max pooling rewritten, in any traced function, as matrix products and maxima of slices.
+"""Convolutions and pooling rewritten, in any traced function, as matrix products and slices.
 
 XLA's CPU convolutions are slow inside a loop (jax issue 12868), and mapping a convolution over weights makes a grouped
 convolution, which is slow on every device. A matrix product has neither trouble. `lower(function)` traces a function to
-its jaxpr and evaluates that with two primitives replaced:
+its jaxpr and evaluates that with three primitives replaced:
 
-- `conv_general_dilated` becomes patches x kernel;
-- `reduce_window_max` becomes, dimension by dimension, a maximum of shifted slices.
+- `conv_general_dilated` becomes patches x kernel (`convolutions`);
+- `reduce_window_max` and `reduce_window_sum` become maxima and sums of shifted slices (`pooling`).
 
-The rewrite happens before differentiation, so the gradient is made of matrix products and slices as well. What is not
-understood (dilation, groups, one or three spatial dimensions) passes through untouched. The numbers are the same to
-float rounding, but for one choice: where several numbers of a pooling window are the largest, XLA gives the whole
-derivative to the first of them, and the maximum of slices shares it among them.
+Nested jaxprs (jit, scan, while, cond, remat, custom derivatives) are rewritten inside. The rewrite happens before
+differentiation, so the gradient is made of matrix products and slices as well; only a function that declares its own
+derivative keeps it as declared. What is not understood passes through untouched, and a warning names it. The numbers
+are the same to float rounding, but for one choice: where several numbers of a pooling window are the largest, XLA gives
+the whole derivative to the first of them, and the maximum of slices shares it among them.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any, ParamSpec, TypeVar
 
 import jax
-import jax.numpy as jnp
-from jax import lax
 from jax.extend import core
+
+from distillab.engine import convolutions, pooling
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Pays = Callable[[Any], bool]
+
+LARGEST_PATCHES = 256 * 2**20
+"""Bytes of patches up to which a convolution is rewritten: `benchmarks/lowering.py` measures where it pays."""
 
 
-def lower(function: Callable[P, R]) -> Callable[P, R]:
+def small_patches(equation: Any) -> bool:
+    """The rule by default: a convolution is rewritten unless its patches would fill the memory."""
+    return equation.primitive.name != "conv_general_dilated" or convolutions.patch_bytes(equation) <= LARGEST_PATCHES
+
+
+def always(equation: Any) -> bool:
+    """Rewrite whatever can be."""
+    return True
+
+
+def never(equation: Any) -> bool:
+    """Rewrite nothing."""
+    return False
+
+
+def lower(function: Callable[P, R], pays: Pays = small_patches) -> Callable[P, R]:
     """Return a function with the same results whose convolutions are matrix products.
 
     Args:
         function: a JAX function of arrays (pytrees allowed). It is traced anew at every call, so call the result
             inside `jax.jit`.
+        pays: says of an equation that could be rewritten whether it shall be.
 
     Returns:
         The rewritten function; it may be differentiated, mapped and compiled like the original.
@@ -48,13 +69,13 @@ def lower(function: Callable[P, R]) -> Callable[P, R]:
     def lowered(*args: P.args, **kwargs: P.kwargs) -> R:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
         leaves = jax.tree.leaves((args, kwargs))
-        results = _evaluate(closed.jaxpr, closed.consts, leaves)
+        results = _evaluate(closed.jaxpr, closed.consts, leaves, pays)
         return jax.tree.unflatten(jax.tree.structure(shape), results)
 
     return lowered
 
 
-def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], pays: Pays) -> list[Any]:
     """Run a jaxpr equation by equation, with the rewritten primitives in place of the originals."""
     values: dict[core.Var, Any] = {}
 
@@ -66,146 +87,62 @@ def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> 
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
         name = equation.primitive.name
-        rewrite = _REWRITES.get(name)
-        inner = _INLINED.get(name)
-        if rewrite is not None and rewrite.understands(equation):
-            results = [rewrite.apply(*operands, **equation.params)]
-        elif inner is not None and _has_rewrites(inner(equation).jaxpr):
-            closed = inner(equation)
-            results = _evaluate(closed.jaxpr, closed.consts, operands)
+        if name in _REWRITES and _rewritten(equation, pays):
+            results = [_REWRITES[name][1](*operands, **equation.params)]
         else:
-            parameters = equation.primitive.get_bind_params(equation.params)
+            nested = {key: _relower(value, pays) for key, value in equation.params.items()}
+            parameters = equation.primitive.get_bind_params(nested)
             answer = equation.primitive.bind(*operands, **parameters)
             results = list(answer) if equation.primitive.multiple_results else [answer]
         values.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _has_rewrites(jaxpr: core.Jaxpr) -> bool:
-    """Whether a jaxpr, or one that it calls and that would be inlined, holds a primitive to rewrite."""
-    for equation in jaxpr.eqns:
-        name = equation.primitive.name
-        if name in _REWRITES or (name in _INLINED and _has_rewrites(_INLINED[name](equation).jaxpr)):
-            return True
+def _rewritten(equation: Any, pays: Pays) -> bool:
+    """Whether an equation is rewritten; one that cannot be is named in a warning."""
+    understands, _ = _REWRITES[equation.primitive.name]
+    if understands(equation):
+        return pays(equation)
+    if 0 not in equation.outvars[0].aval.shape:
+        shapes = " x ".join(str(operand.aval.shape) for operand in equation.invars)
+        warnings.warn(
+            f"{equation.primitive.name} of {shapes} is not rewritten as matrix products: it runs as XLA has it, "
+            "which may be slow.",
+            stacklevel=2,
+        )
     return False
 
 
-def _understands_convolution(equation: core.JaxprEqn) -> bool:
-    parameters = equation.params
-    return (
-        len(parameters["window_strides"]) == 2
-        and parameters["lhs_dilation"] == (1, 1)
-        and parameters["rhs_dilation"] == (1, 1)
-        and parameters["feature_group_count"] == 1
-        and parameters["batch_group_count"] == 1
-        and parameters["preferred_element_type"] is None
-        and not _is_empty(equation.outvars[0].aval)
-    )
+def _relower(parameter: Any, pays: Pays) -> Any:
+    """Rewrite the jaxprs among an equation's parameters; what holds nothing to rewrite stays the very same object."""
+    if isinstance(parameter, tuple) and any(isinstance(part, (core.Jaxpr, core.ClosedJaxpr)) for part in parameter):
+        return tuple(_relower(part, pays) for part in parameter)
+    if isinstance(parameter, core.ClosedJaxpr) and _has_rewrites(parameter.jaxpr):
+        jaxpr, consts = parameter.jaxpr, parameter.consts
+    elif isinstance(parameter, core.Jaxpr) and _has_rewrites(parameter):
+        jaxpr, consts = parameter, ()
+    else:
+        return parameter
+    avals: list[Any] = [variable.aval for variable in jaxpr.invars]
+    shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
+    closed = jax.make_jaxpr(lambda *args: _evaluate(jaxpr, consts, args, pays))(*shapes)
+    return closed if isinstance(parameter, core.ClosedJaxpr) else closed.jaxpr
 
 
-def _convolution(
-    images: jax.Array,
-    kernel: jax.Array,
-    *,
-    window_strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    dimension_numbers: lax.ConvDimensionNumbers,
-    precision: Any,
-    **_: Any,
-) -> jax.Array:
-    """Two-dimensional convolution as one matrix product of patches (B*h*w, kh*kw*C) and kernel (kh*kw*C, O)."""
-    batch, feature, *space = dimension_numbers.lhs_spec
-    outputs, inputs, *window = dimension_numbers.rhs_spec
-    x = jnp.transpose(images, (batch, *space, feature))
-    k = jnp.transpose(kernel, (*window, inputs, outputs))
-    patches = _patches(x, k.shape[:2], window_strides, padding)
-    flat = jnp.dot(patches.reshape(-1, patches.shape[-1]), k.reshape(-1, k.shape[-1]), precision=precision)
-    answer = flat.reshape(*patches.shape[:-1], k.shape[-1])
-    out_batch, out_feature, *out_space = dimension_numbers.out_spec
-    order = sorted(range(4), key=(out_batch, *out_space, out_feature).__getitem__)
-    return jnp.transpose(answer, order)
+def _has_rewrites(jaxpr: Any) -> bool:
+    """Whether a jaxpr, or one nested in it, holds a primitive to rewrite."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in _REWRITES:
+            return True
+        for parameter in equation.params.values():
+            for part in parameter if isinstance(parameter, tuple) else (parameter,):
+                if isinstance(part, (core.Jaxpr, core.ClosedJaxpr)) and _has_rewrites(getattr(part, "jaxpr", part)):
+                    return True
+    return False
 
 
-def _patches(
-    x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
-) -> jax.Array:
-    """Gather the patches that a window sees, shape (B, h, w, kh*kw*C).
-
-    Rows and columns are first split into blocks one stride long, (H/s, s) x (W/s, s*C). A patch is then made of
-    whole runs of s*C neighbouring numbers, and its derivative of plain additions: without the split, every slice would
-    skip numbers, and its derivative would write zeros between them.
-    """
-    batch, height, width, channels = x.shape
-    (kh, kw), (sh, sw) = window, strides
-    (top, bottom), (left, right) = padding
-    h = (height + top + bottom - kh) // sh + 1
-    w = (width + left + right - kw) // sw + 1
-    blocks_h, blocks_w = h + (kh - 1) // sh, w + (kw - 1) // sw
-    zero = jnp.zeros((), x.dtype)
-    edges = ((0, 0, 0), (top, blocks_h * sh - height - top, 0), (left, blocks_w * sw - width - left, 0), (0, 0, 0))
-    blocks = lax.pad(x, zero, edges).reshape(batch, blocks_h, sh, blocks_w, sw * channels)
-    runs = [
-        blocks[:, i // sh : i // sh + h, i % sh, q : q + w, : min(sw, kw - q * sw) * channels]
-        for i in range(kh)
-        for q in range((kw - 1) // sw + 1)
-    ]
-    return jnp.concatenate(runs, axis=-1)
-
-
-def _understands_pooling(equation: core.JaxprEqn) -> bool:
-    dilations = (*equation.params["base_dilation"], *equation.params["window_dilation"])
-    return (
-        all(dilation == 1 for dilation in dilations)
-        and _is_floating(equation.invars[0].aval)
-        and not _is_empty(equation.outvars[0].aval)
-    )
-
-
-def _is_floating(aval: Any) -> bool:
-    return bool(jnp.issubdtype(aval.dtype, jnp.floating))
-
-
-def _is_empty(aval: Any) -> bool:
-    """Whether there is nothing to compute: a window larger than its padded image has no place to stand."""
-    return 0 in aval.shape
-
-
-def _max_pooling(
-    x: jax.Array,
-    *,
-    window_dimensions: Sequence[int],
-    window_strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    **_: Any,
-) -> jax.Array:
-    """Max pooling, one dimension after another: the maximum over a box is a maximum of maxima."""
-    for axis, (window, stride, (low, high)) in enumerate(zip(window_dimensions, window_strides, padding, strict=True)):
-        if window == 1 and stride == 1 and low == high == 0:
-            continue
-        edges = [(0, 0, 0)] * x.ndim
-        edges[axis] = (low, high, 0)
-        padded = lax.pad(x, jnp.array(-jnp.inf, x.dtype), edges)
-        length = (padded.shape[axis] - window) // stride + 1
-        shifted = [
-            lax.slice_in_dim(padded, start, start + (length - 1) * stride + 1, stride, axis) for start in range(window)
-        ]
-        x = reduce(jnp.maximum, shifted)
-    return x
-
-
-class _Rewrite:
-    """A primitive's replacement, and the test of whether an equation is one that it covers."""
-
-    def __init__(self, understands: Callable[[core.JaxprEqn], bool], apply: Callable[..., jax.Array]) -> None:
-        self.understands = understands
-        self.apply = apply
-
-
-_REWRITES = {
-    "conv_general_dilated": _Rewrite(_understands_convolution, _convolution),
-    "reduce_window_max": _Rewrite(_understands_pooling, _max_pooling),
-}
-_INLINED: dict[str, Callable[[core.JaxprEqn], core.ClosedJaxpr]] = {
-    "jit": lambda equation: equation.params["jaxpr"],
-    "closed_call": lambda equation: equation.params["call_jaxpr"],
+_REWRITES: dict[str, tuple[Callable[[Any], bool], Callable[..., jax.Array]]] = {
+    "conv_general_dilated": (convolutions.understands, convolutions.convolve),
+    "reduce_window_max": (pooling.understands, pooling.largest),
+    "reduce_window_sum": (pooling.understands, pooling.total),
 }

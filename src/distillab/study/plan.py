@@ -11,7 +11,7 @@ from typing import Any
 from distillab.study.settings import Settings
 from distillab.study.spec import Cell, Spec
 
-RECIPE = 1
+RECIPE = 2
 """Version of the way numbers are made; raised whenever the same settings would give other numbers."""
 
 SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule")

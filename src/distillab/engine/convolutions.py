@@ -1,0 +1,206 @@
+"""A convolution as a matrix product: patches of the images times the kernel, and what that costs.
+
+Images are brought to (B, H, W, C) and kernels to (kh, kw, C/groups, O) first, whatever their layout; one spatial
+dimension is two of which the first has length 1; gaps between pixels (`lhs_dilation`, a transposed convolution) are
+filled with zeros. What is left differs in how the patches meet the kernel: one matrix product (no groups), one for each
+group, or a sum of scaled images (depthwise).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Pair = tuple[int, ...]
+NARROW = 16
+"""A product of patches of at most so many numbers with at most so many filters leaves a processor's vectors half empty;
+two neighbouring columns are then computed by one wider product. On two cores of a Xeon (AVX-512) this took the first
+convolution of the study's student, forward and backward, from 293 to 205 microseconds for a batch of 32."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a window moves over images of shape (B, H, W, C)."""
+
+    window: Pair
+    strides: Pair
+    padding: tuple[Pair, ...]
+    dilation: Pair = (1, 1)
+
+    def places(self, size: Pair) -> Pair:
+        """The number of rows and columns of places where the window stands, for images of `size` (H, W)."""
+        rows, columns = (
+            (length + sum(edges) - (window - 1) * gap - 1) // stride + 1
+            for length, window, stride, edges, gap in zip(
+                size, self.window, self.strides, self.padding, self.dilation, strict=True
+            )
+        )
+        return rows, columns
+
+
+def understands(equation: Any) -> bool:
+    """Whether `convolve` covers a `conv_general_dilated` equation."""
+    return (
+        len(equation.params["window_strides"]) in (1, 2)
+        and equation.params["batch_group_count"] == 1
+        and 0 not in equation.outvars[0].aval.shape
+    )
+
+
+def patch_bytes(equation: Any) -> int:
+    """Bytes that the patches of a convolution take: its output's places times the numbers a window sees."""
+    kernel, spec = equation.invars[1].aval, equation.params["dimension_numbers"].rhs_spec
+    seen = math.prod(kernel.shape[axis] for axis in spec[1:])
+    answer, out = equation.outvars[0].aval, equation.params["dimension_numbers"].out_spec
+    places = math.prod(answer.shape[axis] for axis in (out[0], *out[2:]))
+    return int(places * seen * equation.params["feature_group_count"] * answer.dtype.itemsize)
+
+
+def convolve(
+    images: jax.Array,
+    kernel: jax.Array,
+    *,
+    window_strides: Sequence[int],
+    padding: Sequence[Pair],
+    lhs_dilation: Sequence[int],
+    rhs_dilation: Sequence[int],
+    dimension_numbers: lax.ConvDimensionNumbers,
+    feature_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
+    **_: Any,
+) -> jax.Array:
+    """Compute what `lax.conv_general_dilated` does, by matrix products; the parameters are that primitive's.
+
+    Formula: `y[b, h, w, o] = sum_{i, j, c} x[b, h*sh + i*dh - top, w*sw + j*dw - left, c] * k[i, j, c, o]`.
+
+    Args:
+        images: in the layout that `dimension_numbers` names; one or two spatial dimensions.
+        kernel: likewise.
+
+    Returns:
+        The convolution, in that layout.
+
+    Source: Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks for Document Processing, 2006,
+    section 3.1 (unrolled convolution).
+    """
+    batch, feature, *space = dimension_numbers.lhs_spec
+    outputs, inputs, *window = dimension_numbers.rhs_spec
+    x = jnp.transpose(images, (batch, *space, feature))
+    k = jnp.transpose(kernel, (*window, inputs, outputs))
+    if any(gap > 1 for gap in lhs_dilation):
+        spread = ((0, 0, 0), *((0, 0, gap - 1) for gap in lhs_dilation), (0, 0, 0))
+        x = lax.pad(x, jnp.zeros((), x.dtype), spread)
+    strides, edges, dilation = tuple(window_strides), tuple(padding), tuple(rhs_dilation)
+    flat = len(space) == 1
+    if flat:
+        x, k = x[:, None], k[None]
+        strides, edges, dilation = (1, *strides), ((0, 0), *edges), (1, *dilation)
+    geometry = Geometry(k.shape[:2], strides, edges, dilation)
+    numbers = {"precision": precision, "preferred_element_type": preferred_element_type}
+    if feature_group_count == 1:
+        answer = _together(x, k, geometry, numbers)
+    elif k.shape[2] == 1:
+        answer = _depthwise(x, k, geometry, preferred_element_type)
+    else:
+        answer = _by_group(x, k, geometry, feature_group_count, numbers)
+    if flat:
+        answer = answer[:, 0]
+    out_batch, out_feature, *out_space = dimension_numbers.out_spec
+    order = sorted(range(answer.ndim), key=(out_batch, *out_space, out_feature).__getitem__)
+    return jnp.transpose(answer, order)
+
+
+def _together(x: jax.Array, k: jax.Array, geometry: Geometry, numbers: dict[str, Any]) -> jax.Array:
+    """One product of patches (B*h*w, kh*kw*C) and kernel (kh*kw*C, O)."""
+    h, w = geometry.places((x.shape[1], x.shape[2]))
+    filters = k.shape[-1]
+    if math.prod(k.shape[:3]) <= NARROW and filters <= NARROW and w % 2 == 0 and geometry.dilation == (1, 1):
+        k, geometry = _two_columns(k, geometry)
+    seen = patches(x, geometry)[:, :, : w * filters // k.shape[-1]]
+    product = jnp.dot(seen.reshape(-1, seen.shape[-1]), k.reshape(-1, k.shape[-1]), **numbers)
+    return product.reshape(len(x), h, w, filters)
+
+
+def _two_columns(k: jax.Array, geometry: Geometry) -> tuple[jax.Array, Geometry]:
+    """A kernel of twice the filters that gives two neighbouring columns at once, and how it moves."""
+    (kh, kw), (sh, sw) = geometry.window, geometry.strides
+    first, second = (jnp.pad(k, ((0, 0), edges, (0, 0), (0, 0))) for edges in ((0, sw), (sw, 0)))
+    return jnp.concatenate([first, second], axis=-1), Geometry((kh, kw + sw), (sh, 2 * sw), geometry.padding)
+
+
+def _by_group(x: jax.Array, k: jax.Array, geometry: Geometry, groups: int, numbers: dict[str, Any]) -> jax.Array:
+    """For each group a product of its own patches and kernel."""
+    seen = jnp.stack(_taps(x, geometry), axis=-2)  # (B, h, w, taps, C)
+    seen = seen.reshape(*seen.shape[:-1], groups, -1)
+    weights = k.reshape(math.prod(k.shape[:2]), k.shape[2], groups, -1)
+    answer = jnp.einsum("bhwtgc,tcgo->bhwgo", seen, weights, **numbers)
+    return answer.reshape(*answer.shape[:3], -1)
+
+
+def _depthwise(x: jax.Array, k: jax.Array, geometry: Geometry, dtype: Any) -> jax.Array:
+    """Every channel has filters of its own: a sum of images, each scaled by one number a channel."""
+    scales = k.reshape(-1, k.shape[-1])
+    x = jnp.repeat(x, k.shape[-1] // x.shape[-1], axis=-1)
+    answer = reduce(add, (tap * scale for tap, scale in zip(_taps(x, geometry), scales, strict=True)))
+    return answer if dtype is None else answer.astype(dtype)
+
+
+def patches(x: jax.Array, geometry: Geometry) -> jax.Array:
+    """Gather what a window sees at each place, shape (B, h, w, kh*kw*C).
+
+    Rows and columns are first split into blocks one stride long, (H/s, s) x (W/s, s*C). A patch is then made of whole
+    runs of s*C neighbouring numbers. The rows of a block are told apart by `lax.split`, whose derivative joins them
+    again in one pass over memory; that of a slice would write the whole image anew for each run, mostly with zeros.
+
+    Args:
+        x: shape (B, H, W, C).
+        geometry: the window and its steps.
+    """
+    if geometry.dilation != (1, 1):
+        return jnp.concatenate(_taps(x, geometry), axis=-1)
+    rows, (h, w) = _block_rows(x, geometry)
+    (kh, kw), (sh, sw), channels = geometry.window, geometry.strides, x.shape[-1]
+    runs = []
+    for i in range(kh):
+        line = rows[i % sh][:, i // sh : i // sh + h]
+        runs += [line[:, :, q : q + w, : min(sw, kw - q * sw) * channels] for q in range((kw - 1) // sw + 1)]
+    return jnp.concatenate(runs, axis=-1)
+
+
+def _taps(x: jax.Array, geometry: Geometry) -> list[jax.Array]:
+    """For each of the window's cells the number that it sees at each place: kh*kw arrays (B, h, w, C)."""
+    (kh, kw), (sh, sw), channels = geometry.window, geometry.strides, x.shape[-1]
+    if geometry.dilation == (1, 1):
+        rows, (h, w) = _block_rows(x, geometry)
+        return [
+            rows[i % sh][:, i // sh : i // sh + h, j // sw : j // sw + w, j % sw * channels : (j % sw + 1) * channels]
+            for i in range(kh)
+            for j in range(kw)
+        ]
+    h, w = geometry.places((x.shape[1], x.shape[2]))
+    edges = [(low, high, 0) for low, high in geometry.padding]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
+    steps = [(i * geometry.dilation[0], j * geometry.dilation[1]) for i in range(kh) for j in range(kw)]
+    return [padded[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] for i, j in steps]
+
+
+def _block_rows(x: jax.Array, geometry: Geometry) -> tuple[list[jax.Array], Pair]:
+    """Cut the padded images into blocks of one stride: for each row of a block (B, H/s, W/s, s*C), and the places."""
+    batch, height, width, channels = x.shape
+    (kh, kw), (sh, sw) = geometry.window, geometry.strides
+    (top, _), (left, _) = geometry.padding
+    h, w = geometry.places((height, width))
+    blocks_h, blocks_w = h + (kh - 1) // sh, w + (kw - 1) // sw
+    edges = ((0, 0, 0), (top, blocks_h * sh - height - top, 0), (left, blocks_w * sw - width - left, 0), (0, 0, 0))
+    padded = lax.pad(x, jnp.zeros((), x.dtype), edges)
+    blocks = lax.optimization_barrier(padded.reshape(batch, blocks_h, sh, blocks_w, sw * channels))
+    return [row[:, :, 0] for row in lax.split(blocks, (1,) * sh, axis=2)], (h, w)
