@@ -1,46 +1,130 @@
-"""Shifting images: every move is one that was allowed, all are equally likely, and nothing else changes."""
+"""Changes of training images: what moves, what is mirrored, and that the draws belong to image, seed and epoch."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from distillab.engine.augmentation import shift
-from distillab.engine.randomness import step_key
+from distillab.engine.augmentation import NONE, Augmentation
+from distillab.engine.cohort import CohortTrainer, Examples, Recipe, Student
+from distillab.engine.devices import mesh
+from distillab.engine.functional import Functional
+from distillab.engine.randomness import example_keys
+from distillab.engine.teacher import live_teacher
+from distillab.errors import RequestError
+from distillab.models import build
 
-
-def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
-    """An independent reference: roll, and clear what came in from the other side."""
-    out = np.roll(image, (down, right), (0, 1))
-    rows, columns = np.arange(len(image)), np.arange(image.shape[1])
-    out[~np.isin(rows - down, rows)] = 0
-    out[:, ~np.isin(columns - right, columns)] = 0
-    return out
-
-
-def test_every_image_is_moved_by_an_allowed_step_and_all_steps_are_equally_likely() -> None:
-    image = np.random.default_rng(0).uniform(1, 2, (5, 6, 2)).astype(np.float32)
-    count = 1800
-    answers = np.asarray(shift(jax.random.key(1), jnp.repeat(jnp.asarray(image)[None], count, 0), 1))
-    references = {(d, r): moved(image, d, r) for d in (-1, 0, 1) for r in (-1, 0, 1)}
-    found = Counter(
-        next(step for step, reference in references.items() if np.array_equal(answer, reference)) for answer in answers
-    )
-    # 1,800 draws of 9 steps: 200 each, standard deviation 13.3; 5 of them allowed
-    assert set(found) == set(references)
-    assert all(abs(number - 200) < 67 for number in found.values())
+IMAGE = jnp.arange(1.0, 10.0).reshape(3, 3, 1)
 
 
-def test_the_same_key_gives_the_same_shift_and_another_step_another() -> None:
-    batch = jnp.arange(64 * 25.0).reshape(64, 5, 5, 1)
-    first, again, later = (shift(step_key("shift", 3, step), batch, 2) for step in (0, 0, 1))
-    assert bool((first == again).all())
-    assert not bool((first == later).all())
+def keys(count: int, seed: int = 3, epoch: int = 0) -> jax.Array:
+    return example_keys("augmentation", seed, epoch, jnp.arange(count))
 
 
-def test_no_shift_changes_nothing() -> None:
-    batch = jnp.ones((2, 3, 3, 1))
-    assert shift(jax.random.key(0), batch, 0) is batch
+def changed(augmentation: Augmentation, count: int = 400) -> np.ndarray:
+    return np.asarray(augmentation(keys(count), jnp.repeat(IMAGE[None], count, 0)))[..., 0]
+
+
+def test_a_shift_gives_each_of_the_nine_neighbours_equally_often() -> None:
+    padded = np.pad(np.asarray(IMAGE)[..., 0], 1)
+    expected = [padded[r : r + 3, c : c + 3] for r in range(3) for c in range(3)]
+    counts = [sum(np.array_equal(image, e) for image in changed(Augmentation(shift=1), 1800)) for e in expected]
+    assert sum(counts) == 1800
+    # 1800 draws of 9: mean 200, standard deviation 13.3; five of them
+    assert all(abs(count - 200) < 67 for count in counts)
+
+
+def test_a_flip_mirrors_about_half_of_the_images_left_to_right() -> None:
+    answers, image = changed(Augmentation(flip=True)), np.asarray(IMAGE)[..., 0]
+    mirrored = [np.array_equal(answer, image[:, ::-1]) for answer in answers]
+    assert all(m or np.array_equal(a, image) for m, a in zip(mirrored, answers, strict=True))
+    assert abs(sum(mirrored) - 200) < 50  # 400 fair draws: standard deviation 10; five of them
+
+
+def test_no_augmentation_leaves_images_as_they_are() -> None:
+    assert not NONE
+    assert (changed(NONE) == np.asarray(IMAGE)[..., 0]).all()
+
+
+def test_an_image_is_changed_by_seed_epoch_and_row_not_by_its_place_in_the_batch() -> None:
+    both = Augmentation(shift=1, flip=True)
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(20, 5, 5, 1)))
+    plain = both(keys(20), images)
+    order = np.random.default_rng(1).permutation(20)
+    np.testing.assert_array_equal(both(keys(20)[order], images[order]), plain[order])
+    for other in (keys(20, seed=4), keys(20, epoch=1)):
+        assert not np.array_equal(both(other, images), plain)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "shape", "message"),
+    [
+        (
+            Augmentation(flip=True),
+            (5,),
+            r"needs images .height, width, channels.* have shape \(5,\)",
+        ),
+        (Augmentation(shift=3), (8, 3, 1), "shift=3 is not allowed: it must be less than 3, the images' shorter side"),
+    ],
+)
+def test_what_does_not_fit_the_inputs_is_refused(augmentation: Augmentation, shape: tuple[int, ...], message) -> None:
+    with pytest.raises(RequestError, match=message):
+        augmentation.check(shape)
+
+
+@pytest.fixture(scope="module")
+def lesson() -> tuple[Functional, Examples]:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
+    logits = rng.normal(size=(1, 40, 4)).astype(np.float32)
+    return Functional(build("cnn-2-3", (8, 8, 1), 4)), Examples(images, images[:0], images[:10], logits, 1 / 255)
+
+
+def student(model: Functional, seed: int, alpha: float) -> Student:
+    labels = np.arange(40) % 4
+    return Student(alpha, 3.0, 0.05, seed, model.initial(seed), labels, labels[:0])
+
+
+CHANGE = Augmentation(shift=1, flip=True)
+RECIPE = Recipe(2, 16, optimiser="sgd", augmentation=CHANGE)  # Adam would make steps out of rounding
+
+
+def test_stored_logits_are_refused_for_changed_images(lesson: tuple[Functional, Examples]) -> None:
+    model, examples = lesson
+    school = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
+    with pytest.raises(ValueError, match="stored logits do not answer changed images"):
+        school.train([student(model, 0, 0.5)])
+    assert np.isfinite(school.train([student(model, 0, 1.0)]).test_logits).all()  # labels alone need no teacher
+
+
+def test_a_live_teacher_sees_the_images_that_the_students_see(lesson: tuple[Functional, Examples]) -> None:
+    """A student taught by itself at alpha = 0 has nothing to learn: its softened answers are the teacher's already."""
+    model, examples = lesson
+    one = student(model, 0, 0.0)
+    live = live_teacher([(model, one.initial)], examples.x_train, examples.scale, CHANGE)
+    losses: list[float] = []
+    school = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
+    school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.soft[0])), live=live)
+    assert max(losses) < 1e-6  # zero, to float32 rounding of logits of size 1
+    with_other_draws = live_teacher([(model, one.initial)], examples.x_train, examples.scale, Augmentation(shift=1))
+    losses.clear()
+    school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.soft[0])), live=with_other_draws)
+    assert losses[0] > 1e-5
+
+
+def test_a_live_teacher_answers_once_an_epoch_for_all_students_of_a_seed(lesson: tuple[Functional, Examples]) -> None:
+    model, examples = lesson
+    answer = live_teacher([(model, model.initial(9))], examples.x_train, examples.scale, CHANGE)
+    asked: list[tuple[int, int, int]] = []
+
+    def live(*lesson: int) -> np.ndarray:
+        asked.append(lesson)
+        return answer(*lesson)
+
+    students = [student(model, seed, alpha) for seed in (0, 1) for alpha in (0.0, 0.5, 1.0)]
+    together = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=6).train(students, live=live)
+    assert asked == [(0, seed, epoch) for epoch in (0, 1) for seed in (0, 1)]
+    alone = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train(students[4:5], live=answer)
+    np.testing.assert_array_equal(together.test_logits[4], alone.test_logits[0])

@@ -196,17 +196,6 @@ def test_a_cohort_larger_than_its_seats_is_refused(model: Functional, school: Co
         school.train([student(model, 0)] * 5)
 
 
-def test_stored_logits_are_not_used_for_shifted_images(model: Functional, examples: Examples) -> None:
-    shifting = CohortTrainer(model, examples, Recipe(1, 16, shift=1), mesh=mesh(1), capacity=1)
-    with pytest.raises(ValueError, match="a recipe with shift needs alpha = 1"):
-        shifting.train([student(model, 0, alpha=0.5)])
-    moved = shifting.train([student(model, 0, alpha=1.0)])
-    still = CohortTrainer(model, examples, Recipe(1, 16), mesh=mesh(1), capacity=1).train(
-        [student(model, 0, alpha=1.0)]
-    )
-    assert not np.array_equal(moved.test_logits, still.test_logits)
-
-
 def test_moving_statistics_and_dropout_belong_to_each_student(examples: Examples) -> None:
     layers = keras.layers
     model = Functional(

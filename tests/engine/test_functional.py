@@ -112,7 +112,8 @@ def test_writing_weights_of_another_architecture_is_an_error(student: Functional
 
 def test_an_answer_is_the_models_own_with_those_weights(student: Functional) -> None:
     drawn, x = student.initial(12), inputs(3, 6, 6, 1)
-    logits, fixed = student(drawn, x, training=False)
+    logits, fixed, penalty = student(drawn, x, training=False)
+    assert penalty == 0
     model = write_variables(build("cnn-2-3", (6, 6, 1), 4), drawn)
     assert logits.shape == (3, 4)
     assert logits.dtype == np.float32
@@ -131,8 +132,8 @@ def test_an_answer_changes_neither_model_nor_arguments(with_state: Functional) -
 
 def test_training_hands_on_the_running_means_and_the_counter_and_inference_keeps_them(with_state: Functional) -> None:
     start, x = with_state.initial(0), inputs(64, 5) + 3
-    _, kept = with_state(start, x, training=False)
-    logits, moved = with_state(start, x, training=True)
+    _, kept, _ = with_state(start, x, training=False)
+    logits, moved, _ = with_state(start, x, training=True)
     names = [variable.name for variable in with_state.model.non_trainable_variables]
     for name, before, after_inference, after_training in zip(names, start.fixed, kept, moved, strict=True):
         np.testing.assert_array_equal(after_inference, before)
@@ -141,9 +142,9 @@ def test_training_hands_on_the_running_means_and_the_counter_and_inference_keeps
     hidden = x @ start.trainable[0] + start.trainable[1]
     mean = moved[names.index("moving_mean")]
     np.testing.assert_allclose(mean, 0.01 * hidden.mean(0), rtol=0, atol=1e-5)
-    again, _ = with_state(Variables(start.trainable, moved), x, training=True)
+    again, *_ = with_state(Variables(start.trainable, moved), x, training=True)
     assert not np.allclose(again, logits)  # the counter moved on: another dropout mask
-    same_mask, _ = with_state(start, x, training=True)
+    same_mask, *_ = with_state(start, x, training=True)
     np.testing.assert_array_equal(same_mask, logits)
 
 
@@ -192,3 +193,43 @@ def test_another_backend_than_jax_is_refused_with_what_to_do(
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(RequestError, match=r"Keras runs on 'torch' here.*Set KERAS_BACKEND=jax"):
         Functional(student.model)
+
+
+layers = keras.layers
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            [layers.Dense(3, activation="softmax", name="probabilities")],
+            "softmax .layer 'probabilities'.*logits",
+        ),
+        ([layers.Dense(3), layers.Softmax(name="last")], "ends in softmax .layer 'last'"),
+        (
+            [layers.Dense(1, name="one")],
+            "no.* classifier: .* 'one' gives shape .None, 1.*at least 2 classes",
+        ),
+        ([layers.Reshape((5, 1), name="wide")], "not a classifier: its last layer 'wide' gives shape .None, 5, 1."),
+    ],
+)
+def test_a_model_that_is_no_classifier_is_refused_naming_the_layer(model: list[keras.Layer], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        Functional(keras.Sequential([keras.Input((5,)), *model]))
+
+
+def test_a_model_of_two_inputs_or_outputs_is_refused() -> None:
+    a, b = keras.Input((2,), name="left"), keras.Input((2,), name="right")
+    joined = layers.Dense(3)(layers.Concatenate()([a, b]))
+    with pytest.raises(RequestError, match=r"has 2 inputs \(left, right\), and must have one"):
+        Functional(keras.Model([a, b], joined))
+    with pytest.raises(RequestError, match="has several outputs"):
+        Functional(keras.Model(a, [layers.Dense(3)(a), layers.Dense(3)(a)]))
+
+
+def test_only_moving_statistics_make_examples_of_a_batch_depend_on_each_other() -> None:
+    def functional(*between: keras.Layer) -> Functional:
+        return Functional(keras.Sequential([keras.Input((5,)), *between, layers.Dense(3)]))
+
+    assert functional(layers.BatchNormalization()).depends_on_batch
+    assert not functional(layers.Dropout(0.5), layers.LayerNormalization()).depends_on_batch

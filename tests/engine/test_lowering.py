@@ -18,7 +18,7 @@ from jax import lax
 from jax.extend import core
 
 from distillab.engine.lowering import always, lower, never, small_patches
-from distillab.models import build
+from distillab.models import ARCHITECTURES, build
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
 # Nearly all the time goes into compiling programs that run once.
@@ -411,12 +411,13 @@ def keras_arguments(model: keras.Model, shape: tuple[int, ...]) -> tuple[Any, An
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("cnn-16-32", (28, 28, 1)), ("mlp-6-5", (4, 4, 1))],
+    [("cnn-16-32", (28, 28, 1)), *((entry.example, (8, 8, 1)) for entry in ARCHITECTURES.values())],
 )
 def test_models_of_the_zoo_keep_their_values_and_gradients(name: str, shape: tuple[int, ...]) -> None:
     model = build(name, shape, 10)
     # A logit adds up 7*7*32 features at most, each of 3*3*16 terms; the kernel's gradient 3 * 14 * 14 places.
-    assert_same(keras_function(model), *keras_arguments(model, shape), terms=7 * 7 * 32)
+    function, (trainable, fixed, x) = keras_function(model), keras_arguments(model, shape)
+    assert_same(lambda weights, x: function(weights, fixed, x), trainable, x, terms=7 * 7 * 32)
 
 
 def test_the_lowered_study_student_holds_no_convolution_and_no_window() -> None:
@@ -429,6 +430,41 @@ def test_the_lowered_study_student_holds_no_convolution_and_no_window() -> None:
         assert "dot_general" in names
         assert not any("conv" in name and name != "convert_element_type" for name in names), names
         assert not any("window" in name or name.startswith("select_and") for name in names), names
+
+
+KINDS = ("convolution", "separable", "depthwise", "transposed", "max", "average", "norm")
+LAYER = st.tuples(st.sampled_from(KINDS), st.integers(1, 3), st.integers(1, 2), st.integers(1, 4), st.integers(1, 2))
+
+
+def layer(kind: str, size: int, strides: int, filters: int, more: int) -> keras.Layer:
+    """A layer by its kind, size of the window, stride, filters, and dilation or depth multiplier."""
+    layers = keras.layers
+    how = {"strides": strides, "padding": "same"}
+    dilation = more if strides == 1 else 1  # Keras takes the one or the other
+    return {
+        "convolution": lambda: layers.Conv2D(filters, size, activation="tanh", dilation_rate=dilation, **how),
+        "separable": lambda: layers.SeparableConv2D(filters, size, **how),
+        "depthwise": lambda: layers.DepthwiseConv2D(size, depth_multiplier=more, **how),
+        "transposed": lambda: layers.Conv2DTranspose(filters, size, **how),
+        "max": lambda: layers.MaxPooling2D(size, **how),
+        "average": lambda: layers.AveragePooling2D(size, **how),
+        "norm": layers.LayerNormalization,
+    }[kind]()
+
+
+def stack(side: int, channels: int, plan: list[tuple[str, int, int, int, int]]) -> keras.Model:
+    """A classifier of the planned layers."""
+    ends = [keras.layers.Flatten(), keras.layers.Dense(3)]
+    return keras.Sequential([keras.Input((side, side, channels)), *(layer(*parts) for parts in plan), *ends])
+
+
+@settings(deadline=None, max_examples=12)
+@given(side=st.integers(5, 9), channels=st.integers(1, 3), plan=st.lists(LAYER, min_size=1, max_size=3))
+def test_any_stack_of_layers_keeps_its_values_and_gradients(side: int, channels: int, plan: list[Any]) -> None:
+    model = stack(side, channels, plan)
+    function, (trainable, fixed, x) = keras_function(model), keras_arguments(model, model.input_shape[1:])
+    # At most four layers, each of sums of at most 36 terms, and a dense one of at most 72 * 72 * 4.
+    assert_same(lambda weights: function(weights, fixed, x), trainable, terms=72 * 72 * 4)
 
 
 def test_a_model_with_all_kinds_of_layers_keeps_its_values_and_gradients() -> None:

@@ -55,7 +55,8 @@ def test_the_numbers_of_purposes_are_settled() -> None:
         "label noise": 2,
         "validation split": 3,
         "training subset": 4,
-        "shift": 5,
+        "augmentation": 5,
+        "layers": 6,
     }
     assert settled.items() <= PURPOSES.items()
     assert len(set(PURPOSES.values())) == len(PURPOSES)

@@ -22,6 +22,16 @@ PARAMETERS = {
     ("mlp-64-32", (8, 8, 1), 10): 4160 + 2080 + 330,
     # 5*7 + 7 = 42; 7*2 + 2 = 16
     ("mlp-7", (5,), 2): 42 + 16,
+    # 3*3*1*2 and 4*2; block: twice 3*3*2*2 and 4*2; block of 3: 3*3*2*3 + 12, 3*3*3*3 + 12, shortcut 2*3 + 12; dense
+    ("resnet-2-3", (8, 8, 1), 4): 26 + 2 * 44 + 66 + 93 + 18 + 16,
+    # stem 3*3*1*2 + 8; block of 3: 3*3*2 + 8, 2*3 + 12; dense 3*4 + 4
+    ("mobilenet-2-3", (8, 8, 1), 4): 26 + 26 + 18 + 16,
+    # rows of 8: 3 gates of (8 + 5)*5 and two biases of 5; dense 5*4 + 4
+    ("gru-5", (8, 8, 1), 4): 3 * (65 + 10) + 24,
+    # 4 gates of (8 + 5)*5 + 5, then of (5 + 3)*3 + 3; dense 3*4 + 4
+    ("lstm-5-3", (8, 8, 1), 4): 4 * 70 + 4 * 27 + 16,
+    # 16 patches of 2*2: 4*8, positions 16*8; norms 16 each; attention 4*(8*8 + 8); dense 8*16 + 16 + 16*8 + 8; 8*4 + 4
+    ("vit-8-1", (8, 8, 1), 4): 32 + 128 + 16 + 288 + 16 + 144 + 136 + 16 + 36,
 }
 
 
@@ -74,9 +84,13 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cn-16-32", "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, mlp."),
-        ("resnet-18", "There is no architecture 'resnet'. Known: cnn, mlp."),
-        ("", "There is no architecture ''. Known: cnn, mlp."),
+        (
+            "cn-16-32",
+            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, gru, lstm, mlp, mob",
+        ),
+        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, lstm, mlp, mobilenet, resnet, vit."),
+        ("", "There is no architecture ''. Known: cnn, gru, lstm, mlp, mobilenet, resnet, vit."),
+        ("vit-32", "model='vit-32' is not allowed: it must be 'vit' with its width and its number of blocks."),
         ("cnn", "model='cnn' is not allowed: it must be an architecture and its widths. For example cnn-16-32."),
         ("cnn-16", "model='cnn-16' is not allowed: it must be 'cnn' with the filters of its two convolutions."),
         ("cnn-16-32-64", "it must be 'cnn' with the filters of its two convolutions. For example cnn-16-32."),
@@ -96,9 +110,23 @@ def test_a_wrong_name_is_refused_with_an_example(name: str, message: str) -> Non
         build(name, (8, 8, 1), 10)
 
 
-def test_a_cnn_refuses_inputs_that_are_not_images() -> None:
-    with pytest.raises(RequestError, match=r"cnn-16-32 reads images .* shape \(5,\)\. Choose an mlp"):
-        build("cnn-16-32", (5,), 10)
+@pytest.mark.parametrize("name", ["cnn-16-32", "gru-8", "vit-8-1"])
+def test_a_reader_of_images_refuses_other_inputs(name: str) -> None:
+    with pytest.raises(RequestError, match=rf"{name} reads images .* shape \(5,\)\. Choose an mlp"):
+        build(name, (5,), 10)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3), (9, 12, 2)])
+def test_a_vision_transformer_cuts_any_image_into_at_least_sixteen_patches(shape: tuple[int, ...]) -> None:
+    patches = build("vit-8-1", shape, 3).layers[4].output.shape[1]
+    assert shape[0] * shape[1] % patches == 0
+    assert 16 <= patches <= 128
+
+
+def test_a_zoo_model_saved_to_a_file_is_made_of_keras_layers_alone() -> None:
+    for architecture in ARCHITECTURES.values():
+        config = build(architecture.example, (8, 8, 1), 3).to_json()
+        assert "distillab" not in config
 
 
 def test_names_are_checked_without_importing_keras() -> None:

@@ -1,35 +1,82 @@
-"""Changes of training images that leave their class as it is: pure functions of a key and a batch."""
+"""Changes of training images that leave their class as it is: pure functions of one key an image."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from distillab.errors import RequestError
 
-def shift(key: jax.Array, images: jax.Array, pixels: int) -> jax.Array:
-    """Move every image of a batch by a whole number of pixels, drawn for it alone; what moves in is zero.
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are changed, anew in every epoch.
 
     Args:
-        key: decides the draw.
-        images: shape (B, H, W, C).
-        pixels: the farthest an image moves, in rows and in columns, >= 0.
-
-    Returns:
-        The moved images, shape (B, H, W, C); rows and columns move by -pixels..pixels, each equally likely.
-
-    Example:
-        >>> batch = jnp.arange(9.0).reshape(1, 3, 3, 1)
-        >>> bool((shift(jax.random.key(0), batch, 0) == batch).all())
-        True
+        shift: images move by up to this many pixels in rows and in columns; what moves in is zero. The same as a random
+            crop of the image with a border of `shift` zeros.
+        flip: every second image, on average, is mirrored left to right.
     """
-    if pixels == 0:
+
+    shift: int = 0
+    flip: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.shift or self.flip)
+
+    def check(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse what does not fit the inputs.
+
+        Raises:
+            RequestError: where there are no images to change, or they would move out of sight.
+        """
+        if self and len(input_shape) != 3:
+            raise RequestError(
+                f"Augmentation needs images (height, width, channels), and the inputs have shape {input_shape}. "
+                "Leave shift at 0 and flip at false."
+            )
+        if self.shift >= min(input_shape[:2], default=0) > 0:
+            raise RequestError(
+                f"shift={self.shift} is not allowed: it must be less than {min(input_shape[:2])}, the images' shorter "
+                "side."
+            )
+
+    def __call__(self, keys: jax.Array, images: jax.Array) -> jax.Array:
+        """Change every image of a batch by draws of its own.
+
+        Args:
+            keys: one an image, shape (B,).
+            images: shape (B, H, W, C).
+
+        Returns:
+            The changed images, shape (B, H, W, C).
+
+        Example:
+            >>> batch = jnp.arange(9.0).reshape(1, 3, 3, 1)
+            >>> bool((Augmentation()(jax.random.split(jax.random.key(0), 1), batch) == batch).all())
+            True
+        """
+        if self.flip:
+            mirrored = jax.vmap(jax.random.bernoulli)(jax.vmap(jax.random.fold_in, (0, None))(keys, 1))
+            images = jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+        if self.shift:
+            images = _shift(jax.vmap(jax.random.fold_in, (0, None))(keys, 0), images, self.shift)
         return images
-    edges = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
-    padded = jnp.pad(images, edges)
-    corners = jax.random.randint(key, (len(images), 2), 0, 2 * pixels + 1)
 
-    def cut(image: jax.Array, corner: jax.Array) -> jax.Array:
-        return lax.dynamic_slice(image, (corner[0], corner[1], 0), images.shape[1:])
 
-    return jax.vmap(cut)(padded, corners)
+NONE = Augmentation()
+"""Images stay as they are."""
+
+
+def _shift(keys: jax.Array, images: jax.Array, pixels: int) -> jax.Array:
+    """Move every image by -pixels..pixels rows and columns, each equally likely."""
+    padded = jnp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+
+    def cut(key: jax.Array, image: jax.Array) -> jax.Array:
+        row, column = jax.random.randint(key, (2,), 0, 2 * pixels + 1)
+        return lax.dynamic_slice(image, (row, column, 0), images.shape[1:])
+
+    return jax.vmap(cut)(keys, padded)

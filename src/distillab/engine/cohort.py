@@ -9,8 +9,8 @@ they are vectorised. Nothing passes between students, so a student's numbers do 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,12 +20,12 @@ import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from distillab.engine.augmentation import shift
+from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.objective import objective
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
-from distillab.engine.randomness import epoch_order, step_key
+from distillab.engine.randomness import epoch_order, example_keys
 from distillab.losses import LOSSES
 
 EVALUATION_BATCH = 250  # rows a forward pass takes at once: fits the cache for small models, and tells little otherwise
@@ -85,8 +85,8 @@ class Recipe:
         loss: a name in `distillab.losses.LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
-        shift: training images are moved by up to this many pixels, anew at every step. Only where every alpha is 1:
-            stored logits answer the images as they lie.
+        augmentation: how training images are changed, anew in every epoch. Stored logits answer the images as they lie,
+            so students that hear a teacher then need a live one.
     """
 
     epochs: int
@@ -94,7 +94,11 @@ class Recipe:
     loss: str = "kl"
     optimiser: str = "adam"
     schedule: str = "cosine"
-    shift: int = 0
+    augmentation: Augmentation = NONE
+
+
+LiveTeacher = Callable[[int, int, int], np.ndarray]
+"""(which teacher, seed, epoch) -> its logits (N, C) over the training images as that seed's students see them then."""
 
 
 class Epoch(NamedTuple):
@@ -185,28 +189,50 @@ class CohortTrainer:
         self._optimiser = OPTIMISERS[recipe.optimiser]()
         self._distillation_loss = LOSSES[recipe.loss]
         self._by_student = NamedSharding(mesh, PartitionSpec(AXIS))
-        everywhere = NamedSharding(mesh, PartitionSpec())
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._shared = jax.device_put(
-            _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits), everywhere
+            _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits), self._everywhere
         )
 
-    def train(self, students: Sequence[Student], *, on_epoch: Callable[[Epoch], None] = lambda epoch: None) -> Outcome:
+    def train(
+        self,
+        students: Sequence[Student],
+        *,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        live: LiveTeacher | None = None,
+    ) -> Outcome:
         """Train a cohort from start to end.
 
         Args:
             students: from one to `capacity` of them.
             on_epoch: called with the record of each epoch as soon as it ends.
+            live: answers the changed images of an epoch, once for all students of a seed; needed where the recipe has
+                an augmentation and a student hears its teacher.
 
         Returns:
             The trained weights and the answers over the test and validation inputs.
         """
         count = len(students)
+        shared = self._shared
+        if self.recipe.augmentation and any(student.alpha < 1 for student in students):
+            if live is None:
+                raise ValueError(
+                    "stored logits do not answer changed images: with augmentation, alpha < 1 needs `live`"
+                )
+            lessons = list(dict.fromkeys((student.teacher, student.seed) for student in students))
+            students = [replace(s, teacher=lessons.index((s.teacher, s.seed))) for s in students]
+        else:
+            lessons = []
         seats, occupied = self._seat(students)
         for epoch in range(self.recipe.epochs):
+            if live is not None and lessons:
+                logits = [live(teacher, seed, epoch) for teacher, seed in lessons]
+                logits += logits[-1:] * (self.capacity - len(logits))  # one shape, one program
+                shared = shared._replace(teacher_logits=jax.device_put(np.stack(logits), self._everywhere))
             orders = self._rows([epoch_order(s.seed, epoch, *self._span) for s in students])
-            seats, record = self._epoch_program(seats, self._shared, occupied, orders, np.int32(epoch * self.steps))
+            seats, record = self._epoch_program(seats, shared, occupied, orders, np.int32(epoch))
             on_epoch(Epoch(epoch, *(np.asarray(column)[:count] for column in record)))
-        test, validation = self._answer_program(seats, self._shared, occupied)
+        test, validation = self._answer_program(seats, shared, occupied)
         variables = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], seats.variables)
         return Outcome(variables, np.asarray(test)[:count], np.asarray(validation)[:count])
 
@@ -224,8 +250,6 @@ class CohortTrainer:
         """Place a cohort on the devices, and say how many seats of each device are taken."""
         if not 1 <= len(students) <= self.capacity:
             raise ValueError(f"a cohort of {len(students)} students does not fit {self.capacity} seats")
-        if self.recipe.shift and any(student.alpha < 1 for student in students):
-            raise ValueError("stored logits do not answer shifted images: a recipe with shift needs alpha = 1")
         variables = jax.tree.map(lambda *leaves: self._rows(leaves), *(s.initial for s in students))
         seats = _Seats(
             variables=variables,
@@ -274,53 +298,67 @@ class CohortTrainer:
         return jax.jit(sharded, donate_argnums=donate, compiler_options=self._options)
 
     def _train_epoch(
-        self, seat: _Seats, shared: _Shared, order: jax.Array, first_step: jax.Array
+        self, seat: _Seats, shared: _Shared, order: jax.Array, epoch: jax.Array
     ) -> tuple[_Seats, tuple[jax.Array, ...]]:
         """Train one student for one epoch: a scan over its steps."""
-        batch_size = self.recipe.batch_size
-        rows_of_step = order.reshape(self.steps, batch_size)
-        weights = (jnp.arange(self.steps * batch_size) < self._span[0]).astype(jnp.float32).reshape(rows_of_step.shape)
-
-        def step(progress: _Progress, this: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[_Progress, None]:
-            number, rows, weight = this
-            # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
-            inputs = self._inputs(lax.optimization_barrier(shared.x_train[rows]))
-            if self.recipe.shift:
-                inputs = shift(step_key("shift", seat.seed, first_step + number), inputs, self.recipe.shift)
-
-            def loss(trainable: Any) -> tuple[jax.Array, Any]:
-                variables = Variables(trainable, progress.variables.fixed)
-                logits, fixed = self.model(variables, inputs, training=True)
-                terms = objective(
-                    logits,
-                    shared.teacher_logits[seat.teacher, rows],
-                    seat.labels[rows],
-                    weight,
-                    alpha=seat.alpha,
-                    temperature=seat.temperature,
-                    distillation_loss=self._distillation_loss,
-                )
-                return terms.loss, (terms, fixed)
-
-            gradient, (terms, fixed) = jax.grad(loss, has_aux=True)(progress.variables.trainable)
-            direction, optimiser = self._optimiser.update(gradient, progress.optimiser, progress.variables.trainable)
-            rate = seat.learning_rate * self._schedule(first_step + number)
-            trainable = optax.tree.add_scale(progress.variables.trainable, -rate, direction)
-            alive = jnp.isfinite(terms.loss) & (progress.finite_steps == number)
-            return _Progress(
-                Variables(trainable, fixed),
-                optimiser,
-                progress.sums + jnp.stack(terms),
-                progress.finite_steps + alive,
-                jnp.where(alive, terms.loss, progress.last_finite_loss),
-            ), None
-
         start = _Progress(seat.variables, seat.optimiser, jnp.zeros(3), jnp.int32(0), jnp.float32(jnp.nan))
-        end, _ = lax.scan(step, start, (jnp.arange(self.steps), rows_of_step, weights))
+        step = partial(self._step, seat, shared, epoch)
+        examples, batch_size = len(self.examples.x_train), self.recipe.batch_size
+        # The last batch is filled up with rows of no weight; where a batch's rows see each other, it stays short.
+        whole = examples // batch_size if self.model.depends_on_batch else self.steps
+        rows = order[: whole * batch_size].reshape(whole, batch_size)
+        weights = (jnp.arange(rows.size) < examples).astype(jnp.float32).reshape(rows.shape)
+        end, _ = lax.scan(step, start, (jnp.arange(whole), rows, weights))
+        if whole < self.steps:
+            rest = order[whole * batch_size : examples]
+            end, _ = step(end, (jnp.int32(whole), rest, jnp.ones(len(rest))))
         after = seat._replace(variables=end.variables, optimiser=end.optimiser)
         means = end.sums / self.steps
         accuracy = self._accuracy(end.variables, shared.x_validation, seat.validation_labels)
         return after, (means[0], means[1], means[2], accuracy, end.finite_steps, end.last_finite_loss)
+
+    def _step(
+        self,
+        seat: _Seats,
+        shared: _Shared,
+        epoch: jax.Array,
+        progress: _Progress,
+        this: tuple[jax.Array, jax.Array, jax.Array],
+    ) -> tuple[_Progress, None]:
+        """One step of one student: a batch, its gradient, and the optimiser's move."""
+        number, rows, weight = this
+        # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
+        inputs = self._inputs(lax.optimization_barrier(shared.x_train[rows]))
+        if self.recipe.augmentation:
+            inputs = self.recipe.augmentation(example_keys("augmentation", seat.seed, epoch, rows), inputs)
+
+        def loss(trainable: Any) -> tuple[jax.Array, Any]:
+            variables = Variables(trainable, progress.variables.fixed)
+            answer = self.model(variables, inputs, training=True)
+            terms = objective(
+                answer.logits,
+                shared.teacher_logits[seat.teacher, rows],
+                seat.labels[rows],
+                weight,
+                alpha=seat.alpha,
+                temperature=seat.temperature,
+                distillation_loss=self._distillation_loss,
+            )
+            whole = terms.loss + answer.penalty
+            return whole, (terms._replace(loss=whole), answer.fixed)
+
+        gradient, (terms, fixed) = jax.grad(loss, has_aux=True)(progress.variables.trainable)
+        direction, optimiser = self._optimiser.update(gradient, progress.optimiser, progress.variables.trainable)
+        rate = seat.learning_rate * self._schedule(epoch * self.steps + number)
+        trainable = optax.tree.add_scale(progress.variables.trainable, -rate, direction)
+        alive = jnp.isfinite(terms.loss) & (progress.finite_steps == number)
+        return _Progress(
+            Variables(trainable, fixed),
+            optimiser,
+            progress.sums + jnp.stack(terms),
+            progress.finite_steps + alive,
+            jnp.where(alive, terms.loss, progress.last_finite_loss),
+        ), None
 
     def _answer(self, seat: _Seats, shared: _Shared) -> tuple[jax.Array, jax.Array]:
         """Answer the test and the validation inputs."""
@@ -332,7 +370,7 @@ class CohortTrainer:
         return jnp.mean(jnp.argmax(self._logits(variables, inputs), axis=-1) == labels)
 
     def _logits(self, variables: Variables, inputs: jax.Array) -> jax.Array:
-        return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False)[0], inputs)
+        return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
 
     def _inputs(self, stored: jax.Array) -> jax.Array:
         return stored.astype(jnp.float32) * self.examples.scale

@@ -6,14 +6,15 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
 
-from distillab.engine.lowering import lower
+from distillab.engine.lowering import Pays, lower, small_patches
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError
 
@@ -31,18 +32,29 @@ class Variables:
 jax.tree_util.register_dataclass(Variables, ["trainable", "fixed"], [])
 
 
+class Answer(NamedTuple):
+    """What a model makes of a batch."""
+
+    logits: jax.Array  # (B, C), float32
+    fixed: Weights  # the fixed variables as the pass leaves them
+    penalty: jax.Array  # the sum of the losses that layers add themselves, such as weight decay; 0 in inference
+
+
 @dataclass(frozen=True)
 class Functional:
     """A Keras classifier as a pure function of its variables, with its convolutions lowered.
 
     Args:
         model: a built Keras model that maps (B, ...) inputs to (B, C) logits.
+        pays: which operations are lowered; a rule of `lowering`.
 
     Raises:
-        RequestError: where Keras does not run on JAX, or the model is not built.
+        RequestError: where Keras does not run on JAX, the model is not built, it does not map one input to (B, C), or
+            it ends in probabilities.
     """
 
     model: keras.Model
+    pays: Pays = small_patches
 
     def __post_init__(self) -> None:
         if keras.backend.backend() != "jax":
@@ -55,8 +67,22 @@ class Functional:
                 f"The model {self.model.name!r} is not built: its input shape is not known. "
                 "Call model.build(input_shape), or begin it with keras.Input."
             )
+        _check_classifier(self.model)
 
-    def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> tuple[jax.Array, Weights]:
+    @property
+    def classes(self) -> int:
+        """C, the number of logits."""
+        return int(self.model.output_shape[-1])
+
+    @cached_property
+    def depends_on_batch(self) -> bool:
+        """Whether an example's answer or the fixed variables depend on the rest of the batch, as in BatchNormalization.
+
+        Then no filling rows may be in a batch. A random generator's counter does not count: it depends on no example.
+        """
+        return any(not _is_seed(variable) for variable in self.model.non_trainable_variables)
+
+    def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> Answer:
         """Answer a batch.
 
         Args:
@@ -65,15 +91,17 @@ class Functional:
             training: whether layers such as Dropout and BatchNormalization behave as in training.
 
         Returns:
-            The logits, shape (B, C), and the fixed variables as the pass leaves them.
+            The logits, the fixed variables as the pass leaves them, and the layers' own losses.
         """
 
-        def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> tuple[jax.Array, Weights]:
-            logits, after = self.model.stateless_call(trainable, fixed, batch, training=training)
-            return logits, list(after)
+        def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> Answer:
+            logits, after, losses = self.model.stateless_call(
+                trainable, fixed, batch, training=training, return_losses=True
+            )
+            penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
+            return Answer(logits.astype(jnp.float32), list(after), penalty)
 
-        logits, fixed = lower(call)(variables.trainable, variables.fixed, inputs)
-        return logits.astype(jnp.float32), fixed
+        return lower(call, self.pays)(variables.trainable, variables.fixed, inputs)
 
     def initial(self, seed: int) -> Variables:
         """Draw the weights that a student of this architecture starts from.
@@ -89,7 +117,13 @@ class Functional:
         """
         with _keras_seed(int(stream("initial weights", seed).integers(2**31))):
             fresh = keras.models.clone_model(self.model)
-        return read_variables(fresh)
+        variables = read_variables(fresh)
+        # A layer with a seed of its own, such as Dropout(seed=1), would drop the same units for every student.
+        draws = stream("layers", seed)
+        for place, variable in enumerate(fresh.non_trainable_variables):
+            if _is_seed(variable):
+                variables.fixed[place] = draws.integers(2**31, size=variable.shape).astype(variable.dtype)
+        return variables
 
 
 def read_variables(model: keras.Model) -> Variables:
@@ -109,6 +143,42 @@ def write_variables(model: keras.Model, variables: Variables) -> keras.Model:
     for variable, value in pairs:
         variable.assign(value)
     return model
+
+
+def _is_seed(variable: Any) -> bool:
+    return variable.name == "seed_generator_state"
+
+
+def _check_classifier(model: keras.Model) -> None:
+    """Refuse a model that cannot be trained as a classifier, naming the layer."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if inputs is not None and len(inputs) != 1:
+        raise RequestError(
+            f"The model {model.name!r} has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), and must have "
+            "one. Join them before the model, or inside it."
+        )
+    shape = model.output_shape
+    last = _last_layer(model)
+    if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
+        raise RequestError(f"The model {model.name!r} has several outputs, and must have one: logits (batch, classes).")
+    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
+        raise RequestError(
+            f"The model {model.name!r} is not a classifier: its last layer {last.name!r} gives shape {shape}, and must "
+            "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
+        )
+    activation = getattr(last, "activation", None)
+    name = getattr(activation, "__name__", "softmax" if isinstance(last, keras.layers.Softmax) else "")
+    if name in ("softmax", "sigmoid", "log_softmax"):
+        raise RequestError(
+            f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
+            "the softmax itself. Leave that activation out."
+        )
+
+
+def _last_layer(model: keras.Model) -> Any:
+    """The layer that makes a model's output, inside nested models too."""
+    last = model.layers[-1] if model.layers else model
+    return _last_layer(last) if isinstance(last, keras.Model) else last
 
 
 @contextmanager

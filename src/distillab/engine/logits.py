@@ -31,7 +31,9 @@ def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray
     """
 
     def answer(weights: Variables, rows: jax.Array) -> jax.Array:
-        return batched_logits(lambda batch: teacher(weights, batch.astype("float32") * scale, training=False)[0], rows)
+        return batched_logits(
+            lambda batch: teacher(weights, batch.astype("float32") * scale, training=False).logits, rows
+        )
 
     return np.asarray(jax.jit(answer)(variables, inputs))
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import numpy as np
 
 PURPOSES: Mapping[str, int] = MappingProxyType(
-    {"initial weights": 0, "order": 1, "label noise": 2, "validation split": 3, "training subset": 4, "shift": 5}
+    {
+        "initial weights": 0,
+        "order": 1,
+        "label noise": 2,
+        "validation split": 3,
+        "training subset": 4,
+        "augmentation": 5,
+        "layers": 6,
+    }
 )
 """The streams there are. Numbers are never reused: they decide results."""
 
@@ -34,18 +43,22 @@ def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
     return np.random.default_rng([PURPOSES[purpose], seed, *steps])
 
 
-def step_key(purpose: str, seed: jax.Array, step: jax.Array) -> jax.Array:
-    """The JAX key of one step's draws, inside a compiled program.
+def example_keys(purpose: str, seed: Any, epoch: Any, rows: jax.Array) -> jax.Array:
+    """The JAX keys of each example's draws in one epoch, inside a compiled program.
+
+    They do not depend on the batch that an example is in: whoever meets the example in that epoch draws the same.
 
     Args:
         purpose: one of `PURPOSES`.
         seed: the trial's seed, a scalar, possibly traced.
-        step: counted from the start of the training, a scalar, possibly traced.
+        epoch: counted from 0, a scalar, possibly traced.
+        rows: the examples' row numbers, shape (B,).
 
     Returns:
-        A key for that step alone.
+        Keys, shape (B,).
     """
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(PURPOSES[purpose]), seed), step)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(PURPOSES[purpose]), seed), epoch)
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows)
 
 
 def epoch_order(seed: int, epoch: int, examples: int, length: int) -> np.ndarray:

@@ -1,16 +1,19 @@
-"""Training a teacher: a cohort of one that listens to the labels alone."""
+"""A teacher: trained as a cohort of one that listens to the labels alone, and asked about images as they change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from distillab.engine.cohort import CohortTrainer, Epoch, Examples, Recipe, Student
+from distillab.engine.augmentation import Augmentation
+from distillab.engine.cohort import CohortTrainer, Epoch, Examples, LiveTeacher, Recipe, Student, batched_logits
 from distillab.engine.devices import AXIS
 from distillab.engine.functional import Functional, Variables
+from distillab.engine.randomness import example_keys
 
 
 def train_teacher(
@@ -56,3 +59,38 @@ def train_teacher(
         validation_labels=labels[:0],
     )
     return jax.tree.map(lambda leaf: leaf[0], trainer.train([student], on_epoch=on_epoch).variables)
+
+
+def live_teacher(
+    teachers: Sequence[tuple[Functional, Variables]], inputs: np.ndarray, scale: float, augmentation: Augmentation
+) -> LiveTeacher:
+    """Make what answers training images as one seed's students see them in one epoch.
+
+    The images are changed by the very draws that the students use, so a teacher runs once an epoch for all students of
+    a seed, whatever their alphas.
+
+    Args:
+        teachers: architecture and weights of each.
+        inputs: training inputs as stored, shape (N, ...).
+        scale: stored inputs times this are the models' inputs.
+        augmentation: the students' own.
+    """
+
+    def compiled(teacher: Functional) -> Callable[..., jax.Array]:
+        def answers(variables: Variables, stored: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+            def answer(rows: jax.Array) -> jax.Array:
+                images = stored[rows].astype(jnp.float32) * scale
+                changed = augmentation(example_keys("augmentation", seed, epoch, rows), images)
+                return teacher(variables, changed, training=False).logits
+
+            return batched_logits(answer, jnp.arange(len(stored)))
+
+        return jax.jit(answers)
+
+    programs = [compiled(teacher) for teacher, _ in teachers]
+    placed = jax.device_put(inputs)
+
+    def live(which: int, seed: int, epoch: int) -> np.ndarray:
+        return np.asarray(programs[which](teachers[which][1], placed, np.uint32(seed % 2**32), np.int32(epoch)))
+
+    return live

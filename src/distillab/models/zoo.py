@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distillab.errors import RequestError, not_allowed, unknown
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import keras
 
 LEAK = 0.2  # slope of the study's LeakyReLU below zero
+MOMENTUM = 0.9  # of moving statistics: Keras's 0.99 lags behind in trainings of a few hundred steps
+DROPOUT = 0.1
 
 
 def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
@@ -38,7 +40,14 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
         20490
     """
     architecture, widths = parse(name)
-    return ARCHITECTURES[architecture](name, tuple(input_shape), classes, widths)
+    shape = tuple(input_shape)
+    entry = ARCHITECTURES[architecture]
+    if entry.images and len(shape) != 3:
+        raise RequestError(
+            f"{name} reads images (height, width, channels), and the inputs have shape {shape}. "
+            "Choose an mlp, such as mlp-64-32."
+        )
+    return entry.build(name, shape, classes, widths)
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
@@ -53,21 +62,17 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     architecture, _, rest = name.partition("-")
     if architecture not in ARCHITECTURES:
         raise unknown("architecture", architecture, ARCHITECTURES)
+    entry = ARCHITECTURES[architecture]
     if not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)*", rest):
-        raise not_allowed("model", name, "an architecture and its widths", f"For example {_EXAMPLES[architecture]}.")
+        raise not_allowed("model", name, "an architecture and its widths", f"For example {entry.example}.")
     widths = tuple(int(width) for width in rest.split("-"))
-    if architecture == "cnn" and len(widths) != 2:
-        raise not_allowed("model", name, "'cnn' with the filters of its two convolutions", "For example cnn-16-32.")
+    if entry.numbers is not None and len(widths) != entry.numbers:
+        raise not_allowed("model", name, f"{architecture!r} with {entry.meaning}", f"For example {entry.example}.")
     return architecture, widths
 
 
 def _cnn(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
     """The study's network: convolution, LeakyReLU, max pooling, convolution, dense; strides of 2, `same` padding."""
-    if len(input_shape) != 3:
-        raise RequestError(
-            f"{name} reads images (height, width, channels), and the inputs have shape {input_shape}. "
-            "Choose an mlp, such as mlp-64-32."
-        )
     import keras
 
     first, second = widths
@@ -97,10 +102,130 @@ def _mlp(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
     )
 
 
+def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """Residual blocks of two convolutions with batch normalisation, one a width; all but the first halve the image.
+
+    Source: He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition, 2016, sections 3.2 and 3.3.
+    """
+    import keras
+
+    layers = keras.layers
+
+    def normed(x: Any, filters: int, size: int, strides: int = 1) -> Any:
+        x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization(momentum=MOMENTUM)(x)
+
+    inputs = keras.Input(input_shape)
+    x = layers.ReLU()(normed(inputs, widths[0], 3))
+    for block, filters in enumerate(widths):
+        strides = 1 if block == 0 else 2
+        shortcut = x if block == 0 else normed(x, filters, 1, strides)
+        x = layers.ReLU()(normed(x, filters, 3, strides))
+        x = layers.ReLU()(layers.Add()([normed(x, filters, 3), shortcut]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
+
+
+def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """A stem and depthwise separable convolutions, one a further width, every second of which halves the image.
+
+    Source: Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications, 2017,
+    section 3.2 and figure 3.
+    """
+    import keras
+
+    layers = keras.layers
+    stem, *blocks = widths
+    x = inputs = keras.Input(input_shape)
+    x = layers.Conv2D(stem, 3, strides=2, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+    for block, filters in enumerate(blocks):
+        x = layers.DepthwiseConv2D(3, strides=1 + block % 2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+        x = layers.Conv2D(filters, 1, use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
+
+
+def _recurrent(kind: str) -> Builder:
+    def build_recurrent(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+        """Recurrent layers that read an image row by row."""
+        import keras
+
+        height, width, channels = input_shape
+        layer = getattr(keras.layers, kind)
+        *lower, last = widths
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                keras.layers.Reshape((height, width * channels)),
+                *[layer(units, return_sequences=True) for units in lower],
+                layer(last),
+                keras.layers.Dense(classes),
+            ],
+            name=_keras_name(name),
+        )
+
+    return build_recurrent
+
+
+def _vit(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """A small vision transformer: square patches, blocks of attention and dense layers, the mean over patches.
+
+    Its pieces are Keras's own, so that a saved one loads without distillab: the embedding of a patch is one
+    `EinsumDense`, whose bias of shape (patches, width) is the position embedding.
+
+    Source: Dosovitskiy et al., An Image is Worth 16x16 Words, 2021, equations 1 to 4, and section D.3 for the mean.
+    """
+    import keras
+
+    dimension, depth = widths
+    height, width, channels = input_shape
+    side = next((s for s in (4, 3, 2, 1) if height % s == width % s == 0 and height * width >= 16 * s * s), 1)
+    rows, columns = height // side, width // side
+    heads = next(h for h in (4, 2, 1) if dimension % h == 0)
+    layers = keras.layers
+    inputs = keras.Input(input_shape)
+    x = layers.Reshape((rows, side, columns, side * channels))(inputs)
+    x = layers.Permute((1, 3, 2, 4))(x)
+    x = layers.Reshape((rows * columns, side * side * channels))(x)
+    x = layers.EinsumDense("bpc,cd->bpd", output_shape=(rows * columns, dimension), bias_axes="pd")(x)
+    for _ in range(depth):
+        seen = layers.LayerNormalization(epsilon=1e-6)(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(heads, dimension // heads, dropout=DROPOUT)(seen, seen)])
+        seen = layers.Dense(2 * dimension, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
+        x = layers.Add()([x, layers.Dropout(DROPOUT)(layers.Dense(dimension)(seen))])
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization(epsilon=1e-6)(x))
+    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
+
+
 def _keras_name(name: str) -> str:
     return name.replace("-", "_")
 
 
 Builder = Callable[[str, tuple[int, ...], int, tuple[int, ...]], "keras.Model"]
-ARCHITECTURES: Mapping[str, Builder] = MappingProxyType({"cnn": _cnn, "mlp": _mlp})
-_EXAMPLES = {"cnn": "cnn-16-32", "mlp": "mlp-64-32"}
+
+
+class Architecture(NamedTuple):
+    """An entry of the zoo: how to build it, and what its name's numbers mean."""
+
+    build: Builder
+    example: str
+    meaning: str
+    numbers: int | None = None  # how many there must be; None: any number of at least one
+    images: bool = True  # whether it reads images alone
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        "cnn": Architecture(_cnn, "cnn-16-32", "the filters of its two convolutions", 2),
+        "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
+        "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
+        "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),
+        "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers"),
+        "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers"),
+        "vit": Architecture(_vit, "vit-32-2", "its width and its number of blocks", 2),
+    }
+)
+"""Name -> how it is built. `mlp-64-32` has dense layers of 64 and 32 units; the others likewise, by `meaning`."""

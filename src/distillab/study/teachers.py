@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset
+from distillab.engine.augmentation import Augmentation
 from distillab.engine.cohort import Epoch, Recipe
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import add_array, logits_digest, stored_logits, teacher_logits
@@ -119,7 +120,13 @@ def _train(
         labels,
         scale=dataset.scale,
         classes=dataset.classes,
-        recipe=Recipe(how.epochs, how.batch_size, optimiser=how.optimiser, schedule=how.schedule, shift=how.shift),
+        recipe=Recipe(
+            how.epochs,
+            how.batch_size,
+            optimiser=how.optimiser,
+            schedule=how.schedule,
+            augmentation=Augmentation(shift=how.shift),
+        ),
         learning_rate=how.learning_rate,
         seed=how.seed,
         on_epoch=on_epoch,
