@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from distillab.cli import main
+from distillab.cli.run import _bytes
 from distillab.study.spec import presets
 
 TINY = [
@@ -174,6 +175,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = f"""
 import sys
 from distillab.cli import main
+from distillab.cli.run import _bytes
 try:
     main({[*words, "--help"]!r})
 except SystemExit as ended:
@@ -184,3 +186,20 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert "Usage: distillab" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("size", "read"), [("1000", 1000), ("4GiB", 4 * 2**30), ("500MB", 500_000_000), ("1.5 kb", 1500)]
+)
+def test_sizes_are_read_in_bytes(size: str, read: int) -> None:
+    assert _bytes(size) == read
+
+
+@pytest.mark.parametrize("size", ["", "0", "much", "-1GB", "4 bananas"])
+def test_a_size_that_is_none_is_refused_before_anything_is_written(
+    size: str, distillab: Command, tmp_path: Path
+) -> None:
+    told = distillab("run", "demo", "--memory", size, "--out", str(tmp_path / "x"))
+    assert told.code == 2
+    assert told.err.startswith(f"distillab: --memory={size!r} is not allowed: it must be a number of bytes, or a size")
+    assert not (tmp_path / "x").exists()

@@ -225,6 +225,24 @@ def test_answers_in_batches_are_the_answers_at_once(count: int) -> None:
     np.testing.assert_array_equal(batched_logits(lambda rows: rows * 2, inputs), inputs * 2)
 
 
+@pytest.mark.parametrize("mapping", ["loop", "vmap"])
+def test_the_footprint_is_the_compilers_own_account(model: Functional, examples: Examples, mapping: str) -> None:
+    school = trainer(model, examples, mesh=mesh(1), mapping=mapping)
+    need = school.footprint(student(model, 0))
+    arrays = (examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits)
+    assert need.shared == sum(array.nbytes for array in arrays)
+    # Weights, two moments of each, labels and order, in and out: 4 bytes a number
+    weights = sum(w.size for w in student(model, 0).initial.trainable)
+    assert need.seat == pytest.approx(2 * 4 * (3 * weights + N + V + 80), rel=0.02)
+    patches = 4 * 16 * 2 * 2 * 27  # of the second convolution alone: 16 images, 2 * 2 places, 27 numbers
+    assert patches < need.working < 100 * patches
+    assert need.students(need.bytes(7)) == 7
+    assert need.students(need.bytes(7) - 1) == 6
+    assert need.students(need.shared) == 0
+    growth = need.bytes(8) - need.bytes(7)
+    assert growth == need.seat + (need.working if mapping == "vmap" else 0)
+
+
 def softmax(z: np.ndarray) -> np.ndarray:
     e = np.exp(z - z.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)

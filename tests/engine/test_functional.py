@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from distillab.engine.functional import Functional, Variables, read_variables, write_variables
+from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
 from distillab.errors import RequestError
 from distillab.models import build
 
@@ -233,3 +233,18 @@ def test_only_moving_statistics_make_examples_of_a_batch_depend_on_each_other() 
 
     assert functional(layers.BatchNormalization()).depends_on_batch
     assert not functional(layers.Dropout(0.5), layers.LayerNormalization()).depends_on_batch
+
+
+def test_another_precision_computes_in_it_and_keeps_weights_in_float32() -> None:
+    model = build("cnn-2-3", (6, 6, 1), 4)
+    assert in_precision(model, "float32") is model
+    half = in_precision(model, "bfloat16")
+    assert {layer.compute_dtype for layer in half.layers} == {"bfloat16"}
+    full, low = Functional(model), Functional(half)
+    start = low.initial(3)
+    assert {array.dtype for array in start.trainable} == {np.dtype("float32")}
+    assert same(start, full.initial(3))
+    x = inputs(8, 6, 6, 1)
+    exact, rounded = (f(start, x, training=False).logits for f in (full, low))
+    assert not np.array_equal(exact, rounded)
+    np.testing.assert_allclose(rounded, exact, rtol=0, atol=0.05 * np.abs(exact).max())  # 8 bits, three layers

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from distillab.engine.cohort import CohortTrainer
 from distillab.errors import RequestError, WorkError
 from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
@@ -248,3 +249,90 @@ def test_folder_refuses_to_read_what_is_not_there(tmp_path: Path) -> None:
         Folder(tmp_path / "none").read()
     with pytest.raises(RequestError, match=r"holds no study: study\.yaml is missing"):
         Folder(tmp_path).read()
+
+
+def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny()
+    run_study(spec, tmp_path / "plenty")
+    listener = Listener()
+    # The compiler asks for 180,000 bytes of examples, 147,000 to work in, and 12,000 a student: room for one a device.
+    run_study(spec, tmp_path / "little", memory=350_000, progress=listener)
+    told = [text for kind, *rest in listener.told if kind == "note" for text in rest if "at a time" in str(text)]
+    assert len(told) == 1
+    assert results(tmp_path / "little") == results(tmp_path / "plenty")
+
+
+def test_memory_for_not_even_one_student_is_an_error_that_says_what_is_needed(tiny: Make, tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match=r"One student needs .* MiB on its device, and 0 MiB are allowed. Raise --mem"):
+        run_study(tiny(), tmp_path / "none", memory=1000)
+
+
+def test_running_out_of_memory_halves_the_cohort_and_goes_on(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tiny()
+    run_study(spec, tmp_path / "plenty")
+    train = CohortTrainer.train
+    tried: list[int] = []
+
+    def small_device(self: CohortTrainer, students: list[object], **more: object) -> object:
+        tried.append(len(students))
+        if len(students) > 3:
+            raise MemoryError("RESOURCE_EXHAUSTED")
+        return train(self, students, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CohortTrainer, "train", small_device)
+    listener = Listener()
+    run_study(spec, tmp_path / "small", progress=listener)
+    assert tried[:2] == [1, 9]  # the teacher, then all students at once
+    assert max(tried[-3:]) <= 3
+    assert any("Memory ran out with 9 students; going on with 4" in str(told) for told in listener.told)
+    assert results(tmp_path / "small") == results(tmp_path / "plenty")
+
+
+def test_memory_that_never_suffices_is_an_error(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = CohortTrainer.train
+
+    def room_for_a_teacher_alone(self: CohortTrainer, students: list[object], **more: object) -> object:
+        if self.mesh.size > 1:
+            raise MemoryError
+        return train(self, students, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CohortTrainer, "train", room_for_a_teacher_alone)
+    with pytest.raises(WorkError, match=r"Memory ran out with 2 students\. Lower batch_size, or use fewer --devices"):
+        run_study(tiny(), tmp_path / "never")
+
+
+def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:
+    """Every size has rows and a teacher of its own."""
+    summary = run_study(tiny(train_size=[100, 200], seeds=1), tmp_path / "sizes")
+    assert summary.trained == 6
+    with Store(tmp_path / "sizes" / "study.db") as store:
+        assert len(store.teachers()) == 2
+
+
+def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(augmentation={"shift": 1, "flip": True}, seeds=2)
+    run_study(spec, tmp_path / "one")
+    run_study(spec, tmp_path / "again", seats=1)
+    assert results(tmp_path / "one") == results(tmp_path / "again")
+    plain = tiny(seeds=2)
+    run_study(plain, tmp_path / "plain")
+    kept, fewer = (len(list((tmp_path / name / "logits").glob("*.npy"))) for name in ("plain", "one"))
+    assert fewer == kept - 1  # the training images': they differ in every epoch
+
+
+def test_images_that_are_none_cannot_be_changed(tiny: Make, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="shift=99 is not allowed"):
+        run_study(tiny(augmentation={"shift": 99}), tmp_path / "far")
+    assert not (tmp_path / "far").exists()
+
+
+def test_students_in_half_precision_train_and_are_told_apart(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(student={"model": "cnn-2-3", "precision": ["float32", "bfloat16"]}, seeds=1)
+    run_study(spec, tmp_path / "both")
+    with Store(tmp_path / "both" / "study.db") as store:
+        losses = {trial.settings["student"]["precision"]: trial.metrics["test", "nll"] for trial in store.trials()}
+    assert losses["float32"] != losses["bfloat16"]
+    # bfloat16 keeps 8 bits: a few parts in a hundred after 24 steps
+    assert abs(losses["float32"] - losses["bfloat16"]) < 0.1 * losses["float32"]

@@ -175,8 +175,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "student.model: model='cnn' is not allowed: it must be an architecture and its widths. For example cnn-16-32.",
     ),
     (
-        {"teacher": {"model": ["mlp-8", "resnet-18"]}},
-        "teacher.model: There is no architecture 'resnet'. Known: cnn, mlp.",
+        {"teacher": {"model": ["mlp-8", "vgg-18"]}},
+        "teacher.model: There is no architecture 'vgg'. Known: cnn, gru, lstm, mlp, mobilenet, resnet, vit.",
     ),
     # groups and lists
     ({"teacher": "mlp-8"}, "teacher='mlp-8' is not allowed: it must be a group of keys and values."),
@@ -207,7 +207,7 @@ def test_a_wrong_value_is_refused_with_its_key_what_was_given_and_what_is_allowe
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"alpah": 0.5}, "There is no key 'alpah'. Did you mean 'alpha'? Known: alpha, batch_size, "),
+        ({"alpah": 0.5}, "There is no key 'alpah'. Did you mean 'alpha'? Known: alpha, augmentation, batch_size"),
         ({"optimizer": "adam"}, "There is no key 'optimizer'. Did you mean 'optimiser'?"),
         ({"teacher": {"epoch": 3}}, "There is no key 'teacher.epoch'. Did you mean 'teacher.epochs'?"),
         ({"teacher": [{"model": "mlp-8"}, {"modle": "mlp-8"}]}, "There is no key 'teacher.modle'. Did you mean"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
 
 import click
+
+from distillab.errors import not_allowed
 
 
 @click.command(short_help="Run or resume a study: a preset's name or a YAML file.")
@@ -16,6 +19,7 @@ import click
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
+@click.option("--memory", metavar="SIZE", help="Memory that each device may use, such as 4GiB.  [default: most of it]")
 def run(
     study: str,
     out: Path | None,
@@ -23,6 +27,7 @@ def run(
     data_dir: Path | None,
     executor: str,
     devices: int | None,
+    memory: str | None,
 ) -> None:
     """Run STUDY, a preset's name or a YAML file, or what is still missing of it.
 
@@ -35,17 +40,22 @@ def run(
     """
     from distillab.study.spec import load_spec, study_file
 
+    limit = None if memory is None else _bytes(memory)
     spec = load_spec(study, overrides)
     folder = out or Path("runs") / study_file(study).stem
     from distillab.cli.bar import Bar
-    from distillab.engine.devices import split_host
+    from distillab.data.places import cache_folder
+    from distillab.engine.devices import keep_compiled, split_host
 
     split_host(devices)
+    keep_compiled(cache_folder() / "compiled")
     from distillab.study.runner import run_study
 
     command = shlex.join(["distillab", *sys.argv[1:]])
     with Bar() as bar:
-        summary = run_study(spec, folder, data_dir=data_dir, devices=devices, command=command, progress=bar)
+        summary = run_study(
+            spec, folder, data_dir=data_dir, devices=devices, memory=limit, command=command, progress=bar
+        )
     from distillab.analysis import answer, three_sentences
     from distillab.study.folder import Folder
 
@@ -54,3 +64,13 @@ def run(
         click.echo(three_sentences(answer(saved, store.trials(), store.teachers())))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
+
+
+def _bytes(size: str) -> int:
+    """Read a size such as 4GiB, 500MB or 1000000."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b)?", size.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise not_allowed("--memory", size, "a number of bytes, or a size such as 4GiB or 500MB")
+    base = 1024 if match[2] and "i" in match[2] else 1000
+    power = "kmgt".index(match[2][0]) + 1 if match[2] else 0
+    return int(float(match[1]) * base**power)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import jax
@@ -68,3 +69,31 @@ def compiler_options(platform: str) -> Mapping[str, bool]:
     and would let the number of threads decide the order of sums.
     """
     return {"xla_cpu_multi_thread_eigen": False} if platform == "cpu" else {}
+
+
+def memory_limit(grid: Mesh) -> int | None:
+    """Bytes that a program may use on each device, by the device's own account; None where it keeps none, as a CPU."""
+    stats = grid.devices.flat[0].memory_stats()
+    return int(MEMORY_SHARE * stats["bytes_limit"]) if stats and "bytes_limit" in stats else None
+
+
+MEMORY_SHARE = 0.8
+"""Of a device's memory that cohorts are planned into; the rest is for what an estimate cannot see."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's or the host's memory is used up."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def keep_compiled(folder: Path) -> None:
+    """Keep compiled programs in a folder, so that the next process need not compile them; the user's own choice wins.
+
+    Args:
+        folder: made where missing.
+    """
+    if jax.config.values["jax_compilation_cache_dir"] is None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -126,6 +126,22 @@ class Functional:
         return variables
 
 
+def in_precision(model: keras.Model, precision: str) -> keras.Model:
+    """Rebuild a model to compute in another precision; its weights stay float32.
+
+    Args:
+        model: a built model.
+        precision: "float32", which leaves it as it is, or "bfloat16".
+    """
+    if precision == "float32":
+        return model
+
+    def rebuilt(layer: keras.Layer) -> keras.Layer:
+        return layer.__class__.from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
+
+    return keras.models.clone_model(model, clone_function=rebuilt)
+
+
 def read_variables(model: keras.Model) -> Variables:
     """Copy a model's weights out of it, as NumPy arrays."""
     return Variables(

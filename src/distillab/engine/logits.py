@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from distillab.engine.cohort import batched_logits
+from distillab.engine.cohort import TEACHER_BATCH, batched_logits
 from distillab.engine.functional import Functional, Variables
 from distillab.errors import WorkError
 from distillab.files import replace_file
@@ -31,9 +31,10 @@ def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray
     """
 
     def answer(weights: Variables, rows: jax.Array) -> jax.Array:
-        return batched_logits(
-            lambda batch: teacher(weights, batch.astype("float32") * scale, training=False).logits, rows
-        )
+        def answer_batch(batch: jax.Array) -> jax.Array:
+            return teacher(weights, batch.astype("float32") * scale, training=False).logits
+
+        return batched_logits(answer_batch, rows, TEACHER_BATCH)
 
     return np.asarray(jax.jit(answer)(variables, inputs))
 

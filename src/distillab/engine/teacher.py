@@ -10,7 +10,16 @@ import numpy as np
 from jax.sharding import Mesh
 
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer, Epoch, Examples, LiveTeacher, Recipe, Student, batched_logits
+from distillab.engine.cohort import (
+    TEACHER_BATCH,
+    CohortTrainer,
+    Epoch,
+    Examples,
+    LiveTeacher,
+    Recipe,
+    Student,
+    batched_logits,
+)
 from distillab.engine.devices import AXIS
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.randomness import example_keys
@@ -83,7 +92,7 @@ def live_teacher(
                 changed = augmentation(example_keys("augmentation", seed, epoch, rows), images)
                 return teacher(variables, changed, training=False).logits
 
-            return batched_logits(answer, jnp.arange(len(stored)))
+            return batched_logits(answer, jnp.arange(len(stored)), TEACHER_BATCH)
 
         return jax.jit(answers)
 

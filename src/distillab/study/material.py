@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset, perturb, stratified_split, stratified_subset
+from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
 from distillab.study.settings import Settings
@@ -96,8 +97,8 @@ def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple
         RequestError: where the teacher asks for what the data cannot give.
     """
     teacher, examples = settings.teacher, len(dataset.y_train)
-    if teacher.shift and len(dataset.input_shape) != 3:
-        raise not_allowed("teacher.shift", teacher.shift, f"0 for inputs of shape {dataset.input_shape}: no images")
+    Augmentation(shift=teacher.shift).check(dataset.input_shape)
+    Augmentation(**settings.augmentation.model_dump()).check(dataset.input_shape)
     if teacher.labels == "noisy":
         if teacher.train_size not in (None, len(rows.used)):
             raise RequestError(

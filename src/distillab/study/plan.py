@@ -14,7 +14,7 @@ from distillab.study.spec import Cell, Spec
 RECIPE = 2
 """Version of the way numbers are made; raised whenever the same settings would give other numbers."""
 
-SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule")
+SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule", "augmentation")
 """Settings that the students of one cohort have in common, with `validation.share`; the rest are numbers."""
 
 

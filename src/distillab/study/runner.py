@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jax.sharding import Mesh
 
 from distillab.data import Dataset, load
-from distillab.engine.cohort import CohortTrainer, Epoch, Examples, Outcome, Recipe, Student
 from distillab.engine.devices import inside, mesh
-from distillab.engine.functional import Functional, Variables
-from distillab.metrics import all_metrics
 from distillab.models import build
+from distillab.study.classroom import Classroom
 from distillab.study.folder import Folder
-from distillab.study.material import Labels, Split, draw_labels, split, teacher_material
+from distillab.study.material import split, teacher_material
 from distillab.study.plan import Trial, cohort_key, cohorts, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
-from distillab.study.settings import Settings
 from distillab.study.spec import Spec
 from distillab.study.store import TrialRecord
 from distillab.study.teachers import Answers, teach
@@ -58,6 +54,7 @@ def run_study(
     data_dir: Path | None = None,
     devices: int | None = None,
     seats: int | None = None,
+    memory: int | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Summary:
@@ -69,6 +66,7 @@ def run_study(
         data_dir: where to look for data first.
         devices: devices to spread students over; by default all that JAX has.
         seats: students a device trains before their results are recorded; decides no result.
+        memory: bytes that each device may use; by default most of what it has. Fewer students then train at once.
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
 
@@ -102,13 +100,14 @@ def run_study(
                     teachers[trial.teacher] = teach(
                         trial.teacher, dataset, trial.settings, rows, folder=folder, store=store, progress=progress
                     )
-            classroom = _Classroom(dataset, settings, rows, teachers, grid, max(len(cohort) for cohort in group))
+            known = {trial.teacher: teachers[trial.teacher] for cohort in group for trial in cohort}
+            classroom = Classroom(
+                dataset, settings, rows, known, grid, max(len(cohort) for cohort in group), memory, progress
+            )
             for cohort in group:
-                clock = time.perf_counter()
-                records = classroom.train(cohort, _reporter(progress, plan, cohort))
-                seconds = time.perf_counter() - clock
-                store.add_cohort(records, run=run or 0, examples=settings.epochs * len(rows.train), seconds=seconds)
-                trained += records
+                for records, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):
+                    store.add_cohort(records, run=run or 0, examples=settings.epochs * len(rows.train), seconds=seconds)
+                    trained += records
         if run is not None:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)
@@ -151,102 +150,3 @@ def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:
     for cohort in plan:
         groups.setdefault(cohort_key(cohort[0].settings), []).append(cohort)
     return groups.values()
-
-
-class _Classroom:
-    """Trains the cohorts that share data rows, architecture and recipe."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        settings: Settings,
-        rows: Split,
-        teachers: dict[str, Answers],
-        grid: Mesh,
-        capacity: int,
-    ) -> None:
-        self.dataset, self.rows, self.teachers = dataset, rows, teachers
-        self.names = list(teachers)
-        examples = Examples(
-            x_train=dataset.x_train[rows.train],
-            x_validation=dataset.x_train[rows.validation],
-            x_test=dataset.x_test,
-            teacher_logits=np.stack([answers.train for answers in teachers.values()]),
-            scale=dataset.scale,
-        )
-        recipe = Recipe(
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            loss=settings.loss,
-            optimiser=settings.optimiser,
-            schedule=settings.schedule,
-        )
-        self.model = Functional(build(settings.student.model, dataset.input_shape, dataset.classes))
-        self.trainer = CohortTrainer(self.model, examples, recipe, mesh=grid, capacity=capacity)
-        self._initial: dict[int, Variables] = {}
-
-    def train(self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
-        """Train a cohort and word its results."""
-        labels = [draw_labels(self.dataset, trial.settings, self.rows, trial.seed) for trial in cohort]
-        students = [self._student(trial, drawn) for trial, drawn in zip(cohort, labels, strict=True)]
-        epochs: list[Epoch] = []
-
-        def listen(epoch: Epoch) -> None:
-            epochs.append(epoch)
-            on_epoch(epoch.epoch + 1)
-
-        outcome = self.trainer.train(students, on_epoch=listen)
-        return [
-            self._record(place, trial, drawn, epochs, outcome)
-            for place, (trial, drawn) in enumerate(zip(cohort, labels, strict=True))
-        ]
-
-    def _student(self, trial: Trial, labels: Labels) -> Student:
-        if trial.seed not in self._initial:
-            self._initial[trial.seed] = self.model.initial(trial.seed)
-        settings = trial.settings
-        return Student(
-            alpha=settings.alpha,
-            temperature=settings.temperature,
-            learning_rate=settings.learning_rate,
-            seed=trial.seed,
-            initial=self._initial[trial.seed],
-            labels=labels.train,
-            validation_labels=labels.validation,
-            teacher=self.names.index(trial.teacher),
-        )
-
-    def _record(
-        self, place: int, trial: Trial, labels: Labels, epochs: Sequence[Epoch], outcome: Outcome
-    ) -> TrialRecord:
-        """One student's results; a student that diverged has its history, and no metrics."""
-        steps = self.trainer.steps
-        broken = next((epoch for epoch in epochs if epoch.finite_steps[place] < steps), None)
-        until = [epoch for epoch in epochs if broken is None or epoch.epoch <= broken.epoch]
-        finite = [float(epoch.last_finite_loss[place]) for epoch in until if epoch.finite_steps[place] > 0]
-        metrics: dict[tuple[str, str], float] = {}
-        if broken is None:
-            teacher = self.teachers[trial.teacher]
-            for part, logits, truth, theirs in (
-                ("test", outcome.test_logits[place], self.dataset.y_test, teacher.test),
-                ("validation", outcome.validation_logits[place], labels.validation, teacher.validation),
-            ):
-                metrics |= {(part, name): value for name, value in all_metrics(logits, truth, theirs).items()}
-        return TrialRecord(
-            id=trial.id,
-            seed=trial.seed,
-            alpha=trial.settings.alpha,
-            coordinates=trial.cell.coordinates,
-            settings=trial.settings.model_dump(),
-            teacher=trial.teacher,
-            epochs=[_row(epoch, place) for epoch in epochs],
-            metrics=metrics,
-            diverged_epoch=None if broken is None else broken.epoch,
-            last_finite_loss=finite[-1] if finite else None,
-        )
-
-
-def _row(epoch: Epoch, place: int) -> tuple[float, float, float, float]:
-    columns = (epoch.loss, epoch.hard, epoch.soft, epoch.validation_accuracy)
-    loss, hard, soft, accuracy = (float(column[place]) for column in columns)
-    return loss, hard, soft, accuracy

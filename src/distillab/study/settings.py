@@ -33,6 +33,7 @@ def _model_name(value: str) -> str:
 Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
+Pixels = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
@@ -55,7 +56,7 @@ class Noise(_Frozen):
 class Teacher(_Frozen):
     """Which teacher, and how it was trained.
 
-    `shift` moves its training images by up to so many pixels, anew at every step.
+    `shift` moves its training images by up to so many pixels, anew in every epoch.
     """
 
     model: ModelName = "cnn-256-512"
@@ -66,14 +67,22 @@ class Teacher(_Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
-    shift: Annotated[int, BeforeValidator(_no_switch), Field(ge=0)] = 0
+    shift: Pixels = 0
     seed: Seed = 0
 
 
 class Student(_Frozen):
-    """The student's architecture."""
+    """The student's architecture, and the precision that it computes in; its weights are float32 in any case."""
 
     model: ModelName = "cnn-16-32"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+class Change(_Frozen):
+    """How the students' training images are changed, anew in every epoch; their teacher then answers them live."""
+
+    shift: Pixels = 0
+    flip: bool = False
 
 
 class Validation(_Frozen):
@@ -99,6 +108,7 @@ class Settings(_Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
+    augmentation: Change = Change()
     validation: Validation = Validation()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -29,15 +30,20 @@ from distillab.study.store import Store, TeacherRecord
 
 @dataclass(frozen=True)
 class Answers:
-    """A teacher's logits over the rows that a study needs.
+    """A teacher, and its logits over the rows that a study needs.
 
     Args:
-        train: over the students' training rows, shape (N, C).
+        teacher: the architecture.
+        variables: its weights.
+        train: over the students' training rows, shape (N, C); None where these rows are changed in every epoch, so that
+            the teacher must answer them live.
         validation: shape (V, C).
         test: shape (M, C).
     """
 
-    train: NDArray[np.float32]
+    teacher: Functional
+    variables: Variables
+    train: NDArray[np.float32] | None
     validation: NDArray[np.float32]
     test: NDArray[np.float32]
 
@@ -71,7 +77,15 @@ def teach(
             f"{path} is not the teacher that this study's students learned from: its weights differ. Put the original "
             "back, or run the study in a new folder with --out."
         )
-    answers = Answers(*(_answers(teacher, variables, inputs, dataset, folder) for inputs in _inputs(dataset, rows)))
+    ask = partial(_answers, teacher, variables, dataset=dataset, folder=folder)
+    live = settings.augmentation.shift or settings.augmentation.flip
+    answers = Answers(
+        teacher,
+        variables,
+        train=None if live else ask(dataset.x_train[rows.train]),
+        validation=ask(dataset.x_train[rows.validation]),
+        test=ask(dataset.x_test),
+    )
     if recorded is None:
         examples = len(teacher_material(dataset, settings, rows)[0])
         metrics = all_metrics(answers.test, dataset.y_test)
@@ -86,10 +100,6 @@ def weights_digest(variables: Variables) -> str:
     for array in (*variables.trainable, *variables.fixed):
         add_array(digest, array)
     return digest.hexdigest()[:16]
-
-
-def _inputs(dataset: Dataset, rows: Split) -> tuple[NDArray[np.generic], ...]:
-    return dataset.x_train[rows.train], dataset.x_train[rows.validation], dataset.x_test
 
 
 def _answers(

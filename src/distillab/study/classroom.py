@@ -1,0 +1,214 @@
+"""A classroom: the students of one architecture and recipe, trained a cohort at a time and put on record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from distillab.data import Dataset
+from distillab.engine.augmentation import Augmentation
+from distillab.engine.cohort import (
+    CohortTrainer,
+    Epoch,
+    Examples,
+    LiveTeacher,
+    Outcome,
+    Recipe,
+    Student,
+    chunks,
+    replace_capacity,
+)
+from distillab.engine.devices import memory_limit, out_of_memory
+from distillab.engine.functional import Functional, Variables, in_precision
+from distillab.engine.teacher import live_teacher
+from distillab.errors import WorkError
+from distillab.metrics import all_metrics
+from distillab.models import build
+from distillab.study.material import Labels, Split, draw_labels
+from distillab.study.plan import Trial
+from distillab.study.progress import Progress
+from distillab.study.settings import Settings
+from distillab.study.store import TrialRecord
+from distillab.study.teachers import Answers
+
+
+class Classroom:
+    """Trains the cohorts that share data rows, architecture and recipe, as many students at a time as memory holds.
+
+    Args:
+        dataset: the data.
+        settings: of any of the cohorts' cells.
+        rows: which rows they use.
+        teachers: those that the cohorts' trials name.
+        grid: the devices.
+        capacity: the most students that a cohort has.
+        memory: bytes that each device may use; None: by the device's own account.
+        progress: is told where memory decides.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        rows: Split,
+        teachers: dict[str, Answers],
+        grid: Mesh,
+        capacity: int,
+        memory: int | None,
+        progress: Progress,
+    ) -> None:
+        self.dataset, self.rows, self.teachers, self.progress = dataset, rows, teachers, progress
+        self.names = list(teachers)
+        self.limit = memory if memory is not None else memory_limit(grid)
+        self._measured = self.limit is None
+        augmentation = Augmentation(**settings.augmentation.model_dump())
+        nothing = np.zeros((len(rows.train), dataset.classes), np.float32)
+        examples = Examples(
+            x_train=dataset.x_train[rows.train],
+            x_validation=dataset.x_train[rows.validation],
+            x_test=dataset.x_test,
+            teacher_logits=np.stack([nothing if a.train is None else a.train for a in teachers.values()]),
+            scale=dataset.scale,
+        )
+        recipe = Recipe(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            loss=settings.loss,
+            optimiser=settings.optimiser,
+            schedule=settings.schedule,
+            augmentation=augmentation,
+        )
+        built = build(settings.student.model, dataset.input_shape, dataset.classes)
+        self.model = Functional(in_precision(built, settings.student.precision))
+        self.live: LiveTeacher | None = None
+        if augmentation:
+            pairs = [(answers.teacher, answers.variables) for answers in teachers.values()]
+            self.live = live_teacher(pairs, examples.x_train, dataset.scale, augmentation)
+        self.trainer = CohortTrainer(self.model, examples, recipe, mesh=grid, capacity=capacity)
+        self._initial: dict[int, Variables] = {}
+
+    def train(
+        self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]
+    ) -> Iterator[tuple[list[TrialRecord], float]]:
+        """Train a cohort, in parts where memory does not hold it whole.
+
+        Yields:
+            The records of each part as soon as it is trained, and the seconds that it took.
+
+        Raises:
+            WorkError: where memory does not hold one student a device.
+        """
+        waiting = [list(cohort)]
+        while waiting:
+            part = waiting.pop(0)
+            self._measure(part[0])
+            if len(part) > self.trainer.capacity:
+                waiting = [list(chunk) for chunk in chunks(part, self.trainer.capacity)] + waiting
+                continue
+            clock = time.perf_counter()
+            try:
+                records = self._train(part, on_epoch)
+            except (MemoryError, jax.errors.JaxRuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._halve(len(part), error)
+                waiting.insert(0, part)
+                continue
+            yield records, time.perf_counter() - clock
+
+    def _measure(self, trial: Trial) -> None:
+        """Before the first cohort, take no more seats than the memory holds."""
+        if self._measured or self.limit is None:
+            return
+        self._measured = True
+        labels = draw_labels(self.dataset, trial.settings, self.rows, trial.seed)
+        need = self.trainer.footprint(self._student(trial, labels))
+        fit, size = need.students(self.limit), self.trainer.mesh.size
+        if not fit:
+            raise WorkError(
+                f"One student needs {need.bytes(1) / 2**20:,.0f} MiB on its device, and {self.limit / 2**20:,.0f} MiB "
+                "are allowed. Raise --memory, or lower batch_size."
+            )
+        if fit * size < self.trainer.capacity:
+            self.progress.note(f"{fit * size} students at a time: {need.bytes(fit) / 2**20:,.0f} MiB a device.")
+            self.trainer = replace_capacity(self.trainer, fit * size)
+
+    def _halve(self, students: int, error: Exception) -> None:
+        """Go on with half the seats after memory has run out."""
+        size = self.trainer.mesh.size
+        if self.trainer.capacity <= size:
+            raise WorkError(
+                f"Memory ran out with {students} students. Lower batch_size, or use fewer --devices."
+            ) from error
+        self.trainer = replace_capacity(self.trainer, min(self.trainer.capacity, students) // 2)
+        self.progress.note(f"Memory ran out with {students} students; going on with {self.trainer.capacity} at a time.")
+
+    def _train(self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
+        """Train students side by side and word their results."""
+        labels = [draw_labels(self.dataset, trial.settings, self.rows, trial.seed) for trial in cohort]
+        students = [self._student(trial, drawn) for trial, drawn in zip(cohort, labels, strict=True)]
+        epochs: list[Epoch] = []
+
+        def listen(epoch: Epoch) -> None:
+            epochs.append(epoch)
+            on_epoch(epoch.epoch + 1)
+
+        outcome = self.trainer.train(students, on_epoch=listen, live=self.live)
+        return [
+            self._record(place, trial, drawn, epochs, outcome)
+            for place, (trial, drawn) in enumerate(zip(cohort, labels, strict=True))
+        ]
+
+    def _student(self, trial: Trial, labels: Labels) -> Student:
+        if trial.seed not in self._initial:
+            self._initial[trial.seed] = self.model.initial(trial.seed)
+        settings = trial.settings
+        return Student(
+            alpha=settings.alpha,
+            temperature=settings.temperature,
+            learning_rate=settings.learning_rate,
+            seed=trial.seed,
+            initial=self._initial[trial.seed],
+            labels=labels.train,
+            validation_labels=labels.validation,
+            teacher=self.names.index(trial.teacher),
+        )
+
+    def _record(
+        self, place: int, trial: Trial, labels: Labels, epochs: Sequence[Epoch], outcome: Outcome
+    ) -> TrialRecord:
+        """One student's results; a student that diverged has its history, and no metrics."""
+        steps = self.trainer.steps
+        broken = next((epoch for epoch in epochs if epoch.finite_steps[place] < steps), None)
+        until = [epoch for epoch in epochs if broken is None or epoch.epoch <= broken.epoch]
+        finite = [float(epoch.last_finite_loss[place]) for epoch in until if epoch.finite_steps[place] > 0]
+        metrics: dict[tuple[str, str], float] = {}
+        if broken is None:
+            teacher = self.teachers[trial.teacher]
+            for part, logits, truth, theirs in (
+                ("test", outcome.test_logits[place], self.dataset.y_test, teacher.test),
+                ("validation", outcome.validation_logits[place], labels.validation, teacher.validation),
+            ):
+                metrics |= {(part, name): value for name, value in all_metrics(logits, truth, theirs).items()}
+        return TrialRecord(
+            id=trial.id,
+            seed=trial.seed,
+            alpha=trial.settings.alpha,
+            coordinates=trial.cell.coordinates,
+            settings=trial.settings.model_dump(),
+            teacher=trial.teacher,
+            epochs=[_row(epoch, place) for epoch in epochs],
+            metrics=metrics,
+            diverged_epoch=None if broken is None else broken.epoch,
+            last_finite_loss=finite[-1] if finite else None,
+        )
+
+
+def _row(epoch: Epoch, place: int) -> tuple[float, float, float, float]:
+    columns = (epoch.loss, epoch.hard, epoch.soft, epoch.validation_accuracy)
+    loss, hard, soft, accuracy = (float(column[place]) for column in columns)
+    return loss, hard, soft, accuracy
