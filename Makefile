@@ -23,7 +23,7 @@ types: .venv/installed-test
 check: lint types test
 
 bench: install
-	$(BIN)/python benchmarks/students.py
+	$(BIN)/distillab bench --out benchmarks/results/$$(uname -m)-$$(nproc)-cores.json
 
 install: .venv/installed
 

@@ -19,7 +19,7 @@ FLOORS = (
     ("engine",),
     ("study",),
     ("analysis",),
-    ("report", "export"),
+    ("report", "export", "bench"),
     ("cli",),
     ("__main__",),
 )

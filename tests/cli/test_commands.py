@@ -203,3 +203,21 @@ def test_a_size_that_is_none_is_refused_before_anything_is_written(
     assert told.code == 2
     assert told.err.startswith(f"distillab: --memory={size!r} is not allowed: it must be a number of bytes, or a size")
     assert not (tmp_path / "x").exists()
+
+
+def test_bench_prints_a_table_and_keeps_the_record(
+    distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every subject answers at once here: what the command makes of the numbers, not the numbers."""
+
+    def instant(subject: str, backend: str, options: dict[str, object]) -> dict[str, float]:
+        rates = {"flops_per_second": 1e11, "student_flops": 1e6, "teacher_flops": 1e8}
+        return {"seconds": 0.1, "compile_seconds": 1.0, "peak_mib": 100.0, "answer_seconds": 0.5} | rates
+
+    monkeypatch.setattr("distillab.bench.record._run", instant)
+    record = tmp_path / "bench.json"
+    told = distillab("bench", "--quick", "--out", str(record))
+    assert told.code == 0
+    assert "keras.distillation on jax" in told.out
+    rows = json.loads(record.read_text())["rows"]
+    assert rows[0]["seconds"] == pytest.approx(0.1 * 60_000 / 3_200)

@@ -350,8 +350,8 @@ def test_the_rule_of_what_pays_can_be_replaced() -> None:
 
 
 def test_patches_that_would_fill_the_memory_are_not_made() -> None:
-    # 3 * 3 * 64 numbers of 4 bytes for each of 256 * 32 * 32 places: 604 MB, over the limit of 256 MiB
-    large = jax.ShapeDtypeStruct((256, 32, 32, 64), jnp.float32), jax.ShapeDtypeStruct((3, 3, 64, 8), jnp.float32)
+    # 3 * 3 * 64 numbers of 4 bytes for each of 1024 * 32 * 32 places: 2.4 GB, over the limit of 2 GiB
+    large = jax.ShapeDtypeStruct((1024, 32, 32, 64), jnp.float32), jax.ShapeDtypeStruct((3, 3, 64, 8), jnp.float32)
     small = jax.ShapeDtypeStruct((8, 32, 32, 64), jnp.float32), large[1]
     assert "conv_general_dilated" in primitives(lower(convolution(), small_patches), *large)
     assert "conv_general_dilated" not in primitives(lower(convolution(), small_patches), *small)

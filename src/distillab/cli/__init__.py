@@ -9,6 +9,7 @@ import click
 
 from distillab import __version__
 from distillab.cli.answer import answer
+from distillab.cli.bench import bench
 from distillab.cli.data import data
 from distillab.cli.report import report
 from distillab.cli.run import run
@@ -26,7 +27,7 @@ def cli(debug: bool) -> None:
     the teacher?"""
 
 
-for command in (run, answer, report, data, studies):
+for command in (run, answer, report, data, studies, bench):
     cli.add_command(command)
 
 

@@ -29,8 +29,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Pays = Callable[[Any], bool]
 
-LARGEST_PATCHES = 256 * 2**20
-"""Bytes of patches up to which a convolution is rewritten: `benchmarks/lowering.py` measures where it pays."""
+LARGEST_PATCHES = 2 * 2**30
+"""Bytes of patches up to which a convolution is rewritten. On a CPU the rewrite paid wherever it was measured, 4 to 200
+times (`benchmarks/lowering.py`), so the memory alone sets a limit."""
 
 
 def small_patches(equation: Any) -> bool:

@@ -1,0 +1,56 @@
+"""The arithmetic that a model's matrix products and convolutions need, counted from its jaxpr."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+from distillab.engine.functional import Functional, read_variables
+
+
+def training_flops(model: Functional, batch: int) -> int:
+    """Floating-point operations of one training step's matrix products, forward and backward.
+
+    Formula: `3 sum_i f_i - f_1`, where `f_i` is what product i needs forwards. Its two derivatives need as much each,
+    and the first product's inputs are data, which need none.
+
+    Args:
+        model: the classifier.
+        batch: examples a step.
+
+    Returns:
+        Multiplications and additions, each counted as one.
+    """
+    products = forward_flops(model, batch)
+    return 3 * sum(products) - products[0]
+
+
+def forward_flops(model: Functional, batch: int) -> list[int]:
+    """Operations of each matrix product and convolution of a forward pass, in order."""
+    variables = read_variables(model.model)
+    inputs = jnp.zeros((batch, *model.model.input_shape[1:]), jnp.float32)
+
+    def call(trainable: Any, fixed: Any, x: jax.Array) -> Any:
+        return model.model.stateless_call(trainable, fixed, x, training=False)[0]
+
+    return list(_products(jax.make_jaxpr(call)(variables.trainable, variables.fixed, inputs).jaxpr))
+
+
+def _products(jaxpr: Any) -> Iterator[int]:
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            kernel, spec = equation.invars[1].aval.shape, equation.params["dimension_numbers"].rhs_spec
+            yield 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) // kernel[spec[0]]
+        elif equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            left = equation.invars[0].aval.shape
+            yield 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
+        turns = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        for parameter in equation.params.values():
+            if isinstance(parameter, (core.Jaxpr, core.ClosedJaxpr)):
+                yield from (turns * flops for flops in _products(getattr(parameter, "jaxpr", parameter)))
