@@ -248,3 +248,29 @@ def test_another_precision_computes_in_it_and_keeps_weights_in_float32() -> None
     exact, rounded = (f(start, x, training=False).logits for f in (full, low))
     assert not np.array_equal(exact, rounded)
     np.testing.assert_allclose(rounded, exact, rtol=0, atol=0.05 * np.abs(exact).max())  # 8 bits, three layers
+
+
+class Forgetful(layers.Layer):
+    """Its configuration does not hold what its constructor needs."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__(name="forgetful")
+        self.units = units
+
+    def call(self, x: object) -> object:
+        return x
+
+
+def test_a_model_that_cannot_be_rebuilt_is_refused_naming_the_layer() -> None:
+    model = keras.Sequential([keras.Input((5,)), Forgetful(3), layers.Dense(3)])
+    functional = Functional(model)
+    with pytest.raises(RequestError, match=r"cannot be rebuilt .*'forgetful' .Forgetful. is not made again .*units"):
+        functional.initial(0)
+
+
+def test_a_model_that_cannot_be_traced_is_refused_naming_the_layer() -> None:
+    inputs = keras.Input((5,))
+    model = keras.Sequential([inputs, layers.Dense(4), layers.Dense(3)])
+    model.layers[0].call = lambda x: x if bool((x > 0).all()) else -x
+    with pytest.raises(RequestError, match=r"cannot be traced by JAX: layer 'dense\w*' .Dense. fails .*keras.ops"):
+        Functional(model)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from distillab.engine.classifier import check_classifier, check_traceable, rebuilt
 from distillab.engine.lowering import Pays, lower, small_patches
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError
@@ -67,7 +68,8 @@ class Functional:
                 f"The model {self.model.name!r} is not built: its input shape is not known. "
                 "Call model.build(input_shape), or begin it with keras.Input."
             )
-        _check_classifier(self.model)
+        check_classifier(self.model)
+        check_traceable(self.model)
 
     @property
     def classes(self) -> int:
@@ -116,7 +118,7 @@ class Functional:
             NumPy arrays, drawn by the layers' own initialisers.
         """
         with _keras_seed(int(stream("initial weights", seed).integers(2**31))):
-            fresh = keras.models.clone_model(self.model)
+            fresh = rebuilt(self.model)
         variables = read_variables(fresh)
         # A layer with a seed of its own, such as Dropout(seed=1), would drop the same units for every student.
         draws = stream("layers", seed)
@@ -136,10 +138,10 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     if precision == "float32":
         return model
 
-    def rebuilt(layer: keras.Layer) -> keras.Layer:
+    def with_policy(layer: keras.Layer) -> keras.Layer:
         return layer.__class__.from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
 
-    return keras.models.clone_model(model, clone_function=rebuilt)
+    return rebuilt(model, with_policy)
 
 
 def read_variables(model: keras.Model) -> Variables:
@@ -163,38 +165,6 @@ def write_variables(model: keras.Model, variables: Variables) -> keras.Model:
 
 def _is_seed(variable: Any) -> bool:
     return variable.name == "seed_generator_state"
-
-
-def _check_classifier(model: keras.Model) -> None:
-    """Refuse a model that cannot be trained as a classifier, naming the layer."""
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if inputs is not None and len(inputs) != 1:
-        raise RequestError(
-            f"The model {model.name!r} has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), and must have "
-            "one. Join them before the model, or inside it."
-        )
-    shape = model.output_shape
-    last = _last_layer(model)
-    if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
-        raise RequestError(f"The model {model.name!r} has several outputs, and must have one: logits (batch, classes).")
-    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
-        raise RequestError(
-            f"The model {model.name!r} is not a classifier: its last layer {last.name!r} gives shape {shape}, and must "
-            "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
-        )
-    activation = getattr(last, "activation", None)
-    name = getattr(activation, "__name__", "softmax" if isinstance(last, keras.layers.Softmax) else "")
-    if name in ("softmax", "sigmoid", "log_softmax"):
-        raise RequestError(
-            f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
-            "the softmax itself. Leave that activation out."
-        )
-
-
-def _last_layer(model: keras.Model) -> Any:
-    """The layer that makes a model's output, inside nested models too."""
-    last = model.layers[-1] if model.layers else model
-    return _last_layer(last) if isinstance(last, keras.Model) else last
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""What a model must be to be trained here: a classifier that ends in logits, can be traced, and can be made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+
+from distillab.errors import RequestError
+
+
+def check_classifier(model: keras.Model) -> None:
+    """Refuse a model that cannot be trained as a classifier, naming the layer."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if inputs is not None and len(inputs) != 1:
+        raise RequestError(
+            f"The model {model.name!r} has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), and must have "
+            "one. Join them before the model, or inside it."
+        )
+    shape = model.output_shape
+    last = _last_layer(model)
+    if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
+        raise RequestError(f"The model {model.name!r} has several outputs, and must have one: logits (batch, classes).")
+    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
+        raise RequestError(
+            f"The model {model.name!r} is not a classifier: its last layer {last.name!r} gives shape {shape}, and must "
+            "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
+        )
+    activation = getattr(last, "activation", None)
+    name = getattr(activation, "__name__", "softmax" if isinstance(last, keras.layers.Softmax) else "")
+    if name in ("softmax", "sigmoid", "log_softmax"):
+        raise RequestError(
+            f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
+            "the softmax itself. Leave that activation out."
+        )
+
+
+def check_traceable(model: keras.Model) -> None:
+    """Refuse a model that JAX cannot trace, naming the layer."""
+    try:
+        _trace(model, jax.ShapeDtypeStruct((2, *model.input_shape[1:]), model.input_dtype or "float32"))
+    except Exception as error:  # whatever a layer raises on its way
+        raise RequestError(
+            f"The model {model.name!r} cannot be traced by JAX: {_first_fault(model)} ({_reason(error)}). Its "
+            "layers must be made of keras.ops or jax.numpy, without Python decisions on values."
+        ) from error
+
+
+def _trace(layer: Any, inputs: Any) -> None:
+    trainable = [variable.value for variable in layer.trainable_variables]
+    fixed = [variable.value for variable in layer.non_trainable_variables]
+    jax.eval_shape(lambda v, x: layer.stateless_call(*v, x, training=True)[0], (trainable, fixed), inputs)
+
+
+def _first_fault(model: keras.Model) -> str:
+    """The first layer that cannot be traced by itself."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer) or len(layer._inbound_nodes) != 1:
+            continue
+        shapes = jax.tree.map(lambda t: jax.ShapeDtypeStruct((2, *t.shape[1:]), t.dtype), layer.input)
+        try:
+            _trace(layer, shapes)
+        except Exception:  # whatever it raises
+            return f"layer {layer.name!r} ({type(layer).__name__}) fails"
+    return "its layers do not fit together"
+
+
+def rebuilt(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | None = None) -> keras.Model:
+    """Make a model of the same architecture with fresh weights.
+
+    Raises:
+        RequestError: where a layer cannot be made from its own configuration; names it.
+    """
+    try:
+        return keras.models.clone_model(model, clone_function=rebuild)
+    except Exception as error:  # whatever a layer's constructor raises
+        for layer in model.layers:
+            try:
+                type(layer).from_config(layer.get_config())
+            except Exception as fault:
+                raise RequestError(
+                    f"The model {model.name!r} cannot be rebuilt with fresh weights: layer {layer.name!r} "
+                    f"({type(layer).__name__}) is not made again from its own get_config() ({_reason(fault)}). Return "
+                    "every argument of its constructor there."
+                ) from error
+        raise RequestError(
+            f"The model {model.name!r} cannot be rebuilt with fresh weights: {_reason(error)}."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """An error's first sentence, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.split(". ")[0].rstrip(".")[:200]
+
+
+def _last_layer(model: keras.Model) -> Any:
+    """The layer that makes a model's output, inside nested models too."""
+    last = model.layers[-1] if model.layers else model
+    return _last_layer(last) if isinstance(last, keras.Model) else last
