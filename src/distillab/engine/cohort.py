@@ -207,8 +207,12 @@ class CohortTrainer:
         self._schedule = SCHEDULES[recipe.schedule](self.steps * recipe.epochs)
         self._optimiser = OPTIMISERS[recipe.optimiser]()
         self._distillation_loss = LOSSES[recipe.loss]
+        if model.rows is not None and mesh.size > 1:
+            raise ValueError("a model whose rows are shared out has one student, on a mesh of one device")
         self._by_student = NamedSharding(mesh, PartitionSpec(AXIS))
         self._everywhere = NamedSharding(mesh, PartitionSpec())
+        if model.rows is not None:
+            self._by_student = self._everywhere = NamedSharding(model.rows, PartitionSpec())
         self._shared = jax.device_put(
             _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits), self._everywhere
         )
@@ -324,6 +328,8 @@ class CohortTrainer:
                 return jax.vmap(one)((seats, mapped))
             return _take_turns(one, (seats, mapped), occupied[0])
 
+        if self.model.rows is not None:
+            return jax.jit(shard, donate_argnums=donate, compiler_options=self._options)
         by_student, everywhere = PartitionSpec(AXIS), PartitionSpec()
         specs = (by_student, everywhere, by_student, *(by_student, everywhere)[:extra])
         sharded = jax.shard_map(shard, mesh=self.mesh, in_specs=specs, out_specs=by_student, check_vma=False)

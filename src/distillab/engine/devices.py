@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from distillab.errors import not_allowed
 
 AXIS = "students"
+ROWS = "rows"
 Mapping_ = Literal["loop", "vmap"]
 
 
@@ -55,6 +56,19 @@ def mesh(devices: int | None = None) -> Mesh:
     if devices is not None and not 1 <= devices <= len(there):
         raise not_allowed("devices", devices, f"from 1 to {len(there)}, the devices that JAX has here")
     return Mesh(there[: devices or len(there)], (AXIS,))
+
+
+def rows_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh | None:
+    """Lay devices along the rows of a batch, for one large model; None where one device does better.
+
+    Args:
+        devices: by default all accelerators, where there are several: a CPU's cores share an operation as threads.
+    """
+    if devices is None:
+        devices = jax.devices()
+        if len(devices) == 1 or devices[0].platform == "cpu":
+            return None
+    return Mesh(devices, (ROWS,))
 
 
 def inside(platform: str) -> Mapping_:

@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distillab.engine.classifier import check_classifier, check_traceable, rebuilt
+from distillab.engine.devices import ROWS
 from distillab.engine.lowering import Pays, lower, small_patches
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError
@@ -48,6 +50,7 @@ class Functional:
     Args:
         model: a built Keras model that maps (B, ...) inputs to (B, C) logits.
         pays: which operations are lowered; a rule of `lowering`.
+        rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
 
     Raises:
         RequestError: where Keras does not run on JAX, the model is not built, it does not map one input to (B, C), or
@@ -56,6 +59,7 @@ class Functional:
 
     model: keras.Model
     pays: Pays = small_patches
+    rows: Mesh | None = None
 
     def __post_init__(self) -> None:
         if keras.backend.backend() != "jax":
@@ -103,6 +107,8 @@ class Functional:
             penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
             return Answer(logits.astype(jnp.float32), list(after), penalty)
 
+        if self.rows is not None and len(inputs) % self.rows.size == 0:
+            inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))
         return lower(call, self.pays)(variables.trainable, variables.fixed, inputs)
 
     def initial(self, seed: int) -> Variables:

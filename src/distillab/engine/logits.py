@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from distillab.engine.cohort import TEACHER_BATCH, batched_logits
 from distillab.engine.functional import Functional, Variables
@@ -34,8 +35,12 @@ def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray
         def answer_batch(batch: jax.Array) -> jax.Array:
             return teacher(weights, batch.astype("float32") * scale, training=False).logits
 
-        return batched_logits(answer_batch, rows, TEACHER_BATCH)
+        return batched_logits(answer_batch, rows, batch)
 
+    batch = TEACHER_BATCH
+    if teacher.rows is not None:
+        batch *= teacher.rows.size
+        variables, inputs = jax.device_put((variables, inputs), NamedSharding(teacher.rows, PartitionSpec()))
     return np.asarray(jax.jit(answer)(variables, inputs))
 
 

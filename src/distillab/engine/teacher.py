@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.cohort import (
@@ -39,7 +39,8 @@ def train_teacher(
 ) -> Variables:
     """Train a model on labels by the same program as the students, at alpha = 1.
 
-    A teacher is one large model, so its operations share all cores instead of keeping to one.
+    A teacher is one large model: on a CPU its operations share all cores, and on several accelerators the rows of every
+    batch are shared out (`Functional.rows`).
 
     Args:
         teacher: the architecture.
@@ -97,9 +98,12 @@ def live_teacher(
         return jax.jit(answers)
 
     programs = [compiled(teacher) for teacher, _ in teachers]
-    placed = jax.device_put(inputs)
 
     def live(which: int, seed: int, epoch: int) -> np.ndarray:
-        return np.asarray(programs[which](teachers[which][1], placed, np.uint32(seed % 2**32), np.int32(epoch)))
+        teacher, variables = teachers[which]
+        given = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
+        if teacher.rows is not None:
+            given = jax.device_put(given, NamedSharding(teacher.rows, PartitionSpec()))
+        return np.asarray(programs[which](*given))
 
     return live

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.cohort import Epoch, Recipe
+from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import add_array, logits_digest, stored_logits, teacher_logits
 from distillab.engine.teacher import train_teacher
@@ -62,7 +63,8 @@ def teach(
         store: keeps its record.
         progress: is told of every epoch.
     """
-    teacher = Functional(build(settings.teacher.model, dataset.input_shape, dataset.classes))
+    built = build(settings.teacher.model, dataset.input_shape, dataset.classes)
+    teacher = Functional(built, rows=rows_mesh())
     path = folder.teachers / f"{name}.keras"
     recorded = store.teachers().get(name)
     if path.exists():

@@ -1,0 +1,68 @@
+"""A teacher whose batches are shared out to several devices is the teacher that one device trains."""
+
+from __future__ import annotations
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+from distillab.engine.augmentation import Augmentation
+from distillab.engine.cohort import CohortTrainer, Examples, Recipe
+from distillab.engine.devices import mesh, rows_mesh
+from distillab.engine.functional import Functional
+from distillab.engine.logits import teacher_logits
+from distillab.engine.teacher import live_teacher, train_teacher
+from distillab.models import build
+
+N, C = 70, 4  # N is no multiple of the batch
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 8, 8, 1)).astype(np.uint8)
+LABELS = np.arange(N) % C
+
+
+@pytest.fixture(scope="module", params=["cnn-3-5", "resnet-4-6"])
+def model(request: pytest.FixtureRequest) -> keras.Model:
+    return build(request.param, (8, 8, 1), C)
+
+
+def trained(teacher: Functional) -> list[np.ndarray]:
+    recipe = Recipe(2, 16, optimiser="sgd", schedule="constant")
+    variables = train_teacher(
+        teacher, IMAGES, LABELS, scale=1 / 255, classes=C, recipe=recipe, learning_rate=0.05, seed=0
+    )
+    return jax.tree.leaves(variables)
+
+
+def test_on_a_cpu_cores_share_the_work_as_threads_not_rows() -> None:
+    assert rows_mesh() is None
+
+
+def test_rows_shared_out_give_the_same_weights_and_answers(model: keras.Model) -> None:
+    one, two = Functional(model), Functional(model, rows=rows_mesh(jax.devices()))
+    assert two.rows is not None
+    assert two.rows.size == 2
+    for alone, shared in zip(trained(one), trained(two), strict=True):
+        # ten SGD steps of 0.05; sums over the batch in two halves: float32 rounding of 1e-7 a step
+        np.testing.assert_allclose(shared, alone, rtol=1e-4, atol=1e-5)
+    start = one.initial(1)
+    np.testing.assert_allclose(
+        teacher_logits(two, start, IMAGES, 1 / 255), teacher_logits(one, start, IMAGES, 1 / 255), rtol=1e-4, atol=1e-5
+    )
+    change = Augmentation(shift=1)
+    ours, theirs = (live_teacher([(f, start)], IMAGES, 1 / 255, change)(0, 3, 1) for f in (two, one))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_the_rows_of_a_batch_do_lie_on_both_devices(model: keras.Model) -> None:
+    two = Functional(model, rows=rows_mesh(jax.devices()))
+    start = two.initial(0)
+    program = jax.jit(lambda x: two(start, x, training=False).logits)
+    answer = program(np.zeros((16, 8, 8, 1), np.float32))
+    assert len(answer.sharding.device_set) == 2
+
+
+def test_students_are_not_spread_over_devices_that_share_out_rows(model: keras.Model) -> None:
+    two = Functional(model, rows=rows_mesh(jax.devices()))
+    examples = Examples(IMAGES, IMAGES[:0], IMAGES[:1], np.zeros((1, N, C), np.float32), 1 / 255)
+    with pytest.raises(ValueError, match="rows are shared out has one student"):
+        CohortTrainer(two, examples, Recipe(1, 16), mesh=mesh(), capacity=2)
