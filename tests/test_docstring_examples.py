@@ -33,7 +33,7 @@ def test_there_are_examples_in_the_rooms_that_promise_them() -> None:
         name for name in MODULES if any(test.examples for test in finder.find(importlib.import_module(name)))
     }
     assert {
-        "distillab.losses",
+        "distillab.losses.divergences",
         "distillab.metrics",
         "distillab.engine.lowering",
         "distillab.study.spec",

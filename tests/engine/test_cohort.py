@@ -12,6 +12,7 @@ from distillab.engine.cohort import CohortTrainer, Epoch, Examples, Recipe, Stud
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional
 from distillab.engine.randomness import epoch_order
+from distillab.losses import LOSSES
 from distillab.models import build
 
 N, V, M, C = 70, 20, 30, 4  # N is no multiple of the batch: the last batch is partly padding
@@ -267,3 +268,22 @@ class counted_compilations:  # noqa: N801 - reads as a function
     def _heard(cls, event: str, seconds: float, **_: object) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
             cls._listening[-1][0] += 1
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_every_loss_is_averaged_over_the_batches_as_they_come(model: Functional, examples: Examples, loss: str) -> None:
+    """A student that stands still: what is recorded is the loss of its first answers, batch by batch."""
+    still = student(model, 3, learning_rate=0.0, alpha=0.4)
+    epochs: list[Epoch] = []
+    school = CohortTrainer(model, examples, Recipe(epochs=1, batch_size=16, loss=loss), mesh=mesh(1), capacity=1)
+    school.train([still], on_epoch=epochs.append)
+    z = np.asarray(model(still.initial, jnp.asarray(examples.x_train) * examples.scale, training=True).logits)
+    order = epoch_order(3, 0, N, N)
+    soft = np.mean(
+        [
+            np.mean(LOSSES[loss](z[rows], examples.teacher_logits[0][rows], still.labels[rows], temperature=3.0))
+            for rows in np.split(np.asarray(order), range(16, N, 16))
+        ]
+    )
+    np.testing.assert_allclose(epochs[0].soft[0], soft, rtol=1e-4)  # float32 means of at most 16 terms, in other orders
+    np.testing.assert_allclose(epochs[0].loss[0], 0.4 * epochs[0].hard[0] + 0.6 * epochs[0].soft[0], rtol=1e-5)

@@ -162,7 +162,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"seeds": [1, 2]}, "seeds=[1, 2] is not allowed: it must be a whole number."),
     ({"alpha": {"value": 1}}, "alpha={'value': 1} is not allowed: it must be a number."),
     # words
-    ({"loss": "mse"}, "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy'."),
+    (
+        {"loss": "mse"},
+        "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy', 'reverse_kl', 'jensen_shannon', "
+        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free'.",
+    ),
     ({"metric": "acc"}, "metric='acc' is not allowed: it must be one of 'accuracy', 'f1_macro'."),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
@@ -460,3 +464,12 @@ def test_a_group_that_contains_itself_is_refused(tmp_path: Path) -> None:
     path.write_text("dataset: digits\nnoise: &noise {rate: *noise}\n")
     with pytest.raises(RequestError, match="a group in it contains itself"):
         load_spec(str(path))
+
+
+def test_a_study_may_name_every_loss_there_is() -> None:
+    from distillab.losses import LOSSES
+
+    spec = read_spec({"dataset": "digits", "loss": sorted(LOSSES), "seeds": 1})
+    assert [cell.settings.loss for cell in spec.cells()] == sorted(LOSSES)
+    with pytest.raises(RequestError, match=r"loss.*'kll'"):
+        read_spec({"dataset": "digits", "loss": "kll"})

@@ -23,10 +23,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional, Variables
-from distillab.engine.objective import objective
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import epoch_order, example_keys
-from distillab.losses import LOSSES
+from distillab.losses import LOSSES, objective
 
 EVALUATION_BATCH = 250  # rows that a student's forward pass takes at once
 TEACHER_BATCH = 64  # a teacher's: its activations then stay in the cache (30 s for 60,000 images, 37 s by 250)

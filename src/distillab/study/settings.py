@@ -40,6 +40,19 @@ ModelName = Annotated[str, AfterValidator(_model_name)]
 Optimiser = Literal["adam", "sgd", "momentum"]
 Schedule = Literal["constant", "cosine", "linear"]
 WhichLabels = Literal["clean", "noisy"]
+Loss = Literal[
+    "kl",
+    "cross_entropy",
+    "reverse_kl",
+    "jensen_shannon",
+    "generalised",
+    "logit_mse",
+    "decoupled",
+    "dist",
+    "standardised",
+    "teacher_free",
+]
+"""The names of `distillab.losses.LOSSES`, which needs Keras; a test holds the two together."""
 
 
 class _Frozen(BaseModel):
@@ -100,7 +113,7 @@ class Settings(_Frozen):
     noise: Noise = Noise()
     teacher: Teacher = Teacher()
     student: Student = Student()
-    loss: Literal["kl", "cross_entropy"] = "kl"
+    loss: Loss = "kl"
     alpha: Share = 0.5
     temperature: Positive = 3.0
     epochs: Count = 10

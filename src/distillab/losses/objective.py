@@ -1,0 +1,58 @@
+"""The one place where alpha mixes the two losses, and where the engine averages a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from keras import ops
+
+from distillab.losses.labels import label_cross_entropy
+from distillab.losses.signature import Array, DistillationLoss, relates_examples
+
+
+class Terms(NamedTuple):
+    """A batch's loss and the two terms that it mixes, each a weighted mean over the batch."""
+
+    loss: Array
+    hard: Array
+    soft: Array
+
+
+def mix(hard: Array, soft: Array, alpha: Array) -> Array:
+    """The loss that a student is trained by: `alpha * hard + (1 - alpha) * soft`."""
+    return alpha * hard + (1 - alpha) * soft
+
+
+def objective(
+    student_logits: Array,
+    teacher_logits: Array,
+    labels: Array,
+    weights: Array,
+    *,
+    alpha: Array,
+    temperature: Array,
+    distillation_loss: DistillationLoss,
+) -> Terms:
+    """Mix the label loss and the distillation loss and average them over the batch.
+
+    Formula: `mean_w[ alpha * CE(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
+    `weights`.
+
+    Args:
+        student_logits: shape (B, C).
+        teacher_logits: shape (B, C).
+        labels: class numbers, shape (B,).
+        weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
+        alpha: weight of the hard labels, a scalar in [0, 1].
+        temperature: T > 0, a scalar.
+        distillation_loss: one of `distillab.losses.LOSSES`, or one called like them.
+
+    Returns:
+        The loss and its two terms, scalars.
+    """
+    share = weights / ops.sum(weights)
+    hard = ops.sum(share * label_cross_entropy(student_logits, labels))
+    more = {"weights": weights} if relates_examples(distillation_loss) else {}
+    values = distillation_loss(student_logits, teacher_logits, labels, temperature=temperature, **more)
+    soft = ops.sum(share * values)
+    return Terms(mix(hard, soft, alpha), hard, soft)

@@ -1,0 +1,49 @@
+"""Logit standardisation: the student follows the shape of the teacher's logits, and not their size."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from distillab.losses.divergences import distillation_kl
+from distillab.losses.signature import Array
+
+CONSTANT = 1e-12  # variance of logits that differ by rounding alone
+
+
+def standardised_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
+    """Compare the softened answers after each one's logits have been brought to mean 0 and standard deviation 1.
+
+    Formula: `T^2 * KL( softmax(Z(z_t) / T) || softmax(Z(z_s) / T) )` with `Z(z) = (z - mean(z)) / std(z)`, mean and
+    standard deviation over the classes (divided by C). Whatever the teacher's scale, a student of small logits can
+    agree with it fully.
+
+    Args:
+        student_logits: z_s, shape (B, C).
+        teacher_logits: z_t, shape (B, C).
+        labels: ignored.
+        temperature: T > 0, a scalar or shape (B,); the paper's base temperature is 2.
+
+    Returns:
+        The loss in nats times T^2, shape (B,); >= 0, and 0 where `z_s = a z_t + b` with a > 0. Logits that are all
+        equal have no shape: they count as zeros, without gradient.
+
+    Example:
+        >>> import numpy as np
+        >>> teacher = np.array([[1.0, 2.0, 6.0]])
+        >>> bool(abs(standardised_kl(0.1 * teacher + 5, teacher, temperature=2.0)[0]) < 1e-5)
+        True
+
+    Source: Sun, Ren, Li, Wang and Cao, "Logit Standardization in Knowledge Distillation", 2024, algorithms 1 and 2.
+
+    Note: The authors' code divides by C - 1 and adds 1e-7 to the deviation; this follows the paper.
+    """
+    return distillation_kl(_standardised(student_logits), _standardised(teacher_logits), temperature=temperature)
+
+
+def _standardised(logits: Array) -> Array:
+    logits = ops.convert_to_tensor(logits)
+    centred = logits - ops.mean(logits, axis=-1, keepdims=True)
+    variance = ops.mean(centred * centred, axis=-1, keepdims=True)
+    varies = variance > CONSTANT
+    # Replaced before the root is taken: the gradient of what `where` leaves out would be infinite, and 0 * inf is nan.
+    return ops.where(varies, centred / ops.sqrt(ops.where(varies, variance, 1.0)), 0.0)
