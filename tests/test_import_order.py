@@ -14,9 +14,10 @@ PACKAGE = "distillab"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 FLOORS = (
     ("errors", "files"),
-    ("losses", "metrics", "stats", "theory"),
-    ("data", "models", "distiller"),
+    ("losses", "metrics", "stats", "theory", "conventions"),
+    ("data", "models"),
     ("engine",),
+    ("distiller",),
     ("study",),
     ("analysis",),
     ("report", "export", "bench"),

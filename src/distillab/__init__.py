@@ -1,9 +1,28 @@
 """distillab: a laboratory for knowledge distillation on Keras 3."""
 
+import importlib
 import os
 import sys
+from typing import Any
 
 __version__ = "0.1.0"
 
 if "keras" not in sys.modules:  # Keras reads this once, at its first import; a user's own choice stands
     os.environ.setdefault("KERAS_BACKEND", "jax")
+
+# Fetched when first asked for: the command line must start without Keras, which takes seconds to import.
+_FROM = {
+    "AlphaSchedule": "distillab.distiller",
+    "Distiller": "distillab.distiller",
+    "with_teacher_logits": "distillab.distiller",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module 'distillab' has no attribute {name!r}")
+    return getattr(importlib.import_module(_FROM[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FROM])

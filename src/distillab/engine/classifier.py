@@ -9,6 +9,7 @@ import jax
 import keras
 
 from distillab.errors import RequestError
+from distillab.models.ending import ending, last_layer
 
 
 def check_classifier(model: keras.Model) -> None:
@@ -20,7 +21,7 @@ def check_classifier(model: keras.Model) -> None:
             "one. Join them before the model, or inside it."
         )
     shape = model.output_shape
-    last = _last_layer(model)
+    last = last_layer(model)
     if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
         raise RequestError(f"The model {model.name!r} has several outputs, and must have one: logits (batch, classes).")
     if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
@@ -28,9 +29,8 @@ def check_classifier(model: keras.Model) -> None:
             f"The model {model.name!r} is not a classifier: its last layer {last.name!r} gives shape {shape}, and must "
             "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
         )
-    activation = getattr(last, "activation", None)
-    name = getattr(activation, "__name__", "softmax" if isinstance(last, keras.layers.Softmax) else "")
-    if name in ("softmax", "sigmoid", "log_softmax"):
+    name = ending(model)
+    if name:
         raise RequestError(
             f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
             "the softmax itself. Leave that activation out."
@@ -94,9 +94,3 @@ def _reason(error: Exception) -> str:
     """An error's first sentence, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text.split(". ")[0].rstrip(".")[:200]
-
-
-def _last_layer(model: keras.Model) -> Any:
-    """The layer that makes a model's output, inside nested models too."""
-    last = model.layers[-1] if model.layers else model
-    return _last_layer(last) if isinstance(last, keras.Model) else last

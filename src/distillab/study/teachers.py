@@ -16,12 +16,13 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.cohort import Epoch, Recipe
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
-from distillab.engine.logits import add_array, logits_digest, stored_logits, teacher_logits
+from distillab.engine.logits import logits_digest, teacher_logits
 from distillab.engine.teacher import train_teacher
 from distillab.errors import WorkError
 from distillab.files import replace_file
 from distillab.metrics import all_metrics
 from distillab.models import build
+from distillab.models.answers import add_array, stored_logits
 from distillab.study.folder import Folder
 from distillab.study.material import Split, teacher_material
 from distillab.study.progress import Progress

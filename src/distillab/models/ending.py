@@ -1,0 +1,82 @@
+"""What a classifier ends in, and its logits where it ends in a softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+NAMES = ("softmax", "sigmoid", "log_softmax")
+
+
+def last_layer(model: keras.Model) -> Any:
+    """The layer or operation that makes a model's output, inside nested models too."""
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        return model.layers[-1] if model.layers else model
+    operation = outputs[0]._keras_history.operation
+    return last_layer(operation) if isinstance(operation, keras.Model) else operation
+
+
+def ending(model: keras.Model) -> str:
+    """The function of probabilities that a model ends in: "softmax", "sigmoid", "log_softmax", or "" for logits.
+
+    It is read from the last layer or operation; what a model of one's own class computes inside stays unseen.
+
+    Example:
+        >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
+        'softmax'
+    """
+    last = last_layer(model)
+    name = getattr(getattr(last, "activation", None), "__name__", "")
+    if not name and type(last).__name__ in ("Softmax", "Sigmoid", "LogSoftmax"):
+        name = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}[type(last).__name__]
+    return name if name in NAMES else ""
+
+
+def without_softmax(model: keras.Model) -> keras.Model:
+    """A model of the same weights (not copies of them) that gives the logits of a model ending in softmax.
+
+    Args:
+        model: Sequential or functional, ending in softmax as an activation, a layer or an operation.
+
+    Returns:
+        A functional model; training either trains both.
+    """
+    output = model.outputs[0]
+    history = output._keras_history
+    operation = history.operation
+    before = operation._inbound_nodes[history.node_index].input_tensors
+    if isinstance(operation, keras.Model):
+        logits = without_softmax(operation)(before if len(before) > 1 else before[0])
+    elif type(operation).__name__ == "Softmax" or isinstance(operation, keras.layers.Activation):
+        logits = before[0]
+    else:
+        logits = _Preactivation(operation)(before if len(before) > 1 else before[0])
+    inputs = getattr(model, "_inputs_struct", model.inputs)  # as the model takes them: one, a list or named
+    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+    return keras.Model(inputs, logits, name=f"{model.name}_logits")
+
+
+class _Preactivation(keras.layers.Layer):
+    """A layer's output before its activation function; the weights are the layer's own."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(name=f"{layer.name}_logits", dtype=layer.dtype_policy)
+        self.layer = layer
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        activation = self.layer.activation
+        self.layer.activation = keras.activations.linear
+        try:
+            return self.layer(inputs)
+        finally:
+            self.layer.activation = activation
+
+
+def gives_probabilities(outputs: Any) -> bool:
+    """Whether every row of an answer is a distribution: nothing below 0, and a sum of 1."""
+    outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
+    return bool((outputs >= 0).all() and (abs(outputs.sum(axis=-1) - 1) < 1e-3).all())
