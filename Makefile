@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types check bench install clean
+.PHONY: demo test test-backends lint types check bench install clean
 
 demo: install
 	$(BIN)/distillab run demo
@@ -12,6 +12,18 @@ demo: install
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+# Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
+test-backends: .venv-backends/installed
+	for backend in jax tensorflow torch; do \
+		KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest tests/distiller tests/losses/test_parity.py || exit 1; \
+	done
+
+.venv-backends/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-backends
+	.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,tensorflow,torch]'
+	touch $@
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -38,4 +50,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-backends build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 
     python benchmarks/keras_example.py --mnist ../shared/data/mnist.npz --teacher runs/alpha/teachers/NAME.keras
 
-Student, optimiser, batch size, alpha = 0.1 and T = 10 are the example's (keras.io/examples/vision/knowledge_distillation,
-Borup 2020); the teacher comes from a file, so that all have the same. KERAS_BACKEND chooses the backend. Prints a line of
+Student, optimiser, batch size, alpha = 0.1 and T = 10 are the example's (keras.io, "Knowledge Distillation", Borup
+2020); the teacher comes from a file, so that all have the same. KERAS_BACKEND chooses the backend. Prints a line of
 JSON for each way: accuracy on the 10,000 test images and seconds, the first batches (compilation) apart.
 """
 

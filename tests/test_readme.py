@@ -69,3 +69,25 @@ def test_every_command_runs(
         assert told.out, line
     assert (tmp_path / "runs/demo/figures/accuracy_vs_alpha.png").stat().st_size > 0
     assert (tmp_path / "runs/warm/study.db").is_file()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/distiller.md", "docs/conventions.md"])
+def test_the_python_that_a_page_shows_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    import keras
+    import numpy as np
+
+    def model(width: int) -> keras.Model:
+        layers = keras.layers
+        return keras.Sequential([keras.Input((4,)), layers.Dense(width, activation="relu"), layers.Dense(3)])
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((32, 4)).astype("float32"), rng.integers(0, 3, 32)
+    known = {"student": model(2), "teacher": model(8), "x": x, "y": y, "x_val": x, "y_val": y}
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, known)
+    if "student.keras" in "".join(blocks):
+        assert isinstance(keras.models.load_model("student.keras"), keras.Sequential)

@@ -26,7 +26,7 @@ def linear(start: float, end: float, epochs: int) -> Schedule:
         >>> [linear(1.0, 0.0, 3)(epoch) for epoch in range(4)]
         [1.0, 0.5, 0.0, 0.0]
     """
-    return lambda epoch: start + (end - start) * _progress(epoch, epochs)
+    return lambda epoch: _between(start, end, _progress(epoch, epochs))
 
 
 def cosine(start: float, end: float, epochs: int) -> Schedule:
@@ -36,7 +36,11 @@ def cosine(start: float, end: float, epochs: int) -> Schedule:
         >>> [round(cosine(1.0, 0.0, 3)(epoch), 3) for epoch in range(3)]
         [1.0, 0.5, 0.0]
     """
-    return lambda epoch: start + (end - start) * (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2
+    return lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return (1 - share) * start + share * end  # exact at both ends
 
 
 def _progress(epoch: int, epochs: int) -> float:

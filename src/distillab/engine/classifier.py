@@ -30,7 +30,7 @@ def check_classifier(model: keras.Model) -> None:
             "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
         )
     name = ending(model)
-    if name:
+    if name in ("softmax", "sigmoid"):  # log-probabilities are logits: they are defined up to a constant
         raise RequestError(
             f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
             "the softmax itself. Leave that activation out."

@@ -1,0 +1,104 @@
+"""What a classifier ends in, and its logits: of the same weights, whatever way the softmax was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from distillab.models.ending import ending, gives_probabilities, last_layer, without_softmax
+
+F, C = 4, 3
+
+
+def sequential(*after: Any) -> Callable[[], keras.Model]:
+    return lambda: keras.Sequential([keras.Input((F,)), *after])
+
+
+def functional(softmax: Callable[[Any], Any]) -> Callable[[], keras.Model]:
+    def make() -> keras.Model:
+        inputs = keras.Input((F,))
+        return keras.Model(inputs, softmax(layers.Dense(C)(inputs)))
+
+    return make
+
+
+def nested() -> keras.Model:
+    head = keras.Sequential([keras.Input((5,)), layers.Dense(C, activation="softmax")])
+    return keras.Sequential([keras.Input((F,)), layers.Dense(5), head])
+
+
+def of_named_inputs() -> keras.Model:
+    inputs = {"a": keras.Input((F,), name="a"), "b": keras.Input((F,), name="b")}
+    joined = layers.Concatenate()([inputs["a"], inputs["b"]])
+    return keras.Model(inputs, layers.Dense(C, activation="softmax")(joined))
+
+
+WAYS = {
+    "activation": sequential(layers.Dense(C, activation="softmax")),
+    "function": sequential(layers.Dense(C, activation=keras.activations.softmax)),
+    "layer": sequential(layers.Dense(C), layers.Softmax()),
+    "activation layer": sequential(layers.Dense(C), layers.Activation("softmax")),
+    "operation": functional(ops.softmax),
+    "nested": nested,
+    "convolution": sequential(
+        layers.Reshape((F, 1)), layers.Conv1D(C, F, activation="softmax"), layers.Reshape((C,)), layers.Softmax()
+    ),
+    "named inputs": of_named_inputs,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_softmax_is_seen_and_undone_without_a_copy_of_the_weights(way: str) -> None:
+    model = WAYS[way]()
+    assert ending(model) == "softmax"
+    logits_model = without_softmax(model)
+    x = np.random.default_rng(0).standard_normal((6, F)).astype(np.float32)
+    x = {"a": x, "b": 2 * x} if way == "named inputs" else x
+    logits, probabilities = (ops.convert_to_numpy(one(x)) for one in (logits_model, model))
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.softmax(logits, axis=-1)), probabilities, atol=1e-6)
+    assert gives_probabilities(probabilities)
+    if way != "convolution":  # there, two softmaxes follow each other, and one of them stays
+        assert not gives_probabilities(logits)
+        assert ending(logits_model) == ""
+    assert {id(v) for v in logits_model.variables} == {id(v) for v in model.variables}
+    model.set_weights([2 * weight for weight in model.get_weights()])
+    assert not np.allclose(ops.convert_to_numpy(logits_model(x)), logits)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (sequential(layers.Dense(C)), ""),
+        (sequential(layers.Dense(C, activation="relu")), ""),
+        (sequential(layers.Dense(C, activation="softmax"), layers.Dense(C)), ""),
+        (sequential(layers.Dense(C, activation="sigmoid")), "sigmoid"),
+        (sequential(layers.Dense(C, activation="log_softmax")), "log_softmax"),
+        (functional(ops.sigmoid), "sigmoid"),
+        (functional(ops.log_softmax), "log_softmax"),
+    ],
+)
+def test_other_endings_are_told_apart(make: Callable[[], keras.Model], name: str) -> None:
+    assert ending(make()) == name
+
+
+def test_the_last_layer_is_found_inside_nested_models() -> None:
+    assert last_layer(nested()).name.startswith("dense")
+    assert last_layer(nested()).units == C
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[0.2, 0.8], [1.0, 0.0]], True),
+        ([[0.2, 0.8], [1.0, 0.1]], False),
+        ([[1.2, -0.2]], False),
+        ([[0.5, 0.5 + 1e-4]], True),
+    ],
+)
+def test_probabilities_are_known_by_their_sum_and_sign(rows: list[list[float]], expected: bool) -> None:
+    assert gives_probabilities(np.array(rows, np.float32)) is expected
