@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,8 +50,12 @@ def test_counts_and_shares_agree_with_scikit_learn(case: tuple[np.ndarray, np.nd
     expected = sklearn.metrics.precision_recall_fscore_support(labels, answered, labels=every, zero_division=0)
     np.testing.assert_allclose(precision_recall_f1(confusion), expected[:3], rtol=0, atol=EXACT)
     values = all_metrics(logits, labels)
-    for name, per_class in zip(("precision_macro", "recall_macro", "f1_macro"), expected, strict=False):
-        assert values[name] == pytest.approx(per_class.mean(), abs=EXACT)
+    weighted = sklearn.metrics.precision_recall_fscore_support(labels, answered, average="weighted", zero_division=0)
+    for name, per_class, mean in zip(("precision", "recall", "f1"), expected, weighted, strict=False):
+        assert values[f"{name}_macro"] == pytest.approx(per_class.mean(), abs=EXACT)
+        assert values[f"{name}_weighted"] == pytest.approx(mean, abs=EXACT)
+    recalls = sklearn.metrics.recall_score(labels, answered, labels=np.unique(labels), average="macro", zero_division=0)
+    assert values["balanced_accuracy"] == pytest.approx(recalls, abs=EXACT)  # balanced_accuracy_score warns
 
 
 @settings(deadline=None)
@@ -119,8 +124,10 @@ def test_adding_a_constant_to_all_logits_changes_nothing(case: tuple[np.ndarray,
 def test_a_perfect_and_sure_answer_scores_at_the_ends() -> None:
     labels = np.array([0, 1, 2, 1])
     logits = 1e4 * np.eye(3)[labels]
-    expected = dict.fromkeys(("accuracy", "precision_macro", "recall_macro", "f1_macro", "agreement"), 1.0)
-    assert dict(all_metrics(logits, labels, logits)) == expected | {"nll": 0.0, "brier": 0.0, "ece": 0.0}
+    shares = ("precision_macro", "recall_macro", "f1_macro", "precision_weighted", "recall_weighted", "f1_weighted")
+    expected = dict.fromkeys(("accuracy", "balanced_accuracy", *shares, "agreement"), 1.0)
+    expected |= dict.fromkeys(("nll", "brier", "ece", "ece_width", "kl_to_teacher"), 0.0)
+    assert dict(all_metrics(logits, labels, logits)) == expected
 
 
 def test_a_sure_and_wrong_answer_scores_at_the_other_ends() -> None:
@@ -145,7 +152,47 @@ def test_float32_logits_and_labels_of_any_integer_type_give_the_same_numbers_and
     rng = np.random.default_rng(0)
     logits, labels = rng.standard_normal((20, 4)).astype(np.float32), rng.integers(0, 4, 20)
     before = logits.copy()
-    expected = all_metrics(logits.astype(np.float64), labels)
+    expected = dict(all_metrics(logits.astype(np.float64), labels)) | {"agreement": 1.0, "kl_to_teacher": 0.0}
     for dtype in (np.uint8, np.int32, np.int64):
-        assert dict(all_metrics(logits, labels.astype(dtype), logits)) == dict(expected) | {"agreement": 1.0}
+        assert dict(all_metrics(logits, labels.astype(dtype), logits)) == dict(expected) | {
+            "agreement": 1.0,
+            "kl_to_teacher": 0.0,
+        }
     np.testing.assert_array_equal(logits, before)
+
+
+def test_calibration_error_of_equal_widths_is_the_one_worked_by_hand() -> None:
+    # Confidence .6 .7 .95 .99, right, wrong, right, wrong, four bins of a quarter: (.5, .75] has .6 and .7, accuracy
+    # 1/2 at .65; (.75, 1] has .95 and .99, accuracy 1/2 at .97; the lower two are empty. (2 * .15 + 2 * .47) / 4 = .31
+    logits, labels = with_confidence([0.6, 0.7, 0.95, 0.99]), np.array([0, 1, 0, 1])
+    assert expected_calibration_error(logits, labels, bins=4, equal="width") == pytest.approx(0.31, abs=EXACT)
+
+
+@settings(deadline=None)
+@given(case=answers(), bins=st.integers(1, 20))
+def test_calibration_error_of_equal_widths_agrees_with_a_plain_loop(
+    case: tuple[np.ndarray, np.ndarray], bins: int
+) -> None:
+    logits, labels = case
+    confidence, hit = softmax(logits, axis=-1).max(-1), logits.argmax(-1) == labels
+    total = 0.0
+    for number in range(bins):
+        inside = (confidence > number / bins) & (confidence <= (number + 1) / bins)
+        if inside.any():
+            total += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
+    found = expected_calibration_error(logits, labels, bins=bins, equal="width")
+    assert found == pytest.approx(total, abs=1e-9) or np.isclose(confidence * bins, np.round(confidence * bins)).any()
+
+
+def test_the_divergence_from_the_teacher_agrees_with_scipy() -> None:
+    rng = np.random.default_rng(0)
+    student, teacher = 2 * rng.standard_normal((2, 9, 4))
+    expected = scipy.stats.entropy(softmax(teacher, axis=-1), softmax(student, axis=-1), axis=-1).mean()
+    assert all_metrics(student, np.zeros(9, int), teacher)["kl_to_teacher"] == pytest.approx(expected, abs=EXACT)
+
+
+def test_balanced_accuracy_counts_a_rare_class_as_much_as_a_frequent_one() -> None:
+    # Nine of class 0, all answered 0; one of class 1, answered 0: accuracy .9, balanced (1 + 0) / 2.
+    logits, labels = np.tile([[1.0, 0.0]], (10, 1)), np.array([0] * 9 + [1])
+    values = all_metrics(logits, labels)
+    assert (values["accuracy"], values["balanced_accuracy"]) == (0.9, 0.5)

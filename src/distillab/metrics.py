@@ -5,7 +5,7 @@ Pure NumPy in float64. Every function takes logits (M, C) of one model; what a m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,30 @@ def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.floa
     return ratio(hits, answered), ratio(hits, labelled), ratio(2 * hits, answered + labelled)
 
 
+def balanced_accuracy(confusion: NDArray[np.integer]) -> float:
+    """Mean recall of the classes that have labels: in [0, 1]; accuracy as if all classes were equally frequent.
+
+    Args:
+        confusion: counts, shape (C, C), row the label and column the answer.
+    """
+    labelled = confusion.sum(1)
+    return float(precision_recall_f1(confusion)[1][labelled > 0].mean())
+
+
+def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer]) -> float:
+    """Mean of a value per class, each class counted by its labels.
+
+    Args:
+        per_class: shape (C,), such as one of `precision_recall_f1`.
+        confusion: counts, shape (C, C), row the label and column the answer.
+
+    Example:
+        >>> weighted_mean(np.array([0.5, 1.0]), np.array([[1, 2], [0, 1]]))
+        0.625
+    """
+    return float(np.average(per_class, weights=confusion.sum(1)))
+
+
 def nll(logits: Logits, labels: Labels) -> float:
     """Mean negative log-likelihood of the labels, in nats."""
     log_probabilities = log_softmax(logits.astype(np.float64), axis=-1)
@@ -85,16 +109,19 @@ def brier(logits: Logits, labels: Labels) -> float:
     return float(np.mean(np.sum(probabilities**2, axis=-1)))
 
 
-def expected_calibration_error(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS) -> float:
-    """How far confidence is from accuracy, averaged over bins that hold equally many examples: in [0, 1].
+def expected_calibration_error(
+    logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS, equal: str = "mass"
+) -> float:
+    """How far confidence is from accuracy, averaged over bins of confidence: in [0, 1].
 
-    Formula: `sum_b (n_b / M) |accuracy_b - mean confidence_b|`, examples sorted by confidence and cut into `bins`
-    parts as equal as can be.
+    Formula: `sum_b (n_b / M) |accuracy_b - mean confidence_b|`. Bins of equal mass hold equally many examples, as
+    nearly as can be; bins of equal width are the parts ((b - 1) / bins, b / bins], of which some may be empty.
 
     Args:
         logits: shape (M, C).
         labels: shape (M,).
-        bins: parts, at least 1; never more than M are used.
+        bins: parts, at least 1; of equal mass, never more than M are used.
+        equal: "mass" or "width".
 
     Source: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing
     models", 2015, who choose equal mass; Naeini, Cooper and Hauskrecht, 2015, have equal width.
@@ -102,7 +129,11 @@ def expected_calibration_error(logits: Logits, labels: Labels, *, bins: int = CA
     confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
     hit = (logits.argmax(-1) == labels).astype(np.float64)
     order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
+    if equal == "mass":
+        cuts: Sequence[int] | int = min(bins, len(order))
+    else:
+        cuts = [int(cut) for cut in np.searchsorted(confidence[order], np.arange(1, bins) / bins, side="right")]
+    parts = [part for part in np.array_split(order, cuts) if len(part)]
     return float(sum(len(part) * abs(hit[part].mean() - confidence[part].mean()) for part in parts) / len(order))
 
 
@@ -111,25 +142,37 @@ def agreement(logits: Logits, teacher_logits: Logits) -> float:
     return float(np.mean(logits.argmax(-1) == teacher_logits.argmax(-1)))
 
 
+def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
+    """Mean divergence of the student's answers from the teacher's, `KL(softmax(z_t) || softmax(z_s))`, in nats."""
+    student, teacher = (log_softmax(z.astype(np.float64), axis=-1) for z in (logits, teacher_logits))
+    return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
+
+
 def all_metrics(logits: Logits, labels: Labels, teacher_logits: Logits | None = None) -> Mapping[str, float]:
     """Every metric of one model's answers, by name.
 
     Args:
         logits: shape (M, C), M >= 1.
         labels: shape (M,).
-        teacher_logits: the teacher's answers to the same inputs, for `agreement`.
+        teacher_logits: the teacher's answers to the same inputs, for `agreement` and `kl_to_teacher`.
     """
     confusion = confusion_matrix(logits, labels)
     precision, recall, f1 = precision_recall_f1(confusion)
     values = {
         "accuracy": accuracy(logits, labels),
+        "balanced_accuracy": balanced_accuracy(confusion),
         "precision_macro": float(precision.mean()),
         "recall_macro": float(recall.mean()),
         "f1_macro": float(f1.mean()),
+        "precision_weighted": weighted_mean(precision, confusion),
+        "recall_weighted": weighted_mean(recall, confusion),
+        "f1_weighted": weighted_mean(f1, confusion),
         "nll": nll(logits, labels),
         "brier": brier(logits, labels),
         "ece": expected_calibration_error(logits, labels),
+        "ece_width": expected_calibration_error(logits, labels, equal="width"),
     }
     if teacher_logits is not None:
         values["agreement"] = agreement(logits, teacher_logits)
+        values["kl_to_teacher"] = kl_to_teacher(logits, teacher_logits)
     return values

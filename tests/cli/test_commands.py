@@ -76,6 +76,20 @@ def test_report_prints_the_paths_it_has_written(finished: Path, distillab: Comma
     assert all(path.is_file() and path.stat().st_size > 0 for path in paths)
 
 
+def test_answer_by_another_metric_asks_the_same_students(finished: Path, distillab: Command) -> None:
+    by_accuracy, by_f1 = (
+        json.loads(distillab("answer", str(finished), "--format", "json", *more).out)
+        for more in ([], ["--metric", "f1_macro"])
+    )
+    assert (by_accuracy["metric"], by_f1["metric"]) == ("accuracy", "f1_macro")
+    one, other = (told["settings"][0]["rows"][0]["test"] for told in (by_accuracy, by_f1))
+    assert one != other
+    assert "macro F1" in distillab("answer", str(finished), "--metric", "f1_macro").out
+    refused = distillab("answer", str(finished), "--metric", "f1_makro")
+    assert refused.code == 2
+    assert "There is no metric to compare alphas by 'f1_makro'. Did you mean 'f1_macro'?" in refused.err
+
+
 def test_answer_as_text_and_as_json_say_the_same(finished: Path, distillab: Command) -> None:
     text, machine = distillab("answer", str(finished)), distillab("answer", str(finished), "--format", "json")
     found = json.loads(machine.out)

@@ -167,7 +167,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy', 'reverse_kl', 'jensen_shannon', "
         "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free'.",
     ),
-    ({"metric": "acc"}, "metric='acc' is not allowed: it must be one of 'accuracy', 'f1_macro'."),
+    (
+        {"metric": "acc"},
+        "metric='acc' is not allowed: it must be one of 'accuracy', 'balanced_accuracy', 'precision_macro', "
+        "'recall_macro', 'f1_macro', 'precision_weighted', 'recall_weighted', 'f1_weighted', 'agreement'.",
+    ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
     ({"noise": {"kind": "salt"}}, "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair'."),

@@ -3,7 +3,7 @@
 Pure: nothing is read and nothing is written here, and neither Keras nor JAX is needed.
 """
 
-from distillab.analysis.answer import Answer, answer
+from distillab.analysis.answer import Answer, answer, asked_by
 from distillab.analysis.curves import AlphaCurve, Divergence, Learning, alpha_curves
 from distillab.analysis.finding import Choice, Finding, Gain, Row, find
 from distillab.analysis.text import in_words, three_sentences
@@ -19,6 +19,7 @@ __all__ = [
     "Row",
     "alpha_curves",
     "answer",
+    "asked_by",
     "find",
     "in_words",
     "three_sentences",

@@ -6,12 +6,14 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from distillab.analysis.advice import advice, caveats
 from distillab.analysis.curves import alpha_curves
 from distillab.analysis.finding import Finding, find
 from distillab.analysis.sentences import sentences
+from distillab.errors import RequestError, unknown
+from distillab.study.settings import Metric
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord, TrialRecord
 
@@ -93,6 +95,29 @@ def answer(spec: Spec, trials: Sequence[TrialRecord], teachers: Mapping[str, Tea
         findings=tuple(find(curve, margin=spec.frame.margin) for curve in curves),
         unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
     )
+
+
+def asked_by(spec: Spec, metric: str, trials: Sequence[TrialRecord]) -> Spec:
+    """The same study, asked by another metric than its own: it was recorded for all of them.
+
+    Args:
+        spec: the study.
+        metric: one of `distillab.study.settings.Metric`.
+        trials: the rows of its students.
+
+    Raises:
+        RequestError: a name that is no such metric, or a study recorded before there was that metric.
+    """
+    if metric not in get_args(Metric):
+        raise unknown("metric to compare alphas by", metric, get_args(Metric))
+    finished = [trial for trial in trials if trial.diverged_epoch is None]
+    if finished and not any(("test", metric) in trial.metrics for trial in finished):
+        recorded = {name for _, name in finished[0].metrics} & set(get_args(Metric))
+        raise RequestError(
+            f"This study's students were recorded without {metric}. They hold {', '.join(sorted(recorded))}. Run the "
+            "study in a new folder with --out for the others."
+        )
+    return dataclasses.replace(spec, frame=spec.frame.model_copy(update={"metric": metric}))
 
 
 def _plain(value: Any) -> Any:

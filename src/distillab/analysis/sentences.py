@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from distillab.analysis.answer import Answer
     from distillab.analysis.finding import Finding, Gain
 
-METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1"}
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "precision_macro": "macro precision",
+    "recall_macro": "macro recall",
+    "f1_macro": "macro F1",
+    "precision_weighted": "weighted precision",
+    "recall_weighted": "weighted recall",
+    "f1_weighted": "weighted F1",
+    "agreement": "agreement with the teacher",
+}
 
 
 def sentences(answer: Answer, finding: Finding) -> list[str]:

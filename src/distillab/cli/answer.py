@@ -11,25 +11,30 @@ import click
 @click.command(short_help="Answer the research question from a finished or half-finished study.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
-def answer(folder: Path, form: str) -> None:
+@click.option("--metric", metavar="NAME", help="Ask by another metric, such as f1_macro.  [default: the study's]")
+def answer(folder: Path, form: str, metric: str | None) -> None:
     """Say what the study in DIR has found: the verdict, the best alpha and what it gains, the optimal range.
 
     \b
     Example:
       distillab answer runs/demo
+      distillab answer runs/demo --metric f1_macro
     """
     from distillab.analysis import answer as find_answer
-    from distillab.analysis import in_words
+    from distillab.analysis import asked_by, in_words
     from distillab.study.folder import Folder
 
     place = Folder(folder)
     spec, store = place.read()
     with store:
-        found = find_answer(spec, store.trials(), store.teachers())
+        trials = store.trials()
+        if metric is not None:
+            spec = asked_by(spec, metric, trials)
+        found = find_answer(spec, trials, store.teachers())
     if form == "json":
         click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return
     click.echo(in_words(found))
     figure = place.figures / "accuracy_vs_alpha.png"
-    if figure.is_file():
+    if figure.is_file() and metric is None:
         click.echo(f"\nFigure: {figure}")

@@ -9,7 +9,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from distillab.models import parse
 
-Metric = Literal["accuracy", "f1_macro"]
+Metric = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "precision_macro",
+    "recall_macro",
+    "f1_macro",
+    "precision_weighted",
+    "recall_weighted",
+    "f1_weighted",
+    "agreement",
+]
+"""What a study may compare alphas by: shares in [0, 1] of which more is better."""
 
 
 def _no_switch(value: Any) -> Any:
