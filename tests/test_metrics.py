@@ -17,6 +17,7 @@ from distillab.metrics import (
     all_metrics,
     brier,
     confusion_matrix,
+    denoising,
     expected_calibration_error,
     nll,
     precision_recall_f1,
@@ -196,3 +197,11 @@ def test_balanced_accuracy_counts_a_rare_class_as_much_as_a_frequent_one() -> No
     logits, labels = np.tile([[1.0, 0.0]], (10, 1)), np.array([0] * 9 + [1])
     values = all_metrics(logits, labels)
     assert (values["accuracy"], values["balanced_accuracy"]) == (0.9, 0.5)
+
+
+def test_denoising_by_hand() -> None:
+    # Five wrong labels of eight: answered clean, clean, wrong, third class, third class. The other three do not count.
+    clean = np.array([0, 1, 2, 0, 1, 2, 2, 2])
+    given_ = np.array([1, 2, 0, 1, 2, 2, 2, 2])
+    answered = np.array([0, 1, 0, 2, 0, 0, 1, 2])
+    assert denoising(answered, clean, given_) == {"recovered": 0.4, "memorised": 0.2}

@@ -148,6 +148,29 @@ def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
     return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
 
 
+def denoising(answers: Labels, clean: Labels, given: Labels) -> dict[str, float]:
+    """What becomes of wrong labels: do the answers put them right, or repeat them?
+
+    Args:
+        answers: class numbers, shape (N,).
+        clean: the labels before some were made wrong, shape (N,).
+        given: the labels that were trained on, shape (N,); different from `clean` at least once.
+
+    Returns:
+        Of the examples whose label is wrong, the share that is answered with the clean label (`recovered`) and with the
+        wrong one (`memorised`); what is left is answered with a third class.
+
+    Example:
+        >>> denoising(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 0]), np.array([0, 2, 2, 1]))
+        {'recovered': 0.333..., 'memorised': 0.333...}
+    """
+    wrong = clean != given
+    return {
+        "recovered": float(np.mean(answers[wrong] == clean[wrong])),
+        "memorised": float(np.mean(answers[wrong] == given[wrong])),
+    }
+
+
 def all_metrics(logits: Logits, labels: Labels, teacher_logits: Logits | None = None) -> Mapping[str, float]:
     """Every metric of one model's answers, by name.
 

@@ -287,3 +287,17 @@ def test_every_loss_is_averaged_over_the_batches_as_they_come(model: Functional,
     )
     np.testing.assert_allclose(epochs[0].soft[0], soft, rtol=1e-4)  # float32 means of at most 16 terms, in other orders
     np.testing.assert_allclose(epochs[0].loss[0], 0.4 * epochs[0].hard[0] + 0.6 * epochs[0].soft[0], rtol=1e-5)
+
+
+def test_finished_students_answer_their_training_inputs_when_asked(
+    model: Functional, examples: Examples, school: CohortTrainer
+) -> None:
+    students = four(model)[:3]
+    outcome = school.train(students, answer_training=True)
+    assert outcome.train_answers is not None
+    assert outcome.train_answers.shape == (3, N)
+    for place in range(3):
+        variables = jax.tree.map(lambda leaf, k=place: leaf[k], outcome.variables)
+        logits = model(variables, jnp.asarray(examples.x_train) * examples.scale, training=False).logits
+        np.testing.assert_array_equal(outcome.train_answers[place], np.argmax(logits, axis=-1))
+    assert school.train(students).train_answers is None

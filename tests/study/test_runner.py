@@ -24,6 +24,9 @@ from distillab.study.store import Store
 Make = Callable[..., Spec]
 
 
+DENOISING = {"recovered", "memorised", "teacher_recovered", "teacher_memorised"}
+
+
 class Listener:
     """Notes what a run tells, and may interrupt it."""
 
@@ -65,7 +68,7 @@ def test_a_finished_study_holds_every_trial_with_its_metrics(finished: Path) -> 
         assert trial.diverged_epoch is None
         assert len(trial.epochs) == 2
         assert 0 <= trial.metrics["test", "accuracy"] <= 1
-        assert {split for split, _ in trial.metrics} == {"test", "validation"}
+        assert {split for split, _ in trial.metrics} == {"train", "test", "validation"}
     assert teacher.examples == 180
     assert run["finished"] is not None
     assert {"keras", "jax", "numpy", "distillab", "python"} <= set(run["versions"])
@@ -336,3 +339,28 @@ def test_students_in_half_precision_train_and_are_told_apart(tiny: Make, tmp_pat
     assert losses["float32"] != losses["bfloat16"]
     # bfloat16 keeps 8 bits: a few parts in a hundred after 24 steps
     assert abs(losses["float32"] - losses["bfloat16"]) < 0.1 * losses["float32"]
+
+
+def test_what_becomes_of_wrong_labels_is_recorded_where_there_are_any(tiny: Make, tmp_path: Path) -> None:
+    good = {"model": "cnn-8-12", "epochs": 60, "batch_size": 16, "learning_rate": 0.01}
+    large = {"student": {"model": "mlp-64"}, "epochs": 40, "learning_rate": 0.003}
+    run_study(tiny(noise={"rate": [0.0, 0.2]}, alpha=[0, 1], seeds=2, teacher=good, **large), tmp_path)
+    with Store(tmp_path / "study.db", read_only=True) as store:
+        trials = store.trials()
+    found = {
+        (trial.settings["noise"]["rate"], trial.alpha, trial.seed): {
+            name: value for (part, name), value in trial.metrics.items() if part == "train"
+        }
+        for trial in trials
+    }
+    for (rate, alpha, seed), shares in found.items():
+        assert set(shares) == (DENOISING if rate else set())
+        if rate:
+            assert 0 <= shares["recovered"] + shares["memorised"] <= 1
+            # One draw of labels and one teacher for both alphas.
+            other = found[rate, 1 - alpha, seed]
+            assert shares["teacher_recovered"] == other["teacher_recovered"]
+    for seed in range(2):  # trained on the wrong labels alone, a large student learns them; from the teacher it cannot
+        labels_alone, teacher_alone = found[0.2, 1.0, seed], found[0.2, 0.0, seed]
+        assert labels_alone["memorised"] > teacher_alone["memorised"]
+        assert labels_alone["recovered"] < teacher_alone["recovered"]

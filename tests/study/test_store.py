@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads version 1"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 2"):
         Store(path)
 
 
@@ -146,3 +147,39 @@ def test_a_full_disk_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
         with pytest.raises(WorkError, match="database or disk is full"):
             add(store, *(trial(f"b{k}", settings={"filler": "x" * 5000}) for k in range(20)))
         assert store.trials() == [trial("a")]
+
+
+OLD = Path(__file__).parent / "assets" / "version-1.db"
+
+
+def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(OLD.read_bytes())
+    with Store(path, read_only=True) as store:
+        trials = store.trials()
+    assert [(trial.alpha, trial.seed) for trial in sorted(trials, key=lambda t: (t.alpha, t.seed))] == [
+        (0.0, 0),
+        (0.0, 1),
+        (1.0, 0),
+        (1.0, 1),
+    ]
+    assert all(("test", "accuracy") in trial.metrics for trial in trials)
+    assert path.read_bytes() == OLD.read_bytes()
+
+
+def test_a_file_of_version_1_is_brought_up_to_date_before_anything_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(OLD.read_bytes())
+    with Store(path, read_only=True) as store:
+        before = store.results()
+    with Store(path) as store:
+        assert store.results() == before
+        (first, *_) = store.trials()
+        added = dataclasses.replace(first, id="f" * 16, metrics={("train", "recovered"): 0.25})
+        store.add_cohort([added], run=1, examples=1, seconds=1.0)
+    with Store(path, read_only=True) as store:
+        (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
+    assert found.metrics == {("train", "recovered"): 0.25}
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+    other.close()

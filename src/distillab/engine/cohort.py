@@ -119,6 +119,7 @@ class Outcome(NamedTuple):
     variables: Variables  # leaves of shape (S, ...)
     test_logits: np.ndarray  # (S, M, C)
     validation_logits: np.ndarray  # (S, V, C)
+    train_answers: np.ndarray | None  # (S, N), class numbers; None where they were not asked for
 
 
 class _Seats(NamedTuple):
@@ -222,6 +223,7 @@ class CohortTrainer:
         *,
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         live: LiveTeacher | None = None,
+        answer_training: bool = False,
     ) -> Outcome:
         """Train a cohort from start to end.
 
@@ -230,6 +232,7 @@ class CohortTrainer:
             on_epoch: called with the record of each epoch as soon as it ends.
             live: answers the changed images of an epoch, once for all students of a seed; needed where the recipe has
                 an augmentation and a student hears its teacher.
+            answer_training: whether the finished students also answer their training inputs, as they lie.
 
         Returns:
             The trained weights and the answers over the test and validation inputs.
@@ -255,8 +258,14 @@ class CohortTrainer:
             seats, record = self._epoch_program(seats, shared, occupied, orders, np.int32(epoch))
             on_epoch(Epoch(epoch, *(np.asarray(column)[:count] for column in record)))
         test, validation = self._answer_program(seats, shared, occupied)
+        answers = self._training_program(seats, shared, occupied) if answer_training else None
         variables = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], seats.variables)
-        return Outcome(variables, np.asarray(test)[:count], np.asarray(validation)[:count])
+        return Outcome(
+            variables,
+            np.asarray(test)[:count],
+            np.asarray(validation)[:count],
+            None if answers is None else np.asarray(answers)[:count],
+        )
 
     def footprint(self, student: Student) -> Footprint:
         """Measure the memory of a cohort: the compiler's own account of a program for one student a device."""
@@ -312,6 +321,10 @@ class CohortTrainer:
     @cached_property
     def _answer_program(self) -> Callable[..., Any]:
         return self._program(self._answer, extra=0)
+
+    @cached_property
+    def _training_program(self) -> Callable[..., Any]:
+        return self._program(self._answer_training, extra=0)
 
     def _program(self, one_student: Callable[..., Any], *, extra: int, donate: tuple[int, ...] = ()) -> Any:
         """Make the program that does for a whole cohort what `one_student(seat, shared, *extra)` does for one."""
@@ -400,6 +413,10 @@ class CohortTrainer:
     def _answer(self, seat: _Seats, shared: _Shared) -> tuple[jax.Array, jax.Array]:
         """Answer the test and the validation inputs."""
         return self._logits(seat.variables, shared.x_test), self._logits(seat.variables, shared.x_validation)
+
+    def _answer_training(self, seat: _Seats, shared: _Shared) -> jax.Array:
+        """Answer the training inputs, with class numbers."""
+        return jnp.argmax(self._logits(seat.variables, shared.x_train), axis=-1).astype(jnp.int32)
 
     def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
         if not len(inputs):

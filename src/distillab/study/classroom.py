@@ -26,7 +26,7 @@ from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Functional, Variables, in_precision
 from distillab.engine.teacher import live_teacher
 from distillab.errors import WorkError
-from distillab.metrics import all_metrics
+from distillab.metrics import all_metrics, denoising
 from distillab.models import build
 from distillab.study.material import Labels, Split, draw_labels
 from distillab.study.plan import Trial
@@ -157,7 +157,8 @@ class Classroom:
             epochs.append(epoch)
             on_epoch(epoch.epoch + 1)
 
-        outcome = self.trainer.train(students, on_epoch=listen, live=self.live)
+        perturbed = any(drawn.changed.any() for drawn in labels)
+        outcome = self.trainer.train(students, on_epoch=listen, live=self.live, answer_training=perturbed)
         return [
             self._record(place, trial, drawn, epochs, outcome)
             for place, (trial, drawn) in enumerate(zip(cohort, labels, strict=True))
@@ -194,6 +195,12 @@ class Classroom:
                 ("validation", outcome.validation_logits[place], labels.validation, teacher.validation),
             ):
                 metrics |= {(part, name): value for name, value in all_metrics(logits, truth, theirs).items()}
+            if outcome.train_answers is not None and labels.changed.any():
+                shares = denoising(outcome.train_answers[place], labels.clean, labels.train)
+                if teacher.train is not None:
+                    theirs_too = denoising(teacher.train.argmax(-1), labels.clean, labels.train)
+                    shares |= {f"teacher_{name}": value for name, value in theirs_too.items()}
+                metrics |= {("train", name): value for name, value in shares.items()}
         return TrialRecord(
             id=trial.id,
             seed=trial.seed,

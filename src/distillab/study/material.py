@@ -39,11 +39,13 @@ class Labels:
         train: shape (N,).
         validation: shape (V,).
         changed: which training labels are not the original ones, shape (N,).
+        clean: the original training labels, shape (N,).
     """
 
     train: NDArray[np.int32]
     validation: NDArray[np.int32]
     changed: NDArray[np.bool_]
+    clean: NDArray[np.int32]
 
 
 def split(dataset: Dataset, settings: Settings) -> Split:
@@ -87,7 +89,7 @@ def draw_labels(dataset: Dataset, settings: Settings, rows: Split, seed: int) ->
     )
     train, validation = np.isin(rows.used, rows.train), np.isin(rows.used, rows.validation)
     seen = new[validation] if settings.validation.labels == "noisy" else dataset.y_train[rows.validation]
-    return Labels(new[train], seen, changed[train])
+    return Labels(new[train], seen, changed[train], dataset.y_train[rows.train])
 
 
 def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:

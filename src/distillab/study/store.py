@@ -20,7 +20,7 @@ from typing import Any
 from distillab.errors import RequestError, WorkError
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
-VERSION = 1
+VERSION = 2
 RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics")
 
 _SCHEMA = """
@@ -33,12 +33,24 @@ CREATE TABLE epochs (
     trial TEXT REFERENCES trials, epoch INTEGER, loss REAL, hard REAL, soft REAL, validation_accuracy REAL,
     PRIMARY KEY (trial, epoch));
 CREATE TABLE metrics (
-    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('validation', 'test')), name TEXT, value REAL,
-    PRIMARY KEY (trial, split, name));
+    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
+    value REAL, PRIMARY KEY (trial, split, name));
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT, finished TEXT, provenance TEXT);
 CREATE TABLE cohorts (
     id INTEGER PRIMARY KEY, run INTEGER REFERENCES runs, students INTEGER, examples INTEGER, seconds REAL);
 """
+
+_MIGRATIONS = {
+    1: """
+ALTER TABLE metrics RENAME TO metrics_of_version_1;
+CREATE TABLE metrics (
+    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
+    value REAL, PRIMARY KEY (trial, split, name));
+INSERT INTO metrics SELECT * FROM metrics_of_version_1;
+DROP TABLE metrics_of_version_1;
+""",
+}
+"""From a version to the next one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,9 @@ class TrialRecord:
         settings: all its settings.
         teacher: its teacher's identity.
         epochs: per epoch (loss, hard, soft, validation accuracy); nan where a loss is not finite.
-        metrics: (split, name) to value; empty for a student that diverged.
+        metrics: (split, name) to value; empty for a student that diverged. Of the split "train" there are shares of the
+            examples with wrong labels: `recovered` (the student answers the clean label), `memorised` (the wrong one),
+            and the teacher's own, `teacher_recovered` and `teacher_memorised`.
         diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
         last_finite_loss: the loss of its last step that was finite; None where there was none.
     """
@@ -122,8 +136,15 @@ class Store:
             self._connection.executescript(f"BEGIN; {_SCHEMA} {statements} COMMIT;")
         elif application != APPLICATION:
             raise RequestError(f"{self.path} is not a distillab study. Choose another folder with --out.")
-        elif version != VERSION:
-            raise RequestError(f"{self.path} has version {version}, and this distillab reads version {VERSION}.")
+        elif not 1 <= version <= VERSION:
+            raise RequestError(
+                f"{self.path} has version {version}, and this distillab reads versions up to {VERSION}. Install a "
+                "newer distillab, or choose another folder with --out."
+            )
+        elif new:  # an older file is read as it is, and brought up to date before anything is added to it
+            for older in range(version, VERSION):
+                statements = f"{_MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
+                self._connection.executescript(f"BEGIN IMMEDIATE; {statements} COMMIT;")
 
     def close(self) -> None:
         """Close the file."""
