@@ -74,8 +74,7 @@ def test_the_factor_of_the_temperature_does_not_depend_on_alpha() -> None:
     assert float(nearly.loss) == pytest.approx(float(zero.loss), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(LOSSES))
-@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("name", "alpha"), [*((name, 0.5) for name in sorted(LOSSES)), ("kl", 0.0), ("kl", 1.0)])
 def test_padding_of_weight_zero_changes_neither_loss_nor_gradient(alpha: float, name: str) -> None:
     student, teacher, labels, weights = batch(5)
     padded = (
