@@ -471,3 +471,10 @@ def test_a_teacher_that_learns_between_two_fits_is_heard_as_it_is(student: keras
     assert logs["distillation_loss"] == pytest.approx(
         kl(answers(student, x), answers(teacher, x), 2.0).mean(), abs=ROOM
     )
+
+
+def test_callbacks_may_be_given_by_their_place(student: keras.Model, teacher: keras.Model, problem: Problem) -> None:
+    seen = []
+    remember = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    compiled(student, teacher).fit(Batches(*problem), None, None, 2, 0, [remember])
+    assert seen == [0, 1]

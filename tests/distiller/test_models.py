@@ -110,6 +110,30 @@ def test_every_visible_softmax_is_undone_with_a_notice(ending: Any) -> None:
     assert not np.allclose(logits.sum(-1), 1)
 
 
+class Subclassed(keras.Model):
+    """A classifier without a graph: built by being called."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden, self.out = layers.Dense(width, activation="relu"), layers.Dense(C)
+
+    def call(self, inputs: Any) -> Any:
+        return self.out(self.hidden(inputs))
+
+
+def test_models_of_a_class_of_ones_own_teach_and_learn_once_they_are_built() -> None:
+    x = np.random.default_rng(0).standard_normal((16, F)).astype(np.float32)
+    student, teacher = Subclassed(4), Subclassed(8)
+    for model in (student, teacher):
+        model(x)
+    distiller = Distiller(student, teacher)
+    distiller.compile("adam", metrics=["accuracy"])
+    logs = distiller.fit(x, np.arange(16) % C, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+    with pytest.raises(RequestError, match="has 4 classes and the teacher 'small' has 3"):
+        Distiller(student, of(layers.Dense(3), name="small"))
+
+
 def test_log_probabilities_are_logits_like_any_other() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

@@ -202,3 +202,11 @@ def test_without_teacher_and_stored_logits_there_is_a_clear_word(student: keras.
 def test_the_teacher_free_loss_needs_no_teacher(student: keras.Model, problem: Problem) -> None:
     logs = compiled(student, distillation_loss="teacher_free", temperature=20).fit(*problem, verbose=0).history
     assert np.isfinite(logs["loss"]).all()
+
+
+def test_a_teacher_of_sequences_is_stored_position_by_position() -> None:
+    x = np.random.default_rng(0).standard_normal((5, 7, 6)).astype(np.float32)
+    teacher = keras.Sequential([keras.Input((7, 6)), keras.layers.Dense(C)])
+    np.testing.assert_allclose(
+        logits_of(with_teacher_logits(x, teacher, cache=None)), teacher.predict(x, verbose=0), atol=1e-6
+    )

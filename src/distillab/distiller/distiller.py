@@ -13,7 +13,13 @@ from keras import ops
 
 from distillab.distiller import on_jax
 from distillab.distiller.data import FirstBatch, carried, check_arrays, plain
-from distillab.distiller.models import check_pair, checked_alpha, checked_logits_model, checked_temperature
+from distillab.distiller.models import (
+    check_pair,
+    checked_alpha,
+    checked_logits_model,
+    checked_temperature,
+    logits_shape,
+)
 from distillab.distiller.teachers import Teachers
 from distillab.distiller.terms import class_numbers, label_loss, teacher_loss
 from distillab.errors import RequestError, not_allowed
@@ -81,7 +87,7 @@ class Distiller(keras.Model):
         self.student = student
         self.save_teacher = save_teacher
         # In a namespace Keras does not look: the teacher is no layer of this model, and the student is one only once.
-        self._hidden = SimpleNamespace(teachers=teachers, logits_model=logits_model)
+        self._hidden = SimpleNamespace(teachers=teachers, logits_model=logits_model, shape=logits_shape(logits_model))
         number = {"shape": (), "dtype": "float32", "trainable": False, "autocast": False}
         self._alpha = self.add_weight(name="alpha", initializer=keras.initializers.Constant(0.1), **number)
         self._temperature = self.add_weight(name="temperature", initializer=keras.initializers.Constant(3.0), **number)
@@ -153,7 +159,7 @@ class Distiller(keras.Model):
         soft = _one_of(distillation_loss, distillation_loss_fn, "distillation_loss", "distillation_loss_fn")
         hard_term = label_loss(hard, unwrapped=self._unwrapped)
         function, soft_term = teacher_loss(soft)
-        if relates_examples(function) and len(self._hidden.logits_model.output_shape) > 2:
+        if relates_examples(function) and len(self._hidden.shape) > 2:
             raise RequestError("distillation_loss='dist' relates the examples of a batch: it needs one answer each.")
         self.alpha, self.temperature = alpha, temperature
         self._hidden.hard, self._hidden.soft, self._hidden.function = hard_term, soft_term, function
@@ -229,9 +235,14 @@ class Distiller(keras.Model):
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, after a check of the data."""
         checked = self._check(x, y, options.get("validation_data"))
-        if not checked and isinstance(options.get("callbacks"), (list, type(None), keras.callbacks.Callback)):
+        by_name = len(arguments) < 4  # callbacks may be given by their place as well
+        if (
+            not checked
+            and by_name
+            and isinstance(options.get("callbacks"), (list, type(None), keras.callbacks.Callback))
+        ):
             given = options.get("callbacks") or []
-            classes = self._hidden.logits_model.output_shape[-1]
+            classes = self._hidden.shape[-1]
             options["callbacks"] = [FirstBatch(classes), *(given if isinstance(given, list) else [given])]
         with on_jax.kept(self.variables):
             return super().fit(x, y, *arguments, **options)
@@ -256,8 +267,8 @@ class Distiller(keras.Model):
         """Refuse arrays that cannot be learned from; False where the data are no arrays, and cannot be looked at."""
         self._assert_compile_called("fit")
         if isinstance(validation, tuple) and len(validation) > 1:
-            check_arrays(validation[0], validation[1], self._hidden.logits_model.output_shape)
-        return check_arrays(x, y, self._hidden.logits_model.output_shape)
+            check_arrays(validation[0], validation[1], self._hidden.shape)
+        return check_arrays(x, y, self._hidden.shape)
 
     # What follows concerns JAX, where a compiled step sees only what it is given (`on_jax`).
 
@@ -284,7 +295,7 @@ class Distiller(keras.Model):
     def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
         """The student's pass and loss as a pure function, with its convolutions as matrix products."""
         function = super().compute_loss_and_updates
-        if len(self._hidden.logits_model.output_shape) > 2:
+        if len(self._hidden.shape) > 2:
             return function(*arguments, **options)  # a mask, which sequences may have, would be lost on the way
         return on_jax.lowered(lambda *given: function(*given, **options))(*arguments)
 

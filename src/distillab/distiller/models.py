@@ -41,12 +41,12 @@ def checked_logits_model(model: Any, role: str) -> keras.Model:
 
 
 def _unwrapped(model: keras.Model, role: str) -> keras.Model:
-    shape = _output_shape(model)
+    shape = logits_shape(model)
     if isinstance(shape, (list, dict)) or (shape and isinstance(shape[0], (list, tuple))):
         raise RequestError(
             f"The {role} {model.name!r} has several outputs, and must have one: logits (batch, classes)."
         )
-    if shape is not None and (len(shape) < 2 or shape[-1] is None or shape[-1] < 2):
+    if len(shape) < 2 or shape[-1] is None or shape[-1] < 2:
         raise RequestError(
             f"The {role} {model.name!r} is no classifier: its output has shape {shape}, and must have shape (batch, "
             "classes) with at least 2 classes. A single sigmoid is the same as two logits: end it with Dense(2)."
@@ -68,11 +68,13 @@ def _unwrapped(model: keras.Model, role: str) -> keras.Model:
     return model  # log_softmax is a choice of logits: they are defined up to a constant
 
 
-def _output_shape(model: keras.Model) -> Any:
+def logits_shape(model: keras.Model) -> Any:
+    """The shape that a built model answers with, (None, ..., C); of a class of one's own, by what it was called on."""
     try:
         return model.output_shape
-    except (AttributeError, NotImplementedError, ValueError):  # a class of one's own that was never called on symbols
-        return None
+    except AttributeError:  # a model that was never called on symbols has none
+        inputs = keras.KerasTensor(model.get_build_config()["input_shape"])
+        return (None, *model.compute_output_spec(inputs).shape[1:])
 
 
 def _probe(model: keras.Model, role: str) -> None:
@@ -116,13 +118,15 @@ def check_pair(student: keras.Model, teacher_classes: int, teacher: keras.Model,
         teacher: for its name and its inputs.
         adapted: whether the user makes the teacher's inputs of the student's.
     """
-    shape = _output_shape(student)
-    if shape is not None and shape[-1] != teacher_classes:
+    shape = logits_shape(student)
+    if shape[-1] != teacher_classes:
         raise RequestError(
             f"The student {student.name!r} has {shape[-1]} classes and the teacher {teacher.name!r} has "
             f"{teacher_classes}: they must have the same classes, in the same order."
         )
-    ours, theirs = ([tuple(spec.shape) for spec in model.inputs or []] for model in (student, teacher))
+    ours, theirs = (
+        [tuple(spec.shape) for spec in getattr(model, "inputs", None) or []] for model in (student, teacher)
+    )
     if adapted or not ours or not theirs:
         return
     fits = len(ours) == len(theirs) and all(_alike(*pair) for pair in zip(ours, theirs, strict=True))

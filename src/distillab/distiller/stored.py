@@ -156,11 +156,12 @@ def _answers(teachers: Teachers, batches: Callable[[], Iterator[Any]], folder: P
     keys = np.unique(np.concatenate([hashes(batch) for batch in batches()]))
 
     def compute() -> np.ndarray:
-        logits = np.zeros((len(keys), teachers.classes), np.float32)
+        logits = np.zeros((len(keys), *teachers.shape[1:]), np.float32)
         missing = np.ones(len(keys), bool)
         for batch in batches():
-            places = np.searchsorted(keys, hashes(batch))
-            if (keys[np.minimum(places, len(keys) - 1)] != hashes(batch)).any():
+            found = hashes(batch)
+            places = np.searchsorted(keys, found)
+            if (keys[np.minimum(places, len(keys) - 1)] != found).any():
                 raise RequestError(CHANGING)
             if missing[places].any():
                 logits[places] = teachers.answer(batch)
@@ -175,7 +176,7 @@ def _answers(teachers: Teachers, batches: Callable[[], Iterator[Any]], folder: P
 
     if folder is None:
         return Answers(keys, compute())
-    return Answers(keys, stored_logits(folder, _digest(teachers, keys), (len(keys), teachers.classes), compute))
+    return Answers(keys, stored_logits(folder, _digest(teachers, keys), (len(keys), *teachers.shape[1:]), compute))
 
 
 def _digest(teachers: Teachers, keys: np.ndarray) -> str:
@@ -237,7 +238,7 @@ def _tensorflow(data: Any, answers: Answers) -> Any:
             return answers.of(keras.tree.pack_sequence_as(x, [array.numpy() for array in arrays]))
 
         logits = tf.py_function(look_up, flat, tf.float32)
-        logits.set_shape((flat[0].shape[0], answers.logits.shape[-1]))
+        logits.set_shape((flat[0].shape[0], *answers.logits.shape[1:]))
         return (carrying(x, logits), *rest)
 
     return data.map(carry)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from distillab.distiller.models import checked_logits_model
+from distillab.distiller.models import checked_logits_model, logits_shape
 from distillab.distiller.on_jax import lowered
 from distillab.errors import RequestError, not_allowed
 from distillab.losses import Array
@@ -87,16 +87,17 @@ class Teachers:
             )
         self.average, self.inputs = average, inputs
         self._logits_models = [checked_logits_model(model, "teacher") for model in self.models]
-        classes = {model.name: model.output_shape[-1] for model in self._logits_models}
+        classes = {model.name: logits_shape(model)[-1] for model in self._logits_models}
         if len(set(classes.values())) > 1:
             raise RequestError(f"The teachers' numbers of classes differ: {classes}. They must be the same.")
+        self.shape: tuple[Any, ...] = tuple(logits_shape(self._logits_models[0]))  # (None, ..., C)
         self._values: list[tuple[list[Any], list[Any]]] | None = None
         self._compiled: Callable[..., Any] | None = None
 
     @property
     def classes(self) -> int:
         """C, the number of classes."""
-        return int(self._logits_models[0].output_shape[-1])
+        return int(self.shape[-1])
 
     @property
     def given(self) -> Any:

@@ -50,7 +50,7 @@ def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
     digest.update(np.ascontiguousarray(array).data)
 
 
-def stored_logits(folder: Path, digest: str, shape: tuple[int, int], compute: Callable[[], np.ndarray]) -> np.ndarray:
+def stored_logits(folder: Path, digest: str, shape: tuple[int, ...], compute: Callable[[], np.ndarray]) -> np.ndarray:
     """Read a teacher's logits from a folder, or compute them and store them there.
 
     Beside `<digest>.npy` lies `<digest>.json` with the digest of the array itself, so that a file damaged or replaced
@@ -81,7 +81,7 @@ def stored_logits(folder: Path, digest: str, shape: tuple[int, int], compute: Ca
     return logits
 
 
-def _read_sealed(path: Path, seal: Path, shape: tuple[int, int]) -> np.ndarray:
+def _read_sealed(path: Path, seal: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         logits: np.ndarray = np.load(path, allow_pickle=False)
         expected = json.loads(seal.read_text())["array_sha256"]
