@@ -91,7 +91,9 @@ class Teachers:
         if len(set(classes.values())) > 1:
             raise RequestError(f"The teachers' numbers of classes differ: {classes}. They must be the same.")
         self.shape: tuple[Any, ...] = tuple(logits_shape(self._logits_models[0]))  # (None, ..., C)
-        self._values: list[tuple[list[Any], list[Any]]] | None = None
+        # Listed once: Keras walks through all layers to list them, which would be done for every batch.
+        self._variables = [variable for model in self._logits_models for variable in model.variables]
+        self._values: list[Any] | None = None
         self._compiled: Callable[..., Any] | None = None
 
     @property
@@ -138,15 +140,12 @@ class Teachers:
             self._compiled = jax.jit(run)
         return np.asarray(self._compiled(self.values(), inputs))
 
-    def values(self) -> list[tuple[list[Any], list[Any]]]:
+    def values(self) -> list[Any]:
         """The teachers' weights as arrays, for a compiled JAX step to be given."""
-        return [
-            ([v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables])
-            for model in self._logits_models
-        ]
+        return [variable.value for variable in self._variables]
 
     @contextmanager
-    def lent(self, values: list[tuple[list[Any], list[Any]]]) -> Iterator[None]:
+    def lent(self, values: list[Any]) -> Iterator[None]:
         """Answer with these weights: a compiled JAX step then takes them as arguments and not as constants."""
         self._values = values
         try:
@@ -159,8 +158,8 @@ class Teachers:
         inference = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
         if self._values is None:
             return model(inputs, **inference)
-        trainable, fixed = self._values[place]
-        return model.stateless_call(trainable, fixed, inputs, **inference)[0]
+        with keras.StatelessScope(state_mapping=list(zip(self._variables, self._values, strict=True))):
+            return model(inputs, **inference)
 
 
 def _without_gradient() -> Any:
