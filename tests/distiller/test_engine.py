@@ -12,10 +12,11 @@ from distillab.losses import LOSSES
 if keras.backend.backend() != "jax":
     pytest.skip("the engine runs on JAX", allow_module_level=True)
 
-from distillab.engine.cohort import CohortTrainer, Epoch, Examples, Recipe, Student
+from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, write_variables
 from distillab.engine.randomness import epoch_order
+from distillab.engine.roster import Epoch, Examples, Recipe, Student
 from distillab.models import build
 
 N, C, BATCH, RATE = 70, 4, 16, 0.05  # the last batch of an epoch is shorter

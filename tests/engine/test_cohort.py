@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 
-from distillab.engine.cohort import CohortTrainer, Epoch, Examples, Recipe, Student, batched_logits
+from distillab.engine.batches import batched_logits
+from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional
 from distillab.engine.randomness import epoch_order
+from distillab.engine.roster import Epoch, Examples, Recipe, Student
 from distillab.losses import LOSSES
 from distillab.models import build
 
@@ -301,3 +305,46 @@ def test_finished_students_answer_their_training_inputs_when_asked(
         logits = model(variables, jnp.asarray(examples.x_train) * examples.scale, training=False).logits
         np.testing.assert_array_equal(outcome.train_answers[place], np.argmax(logits, axis=-1))
     assert school.train(students).train_answers is None
+
+
+def test_looking_at_students_on_the_way_does_not_change_them(
+    model: Functional, examples: Examples, school: CohortTrainer
+) -> None:
+    students, epochs = four(model), []
+    stages = list(school.stages(students, [0.01, 0.6, 1.0, 2], on_epoch=epochs.append))
+    assert [stop for stop, _ in stages] == [0.01, 0.6, 1.0, 2]
+    whole: list[Epoch] = []
+    end = school.train(students, on_epoch=whole.append)
+    np.testing.assert_array_equal(stages[-1][1].test_logits, end.test_logits)
+    for joined, plain in zip(epochs, whole, strict=True):
+        for ours, theirs in zip(joined[1:], plain[1:], strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_stop_after_an_epoch_is_the_end_of_a_training_of_that_length(model: Functional, examples: Examples) -> None:
+    constant = Recipe(epochs=2, batch_size=16, schedule="constant")
+    longer = CohortTrainer(model, examples, constant, mesh=mesh(), capacity=4)
+    shorter = CohortTrainer(model, examples, replace(constant, epochs=1), mesh=mesh(), capacity=4)
+    (stop, first), _ = longer.stages(four(model), [1])
+    assert stop == 1
+    np.testing.assert_array_equal(first.test_logits, shorter.train(four(model)).test_logits)
+
+
+def test_stops_at_the_same_step_are_both_told(model: Functional, school: CohortTrainer) -> None:
+    stages = list(school.stages([student(model, 0)], [1.2, 1.21]))
+    assert [stop for stop, _ in stages] == [1.2, 1.21, 2.0]
+    np.testing.assert_array_equal(stages[0][1].test_logits, stages[1][1].test_logits)
+
+
+def test_a_student_that_diverges_between_stops_is_recorded_as_without_them(
+    model: Functional, school: CohortTrainer
+) -> None:
+    ill = student(model, 1, learning_rate=1e30)
+    whole: list[Epoch] = []
+    parts: list[Epoch] = []
+    school.train([ill], on_epoch=whole.append)
+    list(school.stages([ill], [0.2, 0.4, 0.8], on_epoch=parts.append))
+    assert whole[0].finite_steps[0] < school.steps
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one.finite_steps, other.finite_steps)
+        np.testing.assert_array_equal(one.last_finite_loss, other.last_finite_loss)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from distillab.engine.cohort import EVALUATION_BATCH
+from distillab.engine.batches import EVALUATION_BATCH
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.logits import logits_digest, teacher_logits
 from distillab.models import build

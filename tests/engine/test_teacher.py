@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer, Examples, Recipe
+from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh, rows_mesh
 from distillab.engine.functional import Functional
 from distillab.engine.logits import teacher_logits
+from distillab.engine.roster import Examples, Recipe
 from distillab.engine.teacher import live_teacher, train_teacher
 from distillab.models import build
 
@@ -27,7 +28,7 @@ def model(request: pytest.FixtureRequest) -> keras.Model:
 
 def trained(teacher: Functional) -> list[np.ndarray]:
     recipe = Recipe(2, 16, optimiser="sgd", schedule="constant")
-    variables = train_teacher(
+    *_, (_, variables) = train_teacher(
         teacher, IMAGES, LABELS, scale=1 / 255, classes=C, recipe=recipe, learning_rate=0.05, seed=0
     )
     return jax.tree.leaves(variables)
@@ -49,7 +50,7 @@ def test_rows_shared_out_give_the_same_weights_and_answers(model: keras.Model) -
         teacher_logits(two, start, IMAGES, 1 / 255), teacher_logits(one, start, IMAGES, 1 / 255), rtol=1e-4, atol=1e-5
     )
     change = Augmentation(shift=1)
-    ours, theirs = (live_teacher([(f, start)], IMAGES, 1 / 255, change)(0, 3, 1) for f in (two, one))
+    ours, theirs = (live_teacher([[(f, start)]], IMAGES, 1 / 255, change)(0, 3, 1) for f in (two, one))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 

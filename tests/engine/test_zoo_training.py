@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from distillab.engine.cohort import CohortTrainer, Examples, Recipe, Student
+from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, read_variables, write_variables
 from distillab.engine.randomness import epoch_order
+from distillab.engine.roster import Examples, Recipe, Student
 from distillab.models import ARCHITECTURES, build
 
 N, M, C = 70, 30, 4  # N is no multiple of the batch

@@ -39,8 +39,9 @@ def engine(examples: int, students: int = 4, devices: int | None = None, mapping
     from distillab.engine.devices import mesh, split_host
 
     split_host(devices)
-    from distillab.engine.cohort import CohortTrainer, Examples, Recipe, Student
+    from distillab.engine.cohort import CohortTrainer
     from distillab.engine.functional import Functional
+    from distillab.engine.roster import Examples, Recipe, Student
     from distillab.models import build
 
     images, labels, logits = material(examples)
@@ -145,16 +146,16 @@ def engine_teacher(examples: int) -> Result:
     from distillab.engine.devices import split_host
 
     split_host()
-    from distillab.engine.cohort import Recipe
     from distillab.engine.functional import Functional
     from distillab.engine.logits import teacher_logits
+    from distillab.engine.roster import Recipe
     from distillab.engine.teacher import train_teacher
     from distillab.models import build
 
     images, labels, _ = material(examples)
     model = Functional(build(TEACHER, SHAPE, CLASSES))
     clock = [time.perf_counter()]
-    variables = train_teacher(
+    *_, (_, variables) = train_teacher(
         model,
         images,
         labels,

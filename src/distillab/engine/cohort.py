@@ -8,8 +8,8 @@ they are vectorised. Nothing passes between students, so a student's numbers do 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -20,106 +20,14 @@ import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from distillab.engine.augmentation import NONE, Augmentation
+from distillab.engine.batches import batched_logits
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import epoch_order, example_keys
+from distillab.engine.roster import Epoch, Examples, Footprint, LiveTeacher, Outcome, Recipe, Student
+from distillab.engine.turns import take_turns
 from distillab.losses import LOSSES, objective
-
-EVALUATION_BATCH = 250  # rows that a student's forward pass takes at once
-TEACHER_BATCH = 64  # a teacher's: its activations then stay in the cache (30 s for 60,000 images, 37 s by 250)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The arrays that all students of a cohort share.
-
-    Args:
-        x_train: training inputs as stored, shape (N, ...), any number type.
-        x_validation: validation inputs, shape (V, ...); V may be 0.
-        x_test: test inputs, shape (M, ...).
-        teacher_logits: answers over the training inputs, shape (teachers, N, C).
-        scale: stored inputs times this are the models' inputs.
-    """
-
-    x_train: np.ndarray
-    x_validation: np.ndarray
-    x_test: np.ndarray
-    teacher_logits: np.ndarray
-    scale: float
-
-
-@dataclass(frozen=True)
-class Student:
-    """What makes one student differ from its neighbours.
-
-    Args:
-        alpha: weight of the hard labels, in [0, 1].
-        temperature: T > 0.
-        learning_rate: the rate at the schedule's height.
-        seed: decides the order of the examples.
-        initial: the weights to start from.
-        labels: training labels, perturbed or not, shape (N,).
-        validation_labels: shape (V,).
-        teacher: which row of the shared teacher logits to learn from.
-    """
-
-    alpha: float
-    temperature: float
-    learning_rate: float
-    seed: int
-    initial: Variables
-    labels: np.ndarray
-    validation_labels: np.ndarray
-    teacher: int = 0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a cohort's students share besides the data: how they are trained.
-
-    Args:
-        epochs: passes over the training examples.
-        batch_size: examples a step; the last batch of an epoch may be smaller.
-        loss: a name in `distillab.losses.LOSSES`.
-        optimiser: a name in `OPTIMISERS`.
-        schedule: a name in `SCHEDULES`, stretched over the whole training.
-        augmentation: how training images are changed, anew in every epoch. Stored logits answer the images as they lie,
-            so students that hear a teacher then need a live one.
-    """
-
-    epochs: int
-    batch_size: int
-    loss: str = "kl"
-    optimiser: str = "adam"
-    schedule: str = "cosine"
-    augmentation: Augmentation = NONE
-
-
-LiveTeacher = Callable[[int, int, int], np.ndarray]
-"""(which teacher, seed, epoch) -> its logits (N, C) over the training images as that seed's students see them then."""
-
-
-class Epoch(NamedTuple):
-    """One epoch's record of each student of a cohort; every array has shape (S,)."""
-
-    epoch: int
-    loss: np.ndarray  # mean over the epoch's steps
-    hard: np.ndarray
-    soft: np.ndarray
-    validation_accuracy: np.ndarray  # nan where there is no validation split
-    finite_steps: np.ndarray  # steps taken before the first loss that is not finite
-    last_finite_loss: np.ndarray
-
-
-class Outcome(NamedTuple):
-    """What a finished cohort leaves behind, one row a student."""
-
-    variables: Variables  # leaves of shape (S, ...)
-    test_logits: np.ndarray  # (S, M, C)
-    validation_logits: np.ndarray  # (S, V, C)
-    train_answers: np.ndarray | None  # (S, N), class numbers; None where they were not asked for
 
 
 class _Seats(NamedTuple):
@@ -153,24 +61,6 @@ class _Progress(NamedTuple):
     sums: jax.Array  # (3,) loss, hard and soft, added up
     finite_steps: jax.Array
     last_finite_loss: jax.Array
-
-
-class Footprint(NamedTuple):
-    """The memory that a device needs, in bytes."""
-
-    shared: int  # the examples
-    seat: int  # what a student leaves and takes: weights, optimiser, labels, order
-    working: int  # what a student's step needs besides
-    together: bool  # whether students of a device train at once, and not in turn
-
-    def bytes(self, students: int) -> int:
-        """What so many students on one device need."""
-        return self.shared + students * self.seat + (students if self.together else 1) * self.working
-
-    def students(self, limit: int) -> int:
-        """How many students fit one device; 0 where not even one does."""
-        free = limit - self.shared - (0 if self.together else self.working)
-        return max(0, free // (self.seat + (self.working if self.together else 0)))
 
 
 class CohortTrainer:
@@ -209,6 +99,7 @@ class CohortTrainer:
         self._distillation_loss = LOSSES[recipe.loss]
         if model.rows is not None and mesh.size > 1:
             raise ValueError("a model whose rows are shared out has one student, on a mesh of one device")
+        self._epoch_programs: dict[tuple[int, int], Any] = {}
         self._by_student = NamedSharding(mesh, PartitionSpec(AXIS))
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         if model.rows is not None:
@@ -237,6 +128,29 @@ class CohortTrainer:
         Returns:
             The trained weights and the answers over the test and validation inputs.
         """
+        *_, (_, outcome) = self.stages(students, on_epoch=on_epoch, live=live, answer_training=answer_training)
+        return outcome
+
+    def stages(
+        self,
+        students: Sequence[Student],
+        stops: Collection[float] = (),
+        *,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        live: LiveTeacher | None = None,
+        answer_training: bool = False,
+    ) -> Iterator[tuple[float, Outcome]]:
+        """Train a cohort as `train` does, and look at it on the way.
+
+        Args:
+            students: from one to `capacity` of them.
+            stops: when to look, in epochs, in (0, recipe.epochs]; within an epoch, after the nearest step but not
+                before the first. The end is always looked at, and comes last.
+            on_epoch, live, answer_training: as in `train`.
+
+        Yields:
+            Each stop and the students as they were then, in order.
+        """
         count = len(students)
         shared = self._shared
         if self.recipe.augmentation and any(student.alpha < 1 for student in students):
@@ -255,8 +169,29 @@ class CohortTrainer:
                 logits += logits[-1:] * (self.capacity - len(logits))  # one shape, one program
                 shared = shared._replace(teacher_logits=jax.device_put(np.stack(logits), self._everywhere))
             orders = self._rows([epoch_order(s.seed, epoch, *self._span) for s in students])
-            seats, record = self._epoch_program(seats, shared, occupied, orders, np.int32(epoch))
-            on_epoch(Epoch(epoch, *(np.asarray(column)[:count] for column in record)))
+            stretches, first = [], 0
+            for last, looks in self._looks(epoch, stops):
+                program = self._epoch_program(first, last)
+                seats, record = program(seats, shared, occupied, orders, np.int32(epoch))
+                stretches.append((last - first, Epoch(epoch, *(np.asarray(column)[:count] for column in record))))
+                first = last
+                if last == self.steps:
+                    on_epoch(_joined(stretches))
+                if looks:
+                    outcome = self._outcome(seats, shared, occupied, count, answer_training)
+                    yield from ((stop, outcome) for stop in looks)
+
+    def _looks(self, epoch: int, stops: Collection[float]) -> list[tuple[int, list[float]]]:
+        """After which steps an epoch is interrupted, and for which stops; its end comes last."""
+        looks: dict[int, list[float]] = {self.steps: []}
+        for stop in sorted({*stops, float(self.recipe.epochs)}):
+            if epoch < stop <= epoch + 1:
+                looks.setdefault(max(1, round((stop - epoch) * self.steps)), []).append(stop)
+        return sorted(looks.items())
+
+    def _outcome(
+        self, seats: _Seats, shared: _Shared, occupied: jax.Array, count: int, answer_training: bool
+    ) -> Outcome:
         test, validation = self._answer_program(seats, shared, occupied)
         answers = self._training_program(seats, shared, occupied) if answer_training else None
         variables = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], seats.variables)
@@ -272,7 +207,9 @@ class CohortTrainer:
         small = replace_capacity(self, self.mesh.size)
         seats, occupied = small._seat([student])
         order = small._rows([epoch_order(student.seed, 0, *self._span)])
-        program = small._epoch_program.lower(seats, small._shared, occupied, order, np.int32(0)).compile()
+        program = (
+            small._epoch_program(0, small.steps).lower(seats, small._shared, occupied, order, np.int32(0)).compile()
+        )
         return Footprint(
             shared=bytes_of(self._shared),
             seat=2 * (bytes_of(seats) + bytes_of(order)) // self.mesh.size,
@@ -314,9 +251,12 @@ class CohortTrainer:
     def _fresh_optimiser(self) -> Callable[..., Any]:
         return jax.jit(jax.vmap(self._optimiser.init), out_shardings=self._by_student)
 
-    @cached_property
-    def _epoch_program(self) -> Any:
-        return self._program(self._train_epoch, extra=2, donate=(0,))
+    def _epoch_program(self, first: int, last: int) -> Any:
+        """The program of an epoch's steps from `first` to before `last`, compiled once."""
+        if (first, last) not in self._epoch_programs:
+            steps = partial(self._train_epoch, first, last)
+            self._epoch_programs[first, last] = self._program(steps, extra=2, donate=(0,))
+        return self._epoch_programs[first, last]
 
     @cached_property
     def _answer_program(self) -> Callable[..., Any]:
@@ -338,7 +278,7 @@ class CohortTrainer:
 
             if self.mapping == "vmap":
                 return jax.vmap(one)((seats, mapped))
-            return _take_turns(one, (seats, mapped), occupied[0])
+            return take_turns(one, (seats, mapped), occupied[0])
 
         if self.model.rows is not None:
             return jax.jit(shard, donate_argnums=donate, compiler_options=self._options)
@@ -348,22 +288,24 @@ class CohortTrainer:
         return jax.jit(sharded, donate_argnums=donate, compiler_options=self._options)
 
     def _train_epoch(
-        self, seat: _Seats, shared: _Shared, order: jax.Array, epoch: jax.Array
+        self, first: int, last: int, seat: _Seats, shared: _Shared, order: jax.Array, epoch: jax.Array
     ) -> tuple[_Seats, tuple[jax.Array, ...]]:
-        """Train one student for one epoch: a scan over its steps."""
-        start = _Progress(seat.variables, seat.optimiser, jnp.zeros(3), jnp.int32(0), jnp.float32(jnp.nan))
+        """Train one student for an epoch, or for some of its steps: a scan over them."""
+        start = _Progress(seat.variables, seat.optimiser, jnp.zeros(3), jnp.int32(first), jnp.float32(jnp.nan))
         step = partial(self._step, seat, shared, epoch)
         examples, batch_size = len(self.examples.x_train), self.recipe.batch_size
         # The last batch is filled up with rows of no weight; where a batch's rows see each other, it stays short.
         whole = examples // batch_size if self.model.depends_on_batch else self.steps
-        rows = order[: whole * batch_size].reshape(whole, batch_size)
-        weights = (jnp.arange(rows.size) < examples).astype(jnp.float32).reshape(rows.shape)
-        end, _ = lax.scan(step, start, (jnp.arange(whole), rows, weights))
-        if whole < self.steps:
+        upto = min(last, whole)
+        rows = order[first * batch_size : upto * batch_size].reshape(upto - first, batch_size)
+        numbers = jnp.arange(first * batch_size, upto * batch_size)
+        weights = (numbers < examples).astype(jnp.float32).reshape(rows.shape)
+        end, _ = lax.scan(step, start, (jnp.arange(first, upto), rows, weights))
+        if upto < last:
             rest = order[whole * batch_size : examples]
             end, _ = step(end, (jnp.int32(whole), rest, jnp.ones(len(rest))))
         after = seat._replace(variables=end.variables, optimiser=end.optimiser)
-        means = end.sums / self.steps
+        means = end.sums / (last - first)
         accuracy = self._accuracy(end.variables, shared.x_validation, seat.validation_labels)
         return after, (means[0], means[1], means[2], accuracy, end.finite_steps, end.last_finite_loss)
 
@@ -430,29 +372,20 @@ class CohortTrainer:
         return stored.astype(jnp.float32) * self.examples.scale
 
 
-def batched_logits(
-    answer: Callable[[jax.Array], jax.Array], inputs: jax.Array, batch: int = EVALUATION_BATCH
-) -> jax.Array:
-    """Answer many inputs a batch at a time, so that memory does not grow with their number.
-
-    Args:
-        answer: from a batch (B, ...) to logits (B, C).
-        inputs: shape (M, ...).
-        batch: rows at a time.
-
-    Returns:
-        Logits, shape (M, C).
-    """
-    count = len(inputs)
-    whole = count // batch * batch
-    batches = inputs[:whole].reshape(-1, batch, *inputs.shape[1:])
-    parts = []
-    if whole:
-        answers = lax.map(answer, batches)
-        parts.append(answers.reshape(whole, answers.shape[-1]))
-    if whole < count or not count:
-        parts.append(answer(inputs[whole:]))
-    return jnp.concatenate(parts)
+def _joined(stretches: Sequence[tuple[int, Epoch]]) -> Epoch:
+    """One epoch's record from those of its stretches, each with its number of steps."""
+    (steps, joined), *others = stretches
+    for more, then in others:
+        alive = joined.finite_steps == steps
+        mean = {
+            name: (steps * getattr(joined, name) + more * getattr(then, name)) / (steps + more)
+            for name in ("loss", "hard", "soft")
+        }
+        last = np.where(alive & (then.finite_steps > steps), then.last_finite_loss, joined.last_finite_loss)
+        finite = np.where(alive, then.finite_steps, joined.finite_steps)
+        joined = then._replace(**mean, finite_steps=finite, last_finite_loss=last)
+        steps += more
+    return joined
 
 
 def replace_capacity(trainer: CohortTrainer, capacity: int) -> CohortTrainer:
@@ -471,23 +404,6 @@ def replace_capacity(trainer: CohortTrainer, capacity: int) -> CohortTrainer:
 def bytes_of(tree: Any) -> int:
     """The size of all arrays of a tree."""
     return sum(int(leaf.nbytes) for leaf in jax.tree.leaves(tree))
-
-
-def _take_turns(function: Callable[[Any], Any], arguments: Any, count: jax.Array) -> Any:
-    """Apply a function to the first `count` rows of its arguments, one after another.
-
-    The number of turns is not known to the compiler, so the program of a turn is the same whatever the number of
-    seats: a student's numbers cannot depend on how many others there are.
-    """
-    row = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), arguments)
-    seats = len(jax.tree.leaves(arguments)[0])
-    empty = jax.tree.map(lambda leaf: jnp.zeros((seats, *leaf.shape), leaf.dtype), jax.eval_shape(function, row))
-
-    def turn(seat: jax.Array, answers: Any) -> Any:
-        answer = function(jax.tree.map(lambda leaf: leaf[seat], arguments))
-        return jax.tree.map(lambda leaf, value: leaf.at[seat].set(value), answers, answer)
-
-    return lax.fori_loop(0, count, turn, empty)
 
 
 def chunks(students: Sequence[Any], capacity: int) -> Iterator[Sequence[Any]]:

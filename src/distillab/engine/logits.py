@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from distillab.engine.cohort import TEACHER_BATCH, batched_logits
+from distillab.engine.batches import TEACHER_BATCH, batched_logits
 from distillab.engine.functional import Functional, Variables
 from distillab.models.answers import add_array, architecture
 

@@ -18,6 +18,7 @@ PURPOSES: Mapping[str, int] = MappingProxyType(
         "training subset": 4,
         "augmentation": 5,
         "layers": 6,
+        "teacher's label noise": 7,
     }
 )
 """The streams there are. Numbers are never reused: they decide results."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import (
-    TEACHER_BATCH,
-    CohortTrainer,
-    Epoch,
-    Examples,
-    LiveTeacher,
-    Recipe,
-    Student,
-    batched_logits,
-)
+from distillab.engine.batches import TEACHER_BATCH, batched_logits
+from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import AXIS
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.randomness import example_keys
+from distillab.engine.roster import Epoch, Examples, LiveTeacher, Recipe, Student
 
 
 def train_teacher(
@@ -35,8 +28,9 @@ def train_teacher(
     recipe: Recipe,
     learning_rate: float,
     seed: int,
+    stops: Collection[float] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Variables:
+) -> Iterator[tuple[float, Variables]]:
     """Train a model on labels by the same program as the students, at alpha = 1.
 
     A teacher is one large model: on a CPU its operations share all cores, and on several accelerators the rows of every
@@ -51,10 +45,11 @@ def train_teacher(
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the rate at the schedule's height.
         seed: of the initial weights and the order.
+        stops: epochs, whole or not, at which its weights are wanted too.
         on_epoch: called with each epoch's record.
 
-    Returns:
-        The trained weights.
+    Yields:
+        Each stop and the weights it had then, the end's last. Who wants no more may stop here.
     """
     none = inputs[:0]
     examples = Examples(inputs, none, none, np.zeros((1, len(inputs), classes), np.float32), scale)
@@ -68,11 +63,15 @@ def train_teacher(
         labels=labels,
         validation_labels=labels[:0],
     )
-    return jax.tree.map(lambda leaf: leaf[0], trainer.train([student], on_epoch=on_epoch).variables)
+    for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch):
+        yield stop, jax.tree.map(lambda leaf: leaf[0], outcome.variables)
 
 
 def live_teacher(
-    teachers: Sequence[tuple[Functional, Variables]], inputs: np.ndarray, scale: float, augmentation: Augmentation
+    teachers: Sequence[Sequence[tuple[Functional, Variables]]],
+    inputs: np.ndarray,
+    scale: float,
+    augmentation: Augmentation,
 ) -> LiveTeacher:
     """Make what answers training images as one seed's students see them in one epoch.
 
@@ -80,7 +79,7 @@ def live_teacher(
     a seed, whatever their alphas.
 
     Args:
-        teachers: architecture and weights of each.
+        teachers: of each, the architecture and weights of its members, whose logits are averaged.
         inputs: training inputs as stored, shape (N, ...).
         scale: stored inputs times this are the models' inputs.
         augmentation: the students' own.
@@ -97,13 +96,35 @@ def live_teacher(
 
         return jax.jit(answers)
 
-    programs = [compiled(teacher) for teacher, _ in teachers]
+    programs = [[compiled(member) for member, _ in members] for members in teachers]
 
     def live(which: int, seed: int, epoch: int) -> np.ndarray:
-        teacher, variables = teachers[which]
-        given = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
-        if teacher.rows is not None:
-            given = jax.device_put(given, NamedSharding(teacher.rows, PartitionSpec()))
-        return np.asarray(programs[which](*given))
+        answers = []
+        for program, (teacher, variables) in zip(programs[which], teachers[which], strict=True):
+            given = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
+            if teacher.rows is not None:
+                given = jax.device_put(given, NamedSharding(teacher.rows, PartitionSpec()))
+            answers.append(np.asarray(program(*given)))
+        return mean_logits(answers)
 
     return live
+
+
+def mean_logits(answers: Sequence[np.ndarray]) -> np.ndarray:
+    """The answer of several teachers together: the mean of their centred logits.
+
+    Formula: `mean_m (z_m - mean_k z_mk)`; its softmax is the normalised geometric mean of theirs, at every temperature,
+    and no teacher's free constant is in it.
+
+    Args:
+        answers: of each teacher, shape (N, C).
+
+    Returns:
+        Logits, shape (N, C); those of a single teacher unchanged.
+
+    Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, name the
+    geometric mean as one of two ways.
+    """
+    if len(answers) == 1:
+        return answers[0]
+    return np.mean([logits - logits.mean(-1, keepdims=True) for logits in answers], axis=0)
