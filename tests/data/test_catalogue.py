@@ -198,7 +198,8 @@ def test_a_variable_that_names_no_folder_is_refused(tmp_path: Path, monkeypatch:
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(
-        RequestError, match=r"There is no data set 'mnits'\. Did you mean 'mnist'\?.* a path ending in \.npz"
+        RequestError,
+        match=r"There is no data set 'mnits'\. Did you mean 'mnist'\?.* a path of an \.npz or an image",
     ):
         load("mnits")
 

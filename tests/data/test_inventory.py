@@ -10,12 +10,13 @@ from distillab.data import LOADERS, check, find, inventory
 from distillab.errors import RequestError
 
 
-def test_without_files_two_sets_are_embedded_and_two_are_missing(tmp_path: Path) -> None:
+def test_without_files_two_sets_are_embedded_and_the_published_ones_are_missing(tmp_path: Path) -> None:
     entries = inventory(tmp_path)
     assert {entry.name: entry.status for entry in entries} == {
         "digits": "embedded",
         "mnist": "missing",
         "fashion_mnist": "missing",
+        "cifar10": "missing",
         "synthetic": "embedded",
     }
     assert [entry.name for entry in entries] == list(LOADERS)

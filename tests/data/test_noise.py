@@ -11,6 +11,15 @@ from distillab.data import NOISE_KINDS, perturb
 from distillab.errors import RequestError
 
 RATED = sorted(set(NOISE_KINDS) - {"matrix"})
+
+
+def needs(kind: str, labels: np.ndarray, classes: int) -> dict[str, object]:
+    """What a kind of noise must be told besides the rate: `margin` the answers of a model."""
+    if kind != "margin":
+        return {}
+    return {"logits": 3 * np.eye(classes)[labels] + np.random.default_rng(9).normal(size=(len(labels), classes))}
+
+
 SEEDS = st.integers(0, 2**32)
 
 
@@ -29,7 +38,7 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, int]:
 def test_exactly_the_rate_changes_and_the_mask_says_where(kind: str, case, rate: float, seed: int) -> None:
     labels, classes = case
     before = labels.copy()
-    new, changed = perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed))
+    new, changed = perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed), **needs(kind, labels, classes))
     assert changed.sum() == round(rate * len(labels))
     np.testing.assert_array_equal(new != labels, changed)
     np.testing.assert_array_equal(labels, before)
@@ -50,14 +59,19 @@ def test_shift_goes_one_class_down_and_pair_one_up(case, rate: float) -> None:
 @given(case=cases(), rate=st.floats(0, 1), seed=SEEDS)
 def test_the_same_seed_gives_the_same_labels(kind: str, case, rate: float, seed: int) -> None:
     labels, classes = case
-    one, again = (perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed)) for _ in range(2))
+    one, again = (
+        perturb(labels, kind=kind, rate=rate, classes=classes, rng=rng(seed), **needs(kind, labels, classes))
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(one.labels, again.labels)
 
 
 @pytest.mark.parametrize("kind", RATED)
 def test_a_higher_rate_keeps_the_changes_of_a_lower_one(kind: str) -> None:
     labels = np.arange(200) % 10
-    low, high = (perturb(labels, kind=kind, rate=rate, classes=10, rng=rng(3)) for rate in (0.1, 0.4))
+    low, high = (
+        perturb(labels, kind=kind, rate=rate, classes=10, rng=rng(3), **needs(kind, labels, 10)) for rate in (0.1, 0.4)
+    )
     assert high.changed[low.changed].all()
     np.testing.assert_array_equal(high.labels[low.changed], low.labels[low.changed])
 
@@ -141,3 +155,34 @@ def test_a_bad_request_is_refused(changes: dict[str, object], message: str) -> N
     request: dict[str, object] = {"labels": [0, 1, 2], "kind": "shift", "rate": 0.5, "classes": 3, "rng": rng()}
     with pytest.raises(RequestError, match=message):
         perturb(**(request | changes))
+
+
+def test_margin_noise_gives_an_example_the_class_it_is_most_easily_taken_for() -> None:
+    """Hand-worked: the runner-up of each row, the true class left aside."""
+    logits = np.array([[5.0, 1.0, 2.0], [0.0, 4.0, 3.0], [9.0, 8.0, 7.0]])
+    new = perturb([0, 1, 2], kind="margin", rate=1.0, classes=3, rng=rng(), logits=logits).labels
+    assert new.tolist() == [2, 2, 0]
+
+
+def test_margin_noise_draws_an_example_by_the_odds_against_its_label() -> None:
+    """One of three labels is made wrong; weights exp(-margin) are 1, 2 and 5 of 8."""
+    logits = np.array([[0.0, 0.0], [0.0, np.log(2)], [0.0, np.log(5)]])
+    draws = [
+        perturb([0, 0, 0], kind="margin", rate=1 / 3, classes=2, rng=rng(k), logits=logits).changed for k in range(4000)
+    ]
+    shares = np.mean(draws, axis=0)
+    expected = np.array([1, 2, 5]) / 8
+    assert np.abs(shares - expected).max() < 5 * np.sqrt(0.25 / 4000)  # five standard deviations at most
+
+
+@pytest.mark.parametrize("logits", [None, np.zeros((3, 2)), np.full((3, 3), np.nan)])
+def test_margin_noise_needs_an_answer_for_each_example(logits: np.ndarray | None) -> None:
+    with pytest.raises(RequestError, match=r"logits\.shape=.* is not allowed: it must be \(3, 3\), all finite"):
+        perturb([0, 1, 2], kind="margin", rate=0.5, classes=3, rng=rng(), logits=logits)
+
+
+def test_logits_are_refused_by_the_other_kinds() -> None:
+    with pytest.raises(
+        RequestError, match="logits='given' is not allowed: it must be left out unless the kind is 'margin'"
+    ):
+        perturb([0, 1, 2], kind="pair", rate=0.5, classes=3, rng=rng(), logits=np.zeros((3, 3)))

@@ -14,6 +14,7 @@ from distillab.data.dataset import Dataset
 from distillab.data.digests import fault
 from distillab.data.digits import digits
 from distillab.data.download import download as fetch
+from distillab.data.images import ARCHIVES, read_image_dataset, read_images
 from distillab.data.synthetic import synthetic
 from distillab.errors import RequestError, unknown
 
@@ -32,6 +33,7 @@ CLOTHES = (
     "Bag",
     "Ankle boot",
 )
+THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True) -> Dataset:
@@ -41,7 +43,8 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
     or under XDG_CACHE_HOME), and downloaded into the cache when it is in none of them.
 
     Args:
-        name: a name in `LOADERS`, or a path ending in `.npz` (see `read_dataset`), taken as it stands.
+        name: a name in `LOADERS`, or a path, taken as it stands: of an `.npz` (see `read_dataset`), or of an image
+            folder or an archive of one (see `read_image_dataset`).
         data_dir: the folder to look in first.
         download: whether the network may be used.
 
@@ -60,7 +63,8 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
     if data_dir is not None:
         data_dir = places.asked_for(data_dir)
     if is_path(text):
-        return read_dataset(Path(text).expanduser())
+        path = Path(text).expanduser()
+        return read_image_dataset(path) if _holds_images(path) else read_dataset(path)
     return LOADERS[known(text)](data_dir, download)
 
 
@@ -71,39 +75,51 @@ def known(name: str) -> str:
         RequestError: it is not.
     """
     if name not in LOADERS:
-        raise unknown("data set", name, [*LOADERS, "a path ending in .npz"])
+        raise unknown("data set", name, [*LOADERS, "a path of an .npz or an image folder"])
     return name
 
 
 def is_path(name: str) -> bool:
-    """Whether a name is a path to the user's own file."""
-    return name.lower().endswith(".npz")
+    """Whether a name is a path to the user's own file or folder."""
+    return name not in LOADERS and (name.lower().endswith((".npz", *ARCHIVES)) or "/" in name or Path(name).is_dir())
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """What a published data set may lie in, in a data folder."""
+    images = (f"{name}-images.tar.xz", name) if name == "cifar10" else ()
+    return (f"{name}.npz", *images)
+
+
+def _holds_images(path: Path) -> bool:
+    return path.is_dir() or path.name.lower().endswith(ARCHIVES)
 
 
 def read_published(name: str, path: Path) -> Dataset:
     """Read a published data set from a file, and refuse other contents under its name.
 
     Args:
-        name: `mnist` or `fashion_mnist`.
-        path: the file.
+        name: a name in `CLASS_NAMES`.
+        path: the file, or a folder or an archive of images.
 
     Returns:
-        Images (N, 28, 28, 1) of bytes, scale 1/255.
+        Images (N, H, W, 1) or (N, H, W, 3) of bytes, scale 1/255.
 
     Raises:
         RequestError: the file is damaged or holds something else.
     """
     do = f"Move the file away and load {name!r} again to download it, or put a true copy in its place."
-    arrays = read_arrays(path, do)
+    arrays = read_images(path)[0] if _holds_images(path) else read_arrays(path, do)
     wrong = fault(name, arrays)
     if wrong:
         raise RequestError(f"{path}: {wrong}. {do}")
-    x_train, x_test = (arrays[key][..., None] for key in ("x_train", "x_test"))
+    x_train, x_test = (
+        arrays[key][..., None] if arrays[key].ndim == 3 else arrays[key] for key in ("x_train", "x_test")
+    )
     return Dataset(name, x_train, arrays["y_train"], x_test, arrays["y_test"], CLASS_NAMES[name], 1 / 255)
 
 
 def _published(name: str, data_dir: Path | None, download: bool) -> Dataset:
-    path = places.find_file(f"{name}.npz", data_dir)
+    path = places.find(files_of(name), data_dir)
     if path is None and not download:
         do = places.how_to_provide(f"{name}.npz", data_dir)
         raise RequestError(
@@ -112,7 +128,9 @@ def _published(name: str, data_dir: Path | None, download: bool) -> Dataset:
     return read_published(name, path or fetch(name, data_dir))
 
 
-CLASS_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"mnist": DIGITS, "fashion_mnist": CLOTHES})
+CLASS_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"mnist": DIGITS, "fashion_mnist": CLOTHES, "cifar10": THINGS}
+)
 """The published data sets, and what their classes are called."""
 
 LOADERS: Mapping[str, Loader] = MappingProxyType(
@@ -120,6 +138,7 @@ LOADERS: Mapping[str, Loader] = MappingProxyType(
         "digits": lambda data_dir, download: digits(),
         "mnist": partial(_published, "mnist"),
         "fashion_mnist": partial(_published, "fashion_mnist"),
+        "cifar10": partial(_published, "cifar10"),
         "synthetic": lambda data_dir, download: synthetic(train=2_000, test=1_000, classes=10, side=12, seed=0),
     }
 )

@@ -23,7 +23,7 @@ def download(name: str, data_dir: Path | None = None) -> Path:
     """Fetch a data set through `keras.datasets` and keep it in the cache folder.
 
     Args:
-        name: `mnist` or `fashion_mnist`.
+        name: `mnist`, `fashion_mnist` or `cifar10`, whose files Keras checks by their SHA-256 before it reads them.
         data_dir: the folder the user asked for, to say where a file may be put by hand; nothing is written there.
 
     Returns:
@@ -59,7 +59,7 @@ def _fetch(name: str) -> dict[str, Array]:
     os.environ.setdefault("KERAS_BACKEND", "jax")
     with contextlib.redirect_stdout(sys.stderr):  # Keras draws its progress bar on stdout, which is for data
         (x_train, y_train), (x_test, y_test) = importlib.import_module(f"keras.datasets.{name}").load_data()
-    return dict(zip(ARRAYS, (x_train, y_train, x_test, y_test), strict=True))
+    return dict(zip(ARRAYS, (x_train, y_train.reshape(-1), x_test, y_test.reshape(-1)), strict=True))
 
 
 def _write(path: Path, arrays: dict[str, Array]) -> None:

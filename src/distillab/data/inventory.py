@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.data import places
-from distillab.data.archive import read_dataset
-from distillab.data.catalogue import CLASS_NAMES, LOADERS, is_path, known, read_published
+from distillab.data.catalogue import CLASS_NAMES, LOADERS, files_of, is_path, known, load, read_published
 from distillab.errors import RequestError
 
 Status = Literal["present", "embedded", "missing", "damaged"]
@@ -69,7 +68,7 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
         return Entry(name=text, status="missing", do=do)
     try:
         if is_path(text):
-            read_dataset(path)
+            load(text)
         else:
             read_published(text, path)
     except RequestError as error:
@@ -95,8 +94,8 @@ def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | N
         places.asked_for(data_dir)
     if is_path(text):
         path = Path(text).expanduser()
-        return path if path.is_file() else None
-    return places.find_file(f"{text}.npz", data_dir) if known(text) in CLASS_NAMES else None
+        return path if path.exists() else None
+    return places.find(files_of(text), data_dir) if known(text) in CLASS_NAMES else None
 
 
 def _how_to_get(name: str, data_dir: Path | None) -> str:

@@ -33,19 +33,24 @@ def perturb(
     rng: np.random.Generator,
     rate: float | None = None,
     matrix: ArrayLike | None = None,
+    logits: ArrayLike | None = None,
 ) -> Perturbed:
     """Replace some labels by wrong ones, an exact number of them.
 
     Args:
         labels: class numbers, shape (N,), in 0..C-1; left as they are.
-        kind: `shift` (k becomes k-1 mod C), `pair` (k becomes k+1 mod C), `symmetric` (any other class, each as likely)
-            or `matrix`.
+        kind: `shift` (k becomes k-1 mod C), `pair` (k becomes k+1 mod C), `symmetric` (any other class, each as
+            likely), `margin` (the class that a model of the clean labels takes most easily for the true one) or
+            `matrix`.
         classes: C >= 2.
         rng: chooses the rows, and the new labels where there is a choice. From the same state, a higher rate changes
             the same rows in the same way, and more.
         rate: the part to change, 0..1: exactly round(rate * N) labels. Not with `matrix`.
         matrix: for `matrix` only, shape (C, C): entry (i, j) is the share of class i that is labelled j; rows sum to 1.
             The counts of a row are exact, by largest remainder.
+        logits: for `margin` only, shape (N, C): the model's answers. With `m` the true class's logit less the largest
+            of the others, rows are drawn without replacement, each with a weight of `exp(-m)`: the odds against the
+            true class. Wrong labels then lie where classes are hard to tell apart, as people's do.
 
     Returns:
         `Perturbed`: new labels (N,), and the mask (N,) of those that changed.
@@ -57,6 +62,10 @@ def perturb(
         >>> perturb([0, 1, 2, 0], kind="shift", rate=1.0, classes=3, rng=np.random.default_rng(0)).labels.tolist()
         [2, 0, 1, 2]
 
+    Source: for `margin`, drawing without replacement by Gumbel's trick, Kool, van Hoof and Welling, "Stochastic beams
+    and where to find them", 2019, section 2.3; that noise should depend on the example, Chen et al., "Beyond
+    class-conditional assumption", 2021.
+
     Note: `rate` counts labels that are wrong. Where other tools draw a symmetric label from all classes, the true one
     among them, their rate r is our r * (C - 1) / C.
     """
@@ -65,19 +74,41 @@ def perturb(
     if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 2:
         raise not_allowed("classes", classes, "a whole number >= 2")
     given = as_labels(labels, classes=int(classes))
-    new = NOISE_KINDS[kind](given, int(classes), rng, rate, matrix)
+    new = NOISE_KINDS[kind](given, int(classes), rng, _Given(kind, rate, matrix, logits))
     return Perturbed(new, new != given)
+
+
+class _Given(NamedTuple):
+    """What a kind of noise may be told; each refuses what it has no use for."""
+
+    kind: str
+    rate: float | None
+    matrix: ArrayLike | None
+    logits: ArrayLike | None
+
+    def only(self, *wanted: str) -> None:
+        for name, home in (("matrix", "matrix"), ("logits", "margin")):
+            if name not in wanted and getattr(self, name) is not None:
+                raise not_allowed(name, "given", f"left out unless the kind is {home!r}")
+        if "rate" not in wanted and self.rate is not None:
+            raise not_allowed(
+                "rate", self.rate, f"left out when the kind is {self.kind!r}", "The matrix holds the rates."
+            )
+
+    def count(self, examples: int) -> int:
+        """How many labels the rate makes wrong."""
+        rate = self.rate
+        if rate is None or isinstance(rate, bool) or not 0 <= rate <= 1:
+            raise not_allowed("rate", rate, "a number from 0 to 1", "rate=0 leaves every label as it is.")
+        return round(float(rate) * examples)
 
 
 def _rate_kind(replacement: Callable[[Labels, int, Generator], Labels]) -> Kind:
     """A kind that changes exactly round(rate * N) labels, drawn from all rows, to their `replacement`."""
 
-    def kind(labels: Labels, classes: int, rng: Generator, rate: float | None, matrix: ArrayLike | None) -> Labels:
-        if matrix is not None:
-            raise not_allowed("matrix", "given", "left out unless the kind is 'matrix'")
-        if rate is None or isinstance(rate, bool) or not 0 <= rate <= 1:
-            raise not_allowed("rate", rate, "a number from 0 to 1", "rate=0 leaves every label as it is.")
-        rows = rng.permutation(len(labels))[: round(float(rate) * len(labels))]
+    def kind(labels: Labels, classes: int, rng: Generator, given: _Given) -> Labels:
+        given.only("rate")
+        rows = rng.permutation(len(labels))[: given.count(len(labels))]
         new = labels.copy()
         new[rows] = replacement(labels, classes, rng)[rows]
         return new
@@ -85,10 +116,26 @@ def _rate_kind(replacement: Callable[[Labels, int, Generator], Labels]) -> Kind:
     return kind
 
 
-def _matrix_kind(labels: Labels, classes: int, rng: Generator, rate: float | None, matrix: ArrayLike | None) -> Labels:
-    if rate is not None:
-        raise not_allowed("rate", rate, "left out when the kind is 'matrix'", "The matrix holds the rates.")
-    transition = _checked(matrix, classes)
+def _margin_kind(labels: Labels, classes: int, rng: Generator, given: _Given) -> Labels:
+    given.only("rate", "logits")
+    logits = np.array([] if given.logits is None else given.logits, dtype=np.float64)
+    if logits.shape != (len(labels), classes) or not np.isfinite(logits).all():
+        raise not_allowed(
+            "logits.shape", logits.shape, f"({len(labels)}, {classes}), all finite, when the kind is 'margin'"
+        )
+    rows = np.arange(len(labels))
+    true = logits[rows, labels]
+    logits[rows, labels] = -np.inf
+    margin = true - logits.max(axis=1)
+    first = np.argsort(margin - rng.gumbel(size=len(labels)), kind="stable")[: given.count(len(labels))]
+    new = labels.copy()
+    new[first] = logits.argmax(axis=1)[first]
+    return new
+
+
+def _matrix_kind(labels: Labels, classes: int, rng: Generator, given: _Given) -> Labels:
+    given.only("matrix")
+    transition = _checked(given.matrix, classes)
     new = labels.copy()
     for number in range(classes):
         rows = rng.permutation(np.flatnonzero(labels == number))
@@ -115,7 +162,7 @@ def _checked(matrix: ArrayLike | None, classes: int) -> Matrix:
     return transition
 
 
-Kind = Callable[[Labels, int, Generator, float | None, ArrayLike | None], Labels]
+Kind = Callable[[Labels, int, Generator, _Given], Labels]
 
 NOISE_KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -125,6 +172,7 @@ NOISE_KINDS: Mapping[str, Kind] = MappingProxyType(
         "symmetric": _rate_kind(
             lambda labels, classes, rng: (labels + rng.integers(1, classes, size=len(labels), dtype=np.int32)) % classes
         ),
+        "margin": _margin_kind,
         "matrix": _matrix_kind,
     }
 )

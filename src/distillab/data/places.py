@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from distillab.errors import not_allowed
@@ -45,9 +46,10 @@ def asked_for(data_dir: Path) -> Path:
     return folder
 
 
-def find_file(filename: str, data_dir: Path | None = None) -> Path | None:
-    """The first file of that name in `folders`, or None."""
-    return next((folder / filename for folder in folders(data_dir) if (folder / filename).is_file()), None)
+def find(names: Sequence[str], data_dir: Path | None = None) -> Path | None:
+    """The first file or folder of any of these names in `folders`, or None; of one folder, the first of the names."""
+    there = (folder / name for folder in folders(data_dir) for name in names if (folder / name).exists())
+    return next(there, None)
 
 
 def looked_in(data_dir: Path | None = None) -> str:
