@@ -53,7 +53,7 @@ def store_study(folder: Folder, spec, trials, teachers) -> None:
         )
         for teacher in teachers.values():
             store.add_teacher(teacher)
-        store.add_cohort(trials, run=run, examples=100, seconds=2.0)
+        store.add_cohort(trials, run=run, students=len(trials), examples=100, seconds=2.0)
         store.end_run(run, "2026-01-01T00:01:00+00:00")
 
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distillab.study.plan import cohort_key, cohorts, teacher_identity, trials
+from distillab.study.plan import (
+    RECIPE,
+    cohort_key,
+    cohorts,
+    members,
+    teacher_identity,
+    training_identity,
+    trainings,
+    trials,
+)
+from distillab.study.settings import Settings
 from distillab.study.spec import Spec, read_spec
 
 
@@ -47,7 +60,43 @@ def test_an_identity_does_not_depend_on_the_grid_around_it_or_on_the_question() 
 
 def test_identities_are_the_same_in_every_version() -> None:
     """A changed identity would train recorded students again: raise RECIPE only when numbers change."""
-    assert ids(study())[0] == "f73107744c9a4abd"
+    assert RECIPE == 3
+    assert ids(study())[0] == "fbb0b215d08bc52d"
+
+
+def test_a_setting_at_its_default_is_no_part_of_an_identity_so_defaults_change_with_the_recipe() -> None:
+    assert ids(study(optimiser="adam", snapshot=None)) == ids(study())
+    defaults = json.dumps(Settings(dataset="").model_dump(), sort_keys=True)
+    assert (RECIPE, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (3, "101d7e8a9b83d888")
+
+
+def test_where_no_label_is_wrong_a_teacher_of_noisy_labels_is_the_teacher_of_clean_ones() -> None:
+    names = {teacher_identity(study(teacher={"labels": which}).base, "d") for which in ("clean", "noisy", "own")}
+    assert len(names) == 1
+    loud = {
+        teacher_identity(study(teacher={"labels": which}, noise={"rate": 0.1}).base, "d")
+        for which in ("clean", "noisy", "own")
+    }
+    assert len(loud) == 3
+
+
+def test_teachers_that_answer_together_are_told_apart_by_their_members() -> None:
+    def names(**teacher: object) -> list[str]:
+        return [training_identity(one, "d") for one in members(study(teacher=teacher).base)]
+
+    assert len(set(names(model="cnn-2-3+mlp-4", members=2))) == 4
+    assert names(model="mlp-4", members=2) == [*names(model="mlp-4"), *names(model="mlp-4", seed=1)]
+    assert teacher_identity(study(teacher={"model": "mlp-4"}).base, "d") == names(model="mlp-4")[0]
+
+
+def test_trials_that_differ_in_their_snapshot_alone_are_one_student_of_one_cohort() -> None:
+    wanted = list(trials(study(snapshot=[1, 2, 3], alpha=[0, 1], seeds=2), "d"))
+    assert [len(group) for group in trainings(wanted)] == [3] * 4
+    plan = cohorts(wanted, done=(), capacity=2)
+    assert [len(cohort) for cohort in plan] == [6, 6]
+    assert {trial.id for cohort in plan for trial in cohort} == {trial.id for trial in wanted}
+    for cohort in plan:
+        assert [len(group) for group in trainings(cohort)] == [3, 3]
 
 
 def test_teachers_differ_by_labels_only_where_they_see_them() -> None:

@@ -19,12 +19,15 @@ from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec
-from distillab.study.store import Store
+from distillab.study.store import Store, TeacherRecord, TrialRecord
 
 Make = Callable[..., Spec]
 
 
 DENOISING = {"recovered", "memorised", "teacher_recovered", "teacher_memorised"}
+
+
+MATRIX = (0.7 * np.eye(10) + 0.3 * np.roll(np.eye(10), 3, axis=1)).tolist()
 
 
 class Listener:
@@ -275,16 +278,16 @@ def test_running_out_of_memory_halves_the_cohort_and_goes_on(
 ) -> None:
     spec = tiny()
     run_study(spec, tmp_path / "plenty")
-    train = CohortTrainer.train
+    stages = CohortTrainer.stages
     tried: list[int] = []
 
-    def small_device(self: CohortTrainer, students: list[object], **more: object) -> object:
+    def small_device(self: CohortTrainer, students: list[object], *more: object, **options: object) -> object:
         tried.append(len(students))
         if len(students) > 3:
             raise MemoryError("RESOURCE_EXHAUSTED")
-        return train(self, students, **more)  # type: ignore[arg-type]
+        return stages(self, students, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(CohortTrainer, "train", small_device)
+    monkeypatch.setattr(CohortTrainer, "stages", small_device)
     listener = Listener()
     run_study(spec, tmp_path / "small", progress=listener)
     assert tried[:2] == [1, 9]  # the teacher, then all students at once
@@ -294,16 +297,121 @@ def test_running_out_of_memory_halves_the_cohort_and_goes_on(
 
 
 def test_memory_that_never_suffices_is_an_error(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = CohortTrainer.train
+    stages = CohortTrainer.stages
 
-    def room_for_a_teacher_alone(self: CohortTrainer, students: list[object], **more: object) -> object:
+    def room_for_a_teacher_alone(
+        self: CohortTrainer, students: list[object], *more: object, **options: object
+    ) -> object:
         if self.mesh.size > 1:
             raise MemoryError
-        return train(self, students, **more)  # type: ignore[arg-type]
+        return stages(self, students, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(CohortTrainer, "train", room_for_a_teacher_alone)
+    monkeypatch.setattr(CohortTrainer, "stages", room_for_a_teacher_alone)
     with pytest.raises(WorkError, match=r"Memory ran out with 2 students\. Lower batch_size, or use fewer --devices"):
         run_study(tiny(), tmp_path / "never")
+
+
+def test_a_student_is_trained_once_and_measured_at_several_epochs(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny(snapshot=[1, 2], schedule="constant")
+    listener = Listener()
+    assert run_study(spec, tmp_path / "once", progress=listener).trained == 18
+    assert {told[3] for told in listener.told if told[0] == "cohort"} == {9}  # nine students for eighteen trials
+    run_study(tiny(epochs=[1, 2], schedule="constant"), tmp_path / "twice")
+
+    def measured(folder: str, key: str) -> dict[tuple[object, ...], object]:
+        with Store(tmp_path / folder / "study.db", read_only=True) as store:
+            return {(t.seed, t.alpha, t.settings[key]): (t.metrics, t.epochs) for t in store.trials()}
+
+    assert measured("once", "snapshot") == measured("twice", "epochs")
+
+
+def test_snapshots_of_a_teacher_are_taken_from_one_training(tiny: Make, tmp_path: Path) -> None:
+    teacher = {"model": "cnn-4-6", "epochs": 2, "batch_size": 20, "schedule": "constant"}
+    spec = tiny(teacher=teacher | {"snapshot": [0.25, 1, 2]}, seeds=1)
+    listener = Listener()
+    run_study(spec, tmp_path / "snapshots", progress=listener)
+    assert [told for told in listener.told if told[0] == "teacher"] == [("teacher", epoch, 2) for epoch in range(3)]
+    run_study(tiny(teacher=teacher | {"epochs": [1, 2]}, seeds=1), tmp_path / "trainings")
+
+    def taught(folder: str, key: str) -> dict[object, TeacherRecord]:
+        with Store(tmp_path / folder / "study.db", read_only=True) as store:
+            return {one.settings[key]: one for one in store.teachers().values()}
+
+    snapshots, trainings = taught("snapshots", "snapshot"), taught("trainings", "epochs")
+    for epoch in (1, 2):
+        assert snapshots[epoch].weights == trainings[epoch].weights
+        assert snapshots[epoch].losses == pytest.approx(trainings[epoch].losses, rel=1e-6)
+    assert snapshots[0.25].losses == []  # no epoch was whole yet
+    assert len({one.weights for one in snapshots.values()}) == 3
+
+
+def test_a_teacher_lost_between_its_file_and_its_record_comes_back_the_same(tiny: Make, tmp_path: Path) -> None:
+    spec = tiny()
+    run_study(spec, tmp_path / "undisturbed")
+    shutil.copytree(tmp_path / "undisturbed" / "teachers", tmp_path / "stopped" / "teachers")
+    shutil.copy(tmp_path / "undisturbed" / "study.yaml", tmp_path / "stopped")
+    run_study(spec, tmp_path / "stopped")
+    assert results(tmp_path / "stopped") == results(tmp_path / "undisturbed")
+
+
+def test_several_teachers_answer_together_and_are_trained_once_each(tiny: Make, tmp_path: Path) -> None:
+    teacher = {"model": ["cnn-4-6", "cnn-4-6+mlp-8"], "epochs": 1}
+    listener = Listener()
+    run_study(tiny(teacher=teacher, seeds=1), tmp_path / "study", progress=listener)
+    assert sum(told == ("teacher", 1, 1) for told in listener.told) == 2
+    with Store(tmp_path / "study" / "study.db", read_only=True) as store:
+        teachers = store.teachers().values()
+        (first, second) = (
+            {t.teacher for t in store.trials() if t.settings["teacher"]["model"] == m} for m in teacher["model"]
+        )
+    assert sorted(one.settings["model"] for one in teachers) == ["cnn-4-6", "cnn-4-6+mlp-8", "mlp-8"]
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+def test_a_live_ensemble_of_one_teacher_and_itself_is_that_teacher(tiny: Make, tmp_path: Path) -> None:
+    """Mean and centring change nothing that a student hears; the numbers agree to rounding."""
+    changed = {"augmentation": {"shift": 1}, "seeds": 1, "alpha": 0.0}
+    for model in ("mlp-8", "mlp-8+mlp-8"):
+        run_study(tiny(teacher={"model": model, "epochs": 1}, **changed), tmp_path / model)
+    one, two = ([epoch[0] for epoch in _only_trial(tmp_path / model).epochs] for model in ("mlp-8", "mlp-8+mlp-8"))
+    np.testing.assert_allclose(one, two, rtol=1e-4)
+
+
+def _only_trial(folder: Path) -> TrialRecord:
+    with Store(folder / "study.db", read_only=True) as store:
+        (trial,) = store.trials()
+        return trial
+
+
+@pytest.mark.parametrize("noise", [{"kind": "margin", "rate": 0.1}, {"kind": "matrix", "matrix": MATRIX}])
+def test_other_kinds_of_noise_make_the_labels_wrong_that_they_say(
+    tiny: Make, tmp_path: Path, noise: dict[str, object]
+) -> None:
+    summary = run_study(tiny(noise=noise, seeds=2), tmp_path / "study")
+    assert summary.trained == 6
+    with Store(tmp_path / "study" / "study.db", read_only=True) as store:
+        assert all({name for split, name in t.metrics if split == "train"} == DENOISING for t in store.trials())
+
+
+def test_a_matrix_for_another_number_of_classes_is_refused_before_anything_is_written(
+    tiny: Make, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        RequestError, match=r"len\(noise\.matrix\)=2 is not allowed: it must be 10, the classes of synthetic"
+    ):
+        run_study(tiny(noise={"kind": "matrix", "matrix": [[1, 0], [0, 1]]}), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_students_test_answers_are_counted(finished: Path) -> None:
+    with Store(finished / "study.db", read_only=True) as store:
+        trials, confusions = store.trials(), store.confusions()
+    assert set(confusions) == {trial.id for trial in trials}
+    for trial in trials:
+        counts = np.array(confusions[trial.id])
+        assert counts.sum() == 1000
+        assert counts.trace() / 1000 == pytest.approx(trial.metrics["test", "accuracy"], abs=1e-12)
 
 
 def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:

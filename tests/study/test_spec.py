@@ -99,6 +99,17 @@ def test_the_values_of_an_axis_keep_their_order() -> None:
     assert study(alpha=[1, 0, 0.5]).axes == (Axis("alpha", (1.0, 0.0, 0.5)),)
 
 
+def test_a_transition_matrix_is_one_value_and_a_list_of_them_an_axis() -> None:
+    none, some = [[1, 0], [0, 1]], [[0.75, 0.25], [0, 1]]
+    one = study(noise={"kind": "matrix", "matrix": some})
+    assert "noise.matrix" not in {axis.key for axis in one.axes}
+    assert one.base.noise.matrix == ((0.75, 0.25), (0.0, 1.0))
+    two = study(noise={"kind": "matrix", "matrix": [none, some]})
+    assert [len(axis.values) for axis in two.axes if axis.key == "noise.matrix"] == [2]
+    for spec in (one, two):
+        assert read_spec(yaml.safe_load(spec.to_yaml())) == spec
+
+
 def test_a_list_of_one_value_is_an_axis_of_one() -> None:
     spec = study(alpha=[0.5], seeds=2)
     assert spec.axes == (Axis("alpha", (0.5,)),)
@@ -174,8 +185,44 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
-    ({"noise": {"kind": "salt"}}, "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair'."),
-    ({"teacher": {"labels": "all"}}, "teacher.labels='all' is not allowed: it must be one of 'clean', 'noisy'."),
+    (
+        {"noise": {"kind": "salt"}},
+        "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair', 'matrix', 'margin'.",
+    ),
+    ({"teacher": {"labels": "all"}}, "teacher.labels='all' is not allowed: it must be one of 'clean', 'noisy', 'own'."),
+    (
+        {"teacher": {"epochs": 2, "snapshot": 2.5}},
+        "teacher.snapshot=2.5 is not allowed: it must be at most teacher.epochs=2, the length of its training.",
+    ),
+    (
+        {"epochs": 4, "snapshot": 5},
+        "snapshot=5 is not allowed: it must be at most epochs=4, the length of the training.",
+    ),
+    (
+        {"noise": {"kind": "matrix", "matrix": [[0.9, 0.2], [0, 1]]}},
+        "sum(noise.matrix[0])=1.1 is not allowed: it must be 1: where the labels of that class go.",
+    ),
+    (
+        {"noise": {"kind": "matrix", "matrix": [[1, 0], [1]]}},
+        "noise.matrix[1]=[1.0] is not allowed: it must be 2 shares. The matrix has a row and a column for each class.",
+    ),
+    (
+        {"noise": {"kind": "matrix"}},
+        "noise.kind=matrix needs noise.matrix: for each class a row, the shares of its labels.",
+    ),
+    (
+        {"noise": {"rate": 0.1, "matrix": [[1]]}},
+        "noise.matrix is not allowed with noise.kind=shift. Set noise.kind to matrix.",
+    ),
+    (
+        {"noise": {"kind": "matrix", "rate": 0.1, "matrix": [[1]]}},
+        "noise.rate is not allowed with noise.kind=matrix, which holds the rates. Leave it out.",
+    ),
+    (
+        {"noise": {"kind": "margin", "rate": 0.1}, "teacher": {"labels": "noisy"}},
+        "noise.kind=margin is not allowed with teacher.labels=noisy: the teacher says which labels to make "
+        "wrong, so it cannot learn from them. Set teacher.labels to clean.",
+    ),
     ({"dataset": 3}, "dataset=3 is not allowed: it must be a word."),
     ({"question": ["a", "b"]}, "question=['a', 'b'] is not allowed: it must be a word."),
     (

@@ -31,7 +31,7 @@ def trial(name: str = "a", **differences: object) -> TrialRecord:
 
 
 def add(store: Store, *records: TrialRecord) -> None:
-    store.add_cohort(records, run=store.begin_run("now", {}), examples=10, seconds=2.0)
+    store.add_cohort(records, run=store.begin_run("now", {}), students=len(records), examples=10, seconds=2.0)
 
 
 def test_what_was_recorded_is_read_back_after_the_file_is_opened_again(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 2"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 3"):
         Store(path)
 
 
@@ -167,19 +167,24 @@ def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == OLD.read_bytes()
 
 
-def test_a_file_of_version_1_is_brought_up_to_date_before_anything_is_added(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
     path = tmp_path / "study.db"
-    path.write_bytes(OLD.read_bytes())
+    path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
     with Store(path, read_only=True) as store:
         before = store.results()
+        assert store.confusions() == {}
     with Store(path) as store:
-        assert store.results() == before
+        assert store.results() == before | {"confusions": []}
         (first, *_) = store.trials()
-        added = dataclasses.replace(first, id="f" * 16, metrics={("train", "recovered"): 0.25})
-        store.add_cohort([added], run=1, examples=1, seconds=1.0)
+        added = dataclasses.replace(
+            first, id="f" * 16, metrics={("train", "recovered"): 0.25}, confusion=[[3, 1], [0, 4]]
+        )
+        store.add_cohort([added], run=1, students=1, examples=1, seconds=1.0)
     with Store(path, read_only=True) as store:
         (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
+        assert store.confusions() == {"f" * 16: [[3, 1], [0, 4]]}
     assert found.metrics == {("train", "recovered"): 0.25}
     with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+        assert other.execute("PRAGMA user_version").fetchone() == (3,)
     other.close()

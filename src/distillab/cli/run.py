@@ -16,6 +16,7 @@ from distillab.errors import not_allowed
 @click.argument("study")
 @click.option("--out", type=click.Path(path_type=Path), help="The study's folder.  [default: runs/NAME]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; a comma makes an axis.")
+@click.option("--quick", is_flag=True, help="The study's quick size: to see it work, not to learn from it.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
@@ -24,6 +25,7 @@ def run(
     study: str,
     out: Path | None,
     overrides: tuple[str, ...],
+    quick: bool,
     data_dir: Path | None,
     executor: str,
     devices: int | None,
@@ -36,13 +38,14 @@ def run(
     \b
     Examples:
       distillab run demo
+      distillab run noise --quick --data-dir data
       distillab run alpha --data-dir data --set seeds=3 --set alpha=0,0.5,1
     """
     from distillab.study.spec import load_spec, study_file
 
     limit = None if memory is None else _bytes(memory)
-    spec = load_spec(study, overrides)
-    folder = out or Path("runs") / study_file(study).stem
+    spec = load_spec(study, overrides, quick=quick)
+    folder = out or Path("runs") / (study_file(study).stem + "-quick" * quick)
     from distillab.cli.bar import Bar
     from distillab.data.places import cache_folder
     from distillab.engine.devices import keep_compiled, split_host

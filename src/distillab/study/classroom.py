@@ -11,25 +11,16 @@ from jax.sharding import Mesh
 
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import (
-    CohortTrainer,
-    Epoch,
-    Examples,
-    LiveTeacher,
-    Outcome,
-    Recipe,
-    Student,
-    chunks,
-    replace_capacity,
-)
+from distillab.engine.cohort import CohortTrainer, chunks, replace_capacity
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Functional, Variables, in_precision
+from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.teacher import live_teacher
 from distillab.errors import WorkError
-from distillab.metrics import all_metrics, denoising
+from distillab.metrics import all_metrics, confusion_matrix, denoising
 from distillab.models import build
 from distillab.study.material import Labels, Split, draw_labels
-from distillab.study.plan import Trial
+from distillab.study.plan import Trial, trainings
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
 from distillab.study.store import TrialRecord
@@ -86,26 +77,26 @@ class Classroom:
         self.model = Functional(in_precision(built, settings.student.precision))
         self.live: LiveTeacher | None = None
         if augmentation:
-            pairs = [(answers.teacher, answers.variables) for answers in teachers.values()]
-            self.live = live_teacher(pairs, examples.x_train, dataset.scale, augmentation)
+            several = [answers.members for answers in teachers.values()]
+            self.live = live_teacher(several, examples.x_train, dataset.scale, augmentation)
         self.trainer = CohortTrainer(self.model, examples, recipe, mesh=grid, capacity=capacity)
         self._initial: dict[int, Variables] = {}
 
     def train(
         self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]
-    ) -> Iterator[tuple[list[TrialRecord], float]]:
+    ) -> Iterator[tuple[list[TrialRecord], int, float]]:
         """Train a cohort, in parts where memory does not hold it whole.
 
         Yields:
-            The records of each part as soon as it is trained, and the seconds that it took.
+            The records of each part as soon as it is trained, its number of students, and the seconds that it took.
 
         Raises:
             WorkError: where memory does not hold one student a device.
         """
-        waiting = [list(cohort)]
+        waiting = [trainings(cohort)]
         while waiting:
             part = waiting.pop(0)
-            self._measure(part[0])
+            self._measure(part[0][0])
             if len(part) > self.trainer.capacity:
                 waiting = [list(chunk) for chunk in chunks(part, self.trainer.capacity)] + waiting
                 continue
@@ -118,15 +109,14 @@ class Classroom:
                 self._halve(len(part), error)
                 waiting.insert(0, part)
                 continue
-            yield records, time.perf_counter() - clock
+            yield records, len(part), time.perf_counter() - clock
 
     def _measure(self, trial: Trial) -> None:
         """Before the first cohort, take no more seats than the memory holds."""
         if self._measured or self.limit is None:
             return
         self._measured = True
-        labels = draw_labels(self.dataset, trial.settings, self.rows, trial.seed)
-        need = self.trainer.footprint(self._student(trial, labels))
+        need = self.trainer.footprint(self._student(trial, self._labels(trial)))
         fit, size = need.students(self.limit), self.trainer.mesh.size
         if not fit:
             raise WorkError(
@@ -147,22 +137,37 @@ class Classroom:
         self.trainer = replace_capacity(self.trainer, min(self.trainer.capacity, students) // 2)
         self.progress.note(f"Memory ran out with {students} students; going on with {self.trainer.capacity} at a time.")
 
-    def _train(self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
-        """Train students side by side and word their results."""
-        labels = [draw_labels(self.dataset, trial.settings, self.rows, trial.seed) for trial in cohort]
-        students = [self._student(trial, drawn) for trial, drawn in zip(cohort, labels, strict=True)]
+    def _train(self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
+        """Train students side by side and word their results, each for all the trials that it stands for."""
+        labels = [self._labels(trials[0]) for trials in students]
+        seated = [self._student(trials[0], drawn) for trials, drawn in zip(students, labels, strict=True)]
         epochs: list[Epoch] = []
 
         def listen(epoch: Epoch) -> None:
             epochs.append(epoch)
             on_epoch(epoch.epoch + 1)
 
+        end = self.trainer.recipe.epochs
+        measured = {trial.id: trial.settings.snapshot or end for trials in students for trial in trials}
         perturbed = any(drawn.changed.any() for drawn in labels)
-        outcome = self.trainer.train(students, on_epoch=listen, live=self.live, answer_training=perturbed)
-        return [
-            self._record(place, trial, drawn, epochs, outcome)
-            for place, (trial, drawn) in enumerate(zip(cohort, labels, strict=True))
-        ]
+        found: dict[str, TrialRecord] = {}
+        for stop, outcome in self.trainer.stages(
+            seated, sorted(set(measured.values())), on_epoch=listen, live=self.live, answer_training=perturbed
+        ):
+            for place, (trials, drawn) in enumerate(zip(students, labels, strict=True)):
+                for trial in trials:
+                    if measured[trial.id] == stop:
+                        found[trial.id] = self._record(place, trial, drawn, epochs, outcome)
+        return [found[trial.id] for trials in students for trial in trials]
+
+    def _labels(self, trial: Trial) -> Labels:
+        teacher = self.teachers[trial.teacher]
+        logits = None
+        if trial.settings.noise.kind == "margin" and teacher.train is not None:
+            logits = np.empty((len(self.rows.used), self.dataset.classes), np.float32)
+            logits[np.isin(self.rows.used, self.rows.train)] = teacher.train
+            logits[np.isin(self.rows.used, self.rows.validation)] = teacher.validation
+        return draw_labels(self.dataset, trial.settings, self.rows, trial.seed, logits)
 
     def _student(self, trial: Trial, labels: Labels) -> Student:
         if trial.seed not in self._initial:
@@ -188,7 +193,9 @@ class Classroom:
         until = [epoch for epoch in epochs if broken is None or epoch.epoch <= broken.epoch]
         finite = [float(epoch.last_finite_loss[place]) for epoch in until if epoch.finite_steps[place] > 0]
         metrics: dict[tuple[str, str], float] = {}
+        confusion: list[list[int]] | None = None
         if broken is None:
+            confusion = confusion_matrix(outcome.test_logits[place], self.dataset.y_test).tolist()
             teacher = self.teachers[trial.teacher]
             for part, logits, truth, theirs in (
                 ("test", outcome.test_logits[place], self.dataset.y_test, teacher.test),
@@ -210,6 +217,7 @@ class Classroom:
             teacher=trial.teacher,
             epochs=[_row(epoch, place) for epoch in epochs],
             metrics=metrics,
+            confusion=confusion,
             diverged_epoch=None if broken is None else broken.epoch,
             last_finite_loss=finite[-1] if finite else None,
         )

@@ -73,23 +73,40 @@ def split(dataset: Dataset, settings: Settings) -> Split:
     return Split(used, used[train], used[held_out])
 
 
-def draw_labels(dataset: Dataset, settings: Settings, rows: Split, seed: int) -> Labels:
+def draw_labels(
+    dataset: Dataset, settings: Settings, rows: Split, seed: int, logits: NDArray[np.float32] | None = None
+) -> Labels:
     """Draw the labels that one seed's students see.
 
     The perturbed labels are drawn anew for each seed, unless the teacher trained on them: then one draw serves all.
+
+    Args:
+        dataset: the data.
+        settings: of a cell.
+        rows: which rows it uses.
+        seed: of its students.
+        logits: the teacher's answers over the used rows, shape (U, C), for noise that depends on its margin.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
-    noise = settings.noise
-    new, changed = perturb(
-        dataset.y_train[rows.used],
-        kind=noise.kind,
-        rate=noise.rate,
-        classes=dataset.classes,
-        rng=stream("label noise", draw),
-    )
+    new = _perturbed(dataset, settings, rows.used, stream("label noise", draw), logits)
+    clean = dataset.y_train[rows.used]
     train, validation = np.isin(rows.used, rows.train), np.isin(rows.used, rows.validation)
-    seen = new[validation] if settings.validation.labels == "noisy" else dataset.y_train[rows.validation]
-    return Labels(new[train], seen, changed[train], dataset.y_train[rows.train])
+    seen = new[validation] if settings.validation.labels == "noisy" else clean[validation]
+    return Labels(new[train], seen, (new != clean)[train], clean[train])
+
+
+def _perturbed(
+    dataset: Dataset,
+    settings: Settings,
+    rows: Rows,
+    rng: np.random.Generator,
+    logits: NDArray[np.float32] | None = None,
+) -> NDArray[np.int32]:
+    noise, labels = settings.noise, dataset.y_train[rows]
+    if not noise.perturbs:
+        return labels
+    how = {"matrix": noise.matrix} if noise.kind == "matrix" else {"rate": noise.rate, "logits": logits}
+    return perturb(labels, kind=noise.kind, classes=dataset.classes, rng=rng, **how).labels
 
 
 def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:
@@ -99,23 +116,24 @@ def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple
         RequestError: where the teacher asks for what the data cannot give.
     """
     teacher, examples = settings.teacher, len(dataset.y_train)
-    Augmentation(shift=teacher.shift).check(dataset.input_shape)
+    Augmentation(teacher.shift, teacher.flip).check(dataset.input_shape)
     Augmentation(**settings.augmentation.model_dump()).check(dataset.input_shape)
-    if teacher.labels == "noisy":
-        if teacher.train_size not in (None, len(rows.used)):
-            raise RequestError(
-                f"teacher.train_size={teacher.train_size} is not allowed with teacher.labels=noisy: the teacher then "
-                "sees the students' own labels and rows. Leave teacher.train_size out."
-            )
-        chosen, labels = rows.train, draw_labels(dataset, settings, rows, seed=0).train
-    elif teacher.train_size is None:
-        chosen, labels = rows.train, dataset.y_train[rows.train]
+    if teacher.labels == "noisy" and teacher.train_size not in (None, len(rows.used)):
+        raise RequestError(
+            f"teacher.train_size={teacher.train_size} is not allowed with teacher.labels=noisy: the teacher then "
+            "sees the students' own labels and rows. Leave teacher.train_size out, or set teacher.labels to own."
+        )
+    if teacher.train_size is None or teacher.labels == "noisy":
+        chosen = rows.train
     else:
         if teacher.train_size > examples:
             raise not_allowed("teacher.train_size", teacher.train_size, f"at most {examples}, the training examples")
         wanted = stratified_subset(dataset.y_train, size=teacher.train_size, rng=stream("training subset", 0))
         chosen = np.setdiff1d(wanted, rows.validation)
-        labels = dataset.y_train[chosen]
     if teacher.batch_size > len(chosen):
         raise not_allowed("teacher.batch_size", teacher.batch_size, f"at most {len(chosen)}, its training examples")
-    return chosen, labels
+    if teacher.labels == "noisy":
+        return chosen, draw_labels(dataset, settings, rows, seed=0).train
+    if teacher.labels == "own":
+        return chosen, _perturbed(dataset, settings, chosen, stream("teacher's label noise", teacher.seed))
+    return chosen, dataset.y_train[chosen]

@@ -8,11 +8,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distillab.study.settings import Settings
+from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Cell, Spec
 
-RECIPE = 2
-"""Version of the way numbers are made; raised whenever the same settings would give other numbers."""
+RECIPE = 3
+"""Version of the way numbers are made; raised whenever the same settings would give other numbers.
+
+Settings at their defaults are left out of an identity, so that a setting that joins them later changes none; a default
+that changes raises this number too."""
 
 SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule", "augmentation")
 """Settings that the students of one cohort have in common, with `validation.share`; the rest are numbers."""
@@ -52,15 +55,42 @@ def teacher_identity(settings: Settings, data: str) -> str:
         settings: of any cell that learns from this teacher.
         data: the data set's digest.
     """
+    names = [training_identity(member, data) for member in members(settings)]
+    return names[0] if len(names) == 1 else identity({"together": names})
+
+
+def training_identity(settings: Settings, data: str, *, whole: bool = False) -> str:
+    """Digest of everything that decides one training of a teacher.
+
+    Args:
+        settings: with a single teacher.
+        data: the data set's digest.
+        whole: of the training itself, whatever the epoch at which the teacher is taken from it.
+    """
+    told = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
     parts: dict[str, Any] = {
         "data": data,
-        "teacher": settings.teacher.model_dump(),
+        "teacher": told,
         "train_size": settings.train_size,
         "held_out": settings.validation.share,
     }
-    if settings.teacher.labels == "noisy":
-        parts["noise"] = settings.noise.model_dump()
+    if not settings.noise.perturbs:  # all labels are clean, whatever they are called
+        told.pop("labels", None)
+    if "labels" in told:
+        parts["noise"] = settings.noise.model_dump(exclude_defaults=True)
     return identity(parts)
+
+
+def members(settings: Settings) -> list[Settings]:
+    """The settings of each teacher that answers together with the others: one, as a rule."""
+    teacher = settings.teacher
+    return [
+        settings.model_copy(
+            update={"teacher": teacher.model_copy(update={"model": model, "members": 1, "seed": teacher.seed + number})}
+        )
+        for model in ensemble(teacher.model)
+        for number in range(teacher.members)
+    ]
 
 
 def trials(spec: Spec, data: str) -> Iterator[Trial]:
@@ -73,7 +103,7 @@ def trials(spec: Spec, data: str) -> Iterator[Trial]:
     cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
     for seed in range(spec.frame.seeds):
         for cell, teacher in cells:
-            settings = cell.settings.model_dump(exclude={"dataset"})
+            settings = cell.settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
             name = identity({"data": data, "settings": settings, "seed": seed})
             yield Trial(name, seed, cell, teacher)
 
@@ -84,10 +114,10 @@ def cohorts(wanted: Sequence[Trial], done: Collection[str], capacity: int) -> li
     Args:
         wanted: all trials, in order.
         done: identities of those that are recorded.
-        capacity: the most students a cohort may have.
+        capacity: the most students a cohort may have; a student measured at several epochs counts once.
 
     Returns:
-        Cohorts in order; every trial that is not done is in exactly one.
+        Cohorts in order; every trial that is not done is in exactly one, those of one student in the same.
     """
     groups: dict[str, list[Trial]] = {}
     for trial in wanted:
@@ -95,10 +125,21 @@ def cohorts(wanted: Sequence[Trial], done: Collection[str], capacity: int) -> li
             groups.setdefault(cohort_key(trial.settings), []).append(trial)
     plan = []
     for group in groups.values():
-        count = -(-len(group) // capacity)
-        size = -(-len(group) // count)
-        plan += [group[start : start + size] for start in range(0, len(group), size)]
+        students = trainings(group)
+        count = -(-len(students) // capacity)
+        size = -(-len(students) // count)
+        parts = (students[start : start + size] for start in range(0, len(students), size))
+        plan += [[trial for student in part for trial in student] for part in parts]
     return plan
+
+
+def trainings(wanted: Sequence[Trial]) -> list[list[Trial]]:
+    """Gather the trials that are one student, measured at several epochs."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in wanted:
+        settings = trial.settings.model_copy(update={"snapshot": None})
+        groups.setdefault(f"{settings.model_dump_json()} {trial.seed} {trial.teacher}", []).append(trial)
+    return list(groups.values())
 
 
 def cohort_key(settings: Settings) -> str:

@@ -12,16 +12,18 @@ from jax.sharding import Mesh
 
 from distillab.data import Dataset, load
 from distillab.engine.devices import inside, mesh
+from distillab.errors import not_allowed
 from distillab.models import build
 from distillab.study.classroom import Classroom
 from distillab.study.folder import Folder
 from distillab.study.material import split, teacher_material
-from distillab.study.plan import Trial, cohort_key, cohorts, trials
+from distillab.study.plan import Trial, cohort_key, cohorts, trainings, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
+from distillab.study.settings import ensemble
 from distillab.study.spec import Spec
 from distillab.study.store import TrialRecord
-from distillab.study.teachers import Answers, teach
+from distillab.study.teachers import Answers, Faculty
 
 SEATS = {"loop": 8, "vmap": 64}
 """Students a device trains before their results are recorded: few where they take turns, so that little is lost when
@@ -91,22 +93,22 @@ def run_study(
             platform_name=grid.devices.flat[0].platform,
         )
         run = store.begin_run(started, facts) if plan else None
+        faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
         teachers: dict[str, Answers] = {}
         for group in _by_key(plan):
             settings = group[0][0].settings
             rows = split(dataset, settings)
             for trial in (trial for cohort in group for trial in cohort):
                 if trial.teacher not in teachers:
-                    teachers[trial.teacher] = teach(
-                        trial.teacher, dataset, trial.settings, rows, folder=folder, store=store, progress=progress
-                    )
+                    teachers[trial.teacher] = faculty.answers(trial.settings, rows)
             known = {trial.teacher: teachers[trial.teacher] for cohort in group for trial in cohort}
             classroom = Classroom(
-                dataset, settings, rows, known, grid, max(len(cohort) for cohort in group), memory, progress
+                dataset, settings, rows, known, grid, max(len(trainings(cohort)) for cohort in group), memory, progress
             )
             for cohort in group:
-                for records, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):
-                    store.add_cohort(records, run=run or 0, examples=settings.epochs * len(rows.train), seconds=seconds)
+                examples = settings.epochs * len(rows.train)
+                for records, students, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):
+                    store.add_cohort(records, run=run or 0, students=students, examples=examples, seconds=seconds)
                     trained += records
         if run is not None:
             store.end_run(run, now())
@@ -116,10 +118,10 @@ def run_study(
 
 def _reporter(progress: Progress, plan: Sequence[list[Trial]], cohort: list[Trial]) -> Callable[[int], None]:
     """Tell that a cohort begins, and return what tells of its epochs."""
-    number, epochs = plan.index(cohort) + 1, cohort[0].settings.epochs
+    number, students, epochs = plan.index(cohort) + 1, len(trainings(cohort)), cohort[0].settings.epochs
 
     def tell(epoch: int) -> None:
-        progress.cohort(number, len(plan), len(cohort), epoch, epochs)
+        progress.cohort(number, len(plan), students, epoch, epochs)
 
     tell(0)
     return tell
@@ -140,8 +142,12 @@ def _check_fit(spec: Spec, dataset: Dataset) -> None:
         checked.add(key)
         rows = split(dataset, settings)
         teacher_material(dataset, settings, rows)
-        for model in (settings.teacher.model, settings.student.model):
+        for model in (*ensemble(settings.teacher.model), settings.student.model):
             build(model, dataset.input_shape, dataset.classes)
+        if settings.noise.matrix is not None and len(settings.noise.matrix) != dataset.classes:
+            raise not_allowed(
+                "len(noise.matrix)", len(settings.noise.matrix), f"{dataset.classes}, the classes of {dataset.name}"
+            )
 
 
 def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:

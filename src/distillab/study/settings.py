@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from distillab.errors import RequestError, not_allowed
 from distillab.models import parse
 
 Metric = Literal[
@@ -41,6 +42,17 @@ def _model_name(value: str) -> str:
     return value
 
 
+def _model_names(value: str) -> str:
+    for name in ensemble(value):
+        parse(name)
+    return value
+
+
+def ensemble(models: str) -> tuple[str, ...]:
+    """The names that a plus sign joins, such as `cnn-16-32+mlp-64`: teachers that answer together."""
+    return tuple(models.split("+"))
+
+
 Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
@@ -48,9 +60,14 @@ Pixels = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
+ModelNames = Annotated[str, AfterValidator(_model_names)]
+Shares = tuple[Share, ...]
 Optimiser = Literal["adam", "sgd", "momentum"]
 Schedule = Literal["constant", "cosine", "linear"]
 WhichLabels = Literal["clean", "noisy"]
+TeachersLabels = Literal["clean", "noisy", "own"]
+NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
+"""The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
 Loss = Literal[
     "kl",
     "cross_entropy",
@@ -66,33 +83,85 @@ Loss = Literal[
 """The names of `distillab.losses.LOSSES`, which needs Keras; a test holds the two together."""
 
 
+ROUNDING = 1e-6
+"""How far from 1 the shares of a class may sum: six printed decimals are enough, the rest is put right exactly."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Noise(_Frozen):
-    """Perturbation of the training labels."""
+    """Perturbation of the training labels.
 
-    kind: Literal["shift", "symmetric", "pair"] = "shift"
+    Args:
+        kind: as in `distillab.data.perturb`; `margin` makes those examples wrong that the teacher finds hardest.
+        rate: the share of wrong labels; not with `matrix`.
+        matrix: for the kind `matrix`: a row for each class, the shares of its examples by the class they are given.
+    """
+
+    kind: NoiseKind = "shift"
     rate: Share = 0.0
+    matrix: tuple[Shares, ...] | None = None
+
+    @model_validator(mode="after")
+    def _matrix_alone(self) -> Noise:
+        if self.kind != "matrix" and self.matrix is not None:
+            raise RequestError(f"noise.matrix is not allowed with noise.kind={self.kind}. Set noise.kind to matrix.")
+        if self.kind == "matrix" and self.matrix is None:
+            raise RequestError("noise.kind=matrix needs noise.matrix: for each class a row, the shares of its labels.")
+        if self.kind == "matrix" and self.rate:
+            raise RequestError("noise.rate is not allowed with noise.kind=matrix, which holds the rates. Leave it out.")
+        for number, row in enumerate(self.matrix or ()):
+            if len(row) != len(self.matrix or ()):
+                do = "The matrix has a row and a column for each class."
+                raise not_allowed(f"noise.matrix[{number}]", list(row), f"{len(self.matrix or ())} shares", do)
+            if abs(sum(row) - 1) > ROUNDING:
+                raise not_allowed(f"sum(noise.matrix[{number}])", sum(row), "1: where the labels of that class go")
+        return self
+
+    @property
+    def perturbs(self) -> bool:
+        """Whether any label may be made wrong."""
+        return self.rate > 0 or self.kind == "matrix"
 
 
 class Teacher(_Frozen):
     """Which teacher, and how it was trained.
 
-    `shift` moves its training images by up to so many pixels, anew in every epoch.
+    Args:
+        model: a name of the zoo, or several joined by plus signs: they answer together, by the mean of their logits.
+        members: so many teachers of each model, of consecutive seeds, answer together.
+        labels: what it learned from: `clean` labels, the students' own `noisy` ones, or a noisy draw of its `own`.
+        train_size: how many examples; by default the students' own rows.
+        epochs: passes over them.
+        snapshot: the epoch of that training, whole or not, at which it was taken; by default the end.
+        shift: moves its training images by up to so many pixels, anew in every epoch.
+        flip: mirrors them left to right at random.
+        seed: of its weights and order.
     """
 
-    model: ModelName = "cnn-256-512"
-    labels: WhichLabels = "clean"
+    model: ModelNames = "cnn-256-512"
+    members: Count = 1
+    labels: TeachersLabels = "clean"
     train_size: Count | None = None
     epochs: Count = 3
+    snapshot: Positive | None = None
     batch_size: Count = 64
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
     shift: Pixels = 0
+    flip: bool = False
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _within_training(self) -> Teacher:
+        if self.snapshot is not None and self.snapshot > self.epochs:
+            raise not_allowed(
+                "teacher.snapshot", self.snapshot, f"at most teacher.epochs={self.epochs}, the length of its training"
+            )
+        return self
 
 
 class Student(_Frozen):
@@ -117,7 +186,11 @@ class Validation(_Frozen):
 
 
 class Settings(_Frozen):
-    """Everything that decides a student's result, but its seed."""
+    """Everything that decides a student's result, but its seed.
+
+    `snapshot` is the epoch of a training of `epochs` after which the student is measured; by default the last. Students
+    that differ in nothing else are one training, measured several times.
+    """
 
     dataset: str
     train_size: Count | None = None
@@ -128,12 +201,24 @@ class Settings(_Frozen):
     alpha: Share = 0.5
     temperature: Positive = 3.0
     epochs: Count = 10
+    snapshot: Count | None = None
     batch_size: Count = 32
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
     augmentation: Change = Change()
     validation: Validation = Validation()
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Settings:
+        if self.snapshot is not None and self.snapshot > self.epochs:
+            raise not_allowed("snapshot", self.snapshot, f"at most epochs={self.epochs}, the length of the training")
+        if self.noise.kind == "margin" and self.noise.perturbs and self.teacher.labels != "clean":
+            raise RequestError(
+                f"noise.kind=margin is not allowed with teacher.labels={self.teacher.labels}: the teacher says which "
+                "labels to make wrong, so it cannot learn from them. Set teacher.labels to clean."
+            )
+        return self
 
 
 class Frame(_Frozen):

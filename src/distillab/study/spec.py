@@ -17,6 +17,8 @@ from distillab.study.settings import Frame, Settings
 M = TypeVar("M", bound=BaseModel)
 
 PRESETS = Path(__file__).with_name("presets")
+MATRIX = "noise.matrix"  # the one setting whose single value is a list
+QUICK = "quick"  # where a file gives its quick size; no part of the study itself
 LARGEST_STUDY = 1_000_000  # trials; more is surely a slip of the pen
 
 
@@ -109,6 +111,7 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
         raise RequestError(f"{source} is not a study: it holds {type(tree).__name__}, and must hold keys and values.")
     if "dataset" not in tree:
         raise RequestError(f"{source} names no dataset. Add a line such as 'dataset: digits'.")
+    tree = {key: value for key, value in tree.items() if key != QUICK}
     _check_keys(tree, {**Frame.model_fields, **Settings.model_fields}, "")
     frame = _validate(Frame, {key: tree[key] for key in Frame.model_fields if key in tree})
     first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
@@ -130,12 +133,13 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     return spec
 
 
-def load_spec(name: str, overrides: Sequence[str] = ()) -> Spec:
+def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) -> Spec:
     """Read a study by name or from a file, and apply `KEY=VALUE` overrides.
 
     Args:
         name: a preset's name, or the path of a YAML file.
         overrides: as given to `--set`; a comma makes a list.
+        quick: at the size that the file gives under `quick`, to see it work and not to learn from it.
 
     Raises:
         RequestError: no such study, a file that is not YAML, or whatever `read_spec` refuses.
@@ -148,6 +152,8 @@ def load_spec(name: str, overrides: Sequence[str] = ()) -> Spec:
         raise RequestError(f"{path} is not a YAML file: {reason}") from error
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    if quick:
+        tree = _quick(tree, str(path))
     for override in overrides:
         tree = _override(tree, override)
     source = str(path) if path.parent != PRESETS else f"The preset {name!r}"
@@ -175,6 +181,16 @@ def study_file(name: str) -> Path:
     raise unknown("study", name, known)
 
 
+def _quick(tree: Any, source: str) -> Any:
+    """The study at its quick size: the keys under `quick`, dotted or in groups, take the place of its own."""
+    small = tree.get(QUICK) if isinstance(tree, Mapping) else None
+    if not isinstance(small, Mapping):
+        raise RequestError(f"{source} gives no quick size. Add a line such as 'quick: {{seeds: 2, epochs: 1}}'.")
+    for key, value in _flatten(small).items():
+        tree = _set(tree, str(key), value)
+    return tree
+
+
 def _override(tree: Any, override: str) -> Any:
     key, equals, text = override.partition("=")
     if not equals or not key:
@@ -184,8 +200,11 @@ def _override(tree: Any, override: str) -> Any:
         value = yaml.safe_load(f"[{text}]" if listed else text)
     except yaml.YAMLError as error:
         raise RequestError(f"--set {override!r} is not allowed: its value is not YAML.") from error
-    if not isinstance(tree, Mapping):
-        return tree
+    return _set(tree, key, value) if isinstance(tree, Mapping) else tree
+
+
+def _set(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A copy of a study's mapping with one key set, checked to be one."""
     top = key.split(".")[0]
     _check_keys({top: None}, {**Frame.model_fields, **Settings.model_fields}, "")
     if "." in key and isinstance(tree.get(top), list):  # an axis of groups: every one of them is changed
@@ -206,10 +225,15 @@ def _check_keys(tree: Mapping[Any, Any], fields: Mapping[str, Any], prefix: str)
 
 def _axes(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]]:
     for key, value in tree.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and not (prefix + key == MATRIX and _is_matrix(value)):
             yield prefix + key, value
         elif isinstance(value, Mapping):
             yield from _axes(value, f"{prefix}{key}.")
+
+
+def _is_matrix(value: list[Any]) -> bool:
+    """Whether a list is one matrix, and not several of them."""
+    return all(isinstance(row, list) and not any(isinstance(share, list) for share in row) for row in value)
 
 
 def _validate(model: type[M], tree: Any) -> M:
@@ -220,8 +244,9 @@ def _validate(model: type[M], tree: Any) -> M:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
         reason = fault.get("ctx", {}).get("error")
-        if isinstance(reason, DistillabError):
-            raise RequestError(f"{key}: {reason}") from None
+        if isinstance(reason, DistillabError):  # one that speaks of several keys names them itself
+            group = not key or isinstance(fault["input"], Mapping)
+            raise RequestError(str(reason) if group else f"{key}: {reason}") from None
         raise not_allowed(key, fault["input"], _allowed(fault)) from None
 
 

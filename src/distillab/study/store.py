@@ -20,8 +20,8 @@ from typing import Any
 from distillab.errors import RequestError, WorkError
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
-VERSION = 2
-RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics")
+VERSION = 3
+RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics", "confusions")
 
 _SCHEMA = """
 CREATE TABLE teachers (id TEXT PRIMARY KEY, settings TEXT, weights TEXT, examples INTEGER, metrics TEXT);
@@ -35,6 +35,7 @@ CREATE TABLE epochs (
 CREATE TABLE metrics (
     trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
     value REAL, PRIMARY KEY (trial, split, name));
+CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT, finished TEXT, provenance TEXT);
 CREATE TABLE cohorts (
     id INTEGER PRIMARY KEY, run INTEGER REFERENCES runs, students INTEGER, examples INTEGER, seconds REAL);
@@ -49,6 +50,7 @@ CREATE TABLE metrics (
 INSERT INTO metrics SELECT * FROM metrics_of_version_1;
 DROP TABLE metrics_of_version_1;
 """,
+    2: "CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);",
 }
 """From a version to the next one."""
 
@@ -70,6 +72,8 @@ class TrialRecord:
             and the teacher's own, `teacher_recovered` and `teacher_memorised`.
         diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
         last_finite_loss: the loss of its last step that was finite; None where there was none.
+        confusion: counts of its test answers, a row a label and a column an answer; None for a student that diverged.
+            `Store.trials` leaves it out: `Store.confusions` reads it.
     """
 
     id: str
@@ -82,6 +86,7 @@ class TrialRecord:
     metrics: Mapping[tuple[str, str], float]
     diverged_epoch: int | None = None
     last_finite_loss: float | None = None
+    confusion: Sequence[Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -195,12 +200,15 @@ class Store:
             rows = [(record.id, epoch, loss) for epoch, loss in enumerate(record.losses)]
             connection.executemany("INSERT INTO teacher_epochs VALUES (?, ?, ?)", rows)
 
-    def add_cohort(self, records: Sequence[TrialRecord], *, run: int, examples: int, seconds: float) -> None:
+    def add_cohort(
+        self, records: Sequence[TrialRecord], *, run: int, students: int, examples: int, seconds: float
+    ) -> None:
         """Record the results of a cohort, all or nothing.
 
         Args:
-            records: its students.
+            records: of its students; more than one of a student that was measured at several epochs.
             run: the run that trained them.
+            students: how many were trained.
             examples: training examples that one student saw, over all epochs.
             seconds: wall-clock time of the training, compilation included.
         """
@@ -224,9 +232,12 @@ class Store:
                 connection.executemany("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?)", epochs)
                 metrics = [(record.id, split, name, value) for (split, name), value in record.metrics.items()]
                 connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?)", metrics)
+                if record.confusion is not None:
+                    row = (record.id, json.dumps(record.confusion, separators=(",", ":")))
+                    connection.execute("INSERT INTO confusions VALUES (?, ?)", row)
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
-                (run, len(records), examples, seconds),
+                (run, students, examples, seconds),
             )
 
     def done(self) -> set[str]:
@@ -239,7 +250,9 @@ class Store:
         for name, loss in self._rows("SELECT teacher, loss FROM teacher_epochs ORDER BY teacher, epoch"):
             losses.setdefault(name, []).append(loss)
         return {
-            name: TeacherRecord(name, json.loads(settings), weights, examples, json.loads(metrics), losses[name])
+            name: TeacherRecord(
+                name, json.loads(settings), weights, examples, json.loads(metrics), losses.get(name, [])
+            )
             for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
         }
 
@@ -272,6 +285,11 @@ class Store:
             )
         ]
 
+    def confusions(self) -> dict[str, list[list[int]]]:
+        """Counts of the students' test answers by trial: a row a label, a column an answer."""
+        rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial") if self._has("confusions") else []
+        return {trial: json.loads(counts) for trial, counts in rows}
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run there was: when, with what, and whether it came to its end."""
         rows = self._rows("SELECT started, finished, provenance FROM runs ORDER BY id")
@@ -283,8 +301,13 @@ class Store:
         return float(seconds), int(examples)
 
     def results(self) -> dict[str, list[Any]]:
-        """The rows of all result tables, sorted: equal for equal results."""
-        return {table: sorted(self._rows(f"SELECT * FROM {table}"), key=repr) for table in RESULT_TABLES}
+        """The rows of all result tables that there are, sorted: equal for equal results."""
+        there = [table for table in RESULT_TABLES if self._has(table)]
+        return {table: sorted(self._rows(f"SELECT * FROM {table}"), key=repr) for table in there}
+
+    def _has(self, table: str) -> bool:
+        """Whether there is such a table: a file of an older version, opened for reading, may have none."""
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
 
 
 def _text(value: Mapping[str, Any]) -> str:

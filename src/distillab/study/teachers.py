@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import Epoch, Recipe
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import logits_digest, teacher_logits
-from distillab.engine.teacher import train_teacher
+from distillab.engine.roster import Epoch, Recipe
+from distillab.engine.teacher import mean_logits, train_teacher
 from distillab.errors import WorkError
 from distillab.files import replace_file
 from distillab.metrics import all_metrics
@@ -25,6 +26,7 @@ from distillab.models import build
 from distillab.models.answers import add_array, stored_logits
 from distillab.study.folder import Folder
 from distillab.study.material import Split, teacher_material
+from distillab.study.plan import members, teacher_identity, training_identity
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
 from distillab.study.store import Store, TeacherRecord
@@ -35,121 +37,181 @@ class Answers:
     """A teacher, and its logits over the rows that a study needs.
 
     Args:
-        teacher: the architecture.
-        variables: its weights.
-        train: over the students' training rows, shape (N, C); None where these rows are changed in every epoch, so that
-            the teacher must answer them live.
+        members: architecture and weights; several where several teachers answer together.
+        train: over the students' training rows as they lie, shape (N, C); None where the students see them changed, so
+            that the teacher must answer them live.
         validation: shape (V, C).
         test: shape (M, C).
     """
 
-    teacher: Functional
-    variables: Variables
+    members: tuple[tuple[Functional, Variables], ...]
     train: NDArray[np.float32] | None
     validation: NDArray[np.float32]
     test: NDArray[np.float32]
 
 
-def teach(
-    name: str, dataset: Dataset, settings: Settings, rows: Split, *, folder: Folder, store: Store, progress: Progress
-) -> Answers:
-    """Fetch a teacher's answers, training it first where the folder does not hold it.
+class Faculty:
+    """Fetches teachers' answers, training first those that the folder does not hold.
 
     Args:
-        name: the teacher's identity.
         dataset: the data.
-        settings: of any cell that learns from it.
-        rows: which rows those cells use.
-        folder: keeps the teacher and its logits.
-        store: keeps its record.
+        folder: keeps the teachers and their logits.
+        store: keeps their records.
         progress: is told of every epoch.
+        wanted: the settings of all cells: teachers that are snapshots of one training are taken in one go.
     """
-    built = build(settings.teacher.model, dataset.input_shape, dataset.classes)
-    teacher = Functional(built, rows=rows_mesh())
-    path = folder.teachers / f"{name}.keras"
-    recorded = store.teachers().get(name)
-    if path.exists():
-        variables = _load(path)
-        losses: list[float] | None = None
-    else:
-        variables, losses = _train(teacher, dataset, settings, rows, progress)
-        replace_file(path, lambda temporary: write_variables(teacher.model, variables).save(temporary))
-    weights = weights_digest(variables)
-    if recorded is not None and recorded.weights != weights:
-        raise WorkError(
-            f"{path} is not the teacher that this study's students learned from: its weights differ. Put the original "
-            "back, or run the study in a new folder with --out."
+
+    def __init__(
+        self, dataset: Dataset, folder: Folder, store: Store, progress: Progress, wanted: Iterable[Settings]
+    ) -> None:
+        self.dataset, self.folder, self.store, self.progress = dataset, folder, store, progress
+        self._snapshots: dict[str, dict[str, float]] = {}
+        for settings in wanted:
+            for one in members(settings):
+                names = self._snapshots.setdefault(self._training(one), {})
+                names[training_identity(one, dataset.digest)] = one.teacher.snapshot or float(one.teacher.epochs)
+
+    def answers(self, settings: Settings, rows: Split) -> Answers:
+        """The answers of a cell's teacher.
+
+        Args:
+            settings: of any cell that learns from it.
+            rows: which rows those cells use.
+
+        Raises:
+            WorkError: where a training diverges, or a file is not the teacher it was.
+        """
+        data, changed = self.dataset, settings.augmentation.shift or settings.augmentation.flip
+        several = [self._member(one, rows) for one in members(settings)]
+        needs_train = not changed or settings.noise.kind == "margin"
+        answers = Answers(
+            tuple(several),
+            train=self._ask(several, data.x_train[rows.train]) if needs_train else None,
+            validation=self._ask(several, data.x_train[rows.validation]),
+            test=self._ask(several, data.x_test),
         )
-    ask = partial(_answers, teacher, variables, dataset=dataset, folder=folder)
-    live = settings.augmentation.shift or settings.augmentation.flip
-    answers = Answers(
-        teacher,
-        variables,
-        train=None if live else ask(dataset.x_train[rows.train]),
-        validation=ask(dataset.x_train[rows.validation]),
-        test=ask(dataset.x_test),
-    )
-    if recorded is None:
-        examples = len(teacher_material(dataset, settings, rows)[0])
-        metrics = all_metrics(answers.test, dataset.y_test)
-        store.add_teacher(TeacherRecord(name, settings.teacher.model_dump(), weights, examples, metrics, losses or []))
-        progress.note(f"Teacher {settings.teacher.model}: test accuracy {metrics['accuracy']:.2%}.")
-    return answers
+        for one, alone in zip(members(settings), several, strict=True):
+            self._record(one, [alone], rows, self._losses(training_identity(one, data.digest)))
+        if len(several) > 1:
+            self._record(settings, several, rows, [])
+        return answers
+
+    def _member(self, settings: Settings, rows: Split) -> tuple[Functional, Variables]:
+        """One teacher: its architecture and its weights, trained where the folder has no file of it."""
+        built = build(settings.teacher.model, self.dataset.input_shape, self.dataset.classes)
+        teacher = Functional(built, rows=rows_mesh())
+        path = self._file(training_identity(settings, self.dataset.digest))
+        if not path.exists():
+            self._train(teacher, settings, rows)
+        return teacher, _load(path)
+
+    def _train(self, teacher: Functional, settings: Settings, rows: Split) -> None:
+        """Train a teacher, and file it with every other snapshot of the same training."""
+        chosen, labels = teacher_material(self.dataset, settings, rows)
+        how, losses = settings.teacher, []
+        waiting = dict(self._snapshots[self._training(settings)])
+        epochs = int(np.ceil(max(waiting.values())))
+        self.progress.teacher(how.model, 0, epochs, None)
+
+        def on_epoch(epoch: Epoch) -> None:
+            losses.append(float(epoch.loss[0]))
+            self.progress.teacher(how.model, epoch.epoch + 1, epochs, losses[-1])
+
+        training = train_teacher(
+            teacher,
+            self.dataset.x_train[chosen],
+            labels,
+            scale=self.dataset.scale,
+            classes=self.dataset.classes,
+            recipe=Recipe(
+                how.epochs,
+                how.batch_size,
+                optimiser=how.optimiser,
+                schedule=how.schedule,
+                augmentation=Augmentation(how.shift, how.flip),
+            ),
+            learning_rate=how.learning_rate,
+            seed=how.seed,
+            stops=waiting.values(),
+            on_epoch=on_epoch,
+        )
+        for stop, variables in training:
+            if not all(np.isfinite(array).all() for array in variables.trainable) or not np.isfinite(losses).all():
+                raise WorkError(
+                    f"The teacher {how.model} has diverged: its loss is no longer finite after epoch "
+                    f"{int(np.argmin([*np.isfinite(losses), False])) + 1}. Lower "
+                    f"teacher.learning_rate={how.learning_rate:g}."
+                )
+            for name in [name for name, when in waiting.items() if when == stop]:
+                del waiting[name]
+                self._keep(name, teacher, variables, losses)
+            if not waiting:
+                return
+
+    def _keep(self, name: str, teacher: Functional, variables: Variables, losses: list[float]) -> None:
+        """File a trained teacher; its losses first, so that they are there whenever it is."""
+        replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
+        replace_file(self._file(name), lambda temporary: write_variables(teacher.model, variables).save(temporary))
+
+    def _record(
+        self, settings: Settings, several: list[tuple[Functional, Variables]], rows: Split, losses: list[float]
+    ) -> None:
+        """Put a teacher on record, or see that it is still the one on record."""
+        name = teacher_identity(settings, self.dataset.digest)
+        weights = weights_digest([variables for _, variables in several])
+        recorded = self.store.teachers().get(name)
+        if recorded is None:
+            examples = len(teacher_material(self.dataset, settings, rows)[0])
+            metrics = all_metrics(self._ask(several, self.dataset.x_test), self.dataset.y_test)
+            told = settings.teacher.model_dump()
+            self.store.add_teacher(TeacherRecord(name, told, weights, examples, metrics, losses))
+            self.progress.note(f"Teacher {_called(settings)}: test accuracy {metrics['accuracy']:.2%}.")
+        elif recorded.weights != weights:
+            raise WorkError(
+                f"{self._file(name)} is not the teacher that this study's students learned from: its weights differ. "
+                "Put the original back, or run the study in a new folder with --out."
+            )
+
+    def _ask(self, several: list[tuple[Functional, Variables]], inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+        """What teachers say together of some inputs; each is asked once in the folder's life."""
+        scale, shape = self.dataset.scale, (len(inputs), self.dataset.classes)
+        answers = []
+        for teacher, variables in several:
+            digest = logits_digest(teacher, variables, inputs, scale)
+
+            def ask(teacher: Functional = teacher, variables: Variables = variables) -> NDArray[np.float32]:
+                return teacher_logits(teacher, variables, inputs, scale)
+
+            answers.append(stored_logits(self.folder.logits, digest, shape, ask))
+        return mean_logits(answers)
+
+    def _training(self, settings: Settings) -> str:
+        return training_identity(settings, self.dataset.digest, whole=True)
+
+    def _file(self, name: str) -> Path:
+        return self.folder.teachers / f"{name}.keras"
+
+    def _losses_file(self, name: str) -> Path:
+        return self.folder.teachers / f"{name}.json"
+
+    def _losses(self, name: str) -> list[float]:
+        path = self._losses_file(name)
+        return list(json.loads(path.read_text())) if path.is_file() else []
 
 
-def weights_digest(variables: Variables) -> str:
-    """Digest of a model's weights, as 16 hexadecimal digits."""
+def weights_digest(several: Iterable[Variables]) -> str:
+    """Digest of models' weights, as 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for array in (*variables.trainable, *variables.fixed):
-        add_array(digest, array)
+    for variables in several:
+        for array in (*variables.trainable, *variables.fixed):
+            add_array(digest, array)
     return digest.hexdigest()[:16]
 
 
-def _answers(
-    teacher: Functional, variables: Variables, inputs: NDArray[np.generic], dataset: Dataset, folder: Folder
-) -> NDArray[np.float32]:
-    digest = logits_digest(teacher, variables, inputs, dataset.scale)
-    shape = (len(inputs), dataset.classes)
-    return stored_logits(
-        folder.logits, digest, shape, lambda: teacher_logits(teacher, variables, inputs, dataset.scale)
-    )
-
-
-def _train(
-    teacher: Functional, dataset: Dataset, settings: Settings, rows: Split, progress: Progress
-) -> tuple[Variables, list[float]]:
-    chosen, labels = teacher_material(dataset, settings, rows)
-    how = settings.teacher
-    losses: list[float] = []
-    progress.teacher(how.model, 0, how.epochs, None)
-
-    def on_epoch(epoch: Epoch) -> None:
-        losses.append(float(epoch.loss[0]))
-        progress.teacher(how.model, epoch.epoch + 1, how.epochs, losses[-1])
-
-    variables = train_teacher(
-        teacher,
-        dataset.x_train[chosen],
-        labels,
-        scale=dataset.scale,
-        classes=dataset.classes,
-        recipe=Recipe(
-            how.epochs,
-            how.batch_size,
-            optimiser=how.optimiser,
-            schedule=how.schedule,
-            augmentation=Augmentation(shift=how.shift),
-        ),
-        learning_rate=how.learning_rate,
-        seed=how.seed,
-        on_epoch=on_epoch,
-    )
-    if not np.isfinite(losses[-1]):
-        raise WorkError(
-            f"The teacher {how.model} has diverged: its loss is no longer finite after epoch "
-            f"{int(np.argmin(np.isfinite(losses))) + 1}. Lower teacher.learning_rate={how.learning_rate:g}."
-        )
-    return variables, losses
+def _called(settings: Settings) -> str:
+    teacher = settings.teacher
+    told = teacher.model if teacher.members == 1 else f"{teacher.members} x {teacher.model}"
+    return told if teacher.snapshot is None else f"{told} after {teacher.snapshot:g} epochs"
 
 
 def _load(path: Path) -> Variables:
