@@ -11,6 +11,7 @@ from typing import Any, get_args
 from distillab.analysis.advice import advice, caveats
 from distillab.analysis.curves import alpha_curves
 from distillab.analysis.finding import Finding, find
+from distillab.analysis.measures import MEASURES, Measure
 from distillab.analysis.sentences import sentences
 from distillab.errors import RequestError, unknown
 from distillab.study.settings import Metric
@@ -37,6 +38,11 @@ class Answer:
     seeds: int
     findings: tuple[Finding, ...]
     unused: int = 0
+
+    @property
+    def measure(self) -> Measure:
+        """How the metric is called and written."""
+        return MEASURES[self.metric]
 
     @property
     def students(self) -> int:

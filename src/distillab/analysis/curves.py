@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.labels import setting_label
+from distillab.analysis.measures import MEASURES, Measure
 from distillab.stats import t_interval
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec
@@ -49,7 +50,8 @@ class AlphaCurve:
         settings: of the setting; its alpha is the study's first.
         alphas: shape (A,), ascending.
         seeds: the R seeds that the study asks for.
-        test: shape (R, A), the study's metric on the test set, in [0, 1]; nan where a student is missing or diverged.
+        measure: the study's metric.
+        test: shape (R, A), that metric on the test set; nan where a student is missing or diverged.
         validation: shape (R, A), the same on the validation split.
         diverged: every diverged student.
         missing: how many of the R * A students are not there yet.
@@ -61,6 +63,7 @@ class AlphaCurve:
     settings: Settings
     alphas: Floats
     seeds: tuple[int, ...]
+    measure: Measure
     test: Floats
     validation: Floats
     diverged: tuple[Divergence, ...]
@@ -181,6 +184,7 @@ def _curve(
         settings=settings,
         alphas=alphas,
         seeds=seeds,
+        measure=MEASURES[metric],
         test=test,
         validation=validation,
         diverged=tuple(sorted(diverged, key=lambda d: (d.alpha, d.seed))),

@@ -19,7 +19,7 @@ _TIE = 1e-9
 
 
 class Gain(NamedTuple):
-    """One alpha minus another on the test set, seed by seed."""
+    """One alpha minus another on the test set, seed by seed, in the metric's own numbers."""
 
     difference: float
     low: float
@@ -134,17 +134,18 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
         `Finding`, the same at every call: what is drawn at random is drawn from a fixed seed.
     """
     sound = np.flatnonzero(curve.sound)
-    paired = curve.test[np.ix_(curve.complete, sound)]
+    sign = curve.measure.sign  # the statistics take more for better
+    paired = sign * curve.test[np.ix_(curve.complete, sound)]
     alphas = curve.alphas[sound]
     gains: dict[float, dict[int, Gain]] = {1.0: {}, 0.0: {}}
     ruling, within = None, np.zeros(len(sound), dtype=np.bool_)
     telling = len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1
     if paired.size:
-        ruling = verdict(paired, alphas, margin=margin, significance=significance)
+        ruling = verdict(paired, alphas, margin=margin, significance=significance, shares=False)
         if telling:
             within = model_confidence_set(paired, rng=np.random.default_rng(0)).included
         for reference, found in gains.items():
-            found |= _gains(paired, alphas, sound, reference)
+            found |= _gains(paired, alphas, sound, reference, sign)
     rows = []
     for index, alpha in enumerate(curve.alphas.tolist()):
         n, mean, low, high = curve.interval(index)
@@ -167,7 +168,7 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
     return Finding(
         label=curve.label,
         verdict=ruling,
-        best=_choose([rows[index] for index in sound]) if paired.size else None,
+        best=_choose([rows[index] for index in sound], sign) if paired.size else None,
         optimal_range=tuple(alphas[within].tolist()) if telling else None,
         rows=tuple(rows),
         teacher=curve.teacher,
@@ -185,22 +186,23 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
     )
 
 
-def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float) -> dict[int, Gain]:
+def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
     place = np.flatnonzero(alphas == reference)
     if not len(place) or len(alphas) < 2:
         return {}
     compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0))
-    return {int(columns[one.column]): _gain(one) for one in compared}
+    return {int(columns[one.column]): _gain(one, sign) for one in compared}
 
 
-def _gain(one: Comparison) -> Gain:
+def _gain(one: Comparison, sign: int) -> Gain:
     interval, test = one.t_interval, one.paired_t
-    return Gain(test.difference, interval.low, interval.high, test.n, test.p, one.p_adjusted, one.sign_flip.p)
+    low, high = sorted((sign * interval.low, sign * interval.high))
+    return Gain(sign * test.difference, low, high, test.n, test.p, one.p_adjusted, one.sign_flip.p)
 
 
-def _choose(rows: list[Row]) -> Choice:
-    top = max(row.validation for row in rows)
-    best = max((row for row in rows if row.validation >= top - _TIE), key=lambda row: row.alpha)
+def _choose(rows: list[Row], sign: int) -> Choice:
+    top = max(sign * row.validation for row in rows)
+    best = max((row for row in rows if sign * row.validation >= top - _TIE), key=lambda row: row.alpha)
     return Choice(best.alpha, best.validation, best.mean, best.low, best.high, best.over_labels, best.over_teacher)
 
 

@@ -1,11 +1,11 @@
-"""Numbers as text: percent, percentage points, p values and lists."""
+"""Numbers as text: percent, p values and lists."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-NOTHING = "-"
+from distillab.analysis.measures import NOTHING
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -16,32 +16,6 @@ def percent(share: float, digits: int = 2) -> str:
         '98.30 %'
     """
     return f"{100 * share:.{digits}f} %" if math.isfinite(share) else NOTHING
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, signed.
-
-    Example:
-        >>> points(0.027), points(-0.00001)
-        ('+2.70', '0.00')
-    """
-    if not math.isfinite(difference):
-        return NOTHING
-    text = f"{100 * difference:+.2f}"
-    return "0.00" if text in ("+0.00", "-0.00") else text
-
-
-def span(low: float, high: float, *, signed: bool = False) -> str:
-    """An interval of shares, in percent or in points; empty where there is none.
-
-    Example:
-        >>> span(0.981, 0.985)
-        '98.10 to 98.50'
-    """
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return NOTHING
-    ends = (points(low), points(high)) if signed else (f"{100 * low:.2f}", f"{100 * high:.2f}")
-    return " to ".join(ends)
 
 
 def p_value(p: float) -> str:

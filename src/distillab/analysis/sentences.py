@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distillab.analysis.numerals import alphas_in_words, counted, listed, p_value, percent, points, span
+from distillab.analysis.numerals import alphas_in_words, counted, listed, p_value
 
 if TYPE_CHECKING:
     from distillab.analysis.answer import Answer
     from distillab.analysis.finding import Finding, Gain
-
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "precision_macro": "macro precision",
-    "recall_macro": "macro recall",
-    "f1_macro": "macro F1",
-    "precision_weighted": "weighted precision",
-    "recall_weighted": "weighted recall",
-    "f1_weighted": "weighted F1",
-    "agreement": "agreement with the teacher",
-}
+    from distillab.analysis.measures import Measure
 
 
 def sentences(answer: Answer, finding: Finding) -> list[str]:
@@ -62,15 +51,16 @@ def _verdict(answer: Answer, finding: Finding) -> str:
     missing, ruling = lacking(finding), finding.verdict
     if missing or ruling is None:
         return f"No verdict: {missing}."
-    n, margin = counted(ruling.n, "seed"), f"{100 * answer.margin:g} percentage points"
+    measure = answer.measure
+    n, margin = counted(ruling.n, "seed"), f"{measure.factor * answer.margin:g} {measure.difference_unit}".rstrip()
     if ruling.kind == "supported" and ruling.deciding_alpha is not None:
         best = next(one for one in ruling.evidence if one.alpha == ruling.deciding_alpha)
         row = finding.row(best.alpha)
         gain = row.over_labels if row else None
-        interval = f" (95 % interval {span(gain.low, gain.high, signed=True)})" if gain else ""
+        interval = f" (95 % interval {measure.span(gain.low, gain.high, signed=True)})" if gain else ""
         told = (
             f"Supported: alpha = {best.alpha:g} beats hard labels alone (alpha = 1) by "
-            f"{100 * best.difference:.2f} percentage points{interval}, "
+            f"{measure.amount(best.difference)}{interval}, "
             f"p {p_value(best.p_adjusted)} after Holm over {counted(len(ruling.evidence), 'intermediate alpha')}, {n}"
         )
         if all(one.p_no_gain <= ruling.significance for one in ruling.evidence):
@@ -88,16 +78,15 @@ def _choice(answer: Answer, finding: Finding) -> str:
     best = finding.best
     if best is None:
         return "No alpha can be chosen on the validation data."
-    name = METRIC_NAMES.get(answer.metric, answer.metric)
-    interval = span(best.low, best.high)
+    measure = answer.measure
+    name, interval = measure.label, measure.span(best.low, best.high)
     within = f" (95 % interval {interval})" if interval != "-" else " (one seed, no interval)"
     if len(finding.rows) == 1:
-        return f"The only alpha, {best.alpha:g}, reaches a test {name} of {percent(best.test)}{within}."
-    told = (
-        f"Chosen on the validation data, alpha = {best.alpha:g} reaches a test {name} of {percent(best.test)}{within}"
-    )
+        return f"The only alpha, {best.alpha:g}, reaches a test {name} of {measure.value(best.test)}{within}."
+    reached = f"a test {name} of {measure.value(best.test)}{within}"
+    told = f"Chosen on the validation data, alpha = {best.alpha:g} reaches {reached}"
     against = [
-        _against(gain, reference)
+        _against(measure, gain, reference)
         for gain, reference in (
             (best.over_labels, "labels alone (alpha = 1)"),
             (best.over_teacher, "the teacher alone (alpha = 0)"),
@@ -109,12 +98,13 @@ def _choice(answer: Answer, finding: Finding) -> str:
     return f"{told}{': ' if against else ''}{listed(against) if against else ''}."
 
 
-def _against(gain: Gain, reference: str) -> str:
-    if points(gain.difference) == "0.00":
+def _against(measure: Measure, gain: Gain, reference: str) -> str:
+    if float(measure.difference(gain.difference)) == 0:
         told = f"level with {reference}"
     else:
-        told = f"{abs(100 * gain.difference):.2f} points {'above' if gain.difference > 0 else 'below'} {reference}"
-    interval = span(gain.low, gain.high, signed=True)
+        side = "above" if gain.difference > 0 else "below"
+        told = f"{measure.amount(gain.difference, short=True)} {side} {reference}"
+    interval = measure.span(gain.low, gain.high, signed=True)
     return f"{told} ({interval}, p {p_value(gain.p)})" if interval != "-" else told
 
 

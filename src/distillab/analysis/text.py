@@ -7,35 +7,53 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from distillab.analysis.advice import advice, caveats, circumstances
-from distillab.analysis.numerals import NOTHING, bare_p, percent, points, span
-from distillab.analysis.sentences import METRIC_NAMES, sentences
+from distillab.analysis.measures import NOTHING
+from distillab.analysis.numerals import bare_p
+from distillab.analysis.sentences import sentences
 
 if TYPE_CHECKING:
     from distillab.analysis.answer import Answer
-    from distillab.analysis.finding import Finding, Row
+    from distillab.analysis.finding import Finding, Gain, Row
 
 WIDTH = 100
 
-COLUMNS: dict[str, Callable[[Row], str]] = {
-    "alpha": lambda row: f"{row.alpha:g}",
-    "n": lambda row: str(row.n),
-    "test %": lambda row: percent(row.mean).removesuffix(" %"),
-    "95 % interval": lambda row: span(row.low, row.high),
-    "to alpha 1": lambda row: points(row.over_labels.difference) if row.over_labels else NOTHING,
-    "interval": lambda row: (
-        span(row.over_labels.low, row.over_labels.high, signed=True) if row.over_labels else NOTHING
-    ),
-    "p": lambda row: bare_p(row.over_labels.p_holm) if row.over_labels and row.over_labels.n > 1 else NOTHING,
-    "to alpha 0": lambda row: points(row.over_teacher.difference) if row.over_teacher else NOTHING,
-    "p ": lambda row: bare_p(row.over_teacher.p_holm) if row.over_teacher and row.over_teacher.n > 1 else NOTHING,
-    "valid. %": lambda row: percent(row.validation).removesuffix(" %"),
-    "range": lambda row: {True: "yes", False: "no", None: NOTHING}[row.in_range],
-}
-"""The table's columns: differences in percentage points, p after Holm."""
 
-NOTE = "* chosen on the validation data. Differences in percentage points; p after Holm over the table."
+def columns(answer: Answer, finding: Finding) -> dict[str, Callable[[Row], str]]:
+    """The table's columns by their headings, each with what it writes of a row."""
+    measure = answer.measure
 
-DIVERGED: dict[str, Callable[[Row], str]] = {"diverged": lambda row: str(row.diverged)}
+    def difference(gain: Gain | None) -> str:
+        return measure.difference(gain.difference) if gain else NOTHING
+
+    def interval(gain: Gain | None) -> str:
+        return measure.span(gain.low, gain.high, signed=True) if gain else NOTHING
+
+    def p(gain: Gain | None) -> str:
+        return bare_p(gain.p_holm) if gain and gain.n > 1 else NOTHING
+
+    told: dict[str, Callable[[Row], str]] = {
+        "alpha": lambda row: f"{row.alpha:g}",
+        "n": lambda row: str(row.n),
+        f"test {measure.unit}": lambda row: measure.bare(row.mean),
+        "95 % interval": lambda row: measure.span(row.low, row.high),
+        "to alpha 1": lambda row: difference(row.over_labels),
+        "interval": lambda row: interval(row.over_labels),
+        "p": lambda row: p(row.over_labels),
+        "to alpha 0": lambda row: difference(row.over_teacher),
+        "p ": lambda row: p(row.over_teacher),
+        f"valid. {measure.unit}": lambda row: measure.bare(row.validation),
+        "range": lambda row: {True: "yes", False: "no", None: NOTHING}[row.in_range],
+    }
+    if finding.diverged:
+        told["diverged"] = lambda row: str(row.diverged)
+    return told
+
+
+def note(answer: Answer) -> str:
+    """What stands below the table."""
+    unit = answer.measure.difference_unit
+    counted_in = f" in {unit}" if unit else ""
+    return f"* chosen on the validation data. Differences{counted_in}; p after Holm over the table."
 
 
 def in_words(answer: Answer) -> str:
@@ -53,12 +71,10 @@ def in_words(answer: Answer) -> str:
         blocks.append("\n".join([*_heading(answer, finding), *(_wrapped(sentence) for sentence in told)]))
         facts = circumstances(finding)
         if finding.teacher is not None:
-            facts += (
-                f" The teacher's test {METRIC_NAMES.get(answer.metric, answer.metric)} is {percent(finding.teacher)}."
-            )
+            facts += f" The teacher's test {answer.measure.label} is {answer.measure.value(finding.teacher)}."
         blocks.append(_wrapped(facts))
         if finding.finished:
-            blocks.append(table(finding))
+            blocks.append(table(answer, finding))
         todo = advice(answer, finding)
         if todo:
             blocks.append(_items("What to do", todo))
@@ -73,19 +89,19 @@ def three_sentences(answer: Answer) -> str:
     )
 
 
-def table(finding: Finding) -> str:
+def table(answer: Answer, finding: Finding) -> str:
     """The alphas of a setting, one a line; a star marks the one chosen on the validation data."""
-    columns = COLUMNS | DIVERGED if finding.diverged else COLUMNS
-    lines = [[name.strip() for name in columns]]
-    lines += [[cell(row) for cell in columns.values()] for row in finding.rows]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    shown = columns(answer, finding)
+    lines = [[name.strip() for name in shown]]
+    lines += [[cell(row) for cell in shown.values()] for row in finding.rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(shown))]
     best = finding.best.alpha if finding.best else None
     marks = [" ", *("*" if row.alpha == best else " " for row in finding.rows)]
     drawn = [
         mark + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         for mark, line in zip(marks, lines, strict=True)
     ]
-    return "\n".join([*drawn, NOTE])
+    return "\n".join([*drawn, note(answer)])
 
 
 def _heading(answer: Answer, finding: Finding) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.analysis.finding import Finding
+from distillab.analysis.measures import Measure
 from distillab.report.spread import spread_out
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ CURVE, LABELS, TEACHER_ALONE, TEACHER, RANGE = "#0072b2", "#d55e00", "#8e4585", 
 
 
 class AccuracyVsAlpha(NamedTuple):
-    """What one panel shows; shares in [0, 1]."""
+    """What one panel shows, in the metric's own numbers."""
 
     title: str
+    measure: Measure
     alphas: Floats
     """Shape (A,), ascending."""
     points: Floats
@@ -46,7 +48,7 @@ class AccuracyVsAlpha(NamedTuple):
 
     @property
     def floor_and_top(self) -> tuple[float, float] | None:
-        """The smallest and largest share among students and their intervals; None where there is none."""
+        """The smallest and largest value among students and their intervals; None where there is none."""
         shown = np.concatenate([self.points.ravel(), self.low, self.high, self.mean])
         shown = shown[np.isfinite(shown)]
         return (float(shown.min()), float(shown.max())) if len(shown) else None
@@ -67,6 +69,7 @@ def accuracy_vs_alpha_data(curve: AlphaCurve, finding: Finding) -> AccuracyVsAlp
 
     return AccuracyVsAlpha(
         title=finding.label,
+        measure=curve.measure,
         alphas=curve.alphas,
         points=curve.test,
         n=tuple(row.n for row in rows),
@@ -124,7 +127,8 @@ def draw_accuracy_vs_alpha(data: AccuracyVsAlpha, ax: Axes, *, ylim: tuple[float
         ax.text(0.5, 0.5, "no finished student", transform=ax.transAxes, ha="center", color="#666666")
         return ax
     bottom, top = ylim or limits(*extremes)
-    ax.set_ylim(100 * bottom, 100 * top)
+    scale = data.measure.factor
+    ax.set_ylim(scale * bottom, scale * top)
     _draw_range(data, ax)
     _draw_students(data, ax)
     _draw_references(data, ax, bottom, top)
@@ -164,21 +168,22 @@ def _draw_range(data: AccuracyVsAlpha, ax: Axes) -> None:
 
 
 def _draw_students(data: AccuracyVsAlpha, ax: Axes) -> None:
+    scale = data.measure.factor
     x = np.broadcast_to(data.alphas, data.points.shape)
-    ax.plot(x.ravel(), 100 * data.points.ravel(), "o", color=CURVE, alpha=0.22, markersize=3, markeredgewidth=0)
+    ax.plot(x.ravel(), scale * data.points.ravel(), "o", color=CURVE, alpha=0.22, markersize=3, markeredgewidth=0)
     there = np.isfinite(data.mean)
     known = there & np.isfinite(data.low)
     if known.sum() > 1:
         ax.fill_between(
-            data.alphas[known], 100 * data.low[known], 100 * data.high[known], color=CURVE, alpha=0.22, linewidth=0
+            data.alphas[known], scale * data.low[known], scale * data.high[known], color=CURVE, alpha=0.22, linewidth=0
         )
     elif known.any():
-        reach = 100 * np.stack([data.mean - data.low, data.high - data.mean])[:, known]
-        ax.errorbar(data.alphas[known], 100 * data.mean[known], yerr=reach, color=CURVE, capsize=4)
-    ax.plot(data.alphas[there], 100 * data.mean[there], "-o", color=CURVE, linewidth=1.8, markersize=4.5)
+        reach = scale * np.stack([data.mean - data.low, data.high - data.mean])[:, known]
+        ax.errorbar(data.alphas[known], scale * data.mean[known], yerr=reach, color=CURVE, capsize=4)
+    ax.plot(data.alphas[there], scale * data.mean[there], "-o", color=CURVE, linewidth=1.8, markersize=4.5)
     for alpha, count, mean in zip(data.alphas, data.diverged, data.mean, strict=True):
         if count:
-            ax.plot([alpha], [100 * mean], "o", color=CURVE, markerfacecolor="white", markersize=4.5)
+            ax.plot([alpha], [scale * mean], "o", color=CURVE, markerfacecolor="white", markersize=4.5)
             ax.annotate(
                 f"✕ {count}", (float(alpha), 0.075), xycoords=("data", "axes fraction"), ha="center", color="#b00020"
             )
@@ -199,10 +204,14 @@ def _draw_references(data: AccuracyVsAlpha, ax: Axes, bottom: float, top: float)
             continue
         inside = bottom <= level <= top
         if inside:
-            ax.axhline(100 * level, color=colour, linestyle=style, linewidth=1.1, zorder=1.5)
+            ax.axhline(data.measure.factor * level, color=colour, linestyle=style, linewidth=1.1, zorder=1.5)
         arrow = "" if inside else " ▲" if level > top else " ▼"
         named.append(
-            (min(max((level - bottom) / (top - bottom), 0.0), 1.0), f"{name} {100 * level:.2f} %{arrow}", colour)
+            (
+                min(max((level - bottom) / (top - bottom), 0.0), 1.0),
+                f"{name} {data.measure.value(level)}{arrow}",
+                colour,
+            )
         )
     heights = spread_out([height for height, _, _ in named], gap=0.055)
     for (level, text, colour), height in zip(named, heights, strict=True):
@@ -222,7 +231,7 @@ def _draw_choice(data: AccuracyVsAlpha, ax: Axes) -> None:
     """Ring the chosen alpha and name it above the panel."""
     if data.best is None:
         return
-    height = 100 * float(data.mean[data.alphas == data.best][0])
+    height = data.measure.factor * float(data.mean[data.alphas == data.best][0])
     ax.plot(
         [data.best], [height], "o", markersize=11, markerfacecolor="none", markeredgecolor=TEACHER, markeredgewidth=1.4
     )

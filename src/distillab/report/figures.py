@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 from distillab.analysis import AlphaCurve, Answer
 from distillab.analysis.numerals import counted
-from distillab.analysis.sentences import METRIC_NAMES
 from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
 from distillab.report.learning_curves import colours, draw_learning_curves, learning_curves_data
 
@@ -62,7 +61,7 @@ def accuracy_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     for index, (data, ax) in enumerate(zip(panels, axes, strict=False)):
         draw_accuracy_vs_alpha(data, ax, ylim=shared)
         if index % _columns(len(panels)) == 0:
-            ax.set_ylabel(f"student's test {METRIC_NAMES.get(answer.metric, answer.metric)} (%)")
+            ax.set_ylabel(f"student's test {answer.measure.axis}")
     return figure
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from distillab.analysis import Answer, Finding
 from distillab.analysis.advice import advice, caveats, circumstances
-from distillab.analysis.numerals import counted, percent
-from distillab.analysis.sentences import METRIC_NAMES, sentences
-from distillab.analysis.text import COLUMNS, DIVERGED
+from distillab.analysis.numerals import counted
+from distillab.analysis.sentences import sentences
+from distillab.analysis.text import columns
 from distillab.report.inline import inline_svg
 from distillab.report.style import CSS
 from distillab.study.spec import Spec
@@ -83,8 +83,7 @@ def _answer(answer: Answer) -> str:
         told = "\n".join(_paragraph(sentence) for sentence in sentences(answer, finding))
         facts = circumstances(finding)
         if finding.teacher is not None:
-            name = METRIC_NAMES.get(answer.metric, answer.metric)
-            facts += f" The teacher's test {name} is {percent(finding.teacher)}."
+            facts += f" The teacher's test {answer.measure.label} is {answer.measure.value(finding.teacher)}."
         todo = advice(answer, finding)
         more = f"<h3>What to do</h3>{_items(todo)}" if todo else ""
         blocks.append(f'{heading}<div class="answer">\n{told}\n</div>\n{_paragraph(facts, "soft")}{more}')
@@ -106,22 +105,22 @@ def _figures(answer: Answer, figures: Mapping[str, str]) -> str:
 
 
 def _table(answer: Answer, finding: Finding) -> str:
-    columns = COLUMNS | DIVERGED if finding.diverged else COLUMNS
-    head = "".join(f'<th scope="col">{escape(name.strip())}</th>' for name in columns)
+    shown = columns(answer, finding)
+    head = "".join(f'<th scope="col">{escape(name.strip())}</th>' for name in shown)
     best = finding.best.alpha if finding.best else None
     body = []
     for row in finding.rows:
-        cells = [cell(row) for cell in columns.values()]
-        first, rest = cells[0], list(zip(list(columns)[1:], cells[1:], strict=True))
+        cells = [cell(row) for cell in shown.values()]
+        first, rest = cells[0], list(zip(list(shown)[1:], cells[1:], strict=True))
         told = "".join(
             f'<td class="in">{escape(text)}</td>' if name == "range" and row.in_range else f"<td>{escape(text)}</td>"
             for name, text in rest
         )
         opened = '<tr class="chosen">' if row.alpha == best else "<tr>"
         body.append(f'{opened}<th scope="row">{escape(first)}</th>{told}</tr>')
-    name = METRIC_NAMES.get(answer.metric, answer.metric)
+    unit = f" in {answer.measure.difference_unit}" if answer.measure.difference_unit else ""
     caption = (
-        f"Test {name}, mean of n seeds. Differences to alpha = 1 and to alpha = 0 in percentage points, seed by seed, "
+        f"Test {answer.measure.label}, mean of n seeds. Differences to alpha = 1 and to alpha = 0{unit}, seed by seed, "
         "with 95 % intervals and p after Holm. Range: in the optimal range. The alpha chosen on the validation data is "
         "set off."
     )

@@ -58,7 +58,9 @@ class Verdict:
     """Seeds."""
 
 
-def verdict(accuracy: ArrayLike, alphas: ArrayLike, *, margin: float = 0.001, significance: float = 0.05) -> Verdict:
+def verdict(
+    accuracy: ArrayLike, alphas: ArrayLike, *, margin: float = 0.001, significance: float = 0.05, shares: bool = True
+) -> Verdict:
     """Decide whether some alpha strictly between 0 and 1 beats alpha = 1, seed by seed.
 
     The first rule that applies, over the K intermediate alphas:
@@ -72,10 +74,12 @@ def verdict(accuracy: ArrayLike, alphas: ArrayLike, *, margin: float = 0.001, si
     Rules 1 and 3 need every test to succeed, so their level holds without adjustment (intersection-union).
 
     Args:
-        accuracy: shape (R, A), proportions in [0, 1]; a row is a seed, a column an alpha.
+        accuracy: shape (R, A), proportions in [0, 1] or, without `shares`, any scores of which more is better; a row is
+            a seed, a column an alpha.
         alphas: shape (A,), in [0, 1], each once.
         margin: > 0, the largest gain that does not matter, as a proportion: 0.001 is 0.1 percentage points.
         significance: in (0, 0.5).
+        shares: whether the scores are shares, and anything else a slip.
 
     Returns:
         `Verdict`. Undecided, with a plain reason, where there are fewer than two seeds, no alpha = 1 or no
@@ -96,7 +100,7 @@ def verdict(accuracy: ArrayLike, alphas: ArrayLike, *, margin: float = 0.001, si
     Note: it speaks of the seeds of one data set and one test set, looked at once. "supported" says some alpha gains
     something, not that the gain exceeds the margin: the evidence holds its size.
     """
-    scores, grid = _checked(accuracy, alphas)
+    scores, grid = _checked(accuracy, alphas, shares)
     check_margin(margin)
     if not 0.0 < significance < 0.5:
         raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
@@ -170,11 +174,11 @@ def _weighed(gains: Floats, grid: Floats, margin: float) -> tuple[AlphaEvidence,
     return tuple(AlphaEvidence(*row) for row in np.stack(columns, axis=1).tolist())
 
 
-def _checked(accuracy: ArrayLike, alphas: ArrayLike) -> tuple[Floats, Floats]:
+def _checked(accuracy: ArrayLike, alphas: ArrayLike, shares: bool) -> tuple[Floats, Floats]:
     scores, grid = as_scores(accuracy, "accuracy"), as_sample(alphas, "alphas")
     if scores.shape[1] != len(grid):
         raise not_allowed("accuracy.shape", scores.shape, f"(seeds, {len(grid)}): one column for each alpha")
-    if scores.min() < 0 or scores.max() > 1:
+    if shares and (scores.min() < 0 or scores.max() > 1):
         outside = float(scores[(scores < 0) | (scores > 1)][0])
         raise not_allowed("accuracy", outside, "a proportion from 0 to 1", "Divide percentages by 100.")
     if grid.min() < 0 or grid.max() > 1:

@@ -20,8 +20,13 @@ Metric = Literal[
     "recall_weighted",
     "f1_weighted",
     "agreement",
+    "nll",
+    "brier",
+    "ece",
+    "ece_width",
+    "kl_to_teacher",
 ]
-"""What a study may compare alphas by: shares in [0, 1] of which more is better."""
+"""What a study may compare alphas by; `distillab.analysis.measures` says which way is better."""
 
 
 def _no_switch(value: Any) -> Any:
