@@ -172,7 +172,7 @@ def test_a_corrupt_store_is_refused_and_left(distillab: Command, finished: Path,
 def test_an_unforeseen_fault_is_one_line_and_its_traceback_comes_with_debug(
     distillab: Command, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by surprise")
 
     monkeypatch.setattr("distillab.analysis.answer", broken)

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from distillab.analysis.across import Across, across
 from distillab.analysis.advice import advice, caveats
-from distillab.analysis.curves import alpha_curves
+from distillab.analysis.curves import AlphaCurve, alpha_curves
+from distillab.analysis.denoising import SHARES, Denoising, denoising, in_a_sentence
 from distillab.analysis.finding import Finding, find
 from distillab.analysis.measures import MEASURES, Measure
+from distillab.analysis.movement import movement
 from distillab.analysis.sentences import sentences
 from distillab.errors import RequestError, unknown
 from distillab.study.settings import Metric
@@ -29,6 +32,8 @@ class Answer:
         margin: the largest gain that does not matter, as a proportion.
         seeds: that the study asks for.
         findings: one for each setting.
+        across: how they move along the study's longest axis, for each setting of the others.
+        denoising: what becomes of wrong labels, for each setting that has some.
         unused: rows in the store that belong to seeds the study does not ask for.
     """
 
@@ -37,6 +42,8 @@ class Answer:
     margin: float
     seeds: int
     findings: tuple[Finding, ...]
+    across: tuple[Across, ...] = ()
+    denoising: tuple[Denoising, ...] = ()
     unused: int = 0
 
     @property
@@ -76,29 +83,43 @@ class Answer:
                 }
                 for finding in self.findings
             ],
+            "across": [_told(one, self.measure) for one in self.across],
+            "denoising": [_shares(one) for one in self.denoising],
             "caveats": caveats(self),
             "unused": self.unused,
         }
 
 
-def answer(spec: Spec, trials: Sequence[TrialRecord], teachers: Mapping[str, TeacherRecord]) -> Answer:
+def answer(
+    spec: Spec,
+    trials: Sequence[TrialRecord],
+    teachers: Mapping[str, TeacherRecord],
+    *,
+    classes: int | None = None,
+    curves: Sequence[AlphaCurve] | None = None,
+) -> Answer:
     """Answer a study's question from its rows, be it finished, half-finished or empty.
 
     Args:
         spec: the study.
         trials: the rows of its students.
         teachers: the rows of its teachers, by identity.
+        classes: C, where it is known.
+        curves: `alpha_curves` of the same rows, where the caller has them.
 
     Returns:
         The same answer for the same rows, in whatever order they come.
     """
-    curves = alpha_curves(spec, trials, teachers)
+    curves = alpha_curves(spec, trials, teachers) if curves is None else curves
+    findings = tuple(find(curve, margin=spec.frame.margin) for curve in curves)
     return Answer(
         question=spec.frame.question,
         metric=spec.frame.metric,
         margin=spec.frame.margin,
         seeds=spec.frame.seeds,
-        findings=tuple(find(curve, margin=spec.frame.margin) for curve in curves),
+        findings=findings,
+        across=across(spec, curves, findings),
+        denoising=denoising(spec, curves, trials, classes),
         unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
     )
 
@@ -124,6 +145,37 @@ def asked_by(spec: Spec, metric: str, trials: Sequence[TrialRecord]) -> Spec:
             "study in a new folder with --out for the others."
         )
     return dataclasses.replace(spec, frame=spec.frame.model_copy(update={"metric": metric}))
+
+
+def _told(one: Across, measure: Measure) -> dict[str, Any]:
+    """An axis as plain JSON types; the findings themselves stand with the settings."""
+    return {
+        "axis": one.key,
+        "name": one.name,
+        "among": one.among,
+        "in_words": movement(one, measure),
+        "values": [
+            {key: part for key, part in _plain(point).items() if key != "finding"} | {"kind": point.finding.kind}
+            for point in one.points
+        ],
+        "changes": _plain(one.changes),
+    }
+
+
+def _shares(one: Denoising) -> dict[str, Any]:
+    bands = {which: {k: _plain(v.tolist()) for k, v in one.band(which)._asdict().items()} for which in SHARES}
+    rest = {"teacher_recovered": one.teacher_recovered, "teacher_memorised": one.teacher_memorised}
+    return {
+        "label": one.label,
+        "in_words": in_a_sentence(one),
+        "alphas": one.alphas.tolist(),
+        **bands,
+        **_plain_items(rest | {"threshold": one.threshold, "upto": one.upto}),
+    }
+
+
+def _plain_items(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in items.items()}
 
 
 def _plain(value: Any) -> Any:

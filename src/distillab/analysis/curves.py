@@ -47,6 +47,7 @@ class AlphaCurve:
 
     Args:
         label: what tells the setting from the study's others; empty where it is the only one.
+        place: its value on every axis but alpha.
         settings: of the setting; its alpha is the study's first.
         alphas: shape (A,), ascending.
         seeds: the R seeds that the study asks for.
@@ -60,6 +61,7 @@ class AlphaCurve:
     """
 
     label: str
+    place: Mapping[str, Any]
     settings: Settings
     alphas: Floats
     seeds: tuple[int, ...]
@@ -120,11 +122,7 @@ def alpha_curves(
     Returns:
         One curve for each setting, with or without results.
     """
-    wanted = range(spec.frame.seeds)
-    found: dict[str, list[TrialRecord]] = {}
-    for trial in trials:
-        if trial.seed in wanted:
-            found.setdefault(_place(trial.coordinates), []).append(trial)
+    found = rows_of(spec, trials)
     first: dict[str, tuple[Settings, dict[str, Any]]] = {}
     for cell in spec.cells():
         first.setdefault(_place(cell.coordinates), (cell.settings, dict(cell.coordinates)))
@@ -136,12 +134,22 @@ def alpha_curves(
             spec,
             settings,
             setting_label(others, place),
+            {axis.key: place[axis.key] for axis in others},
             np.array(alphas, dtype=np.float64),
-            found.get(key, []),
+            found[key],
             teachers,
         )
         for key, (settings, place) in first.items()
     )
+
+
+def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
+    """Sort a study's rows by setting, in the order of its grid; rows of seeds it does not ask for are left aside."""
+    found: dict[str, list[TrialRecord]] = {_place(cell.coordinates): [] for cell in spec.cells()}
+    for trial in trials:
+        if trial.seed < spec.frame.seeds:
+            found[_place(trial.coordinates)].append(trial)
+    return found
 
 
 def _place(coordinates: Mapping[str, Any]) -> str:
@@ -152,6 +160,7 @@ def _curve(
     spec: Spec,
     settings: Settings,
     label: str,
+    place: Mapping[str, Any],
     alphas: Floats,
     trials: list[TrialRecord],
     teachers: Mapping[str, TeacherRecord],
@@ -164,15 +173,15 @@ def _curve(
     for trial in trials:
         if trial.alpha not in column:
             continue
-        place = trial.seed, column[float(trial.alpha)]
+        seat = trial.seed, column[float(trial.alpha)]
         if trial.diverged_epoch is not None:
             diverged.append(Divergence(trial.alpha, trial.seed, trial.diverged_epoch + 1, trial.last_finite_loss))
             continue
         both = trial.metrics.get(("test", metric), math.nan), trial.metrics.get(("validation", metric), math.nan)
         if all(math.isfinite(value) for value in both):
-            test[place], validation[place] = both
+            test[seat], validation[seat] = both
         for epoch, (loss, _, _, reached) in enumerate(trial.epochs[: settings.epochs]):
-            progress[place][epoch] = reached, loss
+            progress[seat][epoch] = reached, loss
     there = np.isfinite(progress)
     counts = there.sum(axis=0)
     sums = np.where(there, progress, 0.0).sum(axis=0)
@@ -181,6 +190,7 @@ def _curve(
     scores = [teachers[name].metrics[metric] for name in sorted(known) if metric in teachers[name].metrics]
     return AlphaCurve(
         label=label,
+        place=place,
         settings=settings,
         alphas=alphas,
         seeds=seeds,

@@ -200,9 +200,20 @@ def _gain(one: Comparison, sign: int) -> Gain:
     return Gain(sign * test.difference, low, high, test.n, test.p, one.p_adjusted, one.sign_flip.p)
 
 
+def chosen_alpha(alphas: Floats, validation: Floats) -> float:
+    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to plain labels.
+
+    Args:
+        alphas: shape (A,).
+        validation: shape (A,), of which more is better.
+    """
+    return float(alphas[validation >= validation.max() - _TIE].max())
+
+
 def _choose(rows: list[Row], sign: int) -> Choice:
-    top = max(sign * row.validation for row in rows)
-    best = max((row for row in rows if sign * row.validation >= top - _TIE), key=lambda row: row.alpha)
+    alphas = np.array([row.alpha for row in rows])
+    alpha = chosen_alpha(alphas, sign * np.array([row.validation for row in rows]))
+    best = next(row for row in rows if row.alpha == alpha)
     return Choice(best.alpha, best.validation, best.mean, best.low, best.high, best.over_labels, best.over_teacher)
 
 

@@ -28,6 +28,50 @@ def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
     return ", ".join(_part(axis, coordinates[axis.key]) for axis in axes if len(axis.values) > 1)
 
 
+_NAMES = {
+    "dataset": "data set",
+    "train_size": "number of training examples",
+    "noise.rate": "share of wrong labels",
+    "noise.kind": "kind of label noise",
+    "teacher.model": "teacher",
+    "teacher.labels": "kind of labels the teacher saw",
+    "teacher.train_size": "number of the teacher's examples",
+    "teacher.epochs": "length of the teacher's training",
+    "teacher.snapshot": "length of the teacher's training",
+    "teacher.members": "number of teachers",
+    "student.model": "student",
+    "epochs": "length of training",
+    "snapshot": "length of training",
+}
+
+
+def axis_name(axis: Axis) -> str:
+    """What an axis is called.
+
+    Example:
+        >>> axis_name(Axis("noise.rate", (0.0, 0.1))), axis_name(Axis("learning_rate", (0.1,)))
+        ('share of wrong labels', 'learning rate')
+    """
+    return _NAMES.get(axis.key, axis.key.replace(".", " ").replace("_", " "))
+
+
+def value_name(axis: Axis, value: Any) -> str:
+    """What one value of an axis is called.
+
+    Example:
+        >>> axis = Axis("noise.rate", (0.0, 0.05))
+        >>> value_name(axis, 0.05), value_name(Axis("train_size", (500, 20_000)), 20_000)
+        ('5 %', '20,000')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(_member(key, value[key]) for key in _telling(axis.values))
+    if axis.key == "noise.rate":
+        return f"{100 * value:g} %"
+    if axis.key in ("epochs", "snapshot", "teacher.epochs", "teacher.snapshot"):
+        return f"{value:g} epoch{'s' * (value != 1)}"
+    return f"{value:,}" if isinstance(value, int) else _plain(value)
+
+
 def _part(axis: Axis, value: Any) -> str:
     if not isinstance(value, Mapping):
         return f"{axis.key.replace('.', ' ').replace('_', ' ')} {_plain(value)}"

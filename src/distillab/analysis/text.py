@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from distillab.analysis.advice import advice, caveats, circumstances
+from distillab.analysis.denoising import in_a_sentence
 from distillab.analysis.measures import NOTHING
+from distillab.analysis.movement import cells, headings, movement
 from distillab.analysis.numerals import bare_p
 from distillab.analysis.sentences import sentences
 
@@ -56,6 +58,17 @@ def note(answer: Answer) -> str:
     return f"* chosen on the validation data. Differences{counted_in}; p after Holm over the table."
 
 
+WRONG_LABELS = (
+    "Shares of the training examples whose label is wrong; below the ideal threshold an ideal teacher outvotes every "
+    "wrong label"
+)
+ACROSS_NOTE = (
+    "alpha: chosen on the validation data; drawn again: the middle 95 % when seeds are drawn again; range: optimal.\n"
+    "test: at the chosen alpha; best: not shown to be worse than the best value, once alpha is tuned."
+)
+"""What stands below the table of an axis."""
+
+
 def in_words(answer: Answer) -> str:
     """The whole answer: three sentences, the table, what to do, and the caveats; for each setting in turn.
 
@@ -78,6 +91,16 @@ def in_words(answer: Answer) -> str:
         todo = advice(answer, finding)
         if todo:
             blocks.append(_items("What to do", todo))
+    for one in answer.across:
+        among = f", {one.among}" if one.among else ""
+        lines = [f"[along the {one.name}{among}]", *map(_wrapped, movement(one, answer.measure))]
+        blocks += [
+            "\n".join(lines),
+            _aligned([headings(one, answer.measure), *cells(one, answer.measure)], ACROSS_NOTE),
+        ]
+    if answer.denoising:
+        told = [f"{one.label or 'all settings'}: {in_a_sentence(one)}" for one in answer.denoising]
+        blocks.append(_items(f"What becomes of wrong labels. {WRONG_LABELS}", told))
     blocks.append(_items("What this rests on", caveats(answer)))
     return "\n\n".join(blocks)
 
@@ -94,14 +117,19 @@ def table(answer: Answer, finding: Finding) -> str:
     shown = columns(answer, finding)
     lines = [[name.strip() for name in shown]]
     lines += [[cell(row) for cell in shown.values()] for row in finding.rows]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(shown))]
     best = finding.best.alpha if finding.best else None
     marks = [" ", *("*" if row.alpha == best else " " for row in finding.rows)]
+    return _aligned(lines, note(answer), marks)
+
+
+def _aligned(lines: list[list[str]], below: str, marks: list[str] | None = None) -> str:
+    """Lines of cells as a table, numbers to the right, each line after its mark."""
+    widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     drawn = [
         mark + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for mark, line in zip(marks, lines, strict=True)
+        for mark, line in zip(marks or [""] * len(lines), lines, strict=True)
     ]
-    return "\n".join([*drawn, note(answer)])
+    return "\n".join([*drawn, below])
 
 
 def _heading(answer: Answer, finding: Finding) -> list[str]:
@@ -113,4 +141,4 @@ def _wrapped(text: str, first: str = "", then: str = "") -> str:
 
 
 def _items(title: str, items: list[str]) -> str:
-    return "\n".join([f"{title}:", *(_wrapped(item, "- ", "  ") for item in items)])
+    return "\n".join([_wrapped(f"{title}:"), *(_wrapped(item, "- ", "  ") for item in items)])

@@ -11,6 +11,7 @@ from distillab import __version__
 from distillab.cli.answer import answer
 from distillab.cli.bench import bench
 from distillab.cli.data import data
+from distillab.cli.publish import publish
 from distillab.cli.report import report
 from distillab.cli.run import run
 from distillab.cli.studies import studies
@@ -27,7 +28,7 @@ def cli(debug: bool) -> None:
     the teacher?"""
 
 
-for command in (run, answer, report, data, studies, bench):
+for command in (run, answer, report, publish, data, studies, bench):
     cli.add_command(command)
 
 

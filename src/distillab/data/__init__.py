@@ -4,7 +4,7 @@ from distillab.data.archive import read_dataset
 from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import Dataset
 from distillab.data.inventory import Entry, check, find, inventory
-from distillab.data.noise import NOISE_KINDS, Perturbed, perturb
+from distillab.data.noise import NOISE_KINDS, Perturbed, perturb, transition_matrix
 from distillab.data.splits import stratified_split, stratified_subset
 from distillab.data.synthetic import synthetic
 
@@ -23,4 +23,5 @@ __all__ = [
     "stratified_split",
     "stratified_subset",
     "synthetic",
+    "transition_matrix",
 ]

@@ -78,6 +78,38 @@ def perturb(
     return Perturbed(new, new != given)
 
 
+def transition_matrix(kind: str, *, classes: int, rate: float = 0.0, matrix: ArrayLike | None = None) -> Matrix | None:
+    """What a kind of noise makes of each class, on average.
+
+    Args:
+        kind: a name in `NOISE_KINDS`.
+        classes: C >= 2.
+        rate: the share of wrong labels.
+        matrix: for the kind `matrix`.
+
+    Returns:
+        Shape (C, C): entry (i, j) is the share of class i that is labelled j. None for `margin`, which goes by the
+        example and not by its class.
+
+    Example:
+        >>> transition_matrix("pair", classes=3, rate=0.25).tolist()
+        [[0.75, 0.25, 0.0], [0.0, 0.75, 0.25], [0.25, 0.0, 0.75]]
+    """
+    clean = np.eye(classes)
+    match kind:
+        case "matrix":
+            return _checked(matrix, classes)
+        case "shift":
+            wrong = np.roll(clean, -1, axis=1)
+        case "pair":
+            wrong = np.roll(clean, 1, axis=1)
+        case "symmetric":
+            wrong = (1 - clean) / (classes - 1)
+        case _:
+            return None
+    return np.asarray((1 - rate) * clean + rate * wrong)
+
+
 class _Given(NamedTuple):
     """What a kind of noise may be told; each refuses what it has no use for."""
 

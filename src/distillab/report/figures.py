@@ -12,8 +12,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 from distillab.analysis import AlphaCurve, Answer
+from distillab.analysis.across import Across
+from distillab.analysis.denoising import Denoising
+from distillab.analysis.measures import Measure
 from distillab.analysis.numerals import counted
 from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
+from distillab.report.alpha_across import draw_chosen, draw_gain, draw_surface
+from distillab.report.denoising import draw_denoising
 from distillab.report.learning_curves import colours, draw_learning_curves, learning_curves_data
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PANELS = 24
+MOST_ROWS = 8
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -94,6 +100,48 @@ def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     return figure
 
 
+def across_figure(across: Sequence[Across], measure: Measure) -> Figure:
+    """Draw the surface, the chosen alpha and its gain along an axis, a row of three panels for each setting.
+
+    To be called within `house_style`.
+    """
+    across = across[:MOST_ROWS]
+    caption = (
+        "Left: means over the seeds, coloured by the distance to the best of the row; framed: the alpha chosen on the "
+        "validation data. Middle: the chosen alpha, and the middle 95 % of those chosen when seeds are drawn again; "
+        "green: alphas not shown to be worse than the best (95 % model confidence set). Right: its gain over labels "
+        "alone (alpha = 1), paired by seed, with the 95 % t interval; hollow: alpha = 1 itself."
+    )
+    heights = [0.9 + 0.34 * len(one.points) for one in across]
+    figure = _canvas(11.5, sum(heights) + 0.3 * len(across), caption)
+    parts = figure.subfigures(len(across), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for one, part in zip(across, parts, strict=True):
+        if one.among:
+            part.suptitle(one.among, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        surface, chosen, gain = part.subplots(1, 3, width_ratios=[1.7, 1, 1])
+        draw_surface(one, measure, surface)
+        draw_chosen(one, chosen)
+        draw_gain(one, measure, gain)
+    return figure
+
+
+def denoising_figure(settings: Sequence[Denoising]) -> Figure:
+    """Draw what becomes of wrong labels, a panel for each setting. To be called within `house_style`."""
+    caption = (
+        "Shares of the training examples whose label is wrong: answered with the clean label (recovered) or with the "
+        "wrong one (memorised). Lines and bands: mean over the seeds, 95 % t interval; dashes: the teacher; dotted: "
+        "the alpha below which an ideal teacher outvotes every wrong label."
+    )
+    figure, axes = _grid(len(settings), caption, width=4.4)
+    for index, (one, ax) in enumerate(zip(settings, axes, strict=False)):
+        draw_denoising(one, ax)
+        if index % _columns(len(settings)) == 0:
+            ax.set_ylabel("share of the wrong labels (%)")
+    handles = {name: line for ax in axes for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    axes[0].legend(handles.values(), handles.keys(), fontsize=7, loc="center left")
+    return figure
+
+
 def caption_of(answer: Answer) -> str:
     """The accuracy figure's caption: data, noise, temperature, n, and what the marks are."""
     findings = answer.findings
@@ -157,20 +205,25 @@ def _columns(panels: int) -> int:
 
 
 def _grid(panels: int, caption: str, *, width: float) -> tuple[Figure, list[Axes]]:
+    panels = min(panels, MOST_PANELS)
+    columns = _columns(panels)
+    rows = math.ceil(panels / columns)
+    figure = _canvas(width * columns + 0.8, 3.7 * rows, caption)
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(panels)]
+    return figure, axes
+
+
+def _canvas(wide: float, tall: float, caption: str) -> Figure:
+    """A figure of so many inches with its caption below them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    panels = min(panels, MOST_PANELS)
-    columns = _columns(panels)
-    rows = math.ceil(panels / columns)
-    wide = width * columns + 0.8
     lines = textwrap.wrap(caption, int(wide * 17))
-    tall = 3.7 * rows + 0.2 * len(lines)
+    tall += 0.2 * len(lines)
     room = (0.17 * len(lines) + 0.08) / tall
     layout = ConstrainedLayoutEngine(rect=(0, room, 1, 1 - room))
     figure = Figure(figsize=(wide, tall), layout=layout)
     FigureCanvasAgg(figure)
     figure.text(0.012, 0.08 / tall, "\n".join(lines), va="bottom", fontsize=8, color="#444444")
-    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(panels)]
-    return figure, axes
+    return figure

@@ -8,9 +8,11 @@ from typing import Any
 
 from distillab.analysis import Answer, Finding
 from distillab.analysis.advice import advice, caveats, circumstances
+from distillab.analysis.denoising import in_a_sentence
+from distillab.analysis.movement import cells, headings, movement
 from distillab.analysis.numerals import counted
 from distillab.analysis.sentences import sentences
-from distillab.analysis.text import columns
+from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns
 from distillab.report.inline import inline_svg
 from distillab.report.style import CSS
 from distillab.study.spec import Spec
@@ -35,7 +37,8 @@ def page(
     Args:
         spec: the study.
         answer: what it says.
-        figures: "accuracy_vs_alpha" and "learning_curves", each as the text of an SVG file.
+        figures: "accuracy_vs_alpha", "learning_curves" and, where there are such, "alpha_across" and "denoising", each
+            as the text of an SVG file.
         runs: the store's runs, first to last.
         cost: seconds of training, and training examples shown to students.
 
@@ -57,6 +60,8 @@ def page(
         "<main>",
         _section("answer", "Answer", _answer(answer)),
         _section("figures", "Figures", _figures(answer, figures)),
+        *([_section("across", "Along the axes", _across(answer, figures))] if answer.across else []),
+        *([_section("denoising", "Wrong labels", _denoising(answer, figures))] if answer.denoising else []),
         _section("tables", "Every alpha", "\n".join(_table(answer, finding) for finding in answer.findings)),
         _section("method", "Method", _items([*METHOD])),
         _section("caveats", "What this rests on", _items(caveats(answer))),
@@ -96,12 +101,42 @@ def _figures(answer: Answer, figures: Mapping[str, str]) -> str:
         "hold the same numbers.",
         "learning_curves": "Validation accuracy of the students, epoch by epoch, a line for each alpha.",
     }
-    return "\n".join(
+    return "\n".join(_figure(figures, name, told) for name, told in shown.items())
+
+
+def _figure(figures: Mapping[str, str], name: str, told: str) -> str:
+    if name not in figures:
+        return ""
+    return (
         f'<figure><div class="plate">{inline_svg(figures[name], prefix=name, label=told)}</div>'
         f"<figcaption>{escape(told)}</figcaption></figure>"
-        for name, told in shown.items()
-        if name in figures
     )
+
+
+def _across(answer: Answer, figures: Mapping[str, str]) -> str:
+    """How the answer moves along an axis: sentences and a table for each setting of the others, and the figure."""
+    blocks = []
+    for one in answer.across:
+        title = f"The {one.name}{f', {one.among}' if one.among else ''}"
+        told = "\n".join(_paragraph(sentence) for sentence in movement(one, answer.measure))
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in headings(one, answer.measure))
+        rows = "\n".join(
+            f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
+            for first, *rest in cells(one, answer.measure)
+        )
+        blocks.append(
+            f"<h3>{escape(title)}</h3>{told}\n"
+            f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(title)}"><table>'
+            f"<caption>{escape(ACROSS_NOTE)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        )
+    told = "The test result over alpha and the axis, the chosen alpha, and what it gains on labels alone."
+    return "\n".join([_figure(figures, "alpha_across", told), *blocks])
+
+
+def _denoising(answer: Answer, figures: Mapping[str, str]) -> str:
+    told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
+    shown = "Shares of the wrong training labels that students put right and repeat, against alpha."
+    return f"{_figure(figures, 'denoising', shown)}\n{_paragraph(f'{WRONG_LABELS}:')}{_items(told)}"
 
 
 def _table(answer: Answer, finding: Finding) -> str:

@@ -9,7 +9,14 @@ from typing import Literal
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import WorkError
 from distillab.files import replace_file
-from distillab.report.figures import accuracy_figure, house_style, learning_figure, render
+from distillab.report.figures import (
+    accuracy_figure,
+    across_figure,
+    denoising_figure,
+    house_style,
+    learning_figure,
+    render,
+)
 from distillab.report.page import page
 from distillab.study.folder import Folder
 
@@ -23,31 +30,53 @@ def write_report(folder: Folder) -> tuple[Path, ...]:
         folder: of a study, finished or not.
 
     Returns:
-        The files: the accuracy figure first (PNG, SVG), then the learning curves, `answer.json` and `report.html`.
+        The files: see `study_files`.
 
     Raises:
         RequestError: the folder holds no study.
         WorkError: a file cannot be written.
     """
-    spec, store = folder.read()
-    with store:
-        trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
-    curves, found = alpha_curves(spec, trials, teachers), answer(spec, trials, teachers)
-    files: dict[Path, bytes] = {}
-    drawings: dict[str, str] = {}
-    with house_style():
-        for name, figure in (
-            ("accuracy_vs_alpha", accuracy_figure(curves, found)),
-            ("learning_curves", learning_figure(curves, found)),
-        ):
-            for form in FORMS:
-                files[folder.figures / f"{name}.{form}"] = render(figure, form)
-            drawings[name] = files[folder.figures / f"{name}.svg"].decode()
-    files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
-    files[folder.report] = page(spec, found, drawings, runs, cost).encode()
+    files = study_files(folder)
     for path, content in files.items():
         try:
             replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
             raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
     return tuple(files)
+
+
+def study_files(folder: Folder) -> dict[Path, bytes]:
+    """Draw a study's figures and write its answer and page, in memory.
+
+    Args:
+        folder: of a study, finished or not.
+
+    Returns:
+        Contents by place: the accuracy figure first (PNG, SVG), then the learning curves; where the study has another
+        axis, how the answer moves along it; where labels are wrong, what becomes of them; `answer.json` and
+        `report.html`.
+    """
+    spec, store = folder.read()
+    with store:
+        trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
+        classes = store.classes()
+    curves = alpha_curves(spec, trials, teachers)
+    found = answer(spec, trials, teachers, classes=classes, curves=curves)
+    files: dict[Path, bytes] = {}
+    drawings: dict[str, str] = {}
+    with house_style():
+        figures = {
+            "accuracy_vs_alpha": accuracy_figure(curves, found),
+            "learning_curves": learning_figure(curves, found),
+        }
+        if found.across:
+            figures["alpha_across"] = across_figure(found.across, found.measure)
+        if found.denoising:
+            figures["denoising"] = denoising_figure(found.denoising)
+        for name, figure in figures.items():
+            for form in FORMS:
+                files[folder.figures / f"{name}.{form}"] = render(figure, form)
+            drawings[name] = files[folder.figures / f"{name}.svg"].decode()
+    files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
+    files[folder.report] = page(spec, found, drawings, runs, cost).encode()
+    return files

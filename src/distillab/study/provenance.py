@@ -16,7 +16,7 @@ import distillab
 PACKAGES = ("keras", "jax", "jaxlib", "optax", "numpy", "scipy", "scikit-learn")
 
 
-def provenance(*, command: str, data: Mapping[str, str], devices: int, platform_name: str) -> dict[str, Any]:
+def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_name: str) -> dict[str, Any]:
     """Describe this run.
 
     Args:

@@ -88,7 +88,7 @@ def run_study(
         plan = cohorts(wanted, store.done(), _capacity(grid, seats))
         facts = provenance(
             command=command,
-            data={"name": dataset.name, "digest": dataset.digest},
+            data={"name": dataset.name, "digest": dataset.digest, "classes": list(dataset.class_names)},
             devices=grid.size,
             platform_name=grid.devices.flat[0].platform,
         )

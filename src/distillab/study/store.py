@@ -290,6 +290,11 @@ class Store:
         rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial") if self._has("confusions") else []
         return {trial: json.loads(counts) for trial, counts in rows}
 
+    def classes(self) -> int | None:
+        """C, counted in the test answers of any student; None where there are none."""
+        rows = self._rows("SELECT counts FROM confusions LIMIT 1") if self._has("confusions") else []
+        return len(json.loads(rows[0][0])) if rows else None
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run there was: when, with what, and whether it came to its end."""
         rows = self._rows("SELECT started, finished, provenance FROM runs ORDER BY id")

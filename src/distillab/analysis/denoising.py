@@ -1,0 +1,157 @@
+"""What becomes of wrong training labels, at each alpha: put right, or repeated?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from distillab.analysis.curves import AlphaCurve, Floats, rows_of
+from distillab.analysis.numerals import percent
+from distillab.data.noise import transition_matrix
+from distillab.stats import compare_to, t_interval
+from distillab.study.settings import Settings
+from distillab.study.spec import Spec
+from distillab.study.store import TrialRecord
+from distillab.theory import flip_threshold
+
+SHARES = ("recovered", "memorised")
+SIGNIFICANCE = 0.05
+
+
+class Band(NamedTuple):
+    """Means over the seeds with their 95 % t intervals, shape (A,) each; nan where there is nothing."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+class Denoising(NamedTuple):
+    """The wrong labels of one setting.
+
+    Shares of the training examples whose label is wrong.
+    """
+
+    label: str
+    alphas: Floats
+    recovered: Floats
+    """Shape (R, A): answered with the clean label; nan where a student is missing or diverged."""
+    memorised: Floats
+    """Shape (R, A): answered with the wrong one."""
+    teacher_recovered: float
+    """The teacher's own, mean over the seeds; nan where it is not known."""
+    teacher_memorised: float
+    threshold: float
+    """The alpha below which an ideal teacher outvotes every wrong label; nan where that is not known."""
+    upto: float | None
+    """The largest alpha at which students recover more than with labels alone; None where none is shown to."""
+
+    def band(self, which: str) -> Band:
+        """`recovered` or `memorised`, over the seeds."""
+        values: Floats = getattr(self, which)
+        found = [t_interval(column[np.isfinite(column)]) if np.isfinite(column).any() else None for column in values.T]
+        return Band(
+            *(
+                np.array([math.nan if one is None else getattr(one, name) for one in found])
+                for name in ("estimate", "low", "high")
+            )
+        )
+
+
+def denoising(
+    spec: Spec, curves: Sequence[AlphaCurve], trials: Iterable[TrialRecord], classes: int | None
+) -> tuple[Denoising, ...]:
+    """Sort the shares of recovered and memorised labels by setting and alpha.
+
+    Args:
+        spec: the study.
+        curves: one for each setting.
+        trials: the rows of its students.
+        classes: C, where it is known.
+
+    Returns:
+        One for each setting with wrong labels and with students that were asked about them.
+    """
+    found = rows_of(spec, trials)
+    return tuple(
+        told
+        for key, curve in zip(found, curves, strict=True)
+        if (told := _of_setting(curve, found[key], classes)) is not None
+    )
+
+
+def _of_setting(curve: AlphaCurve, trials: Sequence[TrialRecord], classes: int | None) -> Denoising | None:
+    column = {float(alpha): index for index, alpha in enumerate(curve.alphas)}
+    shares = {name: np.full((len(curve.seeds), len(curve.alphas)), np.nan) for name in SHARES}
+    teachers: dict[str, list[float]] = {"teacher_recovered": [], "teacher_memorised": []}
+    for trial in trials:
+        for name, values in shares.items():
+            if trial.alpha in column:
+                values[trial.seed, column[trial.alpha]] = trial.metrics.get(("train", name), math.nan)
+        for name, theirs in teachers.items():
+            theirs.append(trial.metrics.get(("train", name), math.nan))
+    if not np.isfinite(shares["recovered"]).any():
+        return None
+    return Denoising(
+        label=curve.label,
+        alphas=curve.alphas,
+        recovered=shares["recovered"],
+        memorised=shares["memorised"],
+        teacher_recovered=float(np.nanmean(teachers["teacher_recovered"])) if _any(teachers, "recovered") else math.nan,
+        teacher_memorised=float(np.nanmean(teachers["teacher_memorised"])) if _any(teachers, "memorised") else math.nan,
+        threshold=threshold(curve.settings, classes),
+        upto=_upto(curve.alphas, shares["recovered"][curve.complete]),
+    )
+
+
+def _any(teachers: Mapping[str, Sequence[float]], name: str) -> bool:
+    return bool(np.isfinite(teachers[f"teacher_{name}"]).any())
+
+
+def threshold(settings: Settings, classes: int | None) -> float:
+    """The alpha below which an ideal teacher of these labels outvotes every wrong one; nan where that is not known."""
+    if settings.teacher.labels == "clean":
+        return 0.5 if settings.noise.perturbs else math.nan
+    if classes is None:
+        return math.nan
+    noise = settings.noise
+    transition = transition_matrix(noise.kind, classes=classes, rate=noise.rate, matrix=noise.matrix)
+    return math.nan if transition is None else flip_threshold(transition)
+
+
+def _upto(alphas: Floats, recovered: Floats) -> float | None:
+    """The largest alpha whose students recover more than those at alpha = 1, by a paired t test after Holm."""
+    whole = np.isfinite(recovered).all(axis=0)
+    hard = np.flatnonzero((alphas == 1.0) & whole)
+    columns = np.flatnonzero(whole)
+    if not len(hard) or len(recovered) < 2 or len(columns) < 2:
+        return None
+    place = int(np.flatnonzero(columns == hard[0])[0])
+    compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0))
+    more = [
+        alphas[columns[one.column]]
+        for one in compared
+        if one.paired_t.difference > 0 and one.p_adjusted <= SIGNIFICANCE
+    ]
+    return float(max(more)) if more else None
+
+
+def in_a_sentence(one: Denoising) -> str:
+    """What becomes of the wrong labels of a setting, to follow its name."""
+    band, memorised = one.band("recovered"), one.band("memorised")
+    ends = [index for index in dict.fromkeys((0, len(one.alphas) - 1)) if math.isfinite(band.mean[index])]
+    shares = [(f"{one.alphas[i]:g}", percent(band.mean[i], 1), percent(memorised.mean[i], 1)) for i in ends]
+    told = " and ".join(f"{right} at alpha = {alpha} (and repeat {wrong})" for alpha, right, wrong in shares)
+    sentence = f"students put right {told}"
+    if math.isfinite(one.teacher_recovered):
+        sentence += f", their teacher {percent(one.teacher_recovered, 1)}"
+    if one.upto is not None:
+        sentence += f"; more than labels alone do up to alpha = {one.upto:g}"
+    elif 1.0 in one.alphas:
+        sentence += "; at no alpha is it shown to be more than labels alone do"
+    if math.isfinite(one.threshold):
+        sentence += f" (ideal threshold {one.threshold:.3g})"
+    return f"{sentence}."
