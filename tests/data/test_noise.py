@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distillab.data import NOISE_KINDS, perturb
+from distillab.data import NOISE_KINDS, perturb, transition_matrix
 from distillab.errors import RequestError
 
 RATED = sorted(set(NOISE_KINDS) - {"matrix"})
@@ -186,3 +186,17 @@ def test_logits_are_refused_by_the_other_kinds() -> None:
         RequestError, match="logits='given' is not allowed: it must be left out unless the kind is 'margin'"
     ):
         perturb([0, 1, 2], kind="pair", rate=0.5, classes=3, rng=rng(), logits=np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("kind", ["shift", "pair", "symmetric"])
+def test_the_transition_matrix_is_what_perturbing_does_on_average(kind: str) -> None:
+    labels = np.repeat(np.arange(4), 20_000)
+    new = perturb(labels, kind=kind, rate=0.3, classes=4, rng=rng()).labels
+    counted = np.array([np.bincount(new[labels == k], minlength=4) / 20_000 for k in range(4)])
+    assert np.abs(counted - transition_matrix(kind, classes=4, rate=0.3)).max() < 5 * np.sqrt(0.25 / 20_000)
+
+
+def test_a_given_matrix_is_its_own_transition_and_margins_have_none() -> None:
+    given_one = [[0.9, 0.1], [0.0, 1.0]]
+    np.testing.assert_array_equal(transition_matrix("matrix", classes=2, matrix=given_one), given_one)
+    assert transition_matrix("margin", classes=2, rate=0.1) is None

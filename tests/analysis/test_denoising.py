@@ -1,0 +1,89 @@
+"""What becomes of wrong labels: shares sorted by alpha, the largest alpha that still helps, the ideal threshold."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from distillab.analysis import answer, in_words
+from distillab.analysis.denoising import threshold
+from distillab.study.settings import Settings
+
+ALPHAS = [0, 0.25, 0.5, 0.75, 1]
+
+
+def recovered(settings: Settings, seed: int) -> float:
+    """Falls with alpha; from 0.75 on it is that of labels alone, but for a jitter."""
+    return 0.9 - 0.4 * min(settings.alpha, 0.75) + 0.001 * ((seed * (1 + 4 * settings.alpha)) % 3)
+
+
+def level(alpha: float, seed: int) -> float:
+    return 0.9
+
+
+def found(rows, **keys):
+    spec = rows.spec(**{"seeds": 8, "alpha": ALPHAS} | keys)
+    return answer(spec, rows.trials(spec, level, shares=recovered), rows.teachers(), classes=10)
+
+
+def test_shares_are_sorted_by_seed_and_alpha_with_their_intervals(rows) -> None:
+    (one,) = found(rows).denoising
+    assert one.recovered.shape == (8, 5)
+    assert one.recovered[2, 0] == pytest.approx(0.902)
+    np.testing.assert_allclose(one.memorised, 1 - one.recovered)
+    band = one.band("recovered")
+    assert band.mean[0] == pytest.approx(one.recovered[:, 0].mean())
+    assert band.low[0] < band.mean[0] < band.high[0]
+    assert (one.teacher_recovered, one.teacher_memorised) == (0.9, pytest.approx(0.05))
+
+
+def test_the_largest_alpha_that_recovers_more_than_labels_alone_is_found(rows) -> None:
+    (one,) = found(rows).denoising
+    assert one.upto == 0.5
+    told = " ".join(in_words(found(rows)).split())
+    assert "all settings: students put right 90.1 % at alpha = 0" in told
+    assert "more than labels alone do up to alpha = 0.5 (ideal threshold 0.5)." in told
+
+
+def test_without_wrong_labels_nothing_is_told(rows) -> None:
+    spec = rows.spec(noise={"rate": 0})
+    assert answer(spec, rows.trials(spec, level), {}).denoising == ()
+    assert "wrong labels" not in in_words(answer(spec, rows.trials(spec, level), {}))
+
+
+def test_a_study_of_clean_and_wrong_labels_tells_of_the_wrong_ones(rows) -> None:
+    spec = rows.spec(seeds=3, noise={"rate": [0, 0.2]})
+
+    def only_wrong(settings: Settings, seed: int) -> float:
+        return recovered(settings, seed) if settings.noise.rate else math.nan
+
+    told = answer(spec, rows.trials(spec, level, shares=only_wrong), {})
+    assert [one.label for one in told.denoising] == ["noise rate 0.2"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "labels", "expected"),
+    [
+        ({"kind": "symmetric", "rate": 0.4}, "noisy", 5 / 14),
+        ({"kind": "symmetric", "rate": 0.4}, "own", 5 / 14),
+        ({"kind": "symmetric", "rate": 0.4}, "clean", 0.5),
+        ({"kind": "shift", "rate": 0.2}, "noisy", 0.375),
+        ({"kind": "margin", "rate": 0.2}, "clean", 0.5),
+        ({"kind": "matrix", "matrix": [[0.7, 0.3], [0.0, 1.0]]}, "noisy", 0.4 / 1.4),
+        ({"kind": "shift", "rate": 0.0}, "clean", math.nan),
+    ],
+)
+def test_the_ideal_threshold_follows_the_noise_and_what_the_teacher_saw(rows, noise, labels, expected) -> None:
+    cell = rows.spec(noise=noise, teacher={"labels": labels}).base
+    classes = 2 if noise["kind"] == "matrix" else 10
+    assert threshold(cell, classes) == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_shares_are_plain_json(rows) -> None:
+    (one,) = json.loads(json.dumps(found(rows).to_json(), allow_nan=False))["denoising"]
+    assert one["alphas"] == ALPHAS
+    assert len(one["recovered"]["mean"]) == 5
+    assert one["upto"] == 0.5

@@ -1,0 +1,74 @@
+"""The flip threshold: by hand, by brute force, and at its limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distillab.data import transition_matrix
+from distillab.errors import RequestError
+from distillab.theory import flip_threshold
+
+
+def test_symmetric_noise_gives_the_closed_form() -> None:
+    for classes, rate in ((10, 0.4), (10, 0.05), (3, 0.5), (2, 0.3)):
+        c = rate * classes / (classes - 1)
+        noise = transition_matrix("symmetric", classes=classes, rate=rate)
+        assert flip_threshold(noise) == pytest.approx((1 - c) / (2 - c), abs=1e-12)
+
+
+def test_the_ten_class_example_is_right_by_hand() -> None:
+    """eta = 0.4, C = 10: c = 4/9, so (5/9) / (14/9) = 5/14."""
+    assert flip_threshold(transition_matrix("symmetric", classes=10, rate=0.4)) == pytest.approx(5 / 14, abs=1e-12)
+
+
+def test_noise_with_one_target_is_that_of_two_classes() -> None:
+    """d = (1 - eta) - eta: the threshold is (1 - 2 eta) / (2 - 2 eta), whatever the number of classes."""
+    for kind in ("shift", "pair"):
+        assert flip_threshold(transition_matrix(kind, classes=7, rate=0.2)) == pytest.approx(0.6 / 1.6, abs=1e-12)
+
+
+def test_a_teacher_of_clean_labels_outvotes_up_to_one_half() -> None:
+    assert flip_threshold(transition_matrix("shift", classes=5, rate=0.3), np.eye(5)) == 0.5
+
+
+def test_a_teacher_that_prefers_the_wrong_class_outvotes_nothing() -> None:
+    assert flip_threshold(transition_matrix("pair", classes=4, rate=0.6)) == 0.0
+
+
+def test_where_nothing_is_wrong_there_is_no_threshold() -> None:
+    assert np.isnan(flip_threshold(np.eye(3)))
+
+
+@given(st.integers(2, 6), st.integers(0, 2**32))
+def test_brute_force_finds_the_same_threshold(classes: int, seed: int) -> None:
+    """On either side of it, mix targets of every pair of clean and given class and look whether clean wins."""
+    noise = np.random.default_rng(seed).dirichlet(np.ones(classes), size=classes) * 0.4 + 0.6 * np.eye(classes)
+    threshold = flip_threshold(noise)
+
+    def clean_wins(alpha: float) -> bool:
+        wins = []
+        for clean in range(classes):
+            for given_label in set(range(classes)) - {clean}:
+                target = (1 - alpha) * noise[clean] + alpha * np.eye(classes)[given_label]
+                wins.append(target[clean] > target[given_label])
+        return all(wins)
+
+    assert clean_wins(threshold - 1e-6)
+    assert not clean_wins(threshold + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [(np.zeros((2, 3)), r"transition\.shape=\(2, 3\)"), (np.ones((2, 2)), "sums of transition's rows")],
+)
+def test_what_is_no_transition_is_refused(matrix: np.ndarray, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        flip_threshold(matrix)
+
+
+def test_a_teacher_of_other_classes_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"teacher\.shape=\(2, 2\) is not allowed"):
+        flip_threshold(np.eye(3), np.eye(2))
