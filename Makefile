@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-backends lint types check bench install clean
+.PHONY: demo test test-backends test-presets lint types check bench install clean
 
 demo: install
 	$(BIN)/distillab run demo
@@ -12,6 +12,10 @@ demo: install
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+# Every preset at its quick size, from the run to the page: minutes, so not among the tests of every change.
+test-presets: .venv/installed-test
+	$(BIN)/python -m pytest tests/study/test_presets.py -m presets -n 1
 
 # Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
 test-backends: .venv-backends/installed

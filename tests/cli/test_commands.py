@@ -234,3 +234,47 @@ def test_bench_prints_a_table_and_keeps_the_record(
     assert "keras.distillation on jax" in told.out
     rows = json.loads(record.read_text())["rows"]
     assert rows[0]["seconds"] == pytest.approx(0.1 * 60_000 / 3_200)
+
+
+def test_a_quick_run_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distillab: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(
+        "dataset: synthetic\ntrain_size: 200\nteacher: {model: cnn-4-6, epochs: 1}\nstudent: {model: cnn-2-3}\n"
+        "alpha: [0, 0.5, 1]\nseeds: 20\nquick: {seeds: 1, epochs: 1, alpha: [0, 1], teacher.batch_size: 32}\n"
+    )
+    told = distillab("run", "mine.yaml", "--quick")
+    assert told.code == 0
+    assert "2 of 2 students trained" in told.err
+    assert [path.name for path in Path("runs").iterdir()] == ["mine-quick"]
+
+
+def test_a_study_without_a_quick_size_says_how_to_give_one(tmp_path: Path, distillab: Command) -> None:
+    (tmp_path / "mine.yaml").write_text("dataset: digits\n")
+    told = distillab("run", str(tmp_path / "mine.yaml"), "--quick")
+    assert told.code == 2
+    assert "gives no quick size. Add a line such as 'quick: {seeds: 2, epochs: 1}'." in told.err
+
+
+def test_thousands_of_students_are_trained_only_when_asked_for_twice(tmp_path: Path, distillab: Command) -> None:
+    told = distillab("run", "demo", *TINY, "--set", "seeds=2001", "--out", str(tmp_path / "many"))
+    assert told.code == 2
+    assert "Add --yes to train them all, or shorten an axis." in told.err
+    assert len(told.err.splitlines()) == 1
+    assert not (tmp_path / "many").exists()
+
+
+def test_publish_writes_a_page_and_prints_its_paths(finished: Path, tmp_path: Path, distillab: Command) -> None:
+    told = distillab("publish", str(finished), "--to", str(tmp_path / "pages"))
+    assert told.code == 0
+    paths = [Path(line) for line in told.out.splitlines()]
+    assert paths[0].name == "tiny.md"
+    assert paths[-1].name == "README.md"
+    assert all(path.is_file() for path in paths)
+
+
+def test_answer_by_a_metric_of_which_less_is_better(finished: Path, distillab: Command) -> None:
+    told = distillab("answer", str(finished), "--metric", "nll")
+    assert told.code == 0
+    assert "test nats" in told.out

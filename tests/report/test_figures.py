@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from distillab.analysis import alpha_curves, answer
 from distillab.report import accuracy_figure, accuracy_vs_alpha_data, learning_curves_data, learning_figure, render
 from distillab.report import accuracy_vs_alpha as module
-from distillab.report.figures import caption_of, house_style, shared_limits
+from distillab.report.figures import across_figure, caption_of, denoising_figure, house_style, shared_limits
 from distillab.report.learning_curves import focus
 from distillab.report.spread import spread_out
 
@@ -162,3 +162,36 @@ def test_the_examples_are_true():
     from distillab.report import spread
 
     assert doctest.testmod(module).failed == doctest.testmod(spread).failed == 0
+
+
+def test_an_axis_and_wrong_labels_are_drawn_with_what_was_found(rows):
+    spec = rows.spec(seeds=6, temperature=[1, 3, 9], noise={"rate": [0.1, 0.2]})
+    found = answer(spec, rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed), rows.teachers())
+    with house_style():
+        figure = across_figure(found.across, found.measure)
+        titles = [text.get_text() for part in figure.subfigs for text in part.texts]
+        assert [part._suptitle.get_text() for part in figure.subfigs] == ["noise rate 0.1", "noise rate 0.2"], titles
+        surface, chosen, gain = figure.subfigs[0].axes
+        assert [label.get_text() for label in surface.get_yticklabels()] == ["1", "3", "9"]
+        means = [f"{100 * row.mean:.2f}" for point in found.across[0].points for row in point.finding.rows]
+        assert [text.get_text() for text in surface.texts] == means
+        dots = [line.get_xdata()[0] for line in chosen.lines if line.get_marker() == "o"]
+        assert dots == [point.alpha for point in found.across[0].points]
+        gains = [line.get_xdata()[0] for line in gain.lines if line.get_marker() == "o"]
+        assert gains == pytest.approx([100 * point.gain.difference for point in found.across[0].points])
+        wrong = denoising_figure(found.denoising)
+        assert [ax.get_title(loc="left") for ax in wrong.axes] == [one.label for one in found.denoising]
+        line = next(line for line in wrong.axes[0].lines if line.get_label() == "recovered by students")
+        np.testing.assert_allclose(line.get_ydata(), 42.5)
+        for drawn in (figure, wrong):
+            assert render(drawn, "png").startswith(b"\x89PNG")
+
+
+def test_a_list_reads_downwards_and_numbers_upwards(rows):
+    for keys, down in (({"loss": ["kl", "dist"]}, True), ({"temperature": [1, 3]}, False)):
+        spec = rows.spec(**keys)
+        found = answer(spec, rows.trials(spec, hump), {})
+        with house_style():
+            for ax in across_figure(found.across, found.measure).subfigs[0].axes:
+                low, high = ax.get_ylim()
+                assert (low > high) == down

@@ -198,7 +198,7 @@ def products(examples: int) -> Result:
     import jax
     import jax.numpy as jnp
 
-    from distillab.bench.flops import training_flops
+    from distillab.engine.flops import training_flops
     from distillab.engine.functional import Functional
     from distillab.models import build
 

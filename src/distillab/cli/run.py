@@ -11,12 +11,15 @@ import click
 
 from distillab.errors import not_allowed
 
+MOST_TRIALS = 2_000
+
 
 @click.command(short_help="Run or resume a study: a preset's name or a YAML file.")
 @click.argument("study")
 @click.option("--out", type=click.Path(path_type=Path), help="The study's folder.  [default: runs/NAME]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; a comma makes an axis.")
 @click.option("--quick", is_flag=True, help="The study's quick size: to see it work, not to learn from it.")
+@click.option("--yes", is_flag=True, help=f"Train more than {MOST_TRIALS:,} students without being asked again.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
@@ -26,6 +29,7 @@ def run(
     out: Path | None,
     overrides: tuple[str, ...],
     quick: bool,
+    yes: bool,
     data_dir: Path | None,
     executor: str,
     devices: int | None,
@@ -57,7 +61,14 @@ def run(
     command = shlex.join(["distillab", *sys.argv[1:]])
     with Bar() as bar:
         summary = run_study(
-            spec, folder, data_dir=data_dir, devices=devices, memory=limit, command=command, progress=bar
+            spec,
+            folder,
+            data_dir=data_dir,
+            devices=devices,
+            memory=limit,
+            most=None if yes else MOST_TRIALS,
+            command=command,
+            progress=bar,
         )
     from distillab.analysis import answer, three_sentences
     from distillab.study.folder import Folder

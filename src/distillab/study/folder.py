@@ -65,6 +65,13 @@ class Folder:
             raise RequestError(f"{self.path} holds no study: {self.spec.name} is missing. Run 'distillab run' first.")
         return load_spec(str(self.spec)), Store(self.store, read_only=True)
 
+    def done(self) -> set[str]:
+        """Identities of the trials on record here; none where there is no study."""
+        if not self.store.is_file():
+            return set()
+        with Store(self.store, read_only=True) as store:
+            return store.done()
+
     @contextmanager
     def write(self, spec: Spec) -> Iterator[Store]:
         """Open the folder for a study's results, alone.

@@ -12,9 +12,10 @@ from jax.sharding import Mesh
 
 from distillab.data import Dataset, load
 from distillab.engine.devices import inside, mesh
-from distillab.errors import not_allowed
+from distillab.errors import RequestError, not_allowed
 from distillab.models import build
 from distillab.study.classroom import Classroom
+from distillab.study.estimate import estimate
 from distillab.study.folder import Folder
 from distillab.study.material import split, teacher_material
 from distillab.study.plan import Trial, cohort_key, cohorts, trainings, trials
@@ -57,6 +58,7 @@ def run_study(
     devices: int | None = None,
     seats: int | None = None,
     memory: int | None = None,
+    most: int | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Summary:
@@ -69,11 +71,13 @@ def run_study(
         devices: devices to spread students over; by default all that JAX has.
         seats: students a device trains before their results are recorded; decides no result.
         memory: bytes that each device may use; by default most of what it has. Fewer students then train at once.
+        most: refuse to train more trials than this, and say what they would cost.
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
 
     Raises:
-        RequestError: the study does not fit its data, or the folder is not this study's; nothing has been written.
+        RequestError: the study does not fit its data, the folder is not this study's, or it has too many trials;
+            nothing has been written.
         WorkError: the work failed; what was recorded before stays.
     """
     started, begin = now(), time.perf_counter()
@@ -83,6 +87,7 @@ def run_study(
     _check_fit(spec, dataset)
     wanted = list(trials(spec, dataset.digest))
     folder = Folder(out)
+    _check_size(folder, wanted, dataset, grid, most)
     trained: list[TrialRecord] = []
     with folder.write(spec) as store:
         plan = cohorts(wanted, store.done(), _capacity(grid, seats))
@@ -148,6 +153,20 @@ def _check_fit(spec: Spec, dataset: Dataset) -> None:
             raise not_allowed(
                 "len(noise.matrix)", len(settings.noise.matrix), f"{dataset.classes}, the classes of {dataset.name}"
             )
+
+
+def _check_size(folder: Folder, wanted: Sequence[Trial], dataset: Dataset, grid: Mesh, most: int | None) -> None:
+    """Refuse more trials than the caller said, with an estimate of what they would cost."""
+    if most is None or len(wanted) <= most:
+        return
+    done = folder.done()
+    left = [trial for trial in wanted if trial.id not in done]
+    if len(left) > most:
+        cost = estimate(left, dataset, grid).in_words()
+        raise RequestError(
+            f"The study has {len(left):,} trials to train, more than {most:,}: {cost}. Add --yes to train them all, or "
+            "shorten an axis."
+        )
 
 
 def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distillab.bench.flops import forward_flops, training_flops
+from distillab.engine.flops import forward_flops, training_flops
 from distillab.engine.functional import Functional
 from distillab.models import build
 
