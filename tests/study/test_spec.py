@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"metric": "acc"},
         "metric='acc' is not allowed: it must be one of 'accuracy', 'balanced_accuracy', 'precision_macro', "
-        "'recall_macro', 'f1_macro', 'precision_weighted', 'recall_weighted', 'f1_weighted', 'agreement'.",
+        "'recall_macro', 'f1_macro', 'precision_weighted', 'recall_weighted', 'f1_weighted', 'agreement', 'nll', "
+        "'brier', 'ece', 'ece_width', 'kl_to_teacher'.",
     ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
@@ -524,3 +526,18 @@ def test_a_study_may_name_every_loss_there_is() -> None:
     assert [cell.settings.loss for cell in spec.cells()] == sorted(LOSSES)
     with pytest.raises(RequestError, match=r"loss.*'kll'"):
         read_spec({"dataset": "digits", "loss": "kll"})
+
+
+def test_every_key_of_a_study_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
+    told = set(re.findall(r"`([\w.]+)`", text.split("## What is recorded")[0]))
+    for key in _keys(read_spec({"dataset": "digits"}).to_mapping()):
+        group, _, last = key.rpartition(".")
+        assert key in told or (group and f".{last}" in told), key
+
+
+def _keys(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in tree.items():
+        found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return found
