@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.analysis.conftest import Rows
 
 from distillab.errors import RequestError
 from distillab.report.publish import publish
@@ -22,13 +23,14 @@ def half(settings: Settings, seed: int) -> float:
     return 0.5 - 0.1 * settings.alpha + 0.01 * seed
 
 
-@pytest.fixture
-def study(tmp_path: Path, rows):
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory):
     """Makes a study's folder from its keys."""
 
     def make(name: str = "small", **keys: object) -> Folder:
+        rows = Rows
         spec = rows.spec(seeds=6, **keys)
-        folder = Folder(tmp_path / name)
+        folder = Folder(tmp_path_factory.mktemp("runs") / name)
         facts = {
             "command": f"distillab run {name}",
             "data": {"name": "digits", "digest": "d" * 8, "classes": ["a|b", "c"]},
@@ -49,8 +51,13 @@ def study(tmp_path: Path, rows):
     return make
 
 
-def test_a_page_holds_answer_tables_protocol_and_provenance(study, tmp_path: Path) -> None:
-    written = publish(study(), tmp_path / "pages")
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """The smallest study, published."""
+    return publish(study(), tmp_path_factory.mktemp("pages"))
+
+
+def test_a_page_holds_answer_tables_protocol_and_provenance(written: tuple[Path, ...]) -> None:
     names = [path.name for path in written]
     assert names == ["small.md", "small_accuracy_vs_alpha.png", "small_denoising.png", "README.md"]
     page = written[0].read_text()
@@ -77,9 +84,9 @@ def test_the_lines_of_a_table_have_as_many_cells_as_its_head(study, tmp_path: Pa
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}) == 1
 
 
-def test_classes_are_counted_and_named_with_their_bars_escaped(study, tmp_path: Path) -> None:
+def test_classes_are_counted_and_named_with_their_bars_escaped(written: tuple[Path, ...]) -> None:
     """Precision of the first class 30/34, recall 30/32, F1 60/66; the same at every alpha."""
-    page = publish(study(), tmp_path / "pages")[0].read_text()
+    page = written[0].read_text()
     assert "| a\\|b | 88.24 | 88.24 | 88.24 | 93.75 | 93.75 | 93.75 | 90.91 | 90.91 | 90.91 |" in page
 
 
