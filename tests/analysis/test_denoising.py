@@ -87,3 +87,16 @@ def test_the_shares_are_plain_json(rows) -> None:
     assert one["alphas"] == ALPHAS
     assert len(one["recovered"]["mean"]) == 5
     assert one["upto"] == 0.5
+
+
+def test_noise_by_a_matrix_is_told_as_noise(rows) -> None:
+    spec = rows.spec(noise={"kind": "matrix", "matrix": [[0.7, 0.3], [0.0, 1.0]]})
+    told = " ".join(in_words(answer(spec, rows.trials(spec, level), {})).split())
+    assert "The training labels are perturbed (matrix); temperature 3." in told
+    assert "No labels are perturbed" not in told
+
+
+def test_a_teacher_of_its_own_draw_leaves_each_seed_its_own(rows) -> None:
+    spec = rows.spec(teacher={"labels": "own"})
+    told = " ".join(in_words(answer(spec, rows.trials(spec, level), {})).split())
+    assert "The labels are drawn anew for each seed" in told

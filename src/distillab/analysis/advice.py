@@ -53,14 +53,13 @@ def advice(answer: Answer, finding: Finding) -> list[str]:
 def circumstances(finding: Finding) -> str:
     """Noise, temperature and draws of a setting, in a sentence or two."""
     temperature = f"temperature {finding.temperature:g}"
-    if not finding.noise_rate:
+    if not finding.perturbed:
         return f"No labels are perturbed; {temperature}."
-    noise = (
-        f"{100 * finding.noise_rate:g} % of the training labels are perturbed ({finding.noise_kind}); {temperature}."
-    )
+    share = "The" if finding.noise_kind == "matrix" else f"{100 * finding.noise_rate:g} % of the"
+    noise = f"{share} training labels are perturbed ({finding.noise_kind}); {temperature}."
     drawn = (
         "The labels are drawn anew for each seed"
-        if finding.teacher_labels == "clean"
+        if finding.teacher_labels != "noisy"
         else "The teacher trained on the perturbed labels, so one draw and one teacher serve all seeds"
     )
     validation = "perturbed like them" if finding.validation_labels == "noisy" else "clean"
@@ -69,9 +68,9 @@ def circumstances(finding: Finding) -> str:
 
 def covered(finding: Finding) -> str:
     """What the intervals of a setting cover."""
-    fresh = finding.noise_rate > 0 and finding.teacher_labels == "clean"
+    fresh = finding.perturbed and finding.teacher_labels != "noisy"
     draws = ", order of the batches and the draw of the labels" if fresh else " and order of the batches"
-    fixed = "one draw of the labels, one teacher" if finding.noise_rate and not fresh else "one teacher"
+    fixed = "one draw of the labels, one teacher" if finding.perturbed and not fresh else "one teacher"
     return (
         f"Intervals cover the randomness of training (initial weights{draws}), for {fixed}, one training set "
         "and one test set."

@@ -80,6 +80,7 @@ class Finding:
         students: that the study asks for.
         missing: students not there yet.
         diverged: every diverged student.
+        perturbed: whether labels are wrong on purpose.
         dataset, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
     """
 
@@ -97,6 +98,7 @@ class Finding:
     dataset: str
     noise_kind: str
     noise_rate: float
+    perturbed: bool
     temperature: float
     teacher_labels: str
     validation_labels: str
@@ -105,6 +107,14 @@ class Finding:
     def kind(self) -> VerdictKind:
         """The verdict in a word."""
         return self.verdict.kind if self.verdict else "undecided"
+
+    @property
+    def noise(self) -> str:
+        """The wrong labels in words, to follow "with": such as "10 % of the training labels perturbed (shift)"."""
+        if not self.perturbed:
+            return "clean labels"
+        share = "training labels" if self.noise_kind == "matrix" else f"{100 * self.noise_rate:g} % of training labels"
+        return f"{share} perturbed ({self.noise_kind})"
 
     @property
     def finished(self) -> int:
@@ -180,6 +190,7 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
         dataset=settings.dataset,
         noise_kind=settings.noise.kind,
         noise_rate=settings.noise.rate,
+        perturbed=settings.noise.perturbs,
         temperature=settings.temperature,
         teacher_labels=settings.teacher.labels,
         validation_labels=settings.validation.labels,

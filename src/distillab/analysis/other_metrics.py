@@ -56,7 +56,14 @@ def in_a_sentence(asked: Sequence[Asked]) -> str:
     parts = [f"alpha = {alpha:g} by {', '.join(labels)}" for alpha, labels in sorted(groups.items())]
     if len(parts) == 1:
         return f"All {len(chosen)} metrics choose the same alpha, {next(iter(groups)):g}."
-    return f"The metrics choose {'; '.join(parts)}."
+    told = f"The metrics choose {'; '.join(parts)}."
+    finding = asked[0].finding
+    if finding.perturbed and finding.validation_labels == "noisy":
+        told += (
+            " The validation labels are perturbed like the training labels: likelihood and calibration measured on "
+            "them favour students that expect wrong labels."
+        )
+    return told
 
 
 HEADINGS = ("metric", "verdict", "alpha", "range", "test", "to alpha 1", "interval")

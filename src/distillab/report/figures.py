@@ -76,7 +76,7 @@ def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    noisy = any(one.noise_rate and one.validation_labels == "noisy" for one in answer.findings)
+    noisy = any(one.perturbed and one.validation_labels == "noisy" for one in answer.findings)
     caption = "Means over the seeds, diverged students left out."
     if noisy:
         caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
@@ -146,12 +146,7 @@ def caption_of(answer: Answer) -> str:
     """The accuracy figure's caption: data, noise, temperature, n, and what the marks are."""
     findings = answer.findings
     sets = ", ".join(dict.fromkeys(PurePath(one.dataset).name for one in findings))
-    noises = dict.fromkeys(
-        f"{100 * one.noise_rate:g} % of training labels perturbed ({one.noise_kind})"
-        if one.noise_rate
-        else "clean labels"
-        for one in findings
-    )
+    noises = dict.fromkeys(one.noise for one in findings)
     temperatures = dict.fromkeys(f"{one.temperature:g}" for one in findings)
     counts = sorted({row.n for one in findings for row in one.rows if row.n})
     told = f"{sets}; {' / '.join(noises)}; temperature {', '.join(temperatures)}."
