@@ -31,7 +31,7 @@ Problem = tuple[np.ndarray, np.ndarray]
         ({"distillation_loss": "klx"}, "There is no distillation loss 'klx'. Did you mean 'kl'"),
         ({"distillation_loss": 3}, "distillation_loss=3 is not allowed: it must be one of kl, "),
         ({"loss": "crossentropi"}, "There is no Keras loss 'crossentropi'"),
-        ({"loss": "kl_divergence"}, "'kl_divergence' is a loss of probabilities, and the student gives logits"),
+        ({"loss": "kl_divergence"}, "'kl_divergence' cannot be told that the student gives logits"),
         ({"loss": 3}, "loss=3 is not allowed"),
         ({"loss_weights": [1]}, r"loss_weights=\[1\] is not allowed: it must be left out. alpha weighs"),
         ({"loss": "ce", "student_loss_fn": "ce"}, "loss and student_loss_fn are two names of one thing"),

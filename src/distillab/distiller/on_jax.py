@@ -61,7 +61,7 @@ def kept(variables: Sequence[Any]) -> Iterator[None]:
     values = [variable.value for variable in variables]
     try:
         yield
-    except BaseException:
+    except BaseException:  # also of an interruption: the weights are put back, and it goes on its way
         for variable, value in zip(variables, values, strict=True):
             if variable._value is None and not value.is_deleted():
                 variable.assign(value)

@@ -14,31 +14,6 @@ Schedule = Callable[[int], float]
 """From the epoch, counted from 0, to a value."""
 
 
-def constant(value: float) -> Schedule:
-    """The same value in every epoch."""
-    return lambda epoch: value
-
-
-def linear(start: float, end: float, epochs: int) -> Schedule:
-    """From `start` in epoch 0 in equal steps to `end` in epoch `epochs` - 1, and `end` from then on.
-
-    Example:
-        >>> [linear(1.0, 0.0, 3)(epoch) for epoch in range(4)]
-        [1.0, 0.5, 0.0, 0.0]
-    """
-    return lambda epoch: _between(start, end, _progress(epoch, epochs))
-
-
-def cosine(start: float, end: float, epochs: int) -> Schedule:
-    """Like `linear`, along half a cosine: slow at both ends.
-
-    Example:
-        >>> [round(cosine(1.0, 0.0, 3)(epoch), 3) for epoch in range(3)]
-        [1.0, 0.5, 0.0]
-    """
-    return lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2)
-
-
 def _between(start: float, end: float, share: float) -> float:
     return (1 - share) * start + share * end  # exact at both ends
 
@@ -74,17 +49,27 @@ class AlphaSchedule(keras.callbacks.Callback):
     @classmethod
     def constant(cls, value: float, of: str = "alpha") -> AlphaSchedule:
         """The same value in every epoch."""
-        return cls(constant(value), of)
+        return cls(lambda epoch: value, of)
 
     @classmethod
     def linear(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
-        """In equal steps from `start` to `end`, which epoch number `epochs` has."""
-        return cls(linear(start, end, epochs), of)
+        """From `start` in epoch 0 in equal steps to `end` in epoch `epochs` - 1, and `end` from then on.
+
+        Example:
+            >>> [AlphaSchedule.linear(1.0, 0.0, 3).schedule(epoch) for epoch in range(4)]
+            [1.0, 0.5, 0.0, 0.0]
+        """
+        return cls(lambda epoch: _between(start, end, _progress(epoch, epochs)), of)
 
     @classmethod
     def cosine(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
-        """Along half a cosine from `start` to `end`, which epoch number `epochs` has."""
-        return cls(cosine(start, end, epochs), of)
+        """Like `linear`, along half a cosine: slow at both ends.
+
+        Example:
+            >>> [round(AlphaSchedule.cosine(1.0, 0.0, 3).schedule(epoch), 3) for epoch in range(3)]
+            [1.0, 0.5, 0.0]
+        """
+        return cls(lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2), of)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Refuse a model that has nothing to set."""

@@ -24,7 +24,7 @@ CHANGING = (
 BATCH = 64  # rows that a teacher answers at once, where the data are arrays
 
 
-class Answers:
+class AnswerTable:
     """A teacher's logits by the contents of the inputs that they answer.
 
     Inputs are known by a hash of their bytes, so that data may come in another order, in other batches or several
@@ -114,7 +114,7 @@ def with_teacher_logits(
     teachers = Teachers(teacher, teacher_weights, average, teacher_inputs)
     folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
 
-    def answers(batches: Callable[[], Iterator[Any]]) -> Answers:
+    def answers(batches: Callable[[], Iterator[Any]]) -> AnswerTable:
         return _answers(teachers, batches, folder)
 
     if isinstance(data, keras.utils.PyDataset):
@@ -151,7 +151,7 @@ def _batches_of(data: Any) -> int:
     return int(data.num_batches)
 
 
-def _answers(teachers: Teachers, batches: Callable[[], Iterator[Any]], folder: Path | None) -> Answers:
+def _answers(teachers: Teachers, batches: Callable[[], Iterator[Any]], folder: Path | None) -> AnswerTable:
     """Read the data once for their hashes, and a second time only where the answers are not in the cache."""
     keys = np.unique(np.concatenate([hashes(batch) for batch in batches()]))
 
@@ -175,8 +175,8 @@ def _answers(teachers: Teachers, batches: Callable[[], Iterator[Any]], folder: P
         return logits
 
     if folder is None:
-        return Answers(keys, compute())
-    return Answers(keys, stored_logits(folder, _digest(teachers, keys), (len(keys), *teachers.shape[1:]), compute))
+        return AnswerTable(keys, compute())
+    return AnswerTable(keys, stored_logits(folder, _digest(teachers, keys), (len(keys), *teachers.shape[1:]), compute))
 
 
 def _digest(teachers: Teachers, keys: np.ndarray) -> str:
@@ -193,7 +193,7 @@ def _digest(teachers: Teachers, keys: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _arrays(x: Any, answers: Callable[[Callable[[], Iterator[Any]]], Answers]) -> dict[str, Any]:
+def _arrays(x: Any, answers: Callable[[Callable[[], Iterator[Any]]], AnswerTable]) -> dict[str, Any]:
     examples = len(keras.tree.flatten(x)[0])
 
     def batches() -> Iterator[Any]:
@@ -207,7 +207,7 @@ def _arrays(x: Any, answers: Callable[[Callable[[], Iterator[Any]]], Answers]) -
 class _Sequence(keras.utils.PyDataset):
     """A PyDataset whose batches carry the logits."""
 
-    def __init__(self, data: Any, answers: Answers) -> None:
+    def __init__(self, data: Any, answers: AnswerTable) -> None:
         super().__init__(
             workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size
         )
@@ -228,7 +228,7 @@ class _Sequence(keras.utils.PyDataset):
         self._data.on_epoch_end()
 
 
-def _tensorflow(data: Any, answers: Answers) -> Any:
+def _tensorflow(data: Any, answers: AnswerTable) -> Any:
     import tensorflow as tf
 
     def carry(x: Any, *rest: Any) -> Any:
@@ -244,7 +244,7 @@ def _tensorflow(data: Any, answers: Answers) -> Any:
     return data.map(carry)
 
 
-def _loader(data: Any, answers: Answers) -> Any:
+def _loader(data: Any, answers: AnswerTable) -> Any:
     import torch
 
     collate = data.collate_fn
