@@ -90,8 +90,8 @@ def _named(name: str) -> keras.losses.Loss:
         return label_loss(found, unwrapped=True)
     if "from_logits" not in inspect.signature(found).parameters:
         raise RequestError(
-            f"loss={name!r} cannot be told that the student gives logits. Leave the loss out for cross-entropy, or pass "
-            "a function (y, logits)."
+            f"loss={name!r} cannot be told that the student gives logits. Leave the loss out for cross-entropy, or "
+            "pass a function (y, logits)."
         )
     return _Function(lambda y, logits: found(y, logits, from_logits=True))
 
