@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distillab.analysis import answer, in_words
-from distillab.analysis.movement import cells, headings, movement
+from distillab.analysis.movement import cells, headings, in_brief, movement
 from distillab.study.settings import Settings
 
 JITTER = (0.0, 0.002, -0.002, 0.001, -0.001, 0.0, 0.002, -0.002)
@@ -97,6 +97,21 @@ def test_of_values_that_are_no_numbers_the_best_is_named_and_who_is_as_good(rows
     )
 
 
+def test_one_line_tells_the_ends_of_an_axis_and_what_is_shown_to_move(rows) -> None:
+    told = found(rows, moving, noise={"rate": [0.0, 0.4]})
+    (one,) = told.across
+    assert in_brief(one, told.measure) == (
+        "Some intermediate alpha beats labels alone at every share of wrong labels. The chosen alpha is 0.75 at 0 % "
+        "and 0.25 at 40 % (shown to move); what it gains is +5.00 and +15.00 percentage points (shown to move)."
+    )
+    told = found(rows, still, temperature=[1, 3])
+    (one,) = told.across
+    assert in_brief(one, told.measure).endswith(
+        "0.75 at 1 and 0.75 at 3 (not shown to move); what it gains is +2.00 and +2.00 percentage points (not shown "
+        "to move)."
+    )
+
+
 def test_redrawn_alphas_are_the_bootstrap_of_the_chosen_one(rows) -> None:
     """An independent bootstrap, seed by seed in plain Python, has the same middle 95 %."""
     spec = rows.spec(seeds=8, alpha=ALPHAS, temperature=[1, 3])
@@ -132,6 +147,7 @@ def test_a_study_without_a_student_is_followed_without_a_word(rows) -> None:
     told = answer(spec, [], {})
     (one,) = told.across
     assert movement(one, told.measure) == []
+    assert in_brief(one, told.measure) == ""
     assert len(cells(one, told.measure)) == 2
     assert len(headings(one, told.measure)) == len(cells(one, told.measure)[0])
 

@@ -99,6 +99,8 @@ def test_the_table_of_pages_has_a_row_for_each_and_keeps_the_others(study, tmp_p
     rows = [line for line in (pages / "README.md").read_text().splitlines() if line.startswith("| [")]
     assert [re.findall(r"\[(\w+)\]\(\1\.md\)", row)[0] for row in rows] == ["a", "b", "c"]
     assert "at every temperature" in rows[0]
+    assert "The chosen alpha is 0.5 at 1 and 0.5 at 3 (not shown to move)" in rows[0]
+    assert "The chosen alpha is 0.5 at every temperature." in (pages / "a.md").read_text()
 
 
 def test_the_same_folder_gives_the_same_bytes(study, tmp_path: Path) -> None:

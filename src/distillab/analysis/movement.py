@@ -9,7 +9,7 @@ from distillab.analysis.measures import NOTHING
 from distillab.analysis.numerals import alphas_in_words, bare_p, counted, listed, p_value
 
 if TYPE_CHECKING:
-    from distillab.analysis.across import Across, Point
+    from distillab.analysis.across import Across, Change, Point
     from distillab.analysis.measures import Measure
 
 SIGNIFICANCE = 0.05
@@ -26,6 +26,19 @@ def movement(across: Across, measure: Measure) -> list[str]:
         Up to three sentences; fewer where the study is too young to tell.
     """
     return [told for told in (_verdicts(across), _alpha(across), _gain(across, measure)) if told]
+
+
+def in_brief(across: Across, measure: Measure) -> str:
+    """Say the same in one line: the verdicts, and what alpha and gain are at the ends of the axis.
+
+    Args:
+        across: the settings along the axis.
+        measure: the study's metric.
+
+    Returns:
+        One or two short sentences; for values that are no numbers, which of them is best.
+    """
+    return " ".join(told for told in (_verdicts(across), _ends(across, measure)) if told)
 
 
 def headings(across: Across, measure: Measure) -> list[str]:
@@ -79,6 +92,32 @@ def _verdicts(across: Across) -> str:
     )
 
 
+def _ends(across: Across, measure: Measure) -> str:
+    first, last = across.points[0], across.points[-1]
+    if not across.ordered:
+        return _best_of(across, measure)
+    if not across.changes or math.isnan(across.changes[-1].alpha_low):
+        return ""
+    change = across.changes[-1]
+    moves, gains = (
+        "shown to move" if shown else "not shown to move" for shown in (_alpha_moves(change), _gain_moves(change))
+    )
+    return (
+        f"The chosen alpha is {first.alpha:g} at {first.value} and {last.alpha:g} at {last.value} ({moves}); what it "
+        f"gains is {measure.difference(_gained(first))} and {measure.difference(_gained(last))} "
+        f"{measure.difference_unit}".rstrip()
+        + f" ({gains})."
+    )
+
+
+def _alpha_moves(change: Change) -> bool:
+    return change.alpha_low > 0 or change.alpha_high < 0
+
+
+def _gain_moves(change: Change) -> bool:
+    return change.p <= SIGNIFICANCE
+
+
 def _alpha(across: Across) -> str:
     points = across.points
     if any(point.alpha is None for point in points):
@@ -92,9 +131,9 @@ def _alpha(across: Across) -> str:
     change = across.changes[-1]
     if math.isnan(change.alpha_low):
         return f"The chosen alpha is {told}."
-    shown = change.alpha_low > 0 or change.alpha_high < 0
+    moves = "moves" if _alpha_moves(change) else "is not shown to move"
     return (
-        f"The chosen alpha {'moves' if shown else 'is not shown to move'} with the {across.name}: it is {told} "
+        f"The chosen alpha {moves} with the {across.name}: it is {told} "
         f"({change.alpha:+g} from {points[0].value} to {points[-1].value}; with the seeds drawn again "
         f"{change.alpha_low:+g} to {change.alpha_high:+g})."
     )
@@ -108,9 +147,9 @@ def _gain(across: Across, measure: Measure) -> str:
         return ""
     change = across.changes[-1]
     first, last = (_gained(point) for point in (points[0], points[-1]))
-    shown = change.p <= SIGNIFICANCE
+    changes = "changes" if _gain_moves(change) else "is not shown to change"
     return (
-        f"What the chosen alpha gains on labels alone {'changes' if shown else 'is not shown to change'} with the "
+        f"What the chosen alpha gains on labels alone {changes} with the "
         f"{across.name}: from {measure.difference(first)} at {points[0].value} to {measure.difference(last)} at "
         f"{points[-1].value}, a difference of {measure.amount(change.gain)} "
         f"({measure.span(change.gain_low, change.gain_high, signed=True)}, p {p_value(change.p)} after Holm over "

@@ -14,7 +14,7 @@ from typing import Any
 from distillab.analysis import Answer, alpha_curves, answer
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.measures import NOTHING
-from distillab.analysis.movement import cells, headings, movement
+from distillab.analysis.movement import cells, headings, in_brief, movement
 from distillab.analysis.numerals import counted
 from distillab.analysis.other_metrics import HEADINGS, by_every_metric, per_class
 from distillab.analysis.other_metrics import cells as metric_cells
@@ -100,7 +100,7 @@ def headline(found: Answer) -> str:
         return " ".join(sentences(found, found.findings[0])[:1])
     parts = []
     for one in found.across:
-        told = " ".join(movement(one, found.measure))
+        told = in_brief(one, found.measure)
         parts.append(f"With {one.among}: {told}" if one.among else told)
     return " ".join(parts)
 
@@ -138,6 +138,8 @@ def _across(found: Answer) -> Iterable[list[str]]:
         among = f", {one.among}" if one.among else ""
         yield [
             f"## Along the {one.name}{among}",
+            " ".join(movement(one, found.measure)),
+            "",
             *_table(headings(one, found.measure), cells(one, found.measure)),
             "",
             ACROSS_NOTE.replace("\n", " "),
