@@ -92,8 +92,8 @@ def test_of_values_that_are_no_numbers_the_best_is_named_and_who_is_as_good(rows
     assert [point.value for point in one.points] == ["kl", "dist", "logit_mse"]  # in the study's order
     assert [point.as_good_as_the_best for point in one.points] == [False, True, False]
     assert movement(one, told.measure)[-1] == (
-        "Once alpha is tuned, dist is best with 93.00 %, and kl last with 92.00 %; not shown to be worse than the best "
-        "at 95 %: none."
+        "Once alpha is tuned, dist is best with 93.00 %, and kl last with 92.00 %; every other is shown to be worse "
+        "than the best at 95 %."
     )
 
 

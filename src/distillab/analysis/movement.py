@@ -173,7 +173,9 @@ def _best_of(across: Across, measure: Measure) -> str:
     good = [point.value for point in known if point.as_good_as_the_best and point is not best]
     if len(good) == len(known) - 1:
         return f"{told}; none is shown to be worse than the best at 95 %."
-    return f"{told}; not shown to be worse than the best at 95 %: {listed(good) or 'none'}."
+    if not good:
+        return f"{told}; every other is shown to be worse than the best at 95 %."
+    return f"{told}; not shown to be worse than the best at 95 %: {listed(good)}."
 
 
 def _gained(point: Point) -> float:
