@@ -17,6 +17,7 @@ from distillab.engine.cohort import CohortTrainer
 from distillab.errors import RequestError, WorkError
 from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
+from distillab.study.kept import KEPT_ALPHAS
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec
 from distillab.study.store import Store, TeacherRecord, TrialRecord
@@ -412,6 +413,20 @@ def test_a_students_test_answers_are_counted(finished: Path) -> None:
         counts = np.array(confusions[trial.id])
         assert counts.sum() == 1000
         assert counts.trace() / 1000 == pytest.approx(trial.metrics["test", "accuracy"], abs=1e-12)
+
+
+def test_the_validation_answers_of_both_ends_and_the_middle_are_kept(finished: Path) -> None:
+    """They give the metrics that were computed from the whole logits, to the three digits of a half."""
+    with Store(finished / "study.db", read_only=True) as store:
+        trials, answers = {trial.id: trial for trial in store.trials()}, store.answers()
+    assert set(answers) == {name for name, trial in trials.items() if trial.alpha in KEPT_ALPHAS}
+    assert answers
+    for name, kept in answers.items():
+        p = kept.probabilities.astype(np.float64)
+        brier = np.mean(np.sum((p - np.eye(p.shape[1])[kept.labels]) ** 2, axis=1))
+        assert brier == pytest.approx(trials[name].metrics["validation", "brier"], abs=2e-3)
+        accuracy = trials[name].metrics["validation", "accuracy"]
+        assert np.mean(p.argmax(axis=1) == kept.labels) == pytest.approx(accuracy, abs=0.01)
 
 
 def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distillab.errors import RequestError, WorkError
+from distillab.study.kept import KeptAnswers
 from distillab.study.store import Store, TeacherRecord, TrialRecord
 
 TEACHER = TeacherRecord("t", {"model": "cnn-1-1"}, "w", 10, {"accuracy": 0.5}, [1.0, 0.5])
@@ -129,7 +131,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 3"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 4"):
         Store(path)
 
 
@@ -167,24 +169,29 @@ def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == OLD.read_bytes()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
     with Store(path, read_only=True) as store:
         before = store.results()
-        assert store.confusions() == {}
+        assert bool(store.confusions()) == (version >= 3)
+        assert store.answers() == {}
     with Store(path) as store:
-        assert store.results() == before | {"confusions": []}
+        assert store.results() == {"confusions": [], "answers": []} | before
         (first, *_) = store.trials()
+        kept = KeptAnswers(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
         added = dataclasses.replace(
-            first, id="f" * 16, metrics={("train", "recovered"): 0.25}, confusion=[[3, 1], [0, 4]]
+            first, id="f" * 16, metrics={("train", "recovered"): 0.25}, confusion=[[3, 1], [0, 4]], answers=kept
         )
         store.add_cohort([added], run=1, students=1, examples=1, seconds=1.0)
     with Store(path, read_only=True) as store:
         (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
-        assert store.confusions() == {"f" * 16: [[3, 1], [0, 4]]}
+        assert store.confusions()["f" * 16] == [[3, 1], [0, 4]]
+        (answers,) = store.answers().values()
+    np.testing.assert_array_equal(answers.probabilities, kept.probabilities)
+    np.testing.assert_array_equal(answers.labels, kept.labels)
     assert found.metrics == {("train", "recovered"): 0.25}
     with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (3,)
+        assert other.execute("PRAGMA user_version").fetchone() == (4,)
     other.close()

@@ -19,6 +19,7 @@ from distillab.engine.teacher import live_teacher
 from distillab.errors import WorkError
 from distillab.metrics import all_metrics, confusion_matrix, denoising
 from distillab.models import build
+from distillab.study.kept import KeptAnswers, kept_answers
 from distillab.study.material import Labels, Split, draw_labels
 from distillab.study.plan import Trial, trainings
 from distillab.study.progress import Progress
@@ -194,7 +195,9 @@ class Classroom:
         finite = [float(epoch.last_finite_loss[place]) for epoch in until if epoch.finite_steps[place] > 0]
         metrics: dict[tuple[str, str], float] = {}
         confusion: list[list[int]] | None = None
+        answers: KeptAnswers | None = None
         if broken is None:
+            answers = kept_answers(trial.settings.alpha, outcome.validation_logits[place], labels.validation)
             confusion = confusion_matrix(outcome.test_logits[place], self.dataset.y_test).tolist()
             teacher = self.teachers[trial.teacher]
             for part, logits, truth, theirs in (
@@ -218,6 +221,7 @@ class Classroom:
             epochs=[_row(epoch, place) for epoch in epochs],
             metrics=metrics,
             confusion=confusion,
+            answers=answers,
             diverged_epoch=None if broken is None else broken.epoch,
             last_finite_loss=finite[-1] if finite else None,
         )

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from distillab.errors import RequestError, WorkError
+from distillab.study.kept import KeptAnswers
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
-VERSION = 3
-RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics", "confusions")
+VERSION = 4
+RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics", "confusions", "answers")
 
 _SCHEMA = """
 CREATE TABLE teachers (id TEXT PRIMARY KEY, settings TEXT, weights TEXT, examples INTEGER, metrics TEXT);
@@ -36,6 +37,7 @@ CREATE TABLE metrics (
     trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
     value REAL, PRIMARY KEY (trial, split, name));
 CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);
+CREATE TABLE answers (trial TEXT PRIMARY KEY REFERENCES trials, classes INTEGER, probabilities BLOB, labels BLOB);
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT, finished TEXT, provenance TEXT);
 CREATE TABLE cohorts (
     id INTEGER PRIMARY KEY, run INTEGER REFERENCES runs, students INTEGER, examples INTEGER, seconds REAL);
@@ -51,6 +53,8 @@ INSERT INTO metrics SELECT * FROM metrics_of_version_1;
 DROP TABLE metrics_of_version_1;
 """,
     2: "CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);",
+    3: "CREATE TABLE answers (trial TEXT PRIMARY KEY REFERENCES trials, classes INTEGER, probabilities BLOB, "
+    "labels BLOB);",
 }
 """From a version to the next one."""
 
@@ -74,6 +78,8 @@ class TrialRecord:
         last_finite_loss: the loss of its last step that was finite; None where there was none.
         confusion: counts of its test answers, a row a label and a column an answer; None for a student that diverged.
             `Store.trials` leaves it out: `Store.confusions` reads it.
+        answers: to the validation examples, of the few students whose answers are kept. `Store.trials` leaves them out:
+            `Store.answers` reads them.
     """
 
     id: str
@@ -87,6 +93,7 @@ class TrialRecord:
     diverged_epoch: int | None = None
     last_finite_loss: float | None = None
     confusion: Sequence[Sequence[int]] | None = None
+    answers: KeptAnswers | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +242,8 @@ class Store:
                 if record.confusion is not None:
                     row = (record.id, json.dumps(record.confusion, separators=(",", ":")))
                     connection.execute("INSERT INTO confusions VALUES (?, ?)", row)
+                if record.answers is not None:
+                    connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (record.id, *record.answers.packed()))
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
                 (run, students, examples, seconds),
@@ -289,6 +298,11 @@ class Store:
         """Counts of the students' test answers by trial: a row a label, a column an answer."""
         rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial") if self._has("confusions") else []
         return {trial: json.loads(counts) for trial, counts in rows}
+
+    def answers(self) -> dict[str, KeptAnswers]:
+        """The validation answers that are kept, by trial."""
+        rows = self._rows("SELECT * FROM answers ORDER BY trial") if self._has("answers") else []
+        return {trial: KeptAnswers.unpacked(*packed) for trial, *packed in rows}
 
     def classes(self) -> int | None:
         """C, counted in the test answers of any student; None where there are none."""
