@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from distillab.data import transition_matrix
 from distillab.errors import RequestError
-from distillab.theory import flip_threshold
+from distillab.theory import (
+    clean_posterior,
+    finite_teacher_accuracy,
+    flip_threshold,
+    label_energy,
+    noisy_posterior,
+    smoothing,
+)
 
 
 def test_symmetric_noise_gives_the_closed_form() -> None:
@@ -72,3 +79,67 @@ def test_what_is_no_transition_is_refused(matrix: np.ndarray, message: str) -> N
 def test_a_teacher_of_other_classes_is_refused() -> None:
     with pytest.raises(RequestError, match=r"teacher\.shape=\(2, 2\) is not allowed"):
         flip_threshold(np.eye(3), np.eye(2))
+
+
+@given(st.integers(2, 8), st.floats(0, 0.99), st.integers(0, 2**32 - 1))
+def test_a_noisy_posterior_is_the_clean_one_through_the_matrix(classes: int, share: float, seed: int) -> None:
+    """Symmetric noise as a transition matrix, and back again."""
+    rate = share * (classes - 1) / classes
+    q = np.random.default_rng(seed).dirichlet(np.ones(classes))
+    noisy = noisy_posterior(q, rate)
+    np.testing.assert_allclose(noisy, q @ transition_matrix("symmetric", classes=classes, rate=rate), atol=1e-12)
+    assert noisy.sum() == pytest.approx(1)
+    np.testing.assert_allclose(clean_posterior(noisy, rate), q, atol=1e-9 / (1 - share))
+
+
+def test_noise_keeps_the_order_of_classes() -> None:
+    q = np.array([0.5, 0.3, 0.2])
+    assert (np.argsort(noisy_posterior(q, 0.6)) == np.argsort(q)).all()
+
+
+def test_the_energy_of_a_label_by_hand() -> None:
+    """Two classes, certain, a quarter wrong: q~ = (3/4, 1/4), so 1 - 9/16 - 1/16 = 3/8."""
+    assert float(label_energy([1.0, 0.0], 0.25)) == pytest.approx(0.375)
+
+
+def test_energy_and_squared_bias_of_certain_labels_are_twice_the_rate() -> None:
+    q = np.eye(10)[3]
+    bias = noisy_posterior(q, 0.3) - q
+    assert float(label_energy(q, 0.3)) + float(bias @ bias) == pytest.approx(0.6)
+
+
+def test_votes_counted_one_by_one() -> None:
+    """Every outcome of seven votes, the first of them the student's own label."""
+    votes, rate = 7, 0.3
+    for alpha in (0.0, 0.1, 0.3, 0.45, 0.6, 1.0):
+        right = 0.0
+        for outcome in range(2**votes):
+            wrong = np.array([outcome >> place & 1 for place in range(votes)])
+            chance = np.prod(np.where(wrong, rate, 1 - rate))
+            mixed = alpha * wrong[0] + (1 - alpha) * wrong.mean()
+            right += chance * (mixed < 0.5 - 1e-12)
+        assert finite_teacher_accuracy(alpha, votes, rate) == pytest.approx(right, abs=1e-12)
+
+
+def test_a_teacher_of_many_votes_denoises_up_to_the_threshold() -> None:
+    threshold = flip_threshold(transition_matrix("symmetric", classes=2, rate=0.3))
+    assert finite_teacher_accuracy(threshold - 0.05, 20_001, 0.3) == pytest.approx(1, abs=1e-6)
+    assert finite_teacher_accuracy(threshold + 0.05, 20_001, 0.3) == pytest.approx(0.7, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: smoothing(0.1, 1), "classes=1 is not allowed: it must be a whole number, at least 2"),
+        (lambda: smoothing(0.9, 10), "rate=0.9 is not allowed: it must be below 0.9"),
+        (lambda: smoothing(-0.1, 3), "rate=-0.1"),
+        (lambda: noisy_posterior([0.5, 0.4], 0.1), "1 in each row"),
+        (lambda: noisy_posterior([1.0], 0.1), "at least two classes"),
+        (lambda: finite_teacher_accuracy(0.1, 0, 0.1), "votes=0"),
+        (lambda: finite_teacher_accuracy(0.1, 3, 0.5), "rate=0.5"),
+        (lambda: finite_teacher_accuracy(1.1, 3, 0.1), "alpha=1.1"),
+    ],
+)
+def test_noise_that_makes_no_sense_is_refused(call, told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        call()

@@ -4,8 +4,120 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import binom
 
 from distillab.errors import not_allowed
+from distillab.theory.inputs import Floats, as_count, within
+
+
+def smoothing(rate: float, classes: int) -> float:
+    """How far symmetric noise pulls every answer towards the uniform one.
+
+    Formula: `c = eta C / (C - 1)`: a label is kept with the probability 1 - c, and else drawn anew from all classes.
+
+    Args:
+        rate: eta, the share of wrong labels, from 0 to less than (C - 1) / C.
+        classes: C >= 2.
+
+    Returns:
+        c, from 0 to less than 1.
+
+    Raises:
+        RequestError: fewer than two classes; a rate at which labels say nothing, or the contrary.
+
+    Example:
+        >>> round(smoothing(0.45, 10), 3)
+        0.5
+    """
+    count = as_count(classes, 2, "classes")
+    silent = (count - 1) / count
+    if not within(rate, 0, 1, "rate") < silent:
+        raise not_allowed(
+            "rate", rate, f"below {silent:.4g}: from there on the labels of {count} classes say nothing of the truth"
+        )
+    return rate / silent
+
+
+def noisy_posterior(posterior: ArrayLike, rate: float) -> Floats:
+    """What a perfect learner of noisy labels answers.
+
+    Formula: `q~ = (1 - c) q + c / C`: label smoothing of the clean posterior; its order of classes is that of q.
+
+    Args:
+        posterior: q, shape (..., C), rows sum to 1.
+        rate: eta, as in `smoothing`.
+
+    Returns:
+        q~, shape (..., C).
+
+    Example:
+        >>> noisy_posterior([1.0, 0.0], 0.25).tolist()
+        [0.75, 0.25]
+
+    Source: Menon, Rawat, Reddi, Kim and Kumar, "A statistical perspective on distillation", 2021.
+    """
+    q = _rows(posterior, "posterior")
+    c = smoothing(rate, q.shape[-1])
+    return np.asarray((1 - c) * q + c / q.shape[-1])
+
+
+def clean_posterior(noisy: ArrayLike, rate: float) -> Floats:
+    """The clean posterior behind a noisy one: `q = (q~ - c / C) / (1 - c)`.
+
+    Args:
+        noisy: q~, shape (..., C).
+        rate: eta, as in `smoothing`.
+
+    Returns:
+        q, shape (..., C).
+    """
+    q = _rows(noisy, "noisy")
+    c = smoothing(rate, q.shape[-1])
+    return np.asarray((q - c / q.shape[-1]) / (1 - c))
+
+
+def label_energy(posterior: ArrayLike, rate: float) -> Floats:
+    """The variance of a noisy one-hot label, summed over the classes: `v = 1 - |q~|^2`.
+
+    Args:
+        posterior: q, shape (..., C).
+        rate: eta, as in `smoothing`.
+
+    Returns:
+        Shape (...).
+    """
+    return np.asarray(1 - np.sum(noisy_posterior(posterior, rate) ** 2, axis=-1))
+
+
+def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
+    """How many mixed targets point at the clean class where the teacher is the mean of a few noisy labels.
+
+    Formula, two classes: the teacher is the mean of k labels of the example, the student's own among them, j of the
+    others wrong: `eta P(alpha + (1 - alpha)(1 + j) / k < 1/2) + (1 - eta) P((1 - alpha) j / k < 1/2)`, with
+    `j ~ Bin(k - 1, eta)`.
+
+    Args:
+        alpha: the weight of the labels, from 0 to 1.
+        votes: k >= 1.
+        rate: eta, from 0 to less than 1/2.
+
+    Returns:
+        The share of targets whose larger entry is the clean class.
+
+    Example:
+        >>> round(finite_teacher_accuracy(0.25, votes=15, rate=0.3), 3)
+        0.805
+
+    Source: derived for this package.
+    """
+    a, k = within(alpha, 0, 1, "alpha"), as_count(votes, 1, "votes")
+    smoothing(rate, 2)
+    others = np.arange(k)
+    chance = binom.pmf(others, k - 1, rate)
+    # Compared in whole votes, 2 (1 - alpha) j < (1 - 2 alpha) k and so on, so that ties are ties.
+    outvoted = 2 * (a * k + (1 - a) * (1 + others)) < k
+    kept = 2 * (1 - a) * others < k
+    return float(rate * chance[outvoted].sum() + (1 - rate) * chance[kept].sum())
 
 
 def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None) -> float:
@@ -53,4 +165,13 @@ def _checked(matrix: ArrayLike, name: str) -> np.ndarray:
         raise not_allowed(f"{name}.shape", array.shape, "(C, C)")
     if not np.allclose(array.sum(axis=1), 1, atol=1e-6):
         raise not_allowed(f"sums of {name}'s rows", array.sum(axis=1).tolist(), "1 each")
+    return array
+
+
+def _rows(values: ArrayLike, name: str) -> Floats:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim < 1 or array.shape[-1] < 2:
+        raise not_allowed(f"{name}.shape", array.shape, "(..., C) with at least two classes")
+    if not np.allclose(array.sum(axis=-1), 1, atol=1e-6):
+        raise not_allowed(f"sums of {name}", "not all 1", "1 in each row")
     return array

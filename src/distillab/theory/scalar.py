@@ -1,0 +1,59 @@
+"""One number, two noisy answers: the label's and the teacher's, and how to weight them."""
+
+from __future__ import annotations
+
+import math
+
+from distillab.theory.inputs import at_least, within
+from distillab.theory.risk import RiskCoefficients
+
+
+def scalar_risk(*, bias: float, sigma: float, tau: float, correlation: float = 0.0) -> RiskCoefficients:
+    """The risk of `alpha y + (1 - alpha) t` as a parabola in alpha.
+
+    Formula: with `y = f + eps` and `t = f + b + zeta`,
+    `R = (1 - alpha)^2 (b^2 + tau^2) + alpha^2 sigma^2 + 2 alpha (1 - alpha) rho sigma tau`, least at
+    `alpha* = (b^2 + tau^2 - rho sigma tau) / (b^2 + sigma^2 + tau^2 - 2 rho sigma tau)`.
+
+    Args:
+        bias: b, the teacher's.
+        sigma: the label's standard deviation, >= 0.
+        tau: the teacher's, >= 0.
+        correlation: rho of the two noises, from -1 to 1.
+
+    Returns:
+        `RiskCoefficients`.
+
+    Raises:
+        RequestError: a negative deviation, a correlation beyond [-1, 1].
+
+    Example:
+        >>> from distillab.theory import alpha_star
+        >>> alpha_star(scalar_risk(bias=1.0, sigma=1.0, tau=0.0)).free
+        0.5
+
+    Source: Bates and Granger, "The combination of forecasts", 1969, here with a bias.
+    """
+    s, t = at_least(sigma, 0, "sigma"), at_least(tau, 0, "tau")
+    shared = within(correlation, -1, 1, "correlation") * s * t
+    of_teacher = float(bias) ** 2 + t**2
+    return RiskCoefficients(of_teacher, shared - of_teacher, of_teacher + s**2 - 2 * shared)
+
+
+def memorising_teacher_alpha(*, bias: float, sigma: float, share: float) -> float:
+    """The best alpha where the teacher has learned a share of the label noise by heart.
+
+    Formula: `alpha* = (b^2 - c (1 - c) sigma^2) / (b^2 + (1 - c)^2 sigma^2)`: without a bias `-c / (1 - c)`, for what
+    the teacher has of the noise can be taken out again by a negative weight of the labels.
+
+    Args:
+        bias: b, the teacher's.
+        sigma: the label's standard deviation, >= 0.
+        share: c, from 0 to 1.
+
+    Returns:
+        alpha*, free; nan where label and teacher are the same.
+    """
+    c, s2 = within(share, 0, 1, "share"), at_least(sigma, 0, "sigma") ** 2
+    under = float(bias) ** 2 + (1 - c) ** 2 * s2
+    return (float(bias) ** 2 - c * (1 - c) * s2) / under if under > 0 else math.nan
