@@ -1,0 +1,25 @@
+"""The closed forms beside their simulations, as one table."""
+
+from __future__ import annotations
+
+from distillab.theory.checks import classification, regression
+from distillab.theory.checks.row import ERRORS, SHARE, Row
+
+DRAWS, QUICK_DRAWS = 20_000, 2_000
+
+
+def table(*, quick: bool = False, seed: int = 0) -> tuple[Row, ...]:
+    """Compute every closed form and simulate it.
+
+    Args:
+        quick: a tenth of the draws.
+        seed: of the simulations.
+
+    Returns:
+        A row for each number that is compared.
+    """
+    draws = QUICK_DRAWS if quick else DRAWS
+    return (*regression.rows(draws, seed), *classification.rows(draws, seed))
+
+
+__all__ = ["DRAWS", "ERRORS", "QUICK_DRAWS", "SHARE", "Row", "table"]

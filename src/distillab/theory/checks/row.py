@@ -1,0 +1,73 @@
+"""One line of the table: a closed form beside its simulation, and whether they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distillab.theory.risk import RiskCoefficients, alpha_star
+from distillab.theory.simulation import Simulated
+
+ERRORS = 4.0
+"""A simulation agrees within so many of its standard errors."""
+
+SHARE = 0.03
+"""And a risk within this share of the prediction."""
+
+ROUNDING = 1e-9
+"""What is certain, so that its standard error is nothing, agrees within this."""
+
+
+class Row(NamedTuple):
+    """A closed form beside its simulation."""
+
+    subject: str
+    function: str
+    """That computes the closed form."""
+    quantity: str
+    predicted: float
+    simulated: float
+    error: float
+    """Monte Carlo standard error of the simulated number; 0 where nothing is random."""
+    is_risk: bool = False
+
+    @property
+    def deviation(self) -> float:
+        """The difference in standard errors; 0 where it is rounding."""
+        apart = abs(self.simulated - self.predicted)
+        if apart <= ROUNDING * max(1.0, abs(self.predicted)):
+            return 0.0
+        return apart / self.error if self.error > 0 else float("inf")
+
+    @property
+    def agrees(self) -> bool:
+        """Within the stated errors, and for a risk within the stated share."""
+        near = not self.is_risk or abs(self.simulated - self.predicted) <= SHARE * abs(self.predicted)
+        return near and self.deviation <= ERRORS
+
+
+def risk_rows(subject: str, function: str, risk: RiskCoefficients, found: Simulated) -> list[Row]:
+    """The risk at the alpha where it fits worst, and the best alpha."""
+    rows = [
+        Row(subject, function, f"risk at alpha = {alpha:g}", float(risk.at(alpha)), float(mean), float(error), True)
+        for alpha, mean, error in zip(found.alphas, found.risk, found.risk_error, strict=True)
+    ]
+    best = Row(subject, function, "alpha*", alpha_star(risk).free, found.alpha, found.alpha_error)
+    return [worst(rows), best]
+
+
+def worst(rows: Sequence[Row]) -> Row:
+    """The row that agrees least."""
+    return max(rows, key=lambda row: (not row.agrees, row.deviation))
+
+
+def from_draws(
+    subject: str, function: str, quantity: str, predicted: float, values: ArrayLike, *, is_risk: bool = False
+) -> Row:
+    """A row whose simulation is the mean of independent draws."""
+    drawn = np.asarray(values, dtype=np.float64)
+    error = float(drawn.std(ddof=1) / np.sqrt(len(drawn)))
+    return Row(subject, function, quantity, predicted, float(drawn.mean()), error, is_risk)
