@@ -15,6 +15,7 @@ from distillab.cli.publish import publish
 from distillab.cli.report import report
 from distillab.cli.run import run
 from distillab.cli.studies import studies
+from distillab.cli.theory import theory
 from distillab.errors import DistillabError
 
 INTERRUPTED = 130
@@ -28,7 +29,7 @@ def cli(debug: bool) -> None:
     the teacher?"""
 
 
-for command in (run, answer, report, publish, data, studies, bench):
+for command in (run, answer, report, publish, data, studies, theory, bench):
     cli.add_command(command)
 
 

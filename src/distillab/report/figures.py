@@ -113,7 +113,7 @@ def across_figure(across: Sequence[Across], measure: Measure) -> Figure:
         "alone (alpha = 1), paired by seed, with the 95 % t interval; hollow: alpha = 1 itself."
     )
     heights = [0.9 + 0.34 * len(one.points) for one in across]
-    figure = _canvas(11.5, sum(heights) + 0.3 * len(across), caption)
+    figure = canvas(11.5, sum(heights) + 0.3 * len(across), caption)
     parts = figure.subfigures(len(across), 1, height_ratios=heights, squeeze=False)[:, 0]
     for one, part in zip(across, parts, strict=True):
         if one.among:
@@ -203,12 +203,12 @@ def _grid(panels: int, caption: str, *, width: float) -> tuple[Figure, list[Axes
     panels = min(panels, MOST_PANELS)
     columns = _columns(panels)
     rows = math.ceil(panels / columns)
-    figure = _canvas(width * columns + 0.8, 3.7 * rows, caption)
+    figure = canvas(width * columns + 0.8, 3.7 * rows, caption)
     axes = [figure.add_subplot(rows, columns, index + 1) for index in range(panels)]
     return figure, axes
 
 
-def _canvas(wide: float, tall: float, caption: str) -> Figure:
+def canvas(wide: float, tall: float, caption: str) -> Figure:
     """A figure of so many inches with its caption below them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

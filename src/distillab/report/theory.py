@@ -1,0 +1,111 @@
+"""The theory's table in words and as a file, and its figures beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from distillab.errors import WorkError
+from distillab.files import replace_file
+from distillab.report import theory_figures as draw
+from distillab.report.figures import house_style, render
+from distillab.report.write import FORMS
+from distillab.theory import pictures
+from distillab.theory.checks import DRAWS, ERRORS, QUICK_DRAWS, SHARE, Row
+
+HEAD = ("subject", "quantity", "function", "predicted", "simulated", "difference", "s.e.", "in s.e.", "verdict")
+
+
+def in_words(rows: Sequence[Row], *, quick: bool) -> str:
+    """The table, fit for a terminal, and what it comes to.
+
+    Args:
+        rows: of the checks.
+        quick: whether they had a tenth of the draws.
+
+    Returns:
+        Lines of text.
+    """
+    cells = [HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(HEAD))]
+    words = 3  # columns of words stand left, numbers right
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place < words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+    off = sum(not row.agrees for row in rows)
+    draws = QUICK_DRAWS if quick else DRAWS
+    told = (
+        f"{len(rows) - off} of {len(rows)} numbers agree within {ERRORS:g} Monte Carlo standard errors, risks within "
+        f"{100 * SHARE:g} % too; {draws:,} draws or more each."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Path, ...]:
+    """Write table and figures.
+
+    Args:
+        out: the folder.
+        rows: of the checks.
+        quick: a tenth of the draws for the dots, too.
+        seed: of the dots.
+
+    Returns:
+        The files.
+
+    Raises:
+        WorkError: a file cannot be written.
+    """
+    files = {out / "table.csv": _csv(rows), **{out / name: content for name, content in _figures(quick, seed).items()}}
+    for path, content in files.items():
+        try:
+            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
+        except OSError as error:
+            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+    return tuple(files)
+
+
+def _figures(quick: bool, seed: int) -> dict[str, bytes]:
+    draws = {"draws": QUICK_DRAWS if quick else DRAWS, "seed": seed}
+    with house_style():
+        figures = {
+            "risk_vs_alpha": draw.risk_figure(pictures.risk_panels(**draws)),
+            "alpha_vs_noise": draw.noise_figure(pictures.alpha_against_noise(**draws)),
+            "phases": draw.phase_figure(pictures.phases()),
+            "denoising": draw.denoising_targets_figure(pictures.denoising_lines(**draws)),
+            "gradient_noise": draw.gradient_figure(pictures.gradient_lines(**draws)),
+        }
+        return {f"{name}.{form}": render(figure, form) for name, figure in figures.items() for form in FORMS}
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    certain = row.error == 0
+    return (
+        row.subject,
+        row.quantity,
+        row.function,
+        f"{row.predicted:.5f}",
+        f"{row.simulated:.5f}",
+        f"{row.simulated - row.predicted:+.5f}",
+        "exact" if certain else f"{row.error:.5f}",
+        "-" if certain else f"{row.deviation:.1f}",
+        "agrees" if row.agrees else "DIFFERS",
+    )
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEAD)
+    for row in rows:
+        numbers = (row.predicted, row.simulated, row.simulated - row.predicted, row.error, row.deviation)
+        writer.writerow(
+            [row.subject, row.quantity, row.function, *map(repr, numbers), "agrees" if row.agrees else "differs"]
+        )
+    return text.getvalue().encode()
