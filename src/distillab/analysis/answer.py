@@ -15,8 +15,11 @@ from distillab.analysis.denoising import SHARES, Denoising, denoising, in_a_sent
 from distillab.analysis.finding import Finding, find
 from distillab.analysis.measures import MEASURES, Measure
 from distillab.analysis.movement import movement
+from distillab.analysis.prediction import Prediction, predictions
+from distillab.analysis.prediction import in_a_sentence as predicted_in_words
 from distillab.analysis.sentences import sentences
 from distillab.errors import RequestError, unknown
+from distillab.study.kept import KeptAnswers
 from distillab.study.settings import Metric
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord, TrialRecord
@@ -34,6 +37,7 @@ class Answer:
         findings: one for each setting.
         across: how they move along the study's longest axis, for each setting of the others.
         denoising: what becomes of wrong labels, for each setting that has some.
+        predicted: the best alpha as the students at both ends predict it, for each setting where they were kept.
         unused: rows in the store that belong to seeds the study does not ask for.
     """
 
@@ -44,6 +48,7 @@ class Answer:
     findings: tuple[Finding, ...]
     across: tuple[Across, ...] = ()
     denoising: tuple[Denoising, ...] = ()
+    predicted: tuple[Prediction, ...] = ()
     unused: int = 0
 
     @property
@@ -85,6 +90,7 @@ class Answer:
             ],
             "across": [_told(one, self.measure) for one in self.across],
             "denoising": [_shares(one) for one in self.denoising],
+            "predicted": [{**_plain(one), "in_words": predicted_in_words(one, self.measure)} for one in self.predicted],
             "caveats": caveats(self),
             "unused": self.unused,
         }
@@ -96,6 +102,7 @@ def answer(
     teachers: Mapping[str, TeacherRecord],
     *,
     classes: int | None = None,
+    answers: Mapping[str, KeptAnswers] | None = None,
     curves: Sequence[AlphaCurve] | None = None,
 ) -> Answer:
     """Answer a study's question from its rows, be it finished, half-finished or empty.
@@ -105,6 +112,7 @@ def answer(
         trials: the rows of its students.
         teachers: the rows of its teachers, by identity.
         classes: C, where it is known.
+        answers: the validation answers that were kept, by trial.
         curves: `alpha_curves` of the same rows, where the caller has them.
 
     Returns:
@@ -120,6 +128,7 @@ def answer(
         findings=findings,
         across=across(spec, curves, findings),
         denoising=denoising(spec, curves, trials, classes),
+        predicted=predictions(spec, curves, findings, trials, answers or {}),
         unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
     )
 

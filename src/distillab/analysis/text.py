@@ -11,6 +11,7 @@ from distillab.analysis.denoising import in_a_sentence
 from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, movement
 from distillab.analysis.numerals import bare_p
+from distillab.analysis.prediction import in_a_sentence as predicted
 from distillab.analysis.sentences import sentences
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ def in_words(answer: Answer) -> str:
     if answer.denoising:
         told = [f"{one.label or 'all settings'}: {in_a_sentence(one)}" for one in answer.denoising]
         blocks.append(_items(f"What becomes of wrong labels. {WRONG_LABELS}", told))
+    if answer.predicted:
+        told = [f"{one.label or 'all settings'}: {predicted(one, answer.measure)}" for one in answer.predicted]
+        blocks.append(_items("Alpha predicted from both ends", told))
     blocks.append(_items("What this rests on", caveats(answer)))
     return "\n\n".join(blocks)
 

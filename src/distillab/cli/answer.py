@@ -30,7 +30,7 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
         trials = store.trials()
         if metric is not None:
             spec = asked_by(spec, metric, trials)
-        found = find_answer(spec, trials, store.teachers(), classes=store.classes())
+        found = find_answer(spec, trials, store.teachers(), classes=store.classes(), answers=store.answers())
     if form == "json":
         click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return

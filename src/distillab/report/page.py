@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from distillab.analysis import Answer, Finding
+from distillab.analysis import Answer, Finding, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.denoising import in_a_sentence
 from distillab.analysis.movement import cells, headings, movement
@@ -62,6 +62,7 @@ def page(
         _section("figures", "Figures", _figures(answer, figures)),
         *([_section("across", "Along the axes", _across(answer, figures))] if answer.across else []),
         *([_section("denoising", "Wrong labels", _denoising(answer, figures))] if answer.denoising else []),
+        *([_section("predicted", "Alpha predicted from both ends", _predicted(answer))] if answer.predicted else []),
         _section("tables", "Every alpha", "\n".join(_table(answer, finding) for finding in answer.findings)),
         _section("method", "Method", _items([*METHOD])),
         _section("caveats", "What this rests on", _items(caveats(answer))),
@@ -137,6 +138,18 @@ def _denoising(answer: Answer, figures: Mapping[str, str]) -> str:
     told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
     shown = "Shares of the wrong training labels that students put right and repeat, against alpha."
     return f"{_figure(figures, 'denoising', shown)}\n{_paragraph(f'{WRONG_LABELS}:')}{_items(told)}"
+
+
+def _predicted(answer: Answer) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in prediction.HEADINGS)
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
+        for first, *rest in (prediction.cells(one, answer.measure) for one in answer.predicted)
+    )
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table: alpha predicted from both ends"><table>'
+        f"<caption>{escape(prediction.NOTE)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+    )
 
 
 def _table(answer: Answer, finding: Finding) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distillab.analysis import Answer, alpha_curves, answer
+from distillab.analysis import Answer, alpha_curves, answer, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, in_brief, movement
@@ -52,11 +52,11 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
     spec, store = folder.read()
     with store:
         trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
-        classes, confusions = store.classes(), store.confusions()
+        classes, confusions, answers = store.classes(), store.confusions(), store.answers()
     if not trials:
         raise RequestError(f"{folder.path} holds no trained student yet. Run 'distillab run' first.")
     curves = alpha_curves(spec, trials, teachers)
-    found = answer(spec, trials, teachers, classes=classes, curves=curves)
+    found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
     figures = {
         to / f"{name}_{path.name}": content
         for path, content in study_files(folder).items()
@@ -78,6 +78,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         ["## What was found", *_items(_found(found))],
         *_across(found),
         *_wrong_labels(found),
+        *_predictions(found),
         *_settings(found),
         *_metrics(found, metrics),
         *_classes(found, by_class, names),
@@ -144,6 +145,12 @@ def _across(found: Answer) -> Iterable[list[str]]:
             "",
             ACROSS_NOTE.replace("\n", " "),
         ]
+
+
+def _predictions(found: Answer) -> Iterable[list[str]]:
+    if found.predicted:
+        rows = [prediction.cells(one, found.measure) for one in found.predicted]
+        yield ["## Alpha predicted from both ends", *_table(prediction.HEADINGS, rows), "", prediction.NOTE]
 
 
 def _settings(found: Answer) -> Iterable[list[str]]:

@@ -59,9 +59,9 @@ def study_files(folder: Folder) -> dict[Path, bytes]:
     spec, store = folder.read()
     with store:
         trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
-        classes = store.classes()
+        classes, answers = store.classes(), store.answers()
     curves = alpha_curves(spec, trials, teachers)
-    found = answer(spec, trials, teachers, classes=classes, curves=curves)
+    found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
     files: dict[Path, bytes] = {}
     drawings: dict[str, str] = {}
     with house_style():

@@ -1,0 +1,132 @@
+"""Alpha predicted from both ends: against a search, and what following it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from distillab.analysis import answer, in_words
+from distillab.analysis.prediction import HEADINGS, cells, in_a_sentence
+from distillab.study.kept import KEPT_ALPHAS, KeptAnswers, kept_answers
+
+ALPHAS = [0, 0.25, 0.5, 0.75, 1]
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 3, (6, 40))
+ENDS = RNG.dirichlet(np.ones(3), (2, 6, 40)) * 0.5
+ENDS[:, np.arange(6)[:, None], np.arange(40), LABELS] += 0.5 * np.array([0.6, 1.0])[:, None, None]
+
+
+def linear(alpha: float, seed: int) -> np.ndarray:
+    return (1 - alpha) * ENDS[0, seed] + alpha * ENDS[1, seed]
+
+
+def kept(trials, bend: float = 0.0) -> dict[str, KeptAnswers]:
+    """The answers of students that are linear in alpha, but for a bend in the middle."""
+    found = {}
+    for trial in trials:
+        if trial.alpha in KEPT_ALPHAS and trial.diverged_epoch is None:
+            answers = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
+            found[trial.id] = KeptAnswers(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
+    return found
+
+
+def score(alpha: float, seed: int) -> float:
+    """Best at 0.25; the jitter differs from alpha to alpha."""
+    return 0.9 - 0.04 * abs(alpha - 0.25) + 0.001 * ((seed * (1 + round(4 * alpha))) % 3)
+
+
+def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score)
+    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    grid = np.linspace(-1, 2, 3001)
+    targets = np.eye(3)[LABELS]
+    errors = [sum(np.sum((linear(a, s) - targets[s]) ** 2) for s in range(6)) for a in grid]
+    assert one.free == pytest.approx(grid[np.argmin(errors)], abs=5e-3)  # halves hold three digits
+    assert one.alpha == pytest.approx(min(max(one.free, 0), 1))
+    assert one.nearest == min(ALPHAS, key=lambda a: abs(a - one.alpha))
+    assert one.departure == pytest.approx(0, abs=2e-3)
+    assert one.seeds == 6
+
+
+def test_what_following_it_costs_is_paired_by_seed(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score)
+    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    assert one.swept == 0.25
+    apart = np.array([score(one.nearest, s) - score(0.25, s) for s in range(6)])
+    assert one.test is not None
+    assert one.test.difference == pytest.approx(apart.mean())
+    half = 2.5706 * apart.std(ddof=1) / math.sqrt(6)  # t at 5 degrees, 97.5 %
+    assert one.test.high - one.test.difference == pytest.approx(half, rel=1e-4)
+    assert one.validation == one.test  # the rows have the same score on both
+
+
+def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score)
+    (straight,), (bent,) = (answer(spec, trials, {}, answers=kept(trials, bend)).predicted for bend in (0.0, 0.1))
+    lengths = [np.sqrt(np.mean(np.sum((ENDS[1, s] - ENDS[0, s]) ** 2, axis=1))) for s in range(6)]
+    assert bent.departure == pytest.approx(np.mean([0.1 * math.sqrt(3) / one for one in lengths]), rel=0.01)
+    assert bent.free == straight.free
+
+
+def test_seeds_without_both_ends_do_not_count_and_without_any_there_is_no_prediction(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score, without=[(1, 0), (0, 1)], diverged=[])
+    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    assert one.seeds == 4
+    assert answer(spec, trials, {}).predicted == ()
+    only_ends = {name: held for name, held in kept(trials).items() if not name.startswith("00000000")}  # alpha = 0
+    assert answer(spec, trials, {}, answers=only_ends).predicted == ()
+
+
+def test_without_a_middle_the_departure_is_not_known(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=[0, 0.3, 1])
+    trials = rows.trials(spec, score)
+    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    assert math.isnan(one.departure)
+    told = answer(spec, trials, {}, answers=kept(trials)).to_json()
+    json.dumps(told, allow_nan=False)
+    assert told["predicted"][0]["departure"] is None
+
+
+def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
+    """At alpha = 0 the answers lack 3/8, at alpha = 1 they have 5/8 too much: the least error is at 3/8."""
+    spec = rows.spec(seeds=6, alpha=[0, 0.25, 0.5, 1])
+    trials = rows.trials(spec, score)
+    answers = {}
+    for trial in trials:
+        if trial.alpha in (0.0, 1.0):
+            p = np.array([[1.0, 0.0]]) + np.array([[-0.375, 0.375]]) + trial.alpha * np.array([[1.0, -1.0]])
+            answers[trial.id] = KeptAnswers(p.astype(np.float16), np.zeros(1, np.int16))
+    (one,) = answer(spec, trials, {}, answers=answers).predicted
+    assert one.alpha == pytest.approx(0.375)
+    assert one.nearest == 0.5
+
+
+def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score)
+    found = answer(spec, trials, {}, answers=kept(trials))
+    (one,) = found.predicted
+    assert "Alpha predicted from both ends" in in_words(found)
+    assert f"predict alpha = {one.alpha:.2f}, the sweep chose 0.25" in in_a_sentence(one, found.measure)
+    assert len(cells(one, found.measure)) == len(HEADINGS)
+    same = dataclasses.replace(one, nearest=0.25)
+    assert in_a_sentence(same, found.measure).endswith("following the prediction costs nothing.")
+
+
+def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
+    logits, labels = np.array([[0.0, np.log(3.0)]], np.float32), np.array([1])
+    held = kept_answers(0.5, logits, labels)
+    assert held is not None
+    np.testing.assert_allclose(held.probabilities, [[0.25, 0.75]])
+    assert kept_answers(0.3, logits, labels) is None
+    again = KeptAnswers.unpacked(*held.packed())
+    assert again.probabilities.tolist() == held.probabilities.tolist()
+    assert again.labels.tolist() == [1]
