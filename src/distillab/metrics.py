@@ -104,9 +104,14 @@ def brier(logits: Logits, labels: Labels) -> float:
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    probabilities = np.exp(log_softmax(logits.astype(np.float64), axis=-1))
-    probabilities[np.arange(len(labels)), labels] -= 1
-    return float(np.mean(np.sum(probabilities**2, axis=-1)))
+    return squared_error(np.exp(log_softmax(logits.astype(np.float64), axis=-1)), labels)
+
+
+def squared_error(answers: Logits, labels: Labels) -> float:
+    """Mean squared distance between answers and one-hot labels: `mean_i sum_k (a_ik - [y_i = k])^2`."""
+    away = answers.astype(np.float64)
+    away[np.arange(len(labels)), labels] -= 1
+    return float(np.mean(np.sum(away**2, axis=-1)))
 
 
 def expected_calibration_error(
@@ -171,13 +176,17 @@ def denoising(answers: Labels, clean: Labels, given: Labels) -> dict[str, float]
     }
 
 
-def all_metrics(logits: Logits, labels: Labels, teacher_logits: Logits | None = None) -> Mapping[str, float]:
+def all_metrics(
+    logits: Logits, labels: Labels, teacher_logits: Logits | None = None, *, linear: bool = False
+) -> Mapping[str, float]:
     """Every metric of one model's answers, by name.
 
     Args:
         logits: shape (M, C), M >= 1.
         labels: shape (M,).
         teacher_logits: the teacher's answers to the same inputs, for `agreement` and `kl_to_teacher`.
+        linear: whether the outputs estimate the one-hot labels themselves, as after training by squared error: the
+            Brier score is then theirs, without softmax.
     """
     confusion = confusion_matrix(logits, labels)
     precision, recall, f1 = precision_recall_f1(confusion)
@@ -191,7 +200,7 @@ def all_metrics(logits: Logits, labels: Labels, teacher_logits: Logits | None = 
         "recall_weighted": weighted_mean(recall, confusion),
         "f1_weighted": weighted_mean(f1, confusion),
         "nll": nll(logits, labels),
-        "brier": brier(logits, labels),
+        "brier": (squared_error if linear else brier)(logits, labels),
         "ece": expected_calibration_error(logits, labels),
         "ece_width": expected_calibration_error(logits, labels, equal="width"),
     }

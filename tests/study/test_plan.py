@@ -67,7 +67,7 @@ def test_identities_are_the_same_in_every_version() -> None:
 def test_a_setting_at_its_default_is_no_part_of_an_identity_so_defaults_change_with_the_recipe() -> None:
     assert ids(study(optimiser="adam", snapshot=None)) == ids(study())
     defaults = json.dumps(Settings(dataset="").model_dump(), sort_keys=True)
-    assert (RECIPE, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (3, "101d7e8a9b83d888")
+    assert (RECIPE, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (3, "3b9a626c576f0f60")
 
 
 def test_where_no_label_is_wrong_a_teacher_of_noisy_labels_is_the_teacher_of_clean_ones() -> None:
@@ -130,3 +130,10 @@ def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None
     assert len({key(**keys) for keys in alike}) == 1
     other = [{}, {"epochs": 3}, {"batch_size": 8}, {"student": {"model": "mlp-4"}}, {"loss": "cross_entropy"}]
     assert len({key(**keys) for keys in other}) == len(other)
+
+
+def test_the_label_loss_decides_students_teacher_and_cohort() -> None:
+    entropy, squared = (study(loss="logit_mse", label_loss=name) for name in ("cross_entropy", "squared"))
+    assert not set(ids(entropy)) & set(ids(squared))
+    assert teacher_identity(entropy.base, "d") != teacher_identity(squared.base, "d")
+    assert cohort_key(entropy.base) != cohort_key(squared.base)

@@ -429,6 +429,20 @@ def test_the_validation_answers_of_both_ends_and_the_middle_are_kept(finished: P
         assert np.mean(p.argmax(axis=1) == kept.labels) == pytest.approx(accuracy, abs=0.01)
 
 
+def test_students_of_squared_error_answer_with_their_outputs(tiny: Make, tmp_path: Path) -> None:
+    """Their Brier score is that of the outputs themselves, which are kept as they are."""
+    keys = {"loss": "logit_mse", "label_loss": "squared", "seeds": 1, "epochs": 3}
+    run_study(tiny(**keys), tmp_path / "squared")
+    with Store(tmp_path / "squared" / "study.db", read_only=True) as store:
+        trials, answers = {trial.id: trial for trial in store.trials()}, store.answers()
+    assert answers
+    for name, kept in answers.items():
+        outputs = kept.probabilities.astype(np.float64)
+        assert (outputs.sum(axis=1) != 1).any()
+        brier = np.mean(np.sum((outputs - np.eye(10)[kept.labels]) ** 2, axis=1))
+        assert brier == pytest.approx(trials[name].metrics["validation", "brier"], abs=2e-3)
+
+
 def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:
     """Every size has rows and a teacher of its own."""
     summary = run_study(tiny(train_size=[100, 200], seeds=1), tmp_path / "sizes")

@@ -541,3 +541,15 @@ def _keys(tree: dict[str, Any], prefix: str = "") -> list[str]:
     for key, value in tree.items():
         found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
     return found
+
+
+def test_every_label_loss_can_be_named() -> None:
+    from distillab.losses import LABEL_LOSSES
+
+    told = [read_spec({"dataset": "digits", "loss": "logit_mse", "label_loss": name}).base for name in LABEL_LOSSES]
+    assert [settings.label_loss for settings in told] == list(LABEL_LOSSES)
+
+
+def test_outputs_that_estimate_labels_are_not_softened() -> None:
+    with pytest.raises(RequestError, match=r"label_loss=squared is not allowed with loss=kl.*Set loss to logit_mse"):
+        read_spec({"dataset": "digits", "label_loss": "squared"})

@@ -27,7 +27,7 @@ from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import epoch_order, example_keys
 from distillab.engine.roster import Epoch, Examples, Footprint, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.turns import take_turns
-from distillab.losses import LOSSES, objective
+from distillab.losses import LABEL_LOSSES, LOSSES, objective
 
 
 class _Seats(NamedTuple):
@@ -96,7 +96,7 @@ class CohortTrainer:
         self._options = {} if threads else dict(compiler_options(platform))
         self._schedule = SCHEDULES[recipe.schedule](self.steps * recipe.epochs)
         self._optimiser = OPTIMISERS[recipe.optimiser]()
-        self._distillation_loss = LOSSES[recipe.loss]
+        self._distillation_loss, self._label_loss = LOSSES[recipe.loss], LABEL_LOSSES[recipe.label_loss]
         if model.rows is not None and mesh.size > 1:
             raise ValueError("a model whose rows are shared out has one student, on a mesh of one device")
         self._epoch_programs: dict[tuple[int, int], Any] = {}
@@ -335,6 +335,7 @@ class CohortTrainer:
                 alpha=seat.alpha,
                 temperature=seat.temperature,
                 distillation_loss=self._distillation_loss,
+                label_loss=self._label_loss,
             )
             whole = terms.loss + answer.penalty
             return whole, (terms._replace(loss=whole), answer.fixed)

@@ -64,6 +64,7 @@ class Recipe:
         epochs: passes over the training examples.
         batch_size: examples a step; the last batch of an epoch may be smaller.
         loss: a name in `distillab.losses.LOSSES`.
+        label_loss: a name in `distillab.losses.LABEL_LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
         augmentation: how training images are changed, anew in every epoch. Stored logits answer the images as they lie,
@@ -73,6 +74,7 @@ class Recipe:
     epochs: int
     batch_size: int
     loss: str = "kl"
+    label_loss: str = "cross_entropy"
     optimiser: str = "adam"
     schedule: str = "cosine"
     augmentation: Augmentation = NONE

@@ -17,7 +17,7 @@ from distillab.losses.divergences import (
     jensen_shannon,
     reverse_kl,
 )
-from distillab.losses.labels import label_cross_entropy
+from distillab.losses.labels import LABEL_LOSSES, LabelLoss, label_cross_entropy, label_squared_error
 from distillab.losses.logit_mse import logit_mse
 from distillab.losses.objective import Terms, objective
 from distillab.losses.signature import Array, DistillationLoss, relates_examples
@@ -41,9 +41,11 @@ LOSSES: Mapping[str, DistillationLoss] = MappingProxyType(
 """The names that a study's `loss` key and `Distiller.compile` may hold."""
 
 __all__ = [
+    "LABEL_LOSSES",
     "LOSSES",
     "Array",
     "DistillationLoss",
+    "LabelLoss",
     "Terms",
     "decoupled",
     "dist",
@@ -52,6 +54,7 @@ __all__ = [
     "generalised_skew_kl",
     "jensen_shannon",
     "label_cross_entropy",
+    "label_squared_error",
     "logit_mse",
     "objective",
     "relates_examples",

@@ -1,6 +1,9 @@
-"""The student's term of the labels."""
+"""The student's term of the labels: cross-entropy, or for the theory's sake the squared error."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from keras import ops
 
@@ -27,7 +30,41 @@ def label_cross_entropy(student_logits: Array, labels: Array) -> Array:
     return -chosen(ops.log_softmax(student_logits, axis=-1), labels)
 
 
+def label_squared_error(student_logits: Array, labels: Array) -> Array:
+    """Half the mean squared difference between the student's outputs and the one-hot labels.
+
+    Formula: `1 / (2 C) * sum_k (z_k - [k = y])^2`: the outputs are read as answers, not as logits. With `logit_mse`
+    against a teacher trained in the same way, mixing the losses is mixing the targets, up to a constant.
+
+    Args:
+        student_logits: outputs z, shape (B, C).
+        labels: class numbers y, shape (B,), integers in 0..C-1.
+
+    Returns:
+        Shape (B,), each >= 0.
+
+    Example:
+        >>> import numpy as np
+        >>> float(label_squared_error(np.array([[0.5, 1.0]]), np.array([1]))[0])
+        0.0625
+
+    Source: Hui and Belkin, "Evaluation of neural architectures trained with square loss vs cross-entropy", 2021, with
+    the scale of `logit_mse`.
+    """
+    difference = student_logits - ops.one_hot(ops.cast(labels, "int32"), student_logits.shape[-1])
+    return ops.mean(difference * difference, axis=-1) / 2
+
+
 def chosen(values: Array, labels: Array) -> Array:
     """The label's entry of each row: (B, C) and (B,) to (B,)."""
     places = ops.expand_dims(ops.cast(labels, "int32"), -1)
     return ops.squeeze(ops.take_along_axis(values, places, axis=-1), -1)
+
+
+LabelLoss = Callable[[Array, Array], Array]
+"""`(student_logits, labels) -> (B,)`."""
+
+LABEL_LOSSES: Mapping[str, LabelLoss] = MappingProxyType(
+    {"cross_entropy": label_cross_entropy, "squared": label_squared_error}
+)
+"""The names that a study's `label_loss` key may hold."""

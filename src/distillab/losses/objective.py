@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras import ops
 
-from distillab.losses.labels import label_cross_entropy
+from distillab.losses.labels import LabelLoss, label_cross_entropy
 from distillab.losses.signature import Array, DistillationLoss, relates_examples
 
 
@@ -32,10 +32,11 @@ def objective(
     alpha: Array,
     temperature: Array,
     distillation_loss: DistillationLoss,
+    label_loss: LabelLoss = label_cross_entropy,
 ) -> Terms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
-    Formula: `mean_w[ alpha * CE(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
+    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
     `weights`.
 
     Args:
@@ -45,13 +46,14 @@ def objective(
         weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
         alpha: weight of the hard labels, a scalar in [0, 1].
         temperature: T > 0, a scalar.
-        distillation_loss: one of `distillab.losses.LOSSES`, or one called like them.
+        distillation_loss: D, one of `distillab.losses.LOSSES`, or one called like them.
+        label_loss: H, one of `distillab.losses.LABEL_LOSSES`.
 
     Returns:
         The loss and its two terms, scalars.
     """
     share = weights / ops.sum(weights)
-    hard = ops.sum(share * label_cross_entropy(student_logits, labels))
+    hard = ops.sum(share * label_loss(student_logits, labels))
     more = {"weights": weights} if relates_examples(distillation_loss) else {}
     values = distillation_loss(student_logits, teacher_logits, labels, temperature=temperature, **more)
     soft = ops.sum(share * values)

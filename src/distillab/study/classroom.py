@@ -70,6 +70,7 @@ class Classroom:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             loss=settings.loss,
+            label_loss=settings.label_loss,
             optimiser=settings.optimiser,
             schedule=settings.schedule,
             augmentation=augmentation,
@@ -197,14 +198,19 @@ class Classroom:
         confusion: list[list[int]] | None = None
         answers: KeptAnswers | None = None
         if broken is None:
-            answers = kept_answers(trial.settings.alpha, outcome.validation_logits[place], labels.validation)
+            linear = trial.settings.label_loss == "squared"
+            answers = kept_answers(
+                trial.settings.alpha, outcome.validation_logits[place], labels.validation, linear=linear
+            )
             confusion = confusion_matrix(outcome.test_logits[place], self.dataset.y_test).tolist()
             teacher = self.teachers[trial.teacher]
             for part, logits, truth, theirs in (
                 ("test", outcome.test_logits[place], self.dataset.y_test, teacher.test),
                 ("validation", outcome.validation_logits[place], labels.validation, teacher.validation),
             ):
-                metrics |= {(part, name): value for name, value in all_metrics(logits, truth, theirs).items()}
+                metrics |= {
+                    (part, name): value for name, value in all_metrics(logits, truth, theirs, linear=linear).items()
+                }
             if outcome.train_answers is not None and labels.changed.any():
                 shares = denoising(outcome.train_answers[place], labels.clean, labels.train)
                 if teacher.train is not None:

@@ -16,7 +16,8 @@ class KeptAnswers(NamedTuple):
     """A student's answers to the validation examples."""
 
     probabilities: NDArray[np.float16]
-    """Shape (V, C); halves hold them to three digits, more than a mean over the examples needs."""
+    """Shape (V, C); outputs as they are where students are trained by squared error. Halves hold them to three digits,
+    more than a mean over the examples needs."""
     labels: NDArray[np.int16]
     """As given, so perhaps wrong, shape (V,)."""
 
@@ -33,19 +34,24 @@ class KeptAnswers(NamedTuple):
         return cls(halves, np.frombuffer(zlib.decompress(labels), "<i2"))
 
 
-def kept_answers(alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer]) -> KeptAnswers | None:
+def kept_answers(
+    alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer], *, linear: bool = False
+) -> KeptAnswers | None:
     """What is kept of a student: its validation answers where its alpha is one of `KEPT_ALPHAS`.
 
     Args:
         alpha: its weight of the labels.
         logits: on the validation examples, shape (V, C).
         labels: as given, shape (V,).
+        linear: whether the outputs are answers already, of a model trained by squared error.
 
     Returns:
         `KeptAnswers`, or None.
     """
     if alpha not in KEPT_ALPHAS or not len(labels):
         return None
+    if linear:
+        return KeptAnswers(logits.astype(np.float16), labels.astype(np.int16))
     exact = logits.astype(np.float64)
     powers = np.exp(exact - exact.max(axis=1, keepdims=True))
     return KeptAnswers((powers / powers.sum(axis=1, keepdims=True)).astype(np.float16), labels.astype(np.int16))

@@ -17,7 +17,10 @@ RECIPE = 3
 Settings at their defaults are left out of an identity, so that a setting that joins them later changes none; a default
 that changes raises this number too."""
 
-SHARED = ("dataset", "train_size", "student", "loss", "epochs", "batch_size", "optimiser", "schedule", "augmentation")
+SHARED = (
+    *("dataset", "train_size", "student", "loss", "label_loss"),
+    *("epochs", "batch_size", "optimiser", "schedule", "augmentation"),
+)
 """Settings that the students of one cohort have in common, with `validation.share`; the rest are numbers."""
 
 
@@ -76,6 +79,8 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     }
     if not settings.noise.perturbs:  # all labels are clean, whatever they are called
         told.pop("labels", None)
+    if settings.label_loss != "cross_entropy":
+        parts["label_loss"] = settings.label_loss
     if "labels" in told:
         parts["noise"] = settings.noise.model_dump(exclude_defaults=True)
     return identity(parts)

@@ -92,6 +92,10 @@ ROUNDING = 1e-6
 """How far from 1 the shares of a class may sum: six printed decimals are enough, the rest is put right exactly."""
 
 
+LabelLoss = Literal["cross_entropy", "squared"]
+"""The names of `distillab.losses.LABEL_LOSSES`; a test holds the two together."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
@@ -193,8 +197,9 @@ class Validation(_Frozen):
 class Settings(_Frozen):
     """Everything that decides a student's result, but its seed.
 
-    `snapshot` is the epoch of a training of `epochs` after which the student is measured; by default the last. Students
-    that differ in nothing else are one training, measured several times.
+    `label_loss` is that of the students and of their teacher. `snapshot` is the epoch of a training of `epochs` after
+    which the student is measured; by default the last. Students that differ in nothing else are one training, measured
+    several times.
     """
 
     dataset: str
@@ -203,6 +208,7 @@ class Settings(_Frozen):
     teacher: Teacher = Teacher()
     student: Student = Student()
     loss: Loss = "kl"
+    label_loss: LabelLoss = "cross_entropy"
     alpha: Share = 0.5
     temperature: Positive = 3.0
     epochs: Count = 10
@@ -218,6 +224,11 @@ class Settings(_Frozen):
     def _sensible(self) -> Settings:
         if self.snapshot is not None and self.snapshot > self.epochs:
             raise not_allowed("snapshot", self.snapshot, f"at most epochs={self.epochs}, the length of the training")
+        if self.label_loss == "squared" and self.loss != "logit_mse":
+            raise RequestError(
+                f"label_loss=squared is not allowed with loss={self.loss}: outputs that estimate the labels are no "
+                "logits to soften. Set loss to logit_mse."
+            )
         if self.noise.kind == "margin" and self.noise.perturbs and self.teacher.labels != "clean":
             raise RequestError(
                 f"noise.kind=margin is not allowed with teacher.labels={self.teacher.labels}: the teacher says which "

@@ -126,6 +126,7 @@ class Faculty:
             recipe=Recipe(
                 how.epochs,
                 how.batch_size,
+                label_loss=settings.label_loss,
                 optimiser=how.optimiser,
                 schedule=how.schedule,
                 augmentation=Augmentation(how.shift, how.flip),
@@ -162,7 +163,8 @@ class Faculty:
         recorded = self.store.teachers().get(name)
         if recorded is None:
             examples = len(teacher_material(self.dataset, settings, rows)[0])
-            metrics = all_metrics(self._ask(several, self.dataset.x_test), self.dataset.y_test)
+            linear = settings.label_loss == "squared"
+            metrics = all_metrics(self._ask(several, self.dataset.x_test), self.dataset.y_test, linear=linear)
             told = settings.teacher.model_dump()
             self.store.add_teacher(TeacherRecord(name, told, weights, examples, metrics, losses))
             self.progress.note(f"Teacher {_called(settings)}: test accuracy {metrics['accuracy']:.2%}.")
