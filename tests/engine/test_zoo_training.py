@@ -18,7 +18,7 @@ N, M, C = 70, 30, 4  # N is no multiple of the batch
 SHAPE = (8, 8, 1)
 RECIPE = Recipe(epochs=2, batch_size=16, optimiser="sgd", schedule="constant")
 RATE, ALPHA, T = 0.05, 0.3, 2.0
-STUDENTS = ["cnn-3-5", "mlp-6", "resnet-4-6", "mobilenet-4-6-8", "gru-5", "lstm-5-4", "vit-8-1"]
+STUDENTS = ["linear", "cnn-3-5", "mlp-6", "resnet-4-6", "mobilenet-4-6-8", "gru-5", "lstm-5-4", "vit-8-1"]
 
 
 def test_every_architecture_is_here() -> None:

@@ -19,6 +19,8 @@ PARAMETERS = {
     # 3*3*3*2 + 2 = 56; 9 -> 5 -> 5 -> 3, 7 -> 4 -> 4 -> 2: 3*3*2*4 + 4 = 76; 3*2*4*3 + 3 = 75
     ("cnn-2-4", (9, 7, 3), 3): 56 + 76 + 75,
     # 8*8*1*64 + 64 = 4160; 64*32 + 32 = 2080; 32*10 + 10 = 330
+    ("linear", (8, 8, 1), 10): 650,
+    ("linear", (5,), 2): 12,
     ("mlp-64-32", (8, 8, 1), 10): 4160 + 2080 + 330,
     # 5*7 + 7 = 42; 7*2 + 2 = 16
     ("mlp-7", (5,), 2): 42 + 16,
@@ -66,9 +68,10 @@ def test_the_cnn_is_the_studys_network() -> None:
 
 def test_every_architecture_can_be_built_from_its_own_example() -> None:
     for architecture in ARCHITECTURES:
-        with pytest.raises(RequestError, match=f"For example {architecture}-") as refusal:
-            parse(f"{architecture}-?")
-        example = str(refusal.value).removesuffix(".").split()[-1]
+        with pytest.raises(RequestError, match=architecture) as refusal:
+            parse(f"{architecture}-x")
+        example = ARCHITECTURES[architecture].example
+        assert example in str(refusal.value)
         assert parse(example)[0] == architecture
         assert build(example, (8, 8, 1), 10).name == example.replace("-", "_")
 
@@ -86,15 +89,16 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
     [
         (
             "cn-16-32",
-            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, gru, lstm, mlp, mob",
+            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, gru, linear, lstm, mlp, mob",
         ),
-        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, lstm, mlp, mobilenet, resnet, vit."),
-        ("", "There is no architecture ''. Known: cnn, gru, lstm, mlp, mobilenet, resnet, vit."),
+        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, vit."),
+        ("", "There is no architecture ''. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, vit."),
         ("vit-32", "model='vit-32' is not allowed: it must be 'vit' with its width and its number of blocks."),
         ("cnn", "model='cnn' is not allowed: it must be an architecture and its widths. For example cnn-16-32."),
         ("cnn-16", "model='cnn-16' is not allowed: it must be 'cnn' with the filters of its two convolutions."),
         ("cnn-16-32-64", "it must be 'cnn' with the filters of its two convolutions. For example cnn-16-32."),
         ("cnn-16-0", "model='cnn-16-0' is not allowed: it must be an architecture and its widths."),
+        ("linear-3", "model='linear-3' is not allowed: it must be 'linear' alone: it has no widths."),
         ("mlp-", "model='mlp-' is not allowed: it must be an architecture and its widths. For example mlp-64-32."),
         ("mlp-64-", "model='mlp-64-' is not allowed"),
         ("mlp-064", "model='mlp-064' is not allowed"),

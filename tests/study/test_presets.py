@@ -23,6 +23,7 @@ NAMES = (
     "original",
     "teacher-quality",
     "temperature",
+    "theory-check",
     "training-length",
 )
 

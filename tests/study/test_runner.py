@@ -501,3 +501,17 @@ def test_what_becomes_of_wrong_labels_is_recorded_where_there_are_any(tiny: Make
         labels_alone, teacher_alone = found[0.2, 1.0, seed], found[0.2, 0.0, seed]
         assert labels_alone["memorised"] > teacher_alone["memorised"]
         assert labels_alone["recovered"] < teacher_alone["recovered"]
+
+
+def test_a_linear_student_under_plain_descent_is_linear_in_alpha(tiny: Make, tmp_path: Path) -> None:
+    """Squared error, one dense layer, no momentum: the student in the middle lies on the line between the ends."""
+    keys = {"student": {"model": "linear"}, "optimiser": "sgd", "learning_rate": 0.05}
+    run_study(tiny(loss="logit_mse", label_loss="squared", seeds=1, epochs=3, **keys), tmp_path / "line")
+    with Store(tmp_path / "line" / "study.db", read_only=True) as store:
+        trials, answers = store.trials(), store.answers()
+    ends = {trial.alpha: answers[trial.id].probabilities.astype(np.float64) for trial in trials}
+    way = np.abs(ends[1.0] - ends[0.0]).max()
+    assert way > 0.1
+    # A half holds eleven bits: three numbers, each rounded by at most 2^-11 of the largest.
+    room = 2 * 2.0**-11 * max(np.abs(end).max() for end in ends.values())
+    np.testing.assert_allclose(ends[0.5], (ends[0.0] + ends[1.0]) / 2, rtol=0, atol=room)

@@ -32,6 +32,16 @@ class Loss(NamedTuple):
     """Two-sided paired t."""
 
 
+class Measured(NamedTuple):
+    """The squared error to the validation labels of the students at one alpha, over the seeds with both ends."""
+
+    alpha: float
+    mean: float
+    low: float
+    """95 % t interval; nan with a single seed."""
+    high: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What the two ends of a setting predict, and what following them would cost.
@@ -47,6 +57,8 @@ class Prediction:
         swept: the alpha that the validation data chose.
         test: what following the prediction costs on the test set; None where it cannot be told.
         validation: the same on the validation data.
+        risk: the squared error to the validation labels as the ends predict it, a parabola in alpha.
+        measured: what it is, at each alpha.
     """
 
     label: str
@@ -58,6 +70,8 @@ class Prediction:
     swept: float
     test: Loss | None
     validation: Loss | None
+    risk: RiskCoefficients
+    measured: tuple[Measured, ...]
 
 
 def predictions(
@@ -108,7 +122,8 @@ def _of_setting(
         ends = alpha_from_endpoints(first.probabilities, last.probabilities, target, between=between)
         total += np.array(ends.risk)
         departures.append(ends.departure)
-    best = alpha_star(RiskCoefficients(*total.tolist()))
+    risk = RiskCoefficients(*(total / len(seeds)).tolist())
+    best = alpha_star(risk)
     if math.isnan(best.free):
         return None
     sound = curve.alphas[curve.sound]
@@ -123,7 +138,21 @@ def _of_setting(
         swept=finding.best.alpha,
         test=_loss(curve, curve.test, nearest, finding.best.alpha),
         validation=_loss(curve, curve.validation, nearest, finding.best.alpha),
+        risk=risk,
+        measured=_measured(curve, trials, seeds),
     )
+
+
+def _measured(curve: AlphaCurve, trials: Sequence[TrialRecord], seeds: Sequence[int]) -> tuple[Measured, ...]:
+    """The Brier score on the validation data, which was recorded for every student."""
+    found = []
+    for alpha in curve.alphas.tolist():
+        rows = [trial.metrics for trial in trials if trial.alpha == alpha and trial.seed in seeds]
+        values = [row["validation", "brier"] for row in rows if ("validation", "brier") in row]
+        if values:
+            interval = t_interval(values)
+            found.append(Measured(alpha, interval.estimate, interval.low, interval.high))
+    return tuple(found)
 
 
 def _loss(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Loss | None:

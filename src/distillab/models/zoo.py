@@ -63,6 +63,10 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     if architecture not in ARCHITECTURES:
         raise unknown("architecture", architecture, ARCHITECTURES)
     entry = ARCHITECTURES[architecture]
+    if entry.numbers == 0:
+        if name != architecture:
+            raise not_allowed("model", name, f"{architecture!r} alone: it has no widths")
+        return architecture, ()
     if not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)*", rest):
         raise not_allowed("model", name, "an architecture and its widths", f"For example {entry.example}.")
     widths = tuple(int(width) for width in rest.split("-"))
@@ -100,6 +104,11 @@ def _mlp(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
     return keras.Sequential(
         [keras.Input(input_shape), *flatten, *hidden, keras.layers.Dense(classes)], name=_keras_name(name)
     )
+
+
+def _linear(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """One dense layer on the flattened input: logistic regression, or with squared error linear regression."""
+    return _mlp(name, input_shape, classes, widths)
 
 
 def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
@@ -213,13 +222,14 @@ class Architecture(NamedTuple):
     build: Builder
     example: str
     meaning: str
-    numbers: int | None = None  # how many there must be; None: any number of at least one
+    numbers: int | None = None  # how many there must be, perhaps none; None: any number of at least one
     images: bool = True  # whether it reads images alone
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "cnn": Architecture(_cnn, "cnn-16-32", "the filters of its two convolutions", 2),
+        "linear": Architecture(_linear, "linear", "no widths", 0, images=False),
         "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
         "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),

@@ -16,10 +16,12 @@ from distillab.analysis.across import Across
 from distillab.analysis.denoising import Denoising
 from distillab.analysis.measures import Measure
 from distillab.analysis.numerals import counted
+from distillab.analysis.prediction import Prediction
 from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
 from distillab.report.alpha_across import draw_chosen, draw_gain, draw_surface
 from distillab.report.denoising import draw_denoising
 from distillab.report.learning_curves import colours, draw_learning_curves, learning_curves_data
+from distillab.report.predicted import draw_predicted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,6 +141,22 @@ def denoising_figure(settings: Sequence[Denoising]) -> Figure:
             ax.set_ylabel("share of the wrong labels (%)")
     handles = {name: line for ax in axes for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
     axes[0].legend(handles.values(), handles.keys(), fontsize=7, loc="center left")
+    return figure
+
+
+def predicted_figure(settings: Sequence[Prediction]) -> Figure:
+    """Draw the error that both ends predict beside what it is, a panel for each setting. Within `house_style`."""
+    caption = (
+        "Squared error of the students' answers to the validation labels (Brier score). Line: the parabola through the "
+        "students at alpha = 0 and 1, were answers linear in alpha; ring: its least. Dots: mean over the seeds, 95 % t "
+        "interval. The sweep chose by the study's metric."
+    )
+    figure, axes = _grid(len(settings), caption, width=4.4)
+    for index, (one, ax) in enumerate(zip(settings, axes, strict=False)):
+        draw_predicted(one, ax)
+        if index % _columns(len(settings)) == 0:
+            ax.set_ylabel("squared error")
+    axes[0].legend(fontsize=7)
     return figure
 
 

@@ -37,8 +37,8 @@ def page(
     Args:
         spec: the study.
         answer: what it says.
-        figures: "accuracy_vs_alpha", "learning_curves" and, where there are such, "alpha_across" and "denoising", each
-            as the text of an SVG file.
+        figures: "accuracy_vs_alpha", "learning_curves" and, where there are such, "alpha_across", "denoising" and
+            "predicted", each as the text of an SVG file.
         runs: the store's runs, first to last.
         cost: seconds of training, and training examples shown to students.
 
@@ -62,7 +62,7 @@ def page(
         _section("figures", "Figures", _figures(answer, figures)),
         *([_section("across", "Along the axes", _across(answer, figures))] if answer.across else []),
         *([_section("denoising", "Wrong labels", _denoising(answer, figures))] if answer.denoising else []),
-        *([_section("predicted", "Alpha predicted from both ends", _predicted(answer))] if answer.predicted else []),
+        *([_section("predicted", "Predicted alpha", _predicted(answer, figures))] if answer.predicted else []),
         _section("tables", "Every alpha", "\n".join(_table(answer, finding) for finding in answer.findings)),
         _section("method", "Method", _items([*METHOD])),
         _section("caveats", "What this rests on", _items(caveats(answer))),
@@ -120,16 +120,8 @@ def _across(answer: Answer, figures: Mapping[str, str]) -> str:
     for one in answer.across:
         title = f"The {one.name}{f', {one.among}' if one.among else ''}"
         told = "\n".join(_paragraph(sentence) for sentence in movement(one, answer.measure))
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in headings(one, answer.measure))
-        rows = "\n".join(
-            f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
-            for first, *rest in cells(one, answer.measure)
-        )
-        blocks.append(
-            f"<h3>{escape(title)}</h3>{told}\n"
-            f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(title)}"><table>'
-            f"<caption>{escape(ACROSS_NOTE)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
-        )
+        table = _grid(title, ACROSS_NOTE, headings(one, answer.measure), cells(one, answer.measure))
+        blocks.append(f"<h3>{escape(title)}</h3>{told}\n{table}")
     told = "The test result over alpha and the axis, the chosen alpha, and what it gains on labels alone."
     return "\n".join([_figure(figures, "alpha_across", told), *blocks])
 
@@ -140,15 +132,23 @@ def _denoising(answer: Answer, figures: Mapping[str, str]) -> str:
     return f"{_figure(figures, 'denoising', shown)}\n{_paragraph(f'{WRONG_LABELS}:')}{_items(told)}"
 
 
-def _predicted(answer: Answer) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in prediction.HEADINGS)
-    rows = "\n".join(
+def _predicted(answer: Answer, figures: Mapping[str, str]) -> str:
+    shown = "Squared error to the validation labels against alpha: predicted from both ends, and measured."
+    rows = [prediction.cells(one, answer.measure) for one in answer.predicted]
+    table = _grid("alpha predicted from both ends", prediction.NOTE, prediction.HEADINGS, rows)
+    return f"{_figure(figures, 'predicted', shown)}{table}"
+
+
+def _grid(title: str, caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that scrolls by itself where the screen is narrow."""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "\n".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
-        for first, *rest in (prediction.cells(one, answer.measure) for one in answer.predicted)
+        for first, *rest in rows
     )
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table: alpha predicted from both ends"><table>'
-        f"<caption>{escape(prediction.NOTE)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(title)}"><table>'
+        f"<caption>{escape(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>"
     )
 
 

@@ -15,6 +15,7 @@ from distillab.report.figures import (
     denoising_figure,
     house_style,
     learning_figure,
+    predicted_figure,
     render,
 )
 from distillab.report.page import page
@@ -53,8 +54,8 @@ def study_files(folder: Folder) -> dict[Path, bytes]:
 
     Returns:
         Contents by place: the accuracy figure first (PNG, SVG), then the learning curves; where the study has another
-        axis, how the answer moves along it; where labels are wrong, what becomes of them; `answer.json` and
-        `report.html`.
+        axis, how the answer moves along it; where labels are wrong, what becomes of them; where the ends were kept,
+        what they predict; `answer.json` and `report.html`.
     """
     spec, store = folder.read()
     with store:
@@ -73,6 +74,8 @@ def study_files(folder: Folder) -> dict[Path, bytes]:
             figures["alpha_across"] = across_figure(found.across, found.measure)
         if found.denoising:
             figures["denoising"] = denoising_figure(found.denoising)
+        if found.predicted:
+            figures["predicted"] = predicted_figure(found.predicted)
         for name, figure in figures.items():
             for form in FORMS:
                 files[folder.figures / f"{name}.{form}"] = render(figure, form)
