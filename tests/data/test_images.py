@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from distillab.data import images, load
+from distillab.data.digests import fault
 from distillab.data.inventory import check
 from distillab.errors import RequestError
 
@@ -111,6 +112,89 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xfd7zXZ and then nothing")
     with pytest.raises(RequestError, match=r"pets\.tar\.xz: the archive cannot be read"):
         load(path)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "xz", "bz2"])
+def test_an_archive_cut_off_or_altered_anywhere_is_refused_or_whole(folder: Path, suffix: str) -> None:
+    """Bytes cut off and bytes changed: one clear line, or the very same images where nothing was read of the change."""
+    path = folder.parent / f"packed.tar.{suffix}"
+    with tarfile.open(path, f"w:{suffix}") as archive:
+        archive.add(folder, "pets")
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    for _ in range(60):
+        place = int(rng.integers(len(whole)))
+        damaged = bytearray(whole[:place] if rng.random() < 0.5 else whole)
+        if len(damaged) > place:
+            damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            load(path)
+        except RequestError as error:
+            assert str(path) in str(error)  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize("form", ["png", "jpg"])
+def test_an_image_cut_off_or_altered_anywhere_is_named_or_read(folder: Path, form: str) -> None:
+    place = folder / "train" / "cat" / f"9.{form}"
+    Image.fromarray(GREY[0, 0]).save(place)
+    whole, rng = place.read_bytes(), np.random.default_rng(2)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[int(rng.integers(len(whole)))] = int(rng.integers(256))
+        place.write_bytes(damaged[: int(rng.integers(1, len(whole) + 1))] if rng.random() < 0.3 else damaged)
+        try:
+            load(folder)
+        except RequestError as error:
+            assert f"9.{form}" in str(error)  # noqa: PT017
+
+
+def test_two_data_sets_in_one_archive_are_refused(folder: Path) -> None:
+    path = folder.parent / "two.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(folder, "one")
+        archive.add(folder, "other")
+    with pytest.raises(RequestError, match=r"there are two images \w+/\w+/0\.png, in folders of different names"):
+        load(path)
+
+
+def test_sixteen_bits_are_refused_and_transparency_is_left_out(folder: Path) -> None:
+    transparent = np.stack([GREY[0, 0], GREY[0, 1]], axis=-1)
+    Image.fromarray(transparent, mode="LA").save(folder / "train" / "cat" / "9.png")
+    data = load(folder)
+    assert data.input_shape == (4, 5, 1)
+    np.testing.assert_array_equal(data.x_train[3, ..., 0], GREY[0, 0])
+    Image.fromarray(GREY[0, 0].astype(np.uint16) * 256).save(folder / "train" / "cat" / "deep.png")
+    with pytest.raises(RequestError, match=r"cat/deep\.png has more than 8 bits a channel \(mode I;16\)\. Convert"):
+        load(folder)
+
+
+def test_hidden_classes_and_folders_called_like_images_are_left_aside(folder: Path) -> None:
+    before = load(folder).digest
+    hidden = folder / "train" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    (hidden / "1.png").write_bytes((folder / "train" / "cat" / "0.png").read_bytes())
+    (folder / "train" / "cat" / "old.png").mkdir()
+    assert load(folder).digest == before
+
+
+def test_images_of_other_things_are_not_cifar10(folder: Path) -> None:
+    folder.rename(folder.parent / "cifar10")
+    with pytest.raises(RequestError, match=r"found the classes cat, dog; those of cifar10 are airplane, automobile"):
+        load("cifar10", data_dir=folder.parent, download=False)
+
+
+def test_arrays_of_the_right_shape_are_not_cifar10() -> None:
+    """Neither random arrays nor, from image files, pictures of other colours."""
+    arrays = {
+        "x_train": np.zeros((50_000, 32, 32, 3), np.uint8),
+        "y_train": np.repeat(np.arange(10, dtype=np.uint8), 5_000),
+        "x_test": np.zeros((10_000, 32, 32, 3), np.uint8),
+        "y_test": np.repeat(np.arange(10, dtype=np.uint8), 1_000),
+    }
+    assert "its bytes sum to 0, expected 18540682003" in str(fault("cifar10", arrays))
+    assert "channels have the means 0.0, 0.0, 0.0, expected 125.3" in str(fault("cifar10", arrays, images=True))
+    arrays["x_train"][...] = np.array([125, 123, 114], np.uint8)
+    assert fault("cifar10", arrays, images=True) is None
 
 
 def test_the_inventory_knows_image_folders(folder: Path) -> None:

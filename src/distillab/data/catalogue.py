@@ -108,8 +108,14 @@ def read_published(name: str, path: Path) -> Dataset:
         RequestError: the file is damaged or holds something else.
     """
     do = f"Move the file away and load {name!r} again to download it, or put a true copy in its place."
-    arrays = read_images(path)[0] if _holds_images(path) else read_arrays(path, do)
-    wrong = fault(name, arrays)
+    if _holds_images(path):
+        arrays, classes = read_images(path)
+        if classes != CLASS_NAMES[name]:
+            expected = ", ".join(CLASS_NAMES[name])
+            raise RequestError(f"{path}: found the classes {', '.join(classes)}; those of {name} are {expected}. {do}")
+    else:
+        arrays = read_arrays(path, do)
+    wrong = fault(name, arrays, images=_holds_images(path))
     if wrong:
         raise RequestError(f"{path}: {wrong}. {do}")
     x_train, x_test = (

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
+import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +27,9 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 Files = dict[str, dict[str, dict[str, bytes]]]
 """The encoded images: part, then class, then file name."""
+
+BROKEN = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
+"""What decoders raise of damaged files."""
 
 WORTH_KEEPING = 5_000
 """So many images take a second or more to decode, and are kept decoded in the cache folder."""
@@ -126,17 +132,23 @@ def read_image_dataset(path: Path) -> Dataset:
 
 
 def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
-    """An image as bytes, (H, W) where it is grey and (H, W, 3) otherwise."""
+    """An image as bytes, (H, W) where it is grey and (H, W, 3) otherwise; transparency is left out."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
-            grey = image.mode in ("1", "L")
+            if image.mode.startswith(("I", "F")):  # conversion would cut off all above 255
+                raise RequestError(
+                    f"{path}: {name} has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits."
+                )
+            grey = image.mode in ("1", "L", "LA")
             wanted = "L" if grey else "RGB"
             plain = image if image.mode == wanted else image.convert(wanted)
             shape = (plain.height, plain.width) if grey else (plain.height, plain.width, 3)
             return np.frombuffer(plain.tobytes(), np.uint8).reshape(shape)  # half the time of np.asarray(plain)
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except RequestError:
+        raise
+    except (*BROKEN, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise RequestError(
             f"{path}: {name} cannot be read as an image ({one_line(error)}). Remove or mend it."
         ) from error
@@ -146,9 +158,17 @@ def _from_folder(path: Path) -> Files:
     files: Files = {part: {} for part in PARTS}
     for part in PARTS:
         for file in path.glob(f"{part}/*/*"):
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
-                files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
+            if _is_image(PurePosixPath(file)) and not file.is_dir():
+                try:
+                    files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
+                except OSError as error:
+                    raise RequestError(f"{file} cannot be read ({one_line(error)}). Remove or mend it.") from error
     return files
+
+
+def _is_image(path: PurePosixPath) -> bool:
+    """Whether a file's name is an image's, and neither it nor its class's folder is hidden."""
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts[-2:])
 
 
 def _from_archive(path: Path) -> Files:
@@ -157,7 +177,12 @@ def _from_archive(path: Path) -> Files:
     for name, encoded in _members(path):
         part, group, file = PurePosixPath(name).parts[-3:]
         if part in PARTS:
-            files[part].setdefault(group, {})[file] = encoded
+            if file in files[part].setdefault(group, {}):
+                raise RequestError(
+                    f"{path}: there are two images {part}/{group}/{file}, in folders of different names. Pack one data "
+                    "set an archive."
+                )
+            files[part][group][file] = encoded
     return files
 
 
@@ -166,11 +191,11 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = PurePosixPath(member.name)
-                if member.isfile() and name.suffix.lower() in SUFFIXES and len(name.parts) >= 3:
+                if member.isfile() and _is_image(name) and len(name.parts) >= 3:
                     content = archive.extractfile(member)
-                    if content is not None and not name.name.startswith("."):
+                    if content is not None:
                         yield member.name, content.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, *BROKEN) as error:
         raise RequestError(
             f"{path}: the archive cannot be read ({one_line(error)}). Put a true copy in its place."
         ) from error
