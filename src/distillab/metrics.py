@@ -186,7 +186,8 @@ def all_metrics(
         labels: shape (M,).
         teacher_logits: the teacher's answers to the same inputs, for `agreement` and `kl_to_teacher`.
         linear: whether the outputs estimate the one-hot labels themselves, as after training by squared error: the
-            Brier score is then theirs, without softmax.
+            Brier score is then theirs, without softmax, and what needs probabilities (`nll`, `ece`, `ece_width`,
+            `kl_to_teacher`) is left out.
     """
     confusion = confusion_matrix(logits, labels)
     precision, recall, f1 = precision_recall_f1(confusion)
@@ -199,12 +200,17 @@ def all_metrics(
         "precision_weighted": weighted_mean(precision, confusion),
         "recall_weighted": weighted_mean(recall, confusion),
         "f1_weighted": weighted_mean(f1, confusion),
-        "nll": nll(logits, labels),
         "brier": (squared_error if linear else brier)(logits, labels),
+    }
+    if teacher_logits is not None:
+        values["agreement"] = agreement(logits, teacher_logits)
+    if linear:
+        return values
+    values |= {
+        "nll": nll(logits, labels),
         "ece": expected_calibration_error(logits, labels),
         "ece_width": expected_calibration_error(logits, labels, equal="width"),
     }
     if teacher_logits is not None:
-        values["agreement"] = agreement(logits, teacher_logits)
         values["kl_to_teacher"] = kl_to_teacher(logits, teacher_logits)
     return values

@@ -11,8 +11,8 @@ from distillab.data import load
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError
 from distillab.study import estimate as module
-from distillab.study.estimate import STUDENT_FACTOR, TEACHER_FACTOR, Estimate, estimate, flops_per_second
-from distillab.study.plan import trials
+from distillab.study.estimate import STUDENT_FACTOR, TEACHER_FACTOR, Estimate, estimate
+from distillab.study.plan import Trial, trials
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec
 
@@ -49,8 +49,23 @@ def test_a_student_measured_twice_and_a_teachers_snapshots_cost_one_training(
     assert cost(teacher=teacher | {"snapshot": [1, 2]}).teachers == 1
 
 
-def test_the_machine_multiplies_at_some_rate() -> None:
-    assert 1e8 < flops_per_second(mesh()) < 1e16
+def test_a_teacher_that_answers_live_costs_a_forward_pass_an_epoch_and_a_filed_one_no_training(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "flops_per_second", lambda grid: 1e6)
+    data = load("synthetic")
+
+    def wanted(**keys: object) -> list[Trial]:
+        return list(trials(tiny(teacher={"model": "mlp-8", "epochs": 3}, **keys), data.digest))
+
+    plain, live = wanted(), wanted(augmentation={"shift": 1})
+    training = 3 * 2 * (144 * 8 + 10 * 8) - 2 * 144 * 8
+    more = estimate(live, data, mesh()).seconds - estimate(plain, data, mesh()).seconds
+    assert more == pytest.approx(3 * 2 * 180 * training / 3 / 1e6)  # three seeds, two epochs, 180 rows
+    filed = estimate(plain, data, mesh(), {plain[0].teacher})
+    assert filed.teachers == 0
+    less = estimate(plain, data, mesh()).seconds - filed.seconds
+    assert less == pytest.approx(TEACHER_FACTOR * 3 * 180 * training / 1e6)
 
 
 @pytest.mark.parametrize(

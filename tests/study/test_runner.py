@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from distillab.data import load
 from distillab.engine.cohort import CohortTrainer
 from distillab.errors import RequestError, WorkError
 from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
 from distillab.study.kept import KEPT_ALPHAS
+from distillab.study.material import draw_labels, split
 from distillab.study.runner import run_study
+from distillab.study.settings import OF_PROBABILITIES
 from distillab.study.spec import Spec
 from distillab.study.store import Store, TeacherRecord, TrialRecord
 
@@ -385,14 +388,31 @@ def _only_trial(folder: Path) -> TrialRecord:
         return trial
 
 
-@pytest.mark.parametrize("noise", [{"kind": "margin", "rate": 0.1}, {"kind": "matrix", "matrix": MATRIX}])
-def test_other_kinds_of_noise_make_the_labels_wrong_that_they_say(
-    tiny: Make, tmp_path: Path, noise: dict[str, object]
-) -> None:
-    summary = run_study(tiny(noise=noise, seeds=2), tmp_path / "study")
-    assert summary.trained == 6
+def test_noise_by_a_matrix_makes_the_share_of_labels_wrong_that_it_says(tiny: Make, tmp_path: Path) -> None:
+    data = load("synthetic")
+    settings = tiny(noise={"kind": "matrix", "matrix": MATRIX}).base
+    rows = split(data, settings)
+    labels = draw_labels(data, settings, rows, seed=0)
+    wrong = labels.train[labels.changed]
+    np.testing.assert_array_equal(wrong, (labels.clean[labels.changed] + 3) % 10)  # three places on, and nowhere else
+    assert labels.changed.mean() == pytest.approx(0.3, abs=0.03)
+    run_study(tiny(noise={"kind": "matrix", "matrix": MATRIX}, seeds=1), tmp_path / "study")
     with Store(tmp_path / "study" / "study.db", read_only=True) as store:
-        assert all({name for split, name in t.metrics if split == "train"} == DENOISING for t in store.trials())
+        assert all({name for part, name in t.metrics if part == "train"} == DENOISING for t in store.trials())
+
+
+def test_noise_by_margin_follows_what_the_teacher_finds_hard(tiny: Make, tmp_path: Path) -> None:
+    """The wrong labels are where the teacher's own lead is smaller than elsewhere."""
+    run_study(tiny(noise={"kind": "margin", "rate": 0.1}, seeds=1), tmp_path / "study")
+    data, settings = load("synthetic"), tiny(noise={"kind": "margin", "rate": 0.1}).base
+    rows = split(data, settings)
+    logits = np.random.default_rng(0).normal(size=(len(rows.used), 10)).astype(np.float32) * 3
+    drawn = draw_labels(data, settings, rows, seed=0, logits=logits)
+    own = logits[np.isin(rows.used, rows.train)]
+    lead = own[np.arange(len(own)), drawn.clean] - np.where(np.eye(10)[drawn.clean] == 1, -np.inf, own).max(axis=1)
+    assert lead[drawn.changed].mean() < lead[~drawn.changed].mean() - 2
+    with Store(tmp_path / "study" / "study.db", read_only=True) as store:
+        assert all({name for part, name in t.metrics if part == "train"} == DENOISING for t in store.trials())
 
 
 def test_a_matrix_for_another_number_of_classes_is_refused_before_anything_is_written(
@@ -441,6 +461,7 @@ def test_students_of_squared_error_answer_with_their_outputs(tiny: Make, tmp_pat
         assert (outputs.sum(axis=1) != 1).any()
         brier = np.mean(np.sum((outputs - np.eye(10)[kept.labels]) ** 2, axis=1))
         assert brier == pytest.approx(trials[name].metrics["validation", "brier"], abs=2e-3)
+        assert not {metric for _, metric in trials[name].metrics} & OF_PROBABILITIES
 
 
 def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:
@@ -460,6 +481,48 @@ def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept
     run_study(plain, tmp_path / "plain")
     kept, fewer = (len(list((tmp_path / name / "logits").glob("*.npy"))) for name in ("plain", "one"))
     assert fewer == kept - 1  # the training images': they differ in every epoch
+
+
+@pytest.mark.parametrize("shifts", [[1, 0], [0, 1]])
+def test_changed_and_unchanged_images_in_either_order_give_the_same_students(
+    tiny: Make, tmp_path: Path, shifts: list[int]
+) -> None:
+    """Students of images as they lie hear what the teacher says of them, whoever was trained before."""
+    run_study(tiny(augmentation={"shift": shifts}, seeds=1), tmp_path / "both")
+    run_study(tiny(seeds=1), tmp_path / "plain")
+
+    def soft(folder: str) -> dict[float, list[float]]:
+        with Store(tmp_path / folder / "study.db", read_only=True) as store:
+            trials = [trial for trial in store.trials() if trial.settings["augmentation"]["shift"] == 0]
+        return {trial.alpha: [epoch[2] for epoch in trial.epochs] for trial in trials}
+
+    assert soft("both") == soft("plain")
+
+
+def test_labels_made_wrong_by_margin_go_with_changed_images(tiny: Make, tmp_path: Path) -> None:
+    noise = {"kind": ["shift", "margin"], "rate": 0.1}
+    assert run_study(tiny(noise=noise, augmentation={"shift": 1}, seeds=1), tmp_path / "both").trained == 6
+
+
+def test_students_of_labels_alone_are_on_record_as_in_company(tiny: Make, tmp_path: Path) -> None:
+    """The teacher's term of a student at alpha = 1 is the same whether others in its cohort listen or not."""
+    changed = {"augmentation": {"shift": 1}, "seeds": 1}
+    run_study(tiny(alpha=[0, 1], **changed), tmp_path / "company")
+    run_study(tiny(alpha=1, **changed), tmp_path / "alone")
+    with Store(tmp_path / "company" / "study.db", read_only=True) as store:
+        (in_company,) = (trial for trial in store.trials() if trial.alpha == 1)
+    assert _only_trial(tmp_path / "alone").epochs == in_company.epochs
+
+
+def test_a_folder_of_other_data_or_another_recipe_is_refused(
+    finished: Path, tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished, tmp_path / "study")
+    before = results(tmp_path / "study")
+    monkeypatch.setattr("distillab.study.plan.RECIPE", 0)
+    with pytest.raises(RequestError, match="holds 9 students of this study that learned from other data or were"):
+        run_study(tiny(seeds=4), tmp_path / "study")
+    assert results(tmp_path / "study") == before
 
 
 def test_images_that_are_none_cannot_be_changed(tiny: Make, tmp_path: Path) -> None:

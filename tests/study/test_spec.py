@@ -225,6 +225,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "noise.kind=margin is not allowed with teacher.labels=noisy: the teacher says which labels to make "
         "wrong, so it cannot learn from them. Set teacher.labels to clean.",
     ),
+    (
+        {"dataset": ["digits", "mnist"]},
+        "dataset=['digits', 'mnist'] is not allowed: it must be a single data set. Run a study for each of them, in a "
+        "folder of its own.",
+    ),
+    (  # each value goes with the first of the other axis, but not all go together
+        {"teacher": {"epochs": [3, 2], "snapshot": [1, 3]}},
+        "teacher.snapshot=3.0 is not allowed: it must be at most teacher.epochs=2, the length of its training.",
+    ),
+    (
+        {"metric": "nll", "loss": "logit_mse", "label_loss": "squared"},
+        "metric='nll' is not allowed: it must be one that needs no probabilities with label_loss=squared. Outputs that "
+        "estimate the labels are no probabilities: compare by accuracy or brier.",
+    ),
     ({"dataset": 3}, "dataset=3 is not allowed: it must be a word."),
     ({"question": ["a", "b"]}, "question=['a', 'b'] is not allowed: it must be a word."),
     (
@@ -318,7 +332,7 @@ def one_or_several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 trees = st.fixed_dictionaries(
-    {"dataset": one_or_several(st.sampled_from(["digits", "mnist", "./my data.npz", "no", "1e3", "null"]))},
+    {"dataset": st.sampled_from(["digits", "mnist", "./my data.npz", "no", "1e3", "null", ["digits"]])},
     optional={
         "question": st.text(st.characters(exclude_categories=["C"])),
         "alpha": one_or_several(numbers),
@@ -510,6 +524,12 @@ def test_an_empty_file_is_no_study_and_is_called_by_its_path(tmp_path: Path) -> 
 def test_a_fault_in_a_presets_override_is_the_users_and_names_the_key() -> None:
     with pytest.raises(RequestError, match=r"^alpha=7 is not allowed"):
         load_spec("demo", ["alpha=7"])
+
+
+def test_a_quick_key_that_is_no_word_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("dataset: digits\nquick: {1: 2}\n")
+    with pytest.raises(RequestError, match="There is no key '1'"):
+        load_spec(str(tmp_path / "mine.yaml"), quick=True)
 
 
 def test_a_group_that_contains_itself_is_refused(tmp_path: Path) -> None:

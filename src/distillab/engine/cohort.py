@@ -153,11 +153,10 @@ class CohortTrainer:
         """
         count = len(students)
         shared = self._shared
-        if self.recipe.augmentation and any(student.alpha < 1 for student in students):
-            if live is None:
-                raise ValueError(
-                    "stored logits do not answer changed images: with augmentation, alpha < 1 needs `live`"
-                )
+        if self.recipe.augmentation and live is None and any(student.alpha < 1 for student in students):
+            raise ValueError("stored logits do not answer changed images: with augmentation, alpha < 1 needs `live`")
+        if self.recipe.augmentation and live is not None:
+            # At alpha = 1 too: the teacher's term is on record there, whoever sits in the same cohort.
             lessons = list(dict.fromkeys((student.teacher, student.seed) for student in students))
             students = [replace(s, teacher=lessons.index((s.teacher, s.seed))) for s in students]
         else:

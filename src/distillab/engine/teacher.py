@@ -72,6 +72,8 @@ def live_teacher(
     inputs: np.ndarray,
     scale: float,
     augmentation: Augmentation,
+    *,
+    linear: bool = False,
 ) -> LiveTeacher:
     """Make what answers training images as one seed's students see them in one epoch.
 
@@ -83,6 +85,7 @@ def live_teacher(
         inputs: training inputs as stored, shape (N, ...).
         scale: stored inputs times this are the models' inputs.
         augmentation: the students' own.
+        linear: as in `mean_answer`.
     """
 
     def compiled(teacher: Functional) -> Callable[..., jax.Array]:
@@ -105,26 +108,33 @@ def live_teacher(
             if teacher.rows is not None:
                 given = jax.device_put(given, NamedSharding(teacher.rows, PartitionSpec()))
             answers.append(np.asarray(program(*given)))
-        return mean_logits(answers)
+        return mean_answer(answers, linear=linear)
 
     return live
 
 
-def mean_logits(answers: Sequence[np.ndarray]) -> np.ndarray:
-    """The answer of several teachers together: the mean of their centred logits.
+def mean_answer(answers: Sequence[np.ndarray], *, linear: bool = False) -> np.ndarray:
+    """The answer of several teachers together: the mean of their centred logits, or of their outputs as they are.
 
     Formula: `mean_m (z_m - mean_k z_mk)`; its softmax is the normalised geometric mean of theirs, at every temperature,
-    and no teacher's free constant is in it.
+    and no teacher's free constant is in it. Outputs that estimate the labels themselves have no free constant:
+    `mean_m z_m`.
 
     Args:
         answers: of each teacher, shape (N, C).
+        linear: whether the outputs estimate the one-hot labels, as after training by squared error.
 
     Returns:
-        Logits, shape (N, C); those of a single teacher unchanged.
+        Shape (N, C); the answers of a single teacher unchanged.
+
+    Example:
+        >>> one, other = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
+        >>> mean_answer([one, other], linear=True).tolist(), mean_answer([one, other]).tolist()
+        ([[0.75, 0.25]], [[0.25, -0.25]])
 
     Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, name the
     geometric mean as one of two ways.
     """
     if len(answers) == 1:
         return answers[0]
-    return np.mean([logits - logits.mean(-1, keepdims=True) for logits in answers], axis=0)
+    return np.mean([z if linear else z - z.mean(-1, keepdims=True) for z in answers], axis=0)

@@ -80,7 +80,10 @@ class Classroom:
         self.live: LiveTeacher | None = None
         if augmentation:
             several = [answers.members for answers in teachers.values()]
-            self.live = live_teacher(several, examples.x_train, dataset.scale, augmentation)
+            linear = settings.label_loss == "squared"
+            self.live = live_teacher(several, examples.x_train, dataset.scale, augmentation, linear=linear)
+        elif any(answers.train is None for answers in teachers.values()):
+            raise ValueError("students who see the training rows as they lie need their teachers' answers to them")
         self.trainer = CohortTrainer(self.model, examples, recipe, mesh=grid, capacity=capacity)
         self._initial: dict[int, Variables] = {}
 

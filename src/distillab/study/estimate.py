@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import jax
@@ -16,10 +16,14 @@ from distillab.engine.functional import Functional
 from distillab.models import build
 from distillab.study.material import split, teacher_material
 from distillab.study.plan import Trial, cohort_key, members, training_identity, trainings
+from distillab.study.teachers import hears_stored_answers
 
 STUDENT_FACTOR, TEACHER_FACTOR = 5.0, 2.0
 """How many times longer training takes than its bare matrix products, as `distillab bench` measures it for the study's
 networks."""
+
+FORWARD = 1 / 3
+"""Of the arithmetic of a training step: the forward pass, of which the two backward products are as large."""
 
 PROBE = 1024  # rows and columns of the matrices that the machine's speed is measured with
 BATCH = 32
@@ -47,18 +51,20 @@ class Estimate(NamedTuple):
         return f"{self.students:,} student{'s' * (self.students != 1)} and {teachers}, {told} on this machine"
 
 
-def estimate(wanted: Sequence[Trial], dataset: Dataset, grid: Mesh) -> Estimate:
+def estimate(wanted: Sequence[Trial], dataset: Dataset, grid: Mesh, filed: Collection[str] = ()) -> Estimate:
     """Estimate the cost of trials that are still to train.
 
     Args:
         wanted: the trials.
         dataset: the data.
         grid: the devices.
+        filed: identities of the teachers that are trained already.
     """
     speed = flops_per_second(grid)
     arithmetic: dict[str, float] = {}  # of a model, an example
     examples: dict[str, int] = {}  # of a cohort's students
     teachers: dict[str, float] = {}
+    heard: set[tuple[str, str, int]] = set()  # by whom, of whom, with which seed's changes of the images
     students = trainings(wanted)
     flops = 0.0
 
@@ -75,8 +81,12 @@ def estimate(wanted: Sequence[Trial], dataset: Dataset, grid: Mesh) -> Estimate:
             examples[key] = len(split(dataset, settings).train)
         flops += STUDENT_FACTOR * settings.epochs * examples[key] * per_example(settings.student.model)
         for one in members(settings):
+            lesson = key, training_identity(one, dataset.digest), first.seed
+            if not hears_stored_answers(settings) and lesson not in heard:  # it answers every epoch's images anew
+                heard.add(lesson)
+                flops += FORWARD * settings.epochs * examples[key] * per_example(one.teacher.model)
             name = training_identity(one, dataset.digest, whole=True)
-            if name not in teachers:
+            if name not in teachers and lesson[1] not in filed:
                 rows = len(teacher_material(dataset, one, split(dataset, one))[0])
                 teachers[name] = TEACHER_FACTOR * one.teacher.epochs * rows * per_example(one.teacher.model)
     return Estimate(len(students), len(teachers), (flops + sum(teachers.values())) / speed)

@@ -65,12 +65,12 @@ class Folder:
             raise RequestError(f"{self.path} holds no study: {self.spec.name} is missing. Run 'distillab run' first.")
         return load_spec(str(self.spec)), Store(self.store, read_only=True)
 
-    def done(self) -> set[str]:
-        """Identities of the trials on record here; none where there is no study."""
+    def recorded(self) -> dict[str, int]:
+        """The trials on record here, each with its seed; none where there is no study."""
         if not self.store.is_file():
-            return set()
+            return {}
         with Store(self.store, read_only=True) as store:
-            return store.done()
+            return store.seeds()
 
     @contextmanager
     def write(self, spec: Spec) -> Iterator[Store]:

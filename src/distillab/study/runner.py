@@ -22,9 +22,9 @@ from distillab.study.plan import Trial, cohort_key, cohorts, trainings, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
 from distillab.study.settings import ensemble
-from distillab.study.spec import Spec
+from distillab.study.spec import Spec, load_spec
 from distillab.study.store import TrialRecord
-from distillab.study.teachers import Answers, Faculty
+from distillab.study.teachers import Answers, Faculty, hears_stored_answers
 
 SEATS = {"loop": 8, "vmap": 64}
 """Students a device trains before their results are recorded: few where they take turns, so that little is lost when
@@ -71,7 +71,7 @@ def run_study(
         devices: devices to spread students over; by default all that JAX has.
         seats: students a device trains before their results are recorded; decides no result.
         memory: bytes that each device may use; by default most of what it has. Fewer students then train at once.
-        most: refuse to train more trials than this, and say what they would cost.
+        most: refuse to train more than this many trials, and say what they would cost.
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
 
@@ -87,7 +87,8 @@ def run_study(
     _check_fit(spec, dataset)
     wanted = list(trials(spec, dataset.digest))
     folder = Folder(out)
-    _check_size(folder, wanted, dataset, grid, most)
+    left = _left(folder, spec, wanted)
+    _check_size(folder, left, dataset, grid, most)
     trained: list[TrialRecord] = []
     with folder.write(spec) as store:
         plan = cohorts(wanted, store.done(), _capacity(grid, seats))
@@ -99,14 +100,16 @@ def run_study(
         )
         run = store.begin_run(started, facts) if plan else None
         faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
-        teachers: dict[str, Answers] = {}
+        teachers: dict[tuple[str, bool], Answers] = {}
         for group in _by_key(plan):
             settings = group[0][0].settings
             rows = split(dataset, settings)
-            for trial in (trial for cohort in group for trial in cohort):
-                if trial.teacher not in teachers:
-                    teachers[trial.teacher] = faculty.answers(trial.settings, rows)
-            known = {trial.teacher: teachers[trial.teacher] for cohort in group for trial in cohort}
+            members = [trial for cohort in group for trial in cohort]
+            training = any(hears_stored_answers(trial.settings) for trial in members)
+            for trial in members:
+                if (trial.teacher, training) not in teachers:
+                    teachers[trial.teacher, training] = faculty.answers(trial.settings, rows, training=training)
+            known = {trial.teacher: teachers[trial.teacher, training] for trial in members}
             classroom = Classroom(
                 dataset, settings, rows, known, grid, max(len(trainings(cohort)) for cohort in group), memory, progress
             )
@@ -155,14 +158,25 @@ def _check_fit(spec: Spec, dataset: Dataset) -> None:
             )
 
 
-def _check_size(folder: Folder, wanted: Sequence[Trial], dataset: Dataset, grid: Mesh, most: int | None) -> None:
+def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
+    """The trials that a folder does not hold yet; refuse one that holds others in their place."""
+    recorded, planned = folder.recorded(), {trial.id for trial in wanted}
+    if folder.spec.is_file() and load_spec(str(folder.spec)).differs_from(spec):
+        return list(wanted)  # another study altogether: the folder itself says so before it is written
+    strangers = sum(seed < spec.frame.seeds and name not in planned for name, seed in recorded.items())
+    if strangers:
+        raise RequestError(
+            f"{folder.path} holds {strangers:,} students of this study that learned from other data or were trained by "
+            "another version of distillab: together they would be no one study. Run it in a new folder with --out."
+        )
+    return [trial for trial in wanted if trial.id not in recorded]
+
+
+def _check_size(folder: Folder, left: Sequence[Trial], dataset: Dataset, grid: Mesh, most: int | None) -> None:
     """Refuse more trials than the caller said, with an estimate of what they would cost."""
-    if most is None or len(wanted) <= most:
-        return
-    done = folder.done()
-    left = [trial for trial in wanted if trial.id not in done]
-    if len(left) > most:
-        cost = estimate(left, dataset, grid).in_words()
+    if most is not None and len(left) > most:
+        filed = {path.stem for path in folder.teachers.glob("*.keras")}
+        cost = estimate(left, dataset, grid, filed).in_words()
         raise RequestError(
             f"The study has {len(left):,} trials to train, more than {most:,}: {cost}. Add --yes to train them all, or "
             "shorten an axis."

@@ -29,6 +29,10 @@ Metric = Literal[
 """What a study may compare alphas by; `distillab.analysis.measures` says which way is better."""
 
 
+OF_PROBABILITIES: frozenset[Metric] = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
+"""Those that outputs trained by squared error do not have."""
+
+
 def _no_switch(value: Any) -> Any:
     """Refuse yes and no where a number belongs: Python would take them for 1 and 0."""
     if isinstance(value, bool):

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from distillab.errors import DistillabError, RequestError, not_allowed, unknown
-from distillab.study.settings import Frame, Settings
+from distillab.study.settings import OF_PROBABILITIES, Frame, Settings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,7 +59,7 @@ class Spec:
             tree = self.base.model_dump()
             for key, value in coordinates.items():
                 _put(tree, key, value)
-            yield Cell(Settings.model_validate(tree), coordinates)
+            yield Cell(_validate(Settings, tree), coordinates)
 
     @property
     def size(self) -> int:
@@ -130,7 +130,23 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     spec = Spec(frame, base, tuple(sorted(axes, key=lambda axis: _place(axis.key))))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
+    _check_crossings(spec)
     return spec
+
+
+def _check_crossings(spec: Spec) -> None:
+    """Refuse values that are each allowed but not together; those of alpha go with everything."""
+    for axis in spec.axes:
+        if axis.key == "dataset" and len(axis.values) > 1:
+            do = "Run a study for each of them, in a folder of its own."
+            raise not_allowed("dataset", list(axis.values), "a single data set", do)
+    crossed = Spec(spec.frame, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha"))
+    for cell in crossed.cells():
+        if cell.settings.label_loss == "squared" and spec.frame.metric in OF_PROBABILITIES:
+            do = "Outputs that estimate the labels are no probabilities: compare by accuracy or brier."
+            raise not_allowed(
+                "metric", spec.frame.metric, "one that needs no probabilities with label_loss=squared", do
+            )
 
 
 def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) -> Spec:
@@ -316,5 +332,5 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
+            flat[f"{prefix}{key}"] = value
     return flat

@@ -251,7 +251,11 @@ class Store:
 
     def done(self) -> set[str]:
         """Identities of the recorded trials."""
-        return {name for (name,) in self._rows("SELECT id FROM trials")}
+        return set(self.seeds())
+
+    def seeds(self) -> dict[str, int]:
+        """The seed of every recorded trial."""
+        return dict(self._rows("SELECT id, seed FROM trials"))
 
     def teachers(self) -> dict[str, TeacherRecord]:
         """The recorded teachers, by identity."""

@@ -18,7 +18,7 @@ from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import logits_digest, teacher_logits
 from distillab.engine.roster import Epoch, Recipe
-from distillab.engine.teacher import mean_logits, train_teacher
+from distillab.engine.teacher import mean_answer, train_teacher
 from distillab.errors import WorkError
 from distillab.files import replace_file
 from distillab.metrics import all_metrics
@@ -71,24 +71,24 @@ class Faculty:
                 names = self._snapshots.setdefault(self._training(one), {})
                 names[training_identity(one, dataset.digest)] = one.teacher.snapshot or float(one.teacher.epochs)
 
-    def answers(self, settings: Settings, rows: Split) -> Answers:
+    def answers(self, settings: Settings, rows: Split, *, training: bool) -> Answers:
         """The answers of a cell's teacher.
 
         Args:
             settings: of any cell that learns from it.
             rows: which rows those cells use.
+            training: whether its answers to the training rows as they lie are wanted; see `hears_stored_answers`.
 
         Raises:
             WorkError: where a training diverges, or a file is not the teacher it was.
         """
-        data, changed = self.dataset, settings.augmentation.shift or settings.augmentation.flip
+        data, linear = self.dataset, settings.label_loss == "squared"
         several = [self._member(one, rows) for one in members(settings)]
-        needs_train = not changed or settings.noise.kind == "margin"
         answers = Answers(
             tuple(several),
-            train=self._ask(several, data.x_train[rows.train]) if needs_train else None,
-            validation=self._ask(several, data.x_train[rows.validation]),
-            test=self._ask(several, data.x_test),
+            train=self._ask(several, data.x_train[rows.train], linear) if training else None,
+            validation=self._ask(several, data.x_train[rows.validation], linear),
+            test=self._ask(several, data.x_test, linear),
         )
         for one, alone in zip(members(settings), several, strict=True):
             self._record(one, [alone], rows, self._losses(training_identity(one, data.digest)))
@@ -164,7 +164,7 @@ class Faculty:
         if recorded is None:
             examples = len(teacher_material(self.dataset, settings, rows)[0])
             linear = settings.label_loss == "squared"
-            metrics = all_metrics(self._ask(several, self.dataset.x_test), self.dataset.y_test, linear=linear)
+            metrics = all_metrics(self._ask(several, self.dataset.x_test, linear), self.dataset.y_test, linear=linear)
             told = settings.teacher.model_dump()
             self.store.add_teacher(TeacherRecord(name, told, weights, examples, metrics, losses))
             self.progress.note(f"Teacher {_called(settings)}: test accuracy {metrics['accuracy']:.2%}.")
@@ -174,7 +174,9 @@ class Faculty:
                 "Put the original back, or run the study in a new folder with --out."
             )
 
-    def _ask(self, several: list[tuple[Functional, Variables]], inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    def _ask(
+        self, several: list[tuple[Functional, Variables]], inputs: NDArray[np.generic], linear: bool
+    ) -> NDArray[np.float32]:
         """What teachers say together of some inputs; each is asked once in the folder's life."""
         scale, shape = self.dataset.scale, (len(inputs), self.dataset.classes)
         answers = []
@@ -185,7 +187,7 @@ class Faculty:
                 return teacher_logits(teacher, variables, inputs, scale)
 
             answers.append(stored_logits(self.folder.logits, digest, shape, ask))
-        return mean_logits(answers)
+        return mean_answer(answers, linear=linear)
 
     def _training(self, settings: Settings) -> str:
         return training_identity(settings, self.dataset.digest, whole=True)
@@ -199,6 +201,13 @@ class Faculty:
     def _losses(self, name: str) -> list[float]:
         path = self._losses_file(name)
         return list(json.loads(path.read_text())) if path.is_file() else []
+
+
+def hears_stored_answers(settings: Settings) -> bool:
+    """Whether a cell uses its teacher's answers to the training rows as they lie: not where its students see them
+    changed, unless the answers decide which labels are wrong."""
+    changed = settings.augmentation.shift > 0 or settings.augmentation.flip
+    return not changed or (settings.noise.kind == "margin" and settings.noise.perturbs)
 
 
 def weights_digest(several: Iterable[Variables]) -> str:
