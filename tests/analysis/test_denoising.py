@@ -40,12 +40,12 @@ def test_shares_are_sorted_by_seed_and_alpha_with_their_intervals(rows) -> None:
     assert (one.teacher_recovered, one.teacher_memorised) == (0.9, pytest.approx(0.05))
 
 
-def test_the_largest_alpha_that_recovers_more_than_labels_alone_is_found(rows) -> None:
+def test_the_alphas_that_recover_more_than_labels_alone_are_found(rows) -> None:
     (one,) = found(rows).denoising
-    assert one.upto == 0.5
+    assert one.denoises == (0.0, 0.25, 0.5)
     told = " ".join(in_words(found(rows)).split())
     assert "all settings: students put right 90.1 % at alpha = 0" in told
-    assert "more than labels alone do up to alpha = 0.5 (ideal threshold 0.5)." in told
+    assert "more than labels alone do at alpha = 0 to 0.5 (ideal threshold 0.75)." in told
 
 
 def test_without_wrong_labels_nothing_is_told(rows) -> None:
@@ -77,16 +77,54 @@ def test_a_study_of_clean_and_wrong_labels_tells_of_the_wrong_ones(rows) -> None
     ],
 )
 def test_the_ideal_threshold_follows_the_noise_and_what_the_teacher_saw(rows, noise, labels, expected) -> None:
-    cell = rows.spec(noise=noise, teacher={"labels": labels}).base
+    cell = rows.spec(noise=noise, teacher={"labels": labels}, temperature=1).base
     classes = 2 if noise["kind"] == "matrix" else 10
     assert threshold(cell, classes) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"temperature": 3}, 3 / 4),
+        ({"temperature": 3, "loss": "cross_entropy"}, 3 / 4),
+        ({"temperature": 3, "loss": "dist"}, math.nan),
+        ({"temperature": 3, "loss": "logit_mse"}, math.nan),
+        ({"temperature": 3, "loss": "logit_mse", "label_loss": "squared"}, 1 / 2),
+        # 0.8 and 0.2 softened at T = 2 are as 2 to 1: a lead of 1/3, twice as heavy.
+        (
+            {"temperature": 2, "teacher": {"labels": "noisy"}, "noise": {"kind": "shift", "rate": 0.2}},
+            (2 / 3) / (5 / 3),
+        ),
+    ],
+)
+def test_the_ideal_threshold_follows_temperature_and_loss(rows, keys, expected) -> None:
+    cell = rows.spec(**{"noise": {"kind": "shift", "rate": 0.2}} | keys).base
+    assert threshold(cell, 10) == pytest.approx(expected, nan_ok=True)
+
+
+def test_an_alpha_that_recovers_no_more_is_not_counted_with_larger_ones_that_do(rows) -> None:
+    """Only alpha = 0.5 recovers more than labels alone: smaller ones follow a poor teacher."""
+    spec = rows.spec(seeds=8, alpha=ALPHAS)
+
+    def only_in_the_middle(settings: Settings, seed: int) -> float:
+        return 0.5 + 0.3 * (settings.alpha == 0.5) + 0.001 * ((seed * (1 + 4 * settings.alpha)) % 3)
+
+    (one,) = answer(spec, rows.trials(spec, level, shares=only_in_the_middle), {}).denoising
+    assert one.denoises == (0.5,)
+
+
+def test_a_setting_without_students_at_either_end_is_told_whole(rows) -> None:
+    spec = rows.spec(alpha=ALPHAS)
+    some = [trial for trial in rows.trials(spec, level, shares=recovered) if trial.alpha == 0.5]
+    told = " ".join(in_words(answer(spec, some, {})).split())
+    assert "all settings: no student at either end of the grid was asked yet." in told
 
 
 def test_the_shares_are_plain_json(rows) -> None:
     (one,) = json.loads(json.dumps(found(rows).to_json(), allow_nan=False))["denoising"]
     assert one["alphas"] == ALPHAS
     assert len(one["recovered"]["mean"]) == 5
-    assert one["upto"] == 0.5
+    assert one["denoises"] == [0, 0.25, 0.5]
 
 
 def test_noise_by_a_matrix_is_told_as_noise(rows) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from distillab.data import transition_matrix
 from distillab.errors import RequestError
@@ -143,3 +145,29 @@ def test_a_teacher_of_many_votes_denoises_up_to_the_threshold() -> None:
 def test_noise_that_makes_no_sense_is_refused(call, told: str) -> None:
     with pytest.raises(RequestError, match=told):
         call()
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_at_the_threshold_a_softened_student_gives_both_classes_the_same_logit(temperature: float) -> None:
+    """The student's loss on one example minimised by SciPy, below and above: the wrong label is outvoted just below."""
+    transition = transition_matrix("shift", classes=3, rate=0.3)
+    threshold = flip_threshold(transition, temperature=temperature)
+    teacher = np.log(np.maximum(transition[0], 1e-300)) / temperature
+    soft = np.exp(teacher - logsumexp(teacher))
+    wrong = int(np.flatnonzero((transition[0] > 0) & (np.arange(3) != 0))[0])
+
+    def lead(alpha: float) -> float:
+        def loss(z: np.ndarray) -> float:
+            hard = -(z[wrong] - logsumexp(z))
+            answers = z / temperature - logsumexp(z / temperature)
+            ridge = 1e-9 * float(z @ z)  # a class that nobody names has no finite best logit
+            return float(alpha * hard - (1 - alpha) * temperature**2 * soft @ answers) + ridge
+
+        z = minimize(loss, np.zeros(3), tol=1e-12).x
+        return float(z[0] - z[wrong])
+
+    assert lead(threshold - 0.02) > 0 > lead(threshold + 0.02)
+
+
+def test_a_sure_teacher_outvotes_up_to_its_share_of_the_pull() -> None:
+    assert flip_threshold(transition_matrix("shift", classes=5, rate=0.3), np.eye(5), temperature=3) == 0.75

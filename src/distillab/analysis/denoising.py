@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Floats, rows_of
-from distillab.analysis.numerals import percent
+from distillab.analysis.numerals import alphas_in_words, percent
 from distillab.data.noise import transition_matrix
 from distillab.stats import compare_to, t_interval
 from distillab.study.settings import Settings
@@ -46,8 +46,8 @@ class Denoising(NamedTuple):
     teacher_memorised: float
     threshold: float
     """The alpha below which an ideal teacher outvotes every wrong label; nan where that is not known."""
-    upto: float | None
-    """The largest alpha at which students recover more than with labels alone; None where none is shown to."""
+    denoises: tuple[float, ...]
+    """The alphas at which students are shown to recover more than with labels alone, ascending."""
 
     def band(self, which: str) -> Band:
         """`recovered` or `memorised`, over the seeds."""
@@ -103,7 +103,7 @@ def _of_setting(curve: AlphaCurve, trials: Sequence[TrialRecord], classes: int |
         teacher_recovered=float(np.nanmean(teachers["teacher_recovered"])) if _any(teachers, "recovered") else math.nan,
         teacher_memorised=float(np.nanmean(teachers["teacher_memorised"])) if _any(teachers, "memorised") else math.nan,
         threshold=threshold(curve.settings, classes),
-        upto=_upto(curve.alphas, shares["recovered"][curve.complete]),
+        denoises=_denoises(curve.alphas, shares["recovered"][curve.complete]),
     )
 
 
@@ -112,31 +112,38 @@ def _any(teachers: Mapping[str, Sequence[float]], name: str) -> bool:
 
 
 def threshold(settings: Settings, classes: int | None) -> float:
-    """The alpha below which an ideal teacher of these labels outvotes every wrong one; nan where that is not known."""
-    if settings.teacher.labels == "clean":
-        return 0.5 if settings.noise.perturbs else math.nan
+    """The alpha below which an ideal teacher of these labels outvotes every wrong one; nan where that is not known.
+
+    Formula: `T d_T / (1 + T d_T)`, see `flip_threshold`; for squared errors, which know no temperature, at T = 1.
+    """
+    noise, squared = settings.noise, settings.label_loss == "squared"
+    if not noise.perturbs or not (squared or settings.loss in ("kl", "cross_entropy")):
+        return math.nan
+    temperature = 1.0 if squared else settings.temperature
+    if settings.teacher.labels == "clean":  # it leads by all there is
+        return temperature / (1 + temperature)
     if classes is None:
         return math.nan
-    noise = settings.noise
     transition = transition_matrix(noise.kind, classes=classes, rate=noise.rate, matrix=noise.matrix)
-    return math.nan if transition is None else flip_threshold(transition)
+    return math.nan if transition is None else flip_threshold(transition, temperature=temperature)
 
 
-def _upto(alphas: Floats, recovered: Floats) -> float | None:
-    """The largest alpha whose students recover more than those at alpha = 1, by a paired t test after Holm."""
+def _denoises(alphas: Floats, recovered: Floats) -> tuple[float, ...]:
+    """The alphas whose students recover more than those at alpha = 1, by a paired t test after Holm."""
     whole = np.isfinite(recovered).all(axis=0)
     hard = np.flatnonzero((alphas == 1.0) & whole)
     columns = np.flatnonzero(whole)
     if not len(hard) or len(recovered) < 2 or len(columns) < 2:
-        return None
+        return ()
     place = int(np.flatnonzero(columns == hard[0])[0])
     compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0))
-    more = [
-        alphas[columns[one.column]]
-        for one in compared
-        if one.paired_t.difference > 0 and one.p_adjusted <= SIGNIFICANCE
-    ]
-    return float(max(more)) if more else None
+    return tuple(
+        sorted(
+            float(alphas[columns[one.column]])
+            for one in compared
+            if one.paired_t.difference > 0 and one.p_adjusted <= SIGNIFICANCE
+        )
+    )
 
 
 def in_a_sentence(one: Denoising) -> str:
@@ -145,11 +152,13 @@ def in_a_sentence(one: Denoising) -> str:
     ends = [index for index in dict.fromkeys((0, len(one.alphas) - 1)) if math.isfinite(band.mean[index])]
     shares = [(f"{one.alphas[i]:g}", percent(band.mean[i], 1), percent(memorised.mean[i], 1)) for i in ends]
     told = " and ".join(f"{right} at alpha = {alpha} (and repeat {wrong})" for alpha, right, wrong in shares)
+    if not told:
+        return "no student at either end of the grid was asked yet."
     sentence = f"students put right {told}"
     if math.isfinite(one.teacher_recovered):
         sentence += f", their teacher {percent(one.teacher_recovered, 1)}"
-    if one.upto is not None:
-        sentence += f"; more than labels alone do up to alpha = {one.upto:g}"
+    if one.denoises:
+        sentence += f"; more than labels alone do at alpha = {alphas_in_words(one.denoises, one.alphas.tolist())}"
     elif 1.0 in one.alphas:
         sentence += "; at no alpha is it shown to be more than labels alone do"
     if math.isfinite(one.threshold):

@@ -120,7 +120,7 @@ def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
     return float(rate * chance[outvoted].sum() + (1 - rate) * chance[kept].sum())
 
 
-def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None) -> float:
+def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, temperature: float = 1.0) -> float:
     """The alpha below which every wrong label is outvoted by an ideal teacher.
 
     Formula: an example of class i labelled j has the target `alpha [k = j] + (1 - alpha) t_ik`. Its entry at i exceeds
@@ -129,12 +129,18 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None) -> f
     rate eta over C classes `d = 1 - c` with `c = eta C / (C - 1)`, so the threshold is `(1 - c) / (2 - c)`. A teacher
     of clean labels has `d = 1`, so it is 1/2.
 
+    At a temperature T the student minimises `alpha CE(y) + (1 - alpha) T^2 KL(t_T || q_T)`, where t_T is the answer
+    softened to `t^(1/T)` and normalised. Where the student gives both classes the same logit, the gradients there
+    differ by `-alpha + (1 - alpha) T d_T`, with d_T the lead in t_T: the threshold is `T d_T / (1 + T d_T)`.
+
     Args:
         transition: shape (C, C), entry (i, j) the share of class i that is labelled j; rows sum to 1.
         teacher: shape (C, C), the teacher's mean answer by class; by default the transition itself.
+        temperature: T > 0.
 
     Returns:
-        The threshold, at most 1/2; 0 where the teacher itself prefers a wrong class. nan where no label is wrong.
+        The threshold, at most T / (1 + T); 0 where the teacher itself prefers a wrong class; nan where no label is
+        wrong.
 
     Raises:
         RequestError: a matrix that is not square, or rows that do not sum to one.
@@ -151,12 +157,16 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None) -> f
     answers = noise if teacher is None else _checked(teacher, "teacher")
     if answers.shape != noise.shape:
         raise not_allowed("teacher.shape", answers.shape, f"{noise.shape}, as the transition")
+    if not temperature > 0:
+        raise not_allowed("temperature", temperature, "greater than 0")
+    softened = (answers / answers.max(axis=1, keepdims=True)) ** (1 / temperature)
+    answers = softened / softened.sum(axis=1, keepdims=True)
     margin = np.diag(answers)[:, None] - answers
     reached = (noise > 0) & ~np.eye(len(noise), dtype=bool)
     if not reached.any():
         return float("nan")
-    smallest = max(float(margin[reached].min()), 0.0)
-    return smallest / (1 + smallest)
+    pull = temperature * max(float(margin[reached].min()), 0.0)
+    return pull / (1 + pull)
 
 
 def _checked(matrix: ArrayLike, name: str) -> np.ndarray:
