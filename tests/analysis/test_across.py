@@ -82,7 +82,7 @@ def test_what_does_not_move_is_not_said_to_move(rows) -> None:
     told = movement(one, found(rows, still).measure)
     assert told[0] == "Some intermediate alpha beats labels alone at every temperature."
     assert told[1] == "The chosen alpha is 0.75 at every temperature."
-    assert "is not shown to change with the temperature" in told[2]
+    assert "is not shown to change from the first temperature to the last" in told[2]
 
 
 def test_of_values_that_are_no_numbers_the_best_is_named_and_who_is_as_good(rows) -> None:
@@ -107,8 +107,8 @@ def test_one_line_tells_the_ends_of_an_axis_and_what_is_shown_to_move(rows) -> N
     told = found(rows, still, temperature=[1, 3])
     (one,) = told.across
     assert in_brief(one, told.measure).endswith(
-        "0.75 at 1 and 0.75 at 3 (not shown to move); what it gains is +2.00 and +2.00 percentage points (not shown "
-        "to move)."
+        "0.75 at 1 and 0.75 at 3 (not shown to move between these); what it gains is +2.00 and +2.00 percentage points "
+        "(not shown to move between these)."
     )
 
 
@@ -129,6 +129,47 @@ def test_redrawn_alphas_are_the_bootstrap_of_the_chosen_one(rows) -> None:
         chosen.append(ALPHAS[int(np.argmax(means))])
     low, high = np.quantile(chosen, [0.025, 0.975], method="nearest")
     assert (one.points[0].alpha_low, one.points[0].alpha_high) == (low, high)
+
+
+def test_alphas_of_two_settings_are_compared_over_the_seeds_that_both_have(rows) -> None:
+    """A seed that one setting lacks is left aside in both: the rest is the study of seven seeds."""
+    keys = {"alpha": ALPHAS, "temperature": [1, 3]}
+
+    def drifting(settings: Settings, seed: int) -> float:
+        best = 0.5 if (seed + settings.temperature) % 4 else 0.75
+        return 0.9 - 0.02 * abs(settings.alpha - best)
+
+    drifting.of_settings = True  # type: ignore[attr-defined]
+    spec = rows.spec(seeds=8, **keys)
+    whole = rows.trials(spec, drifting)
+    torn = [t for t in whole if not (t.settings["temperature"] == 3 and t.seed == 7)]
+    torn_otherwise = [t for t in torn if not (t.settings["temperature"] == 1 and t.seed == 0)]
+    seven = rows.spec(seeds=7, **keys)
+    (one,) = answer(spec, torn, {}).across
+    (same,) = answer(seven, [t for t in whole if t.seed < 7], {}).across
+    assert one.changes[0][1:4] == same.changes[0][1:4]
+    (other,) = answer(spec, torn_otherwise, {}).across  # as many seeds in both, but not the same
+    (six,) = answer(spec, [t for t in whole if 0 < t.seed < 7], {}).across
+    assert other.changes[0][1:4] == six.changes[0][1:4]
+
+
+def test_all_the_examples_come_after_every_number_of_them(rows) -> None:
+    (one,) = found(rows, still, train_size=[None, 500, 5000]).across
+    assert one.ordered
+    assert [point.value for point in one.points] == ["500", "5,000", "all"]
+
+
+@pytest.mark.parametrize("values", [[1, None], [None, 2]])
+def test_the_end_of_training_is_a_value_like_others(rows, values) -> None:
+    told = found(rows, still, snapshot=values)
+    assert [point.value for point in told.across[0].points][-1] in ("all", "2 epochs", "2.0 epochs")
+    assert "snapshot all" in in_words(told)
+
+
+def test_a_switch_is_no_number(rows) -> None:
+    (one,) = found(rows, still, augmentation={"flip": [False, True]}).across
+    assert not one.ordered
+    assert [point.value for point in one.points] == ["no", "yes"]
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -51,7 +51,7 @@ def test_a_loss_is_written_in_its_own_unit(rows) -> None:
     spec = rows.spec(seeds=8)
     trials = [loss(trial) for trial in rows.trials(spec, hump)]
     told = " ".join(in_words(answer(asked_by(spec, "nll", trials), trials, {})).split())
-    assert "alpha = 0.5 beats hard labels alone (alpha = 1) by 0.1250 nats (95 % interval -0.12" in told
+    assert "alpha = 0.5 beats hard labels alone (alpha = 1) by 0.1250 nats (95 % interval +0.12" in told
     assert "reaches a test negative log-likelihood of 0.1250 nats" in told
     assert "0.1250 nats below labels alone" in told
     assert "%" not in told.partition("test nats")[2].partition("valid. nats")[0].replace("95 %", "")

@@ -99,7 +99,7 @@ def test_the_table_of_pages_has_a_row_for_each_and_keeps_the_others(study, tmp_p
     rows = [line for line in (pages / "README.md").read_text().splitlines() if line.startswith("| [")]
     assert [re.findall(r"\[(\w+)\]\(\1\.md\)", row)[0] for row in rows] == ["a", "b", "c"]
     assert "at every temperature" in rows[0]
-    assert "The chosen alpha is 0.5 at 1 and 0.5 at 3 (not shown to move)" in rows[0]
+    assert "The chosen alpha is 0.5 at 1 and 0.5 at 3 (not shown to move between these)" in rows[0]
     assert "The chosen alpha is 0.5 at every temperature." in (pages / "a.md").read_text()
 
 
@@ -116,3 +116,25 @@ def test_a_folder_without_a_student_is_refused(tmp_path: Path, rows) -> None:
     with pytest.raises(RequestError, match="holds no trained student yet"):
         publish(folder, tmp_path / "pages")
     assert not (tmp_path / "pages").exists()
+
+
+def test_what_publish_did_not_write_is_not_written_over(study, tmp_path: Path) -> None:
+    for name, text in (("README.md", "# My project\n"), ("small.md", "# Notes\n")):
+        to = tmp_path / name
+        to.mkdir()
+        (to / name).write_text(text)
+        with pytest.raises(RequestError, match=f"{name} was not made by 'distillab publish'. Choose another folder"):
+            publish(study(), to)
+        assert {path.name: path.read_text() for path in to.iterdir()} == {name: text}
+
+
+def test_a_folder_called_as_the_table_has_no_page(study, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"A study in a folder called 'README' has no page"):
+        publish(study("README"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_is_written_again_over_itself(study, tmp_path: Path) -> None:
+    folder = study()
+    before = {path: path.read_bytes() for path in publish(folder, tmp_path)}
+    assert {path: path.read_bytes() for path in publish(folder, tmp_path)} == before

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis.curves import AlphaCurve, Floats
+from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.analysis.finding import SEEDS_FOR_A_RANGE, Finding, Gain, chosen_alpha
-from distillab.analysis.labels import axis_name, setting_label, value_name
+from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
 from distillab.analysis.measures import Measure
 from distillab.stats import holm, model_confidence_set, paired_t, t_interval
 from distillab.study.spec import Axis, Spec
@@ -111,11 +111,11 @@ def across(spec: Spec, curves: Sequence[AlphaCurve], findings: Sequence[Finding]
 
 def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], findings: Sequence[Finding]) -> Across:
     values: list[Any] = [curve.place[along.key] for curve in curves]
-    ordered = all(isinstance(value, int | float) for value in values)
-    order = sorted(range(len(values)), key=lambda index: values[index]) if ordered else list(range(len(values)))
+    ascending = in_order(along)
+    order = list(range(len(values))) if ascending is None else ascending
     curves, findings = [curves[index] for index in order], [findings[index] for index in order]
     told = [value_name(along, values[index]) for index in order]
-    draws = [_alphas_of_drawn_seeds(curve) for curve in curves]
+    draws = [_alphas_of_drawn_seeds(curve, curve.complete) for curve in curves]
     gains = [_gains_by_seed(curve, finding) for curve, finding in zip(curves, findings, strict=True)]
     tuned = [_tuned_by_seed(curve, finding) for curve, finding in zip(curves, findings, strict=True)]
     best = _as_good_as_the_best(tuned, curves[0].measure)
@@ -139,21 +139,21 @@ def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], fin
         key=along.key,
         name=axis_name(along),
         among=setting_label(rest, curves[0].place),
-        ordered=ordered,
+        ordered=ascending is not None,
         alphas=curves[0].alphas,
         points=tuple(points),
-        changes=_changes(told, points, draws, gains),
+        changes=_changes(told, points, curves, gains),
         surface=np.array([[row.mean for row in finding.rows] for finding in findings]),
     )
 
 
-def _alphas_of_drawn_seeds(curve: AlphaCurve) -> Floats:
+def _alphas_of_drawn_seeds(curve: AlphaCurve, among: Flags) -> Floats:
     """The alpha chosen on the validation data, for seeds drawn again and again; empty where there are too few.
 
-    Formula: the bootstrap of Efron (1979) over the complete seeds. The draws are the same for all settings with the
-    same number of seeds, so that differences between settings are taken draw by draw.
+    Formula: the bootstrap of Efron (1979) over some complete seeds, shape (R,). The draws are the same for all settings
+    asked over the same seeds, so that differences between settings are taken draw by draw.
     """
-    seeds, sound = np.flatnonzero(curve.complete), np.flatnonzero(curve.sound)
+    seeds, sound = np.flatnonzero(among), np.flatnonzero(curve.sound)
     if len(seeds) < FEWEST_SEEDS or not len(sound):
         return np.empty(0)
     validation = curve.measure.sign * curve.validation[np.ix_(seeds, sound)]
@@ -195,7 +195,7 @@ def _as_good_as_the_best(tuned: Sequence[Floats], measure: Measure) -> NDArray[n
 
 
 def _changes(
-    told: Sequence[str], points: Sequence[Point], draws: Sequence[Floats], gains: Sequence[Floats]
+    told: Sequence[str], points: Sequence[Point], curves: Sequence[AlphaCurve], gains: Sequence[Floats]
 ) -> tuple[Change, ...]:
     found: list[Change] = []
     for index in range(1, len(points)):
@@ -205,8 +205,8 @@ def _changes(
             return ()
         more = gains[index][pairs] - gains[0][pairs]
         test, interval = paired_t(more), t_interval(more)
-        same_seeds = len(draws[index]) == len(draws[0])
-        low, high = _middle(draws[index] - draws[0] if same_seeds else np.empty(0))
+        both = curves[index].complete & curves[0].complete
+        low, high = _middle(_alphas_of_drawn_seeds(curves[index], both) - _alphas_of_drawn_seeds(curves[0], both))
         found.append(Change(told[index], this - first, low, high, test.difference, interval.low, interval.high, test.p))
     adjusted = holm([change.p for change in found]) if found else ()
     return tuple(change._replace(p=float(p)) for change, p in zip(found, adjusted, strict=True))

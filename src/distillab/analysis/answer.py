@@ -179,7 +179,7 @@ def _shares(one: Denoising) -> dict[str, Any]:
         "in_words": in_a_sentence(one),
         "alphas": one.alphas.tolist(),
         **bands,
-        **_plain_items(rest | {"threshold": one.threshold, "upto": one.upto}),
+        **_plain_items(rest | {"threshold": one.threshold, "denoises": one.denoises}),
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from distillab.analysis.labels import setting_label
 from distillab.analysis.measures import MEASURES, Measure
+from distillab.errors import RequestError
 from distillab.stats import t_interval
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec
@@ -144,16 +145,46 @@ def alpha_curves(
 
 
 def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
-    """Sort a study's rows by setting, in the order of its grid; rows of seeds it does not ask for are left aside."""
+    """Sort a study's rows by setting, in the order of its grid; rows of seeds it does not ask for are left aside.
+
+    Raises:
+        RequestError: a row that has no place in the study, or two that have the same.
+    """
     found: dict[str, list[TrialRecord]] = {_place(cell.coordinates): [] for cell in spec.cells()}
+    places: dict[str, str] = {}
+    taken: set[tuple[str, float, int]] = set()
     for trial in trials:
-        if trial.seed < spec.frame.seeds:
-            found[_place(trial.coordinates)].append(trial)
+        if trial.seed >= spec.frame.seeds:
+            continue
+        told = json.dumps(trial.coordinates, sort_keys=True)
+        if told not in places:
+            places[told] = _place(_completed(trial.coordinates))
+        place = places[told]
+        if place not in found:
+            raise RequestError(f"Student {trial.id} has no place in this study: it was recorded at {told}.")
+        seat = place, trial.alpha, trial.seed
+        if seat in taken:
+            raise RequestError(
+                f"Student {trial.id} is the second with seed {trial.seed} at {told}: the folder mixes students of "
+                "different data or versions. Run the study in a new folder with --out."
+            )
+        taken.add(seat)
+        found[place].append(trial)
     return found
 
 
 def _place(coordinates: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in coordinates.items() if key != "alpha"}, sort_keys=True)
+
+
+def _completed(coordinates: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups among them filled up with the defaults of keys that have joined since they were recorded."""
+    whole = dict(coordinates)
+    for key, value in coordinates.items():
+        if isinstance(value, Mapping):
+            group = getattr(Settings(dataset=""), key)
+            whole[key] = type(group).model_validate(value).model_dump()
+    return whole
 
 
 def _curve(

@@ -81,7 +81,7 @@ class Finding:
         missing: students not there yet.
         diverged: every diverged student.
         perturbed: whether labels are wrong on purpose.
-        dataset, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
+        dataset, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
     """
 
     label: str
@@ -96,6 +96,7 @@ class Finding:
     missing: int
     diverged: tuple[Divergence, ...]
     dataset: str
+    loss: str
     noise_kind: str
     noise_rate: float
     perturbed: bool
@@ -107,6 +108,11 @@ class Finding:
     def kind(self) -> VerdictKind:
         """The verdict in a word."""
         return self.verdict.kind if self.verdict else "undecided"
+
+    @property
+    def teacher_alone(self) -> str:
+        """What a student at alpha = 0 listens to."""
+        return "the virtual teacher alone" if self.loss == "teacher_free" else "the teacher alone"
 
     @property
     def noise(self) -> str:
@@ -188,6 +194,7 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
         missing=curve.missing,
         diverged=curve.diverged,
         dataset=settings.dataset,
+        loss=settings.loss,
         noise_kind=settings.noise.kind,
         noise_rate=settings.noise.rate,
         perturbed=settings.noise.perturbs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,9 @@ def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
     """
     return ", ".join(_part(axis, coordinates[axis.key]) for axis in axes if len(axis.values) > 1)
 
+
+MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot")
+"""Settings of which null means all there is: every example, the whole training."""
 
 _NAMES = {
     "dataset": "data set",
@@ -65,6 +69,8 @@ def value_name(axis: Axis, value: Any) -> str:
     """
     if isinstance(value, Mapping):
         return ", ".join(_member(key, value[key]) for key in _telling(axis.values))
+    if value is None or isinstance(value, bool):
+        return _plain(value)
     if axis.key == "noise.rate":
         return f"{100 * value:g} %"
     if axis.key in ("epochs", "snapshot", "teacher.epochs", "teacher.snapshot"):
@@ -98,5 +104,23 @@ def _member(key: str, value: Any) -> str:
     return f"{key.replace('_', ' ')} {_plain(value)}"
 
 
+def in_order(axis: Axis) -> list[int] | None:
+    """The places of an axis's values in ascending order, all of it (a null of `MOST_WHERE_NULL`) last.
+
+    Example:
+        >>> in_order(Axis("train_size", (5000, None, 500))), in_order(Axis("loss", ("kl", "dist")))
+        ([2, 0, 1], None)
+    """
+    most = axis.key in MOST_WHERE_NULL
+    values = [math.inf if value is None and most else value for value in axis.values]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    return sorted(range(len(values)), key=lambda index: values[index])
+
+
 def _plain(value: Any) -> str:
+    if value is None:
+        return "all"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -79,13 +79,14 @@ def _verdicts(across: Across) -> str:
     supported = [point.value for point in known if point.finding.kind == "supported"]
     if len(supported) == len(across.points):
         return f"Some intermediate alpha beats labels alone at every {across.name}."
-    if not supported:
-        return f"At no {across.name} is an intermediate alpha shown to beat labels alone."
     kinds: dict[str, list[str]] = {}
     for point in known:
         if point.finding.kind != "supported":
             kinds.setdefault(point.finding.kind, []).append(point.value)
     rest = "; ".join(f"{kind} at {listed(values)}" for kind, values in kinds.items())
+    if not supported:
+        gains = "shown to beat labels alone by more than the margin"
+        return f"At no {across.name} is an intermediate alpha {gains}: {rest}."
     return (
         f"Some intermediate alpha beats labels alone at {len(supported)} of {len(across.points)} values of the "
         f"{across.name} ({listed(supported)}); {rest}."
@@ -100,11 +101,12 @@ def _ends(across: Across, measure: Measure) -> str:
         return ""
     change = across.changes[-1]
     moves, gains = (
-        "shown to move" if shown else "not shown to move" for shown in (_alpha_moves(change), _gain_moves(change))
+        "shown to move" if shown else "not shown to move between these"
+        for shown in (_alpha_moves(change), _gain_moves(change))
     )
     return (
         f"The chosen alpha is {first.alpha:g} at {first.value} and {last.alpha:g} at {last.value} ({moves}); what it "
-        f"gains is {measure.difference(_gained(first))} and {measure.difference(_gained(last))} "
+        f"gains is {measure.difference(_gained(first, measure))} and {measure.difference(_gained(last, measure))} "
         f"{measure.difference_unit}".rstrip()
         + f" ({gains})."
     )
@@ -131,9 +133,12 @@ def _alpha(across: Across) -> str:
     change = across.changes[-1]
     if math.isnan(change.alpha_low):
         return f"The chosen alpha is {told}."
-    moves = "moves" if _alpha_moves(change) else "is not shown to move"
+    if _alpha_moves(change):
+        moves = f"moves with the {across.name}"
+    else:
+        moves = f"is not shown to move from the first {across.name} to the last"
     return (
-        f"The chosen alpha {moves} with the {across.name}: it is {told} "
+        f"The chosen alpha {moves}: it is {told} "
         f"({change.alpha:+g} from {points[0].value} to {points[-1].value}; with the seeds drawn again "
         f"{change.alpha_low:+g} to {change.alpha_high:+g})."
     )
@@ -146,13 +151,16 @@ def _gain(across: Across, measure: Measure) -> str:
     if not across.changes:
         return ""
     change = across.changes[-1]
-    first, last = (_gained(point) for point in (points[0], points[-1]))
-    changes = "changes" if _gain_moves(change) else "is not shown to change"
+    first, last = (_gained(point, measure) for point in (points[0], points[-1]))
+    if _gain_moves(change):
+        changes = f"changes with the {across.name}"
+    else:
+        changes = f"is not shown to change from the first {across.name} to the last"
+    low, high = sorted(measure.sign * end for end in (change.gain_low, change.gain_high))
     return (
-        f"What the chosen alpha gains on labels alone {changes} with the "
-        f"{across.name}: from {measure.difference(first)} at {points[0].value} to {measure.difference(last)} at "
-        f"{points[-1].value}, a difference of {measure.amount(change.gain)} "
-        f"({measure.span(change.gain_low, change.gain_high, signed=True)}, p {p_value(change.p)} after Holm over "
+        f"What the chosen alpha gains on labels alone {changes}: from {measure.difference(first)} at "
+        f"{points[0].value} to {measure.difference(last)} at {points[-1].value}, a difference of "
+        f"{measure.amount(change.gain)} ({measure.span(low, high, signed=True)}, p {p_value(change.p)} after Holm over "
         f"{counted(len(across.changes), 'value')})."
     )
 
@@ -178,5 +186,6 @@ def _best_of(across: Across, measure: Measure) -> str:
     return f"{told}; not shown to be worse than the best at 95 %: {listed(good)}."
 
 
-def _gained(point: Point) -> float:
-    return 0.0 if point.gain is None else point.gain.difference
+def _gained(point: Point, measure: Measure) -> float:
+    """By how much the chosen alpha is better than labels alone, more being better for every metric."""
+    return 0.0 if point.gain is None else measure.sign * point.gain.difference

@@ -115,16 +115,16 @@ def per_class(
         alphas: which ones.
 
     Returns:
-        None where an alpha has no student whose answers were counted.
+        Over the seeds that have all these alphas; None where there is no such seed.
     """
-    rows = list(rows_of(spec, trials).values())[setting]
-    means = []
-    for alpha in alphas:
-        counted = [
-            np.asarray(confusions[trial.id]) for trial in rows if trial.alpha == alpha and trial.id in confusions
-        ]
-        if not counted:
-            return None
-        means.append(np.mean([precision_recall_f1(one) for one in counted], axis=0))
+    counts = {
+        (trial.seed, trial.alpha): np.asarray(confusions[trial.id])
+        for trial in list(rows_of(spec, trials).values())[setting]
+        if trial.id in confusions
+    }
+    seeds = [seed for seed in range(spec.frame.seeds) if all((seed, alpha) in counts for alpha in alphas)]
+    if not seeds:
+        return None
+    means = [np.mean([precision_recall_f1(counts[seed, alpha]) for seed in seeds], axis=0) for alpha in alphas]
     precision, recall, f1 = np.stack(means, axis=1)
     return PerClass(tuple(alphas), precision, recall, f1)

@@ -57,7 +57,7 @@ def _verdict(answer: Answer, finding: Finding) -> str:
         best = next(one for one in ruling.evidence if one.alpha == ruling.deciding_alpha)
         row = finding.row(best.alpha)
         gain = row.over_labels if row else None
-        interval = f" (95 % interval {measure.span(gain.low, gain.high, signed=True)})" if gain else ""
+        interval = f" (95 % interval {_improvement(measure, gain)})" if gain else ""
         told = (
             f"Supported: alpha = {best.alpha:g} beats hard labels alone (alpha = 1) by "
             f"{measure.amount(best.difference)}{interval}, "
@@ -72,6 +72,12 @@ def _verdict(answer: Answer, finding: Finding) -> str:
     if ruling.kind == "contradicted":
         return f"Contradicted: every intermediate alpha gains less than {margin} on hard labels alone (alpha = 1), {n}."
     return f"Undecided: {n} do not show whether some intermediate alpha beats hard labels alone (alpha = 1)."
+
+
+def _improvement(measure: Measure, gain: Gain) -> str:
+    """The interval of a gain, more being better for every metric."""
+    low, high = sorted(measure.sign * end for end in (gain.low, gain.high))
+    return measure.span(low, high, signed=True)
 
 
 def _choice(answer: Answer, finding: Finding) -> str:
@@ -89,12 +95,12 @@ def _choice(answer: Answer, finding: Finding) -> str:
         _against(measure, gain, reference)
         for gain, reference in (
             (best.over_labels, "labels alone (alpha = 1)"),
-            (best.over_teacher, "the teacher alone (alpha = 0)"),
+            (best.over_teacher, f"{finding.teacher_alone} (alpha = 0)"),
         )
         if gain is not None
     ]
     if best.alpha in (0.0, 1.0):
-        told += ", and is itself " + ("the labels alone" if best.alpha == 1.0 else "the teacher alone")
+        told += ", and is itself " + ("the labels alone" if best.alpha == 1.0 else finding.teacher_alone)
     return f"{told}{': ' if against else ''}{listed(against) if against else ''}."
 
 

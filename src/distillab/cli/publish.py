@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from distillab.errors import not_allowed
+
 
 @click.command(short_help="Write studies as Markdown pages with their figures, and a table of them.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
@@ -22,6 +24,10 @@ def publish(folders: tuple[Path, ...], to: Path) -> None:
     from distillab.report.publish import publish as write
     from distillab.study.folder import Folder
 
+    names = [folder.resolve().name for folder in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise not_allowed("DIR", name, "given once: pages are called by the folders' names", "Rename a folder.")
     written = dict.fromkeys(path for folder in folders for path in write(Folder(folder), to))
     for path in written:
         click.echo(path)

@@ -94,7 +94,8 @@ def draw_gain(across: Across, measure: Measure, ax: Axes) -> Axes:
     _same_rows(across, ax)
     unit = "points" if measure.unit == "%" else measure.unit
     ax.set_xlabel(f"difference to alpha = 1{f' ({unit})' if unit else ''}")
-    ax.set_title("gain over labels alone", loc="left")
+    title = "difference to labels alone (less is better)" if measure.lower_is_better else "gain over labels alone"
+    ax.set_title(title, loc="left")
     return ax
 
 

@@ -82,7 +82,7 @@ def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     caption = "Means over the seeds, diverged students left out."
     if noisy:
         caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
-    figure, axes = _grid(len(curves), caption, width=4.6)
+    figure, axes = _grid(len(curves), caption + _first_of(curves), width=4.6)
     for index, (curve, ax) in enumerate(zip(curves, axes, strict=False)):
         draw_learning_curves(learning_curves_data(curve), ax)
         if index % _columns(len(curves)) == 0:
@@ -107,13 +107,15 @@ def across_figure(across: Sequence[Across], measure: Measure) -> Figure:
 
     To be called within `house_style`.
     """
-    across = across[:MOST_ROWS]
+    rows, across = len(across), across[:MOST_ROWS]
     caption = (
         "Left: means over the seeds, coloured by the distance to the best of the row; framed: the alpha chosen on the "
         "validation data. Middle: the chosen alpha, and the middle 95 % of those chosen when seeds are drawn again; "
         "green: alphas not shown to be worse than the best (95 % model confidence set). Right: its gain over labels "
         "alone (alpha = 1), paired by seed, with the 95 % t interval; hollow: alpha = 1 itself."
     )
+    if rows > MOST_ROWS:
+        caption += f" The first {MOST_ROWS} of {rows} settings of the other axes."
     heights = [0.9 + 0.34 * len(one.points) for one in across]
     figure = canvas(11.5, sum(heights) + 0.3 * len(across), caption)
     parts = figure.subfigures(len(across), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -132,7 +134,7 @@ def denoising_figure(settings: Sequence[Denoising]) -> Figure:
     caption = (
         "Shares of the training examples whose label is wrong: answered with the clean label (recovered) or with the "
         "wrong one (memorised). Lines and bands: mean over the seeds, 95 % t interval; dashes: the teacher; dotted: "
-        "the alpha below which an ideal teacher outvotes every wrong label."
+        "the alpha below which an ideal teacher outvotes every wrong label." + _first_of(settings)
     )
     figure, axes = _grid(len(settings), caption, width=4.4)
     for index, (one, ax) in enumerate(zip(settings, axes, strict=False)):
@@ -149,7 +151,7 @@ def predicted_figure(settings: Sequence[Prediction]) -> Figure:
     caption = (
         "Squared error of the students' answers to the validation labels (Brier score). Line: the parabola through the "
         "students at alpha = 0 and 1, were answers linear in alpha; ring: its least. Dots: mean over the seeds, 95 % t "
-        "interval. The sweep chose by the study's metric."
+        "interval. The sweep chose by the study's metric." + _first_of(settings)
     )
     figure, axes = _grid(len(settings), caption, width=4.4)
     for index, (one, ax) in enumerate(zip(settings, axes, strict=False)):
@@ -211,6 +213,11 @@ def render(figure: Figure, form: Literal["png", "svg"]) -> bytes:
     nothing = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     figure.savefig(buffer, format=form, dpi=200, metadata=nothing)
     return buffer.getvalue()
+
+
+def _first_of(settings: Sequence[object]) -> str:
+    """What a caption says where not all settings have room."""
+    return f" The first {MOST_PANELS} of {len(settings)} settings." if len(settings) > MOST_PANELS else ""
 
 
 def _columns(panels: int) -> int:

@@ -15,23 +15,21 @@ from distillab.analysis import Answer, alpha_curves, answer, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, in_brief, movement
-from distillab.analysis.numerals import counted
-from distillab.analysis.other_metrics import HEADINGS, by_every_metric, per_class
+from distillab.analysis.numerals import alphas_in_words, counted
+from distillab.analysis.other_metrics import HEADINGS, Asked, by_every_metric, per_class
 from distillab.analysis.other_metrics import cells as metric_cells
 from distillab.analysis.other_metrics import in_a_sentence as compared
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns, note
-from distillab.errors import RequestError, WorkError
-from distillab.files import replace_file
-from distillab.report.write import study_files
+from distillab.errors import RequestError
+from distillab.report.write import read_results, study_files, write_files
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord
 
 ANSWER = "**Answer.** "
 INDEX = "README.md"
-MOST_SETTINGS = 2
-"""So many settings are shown by all metrics and by class: the first and the last of the grid."""
+MADE_BY = "A row a study; every page is made by `distillab publish` from the folder of a run."
 
 
 def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
@@ -45,24 +43,24 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         The files written: page, figures, table.
 
     Raises:
-        RequestError: the folder holds no study, or no student is trained yet.
+        RequestError: the folder holds no study, or no student is trained yet; or a file that is no such page stands in
+            the way of one.
         WorkError: a file cannot be written.
     """
     name = folder.path.resolve().name
-    spec, store = folder.read()
-    with store:
-        trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
-        classes, confusions, answers = store.classes(), store.confusions(), store.answers()
+    _check_place(to, name)
+    results = read_results(folder)
+    spec, trials, teachers, runs, cost, classes, confusions, answers = results
     if not trials:
         raise RequestError(f"{folder.path} holds no trained student yet. Run 'distillab run' first.")
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
     figures = {
         to / f"{name}_{path.name}": content
-        for path, content in study_files(folder).items()
+        for path, content in study_files(folder, results).items()
         if path.suffix == ".png" and path.name != "learning_curves.png"
     }
-    settings = sorted({0, len(found.findings) - 1})[:MOST_SETTINGS]
+    settings = sorted({0, len(found.findings) - 1})  # the first and the last of the grid
     metrics = {index: by_every_metric(spec, trials, teachers, index) for index in settings}
     grid = curves[0].alphas.tolist()
     by_class = {}
@@ -89,10 +87,23 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
     ]
     page = "\n\n".join("\n".join(_spaced(part)) for part in parts) + "\n"
     files: dict[Path, bytes] = {to / f"{name}.md": page.encode(), **figures}
-    _write(files)
+    write_files(files)
     table = {to / INDEX: _index(to).encode()}
-    _write(table)
+    write_files(table)
     return (*files, *table)
+
+
+def _check_place(to: Path, name: str) -> None:
+    """Refuse to write over what `publish` did not write."""
+    if f"{name}.md" == INDEX:
+        raise RequestError(f"A study in a folder called {name!r} has no page: {INDEX} is the table. Rename the folder.")
+    for path, mark in ((to / f"{name}.md", f"\n{ANSWER}"), (to / INDEX, f"\n{MADE_BY}\n")):
+        try:
+            foreign = path.exists() and mark not in path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            foreign = True
+        if foreign:
+            raise RequestError(f"{path} was not made by 'distillab publish'. Choose another folder with --to.")
 
 
 def headline(found: Answer) -> str:
@@ -122,16 +133,20 @@ def _wrong_labels(found: Answer) -> Iterable[list[str]]:
     ends = (0, -1)
     alphas = [f"{found.denoising[0].alphas[end]:g}" for end in ends]
     head = ["setting", *(f"{what} at {alpha} (%)" for alpha in alphas for what in ("put right", "repeated"))]
-    head += ["the teacher's own (%)", "more than labels alone up to", "ideal threshold"]
+    head += ["the teacher's own (%)", "more than labels alone at alpha", "ideal threshold"]
     rows = []
     for one in found.denoising:
         bands = one.band("recovered"), one.band("memorised")
-        shares = [f"{100 * band.mean[end]:.1f}" for end in ends for band in bands]
-        teacher = NOTHING if math.isnan(one.teacher_recovered) else f"{100 * one.teacher_recovered:.1f}"
-        upto = NOTHING if one.upto is None else f"{one.upto:g}"
+        shares = [_share(band.mean[end]) for end in ends for band in bands]
+        teacher = _share(one.teacher_recovered)
+        more = alphas_in_words(one.denoises, one.alphas.tolist()) if one.denoises else "none"
         ideal = NOTHING if math.isnan(one.threshold) else f"{one.threshold:.3g}"
-        rows.append([one.label or "all", *shares, teacher, upto, ideal])
+        rows.append([one.label or "all", *shares, teacher, more, ideal])
     yield ["## What becomes of wrong labels", WRONG_LABELS + ".", "", *_table(head, rows)]
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f}" if math.isfinite(share) else NOTHING
 
 
 def _across(found: Answer) -> Iterable[list[str]]:
@@ -174,7 +189,11 @@ def _metrics(found: Answer, metrics: Mapping[int, Any]) -> Iterable[list[str]]:
     for index, asked in metrics.items():
         label = found.findings[index].label
         title = f"## Asked by other metrics{f': {label}' if label else ''}"
-        yield [title, *_table(HEADINGS, metric_cells(asked)), "", compared(asked)]
+        yield [title, *_table(HEADINGS, metric_cells(asked)), "", _of_metrics(found, asked)]
+
+
+def _of_metrics(found: Answer, asked: Sequence[Asked]) -> str:
+    return f"{compared(asked)} Verdicts with the study's margin of {found.margin:g}, in each metric's own unit.".strip()
 
 
 def _classes(found: Answer, by_class: Mapping[int, Any], names: Sequence[str]) -> Iterable[list[str]]:
@@ -258,7 +277,7 @@ def _index(to: Path) -> str:
         [
             "# Results",
             "",
-            "A row a study; every page is made by `distillab publish` from the folder of a run.",
+            MADE_BY,
             "",
             *_table(["study", "question", "answer"], rows),
             "",
@@ -281,11 +300,3 @@ def _spaced(part: list[str]) -> list[str]:
     """A heading and what follows, with a blank line between."""
     head, *rest = part
     return [head, "", *rest] if rest and head.startswith("#") else part
-
-
-def _write(files: Mapping[Path, bytes]) -> None:
-    for path, content in files.items():
-        try:
-            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
-        except OSError as error:
-            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import WorkError
@@ -20,8 +21,44 @@ from distillab.report.figures import (
 )
 from distillab.report.page import page
 from distillab.study.folder import Folder
+from distillab.study.kept import KeptAnswers
+from distillab.study.spec import Spec
+from distillab.study.store import TeacherRecord, TrialRecord
 
 FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
+
+
+class Results(NamedTuple):
+    """All that is read of a study's folder."""
+
+    spec: Spec
+    trials: list[TrialRecord]
+    teachers: dict[str, TeacherRecord]
+    runs: list[dict[str, Any]]
+    cost: tuple[float, int]
+    classes: int | None
+    confusions: dict[str, list[list[int]]]
+    answers: dict[str, KeptAnswers]
+
+
+def read_results(folder: Folder) -> Results:
+    """Read a study's folder.
+
+    Raises:
+        RequestError: the folder holds no study.
+    """
+    spec, store = folder.read()
+    with store:
+        return Results(
+            spec,
+            store.trials(),
+            store.teachers(),
+            store.runs(),
+            store.cost(),
+            store.classes(),
+            store.confusions(),
+            store.answers(),
+        )
 
 
 def write_report(folder: Folder) -> tuple[Path, ...]:
@@ -37,30 +74,37 @@ def write_report(folder: Folder) -> tuple[Path, ...]:
         RequestError: the folder holds no study.
         WorkError: a file cannot be written.
     """
-    files = study_files(folder)
+    files = study_files(folder, read_results(folder))
+    write_files(files)
+    return tuple(files)
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write files, each in full or not at all.
+
+    Raises:
+        WorkError: a file cannot be written.
+    """
     for path, content in files.items():
         try:
             replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
             raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
-    return tuple(files)
 
 
-def study_files(folder: Folder) -> dict[Path, bytes]:
+def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
     """Draw a study's figures and write its answer and page, in memory.
 
     Args:
         folder: of a study, finished or not.
+        results: what it holds.
 
     Returns:
         Contents by place: the accuracy figure first (PNG, SVG), then the learning curves; where the study has another
         axis, how the answer moves along it; where labels are wrong, what becomes of them; where the ends were kept,
         what they predict; `answer.json` and `report.html`.
     """
-    spec, store = folder.read()
-    with store:
-        trials, teachers, runs, cost = store.trials(), store.teachers(), store.runs(), store.cost()
-        classes, answers = store.classes(), store.answers()
+    spec, trials, teachers, runs, cost, classes, _, answers = results
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
     files: dict[Path, bytes] = {}
