@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from distillab.analysis import alpha_curves
+from distillab.errors import RequestError
 
 
 def flat(alpha: float, seed: int) -> float:
@@ -106,3 +107,36 @@ def test_a_study_without_rows_has_empty_curves(rows):
     (curve,) = alpha_curves(rows.spec(), [], {})
     assert (curve.missing, curve.teacher, curve.complete.any()) == (9, None, False)
     assert math.isnan(curve.interval(0)[1])
+
+
+def test_groups_recorded_before_a_key_joined_them_find_their_setting(rows):
+    """An older version knew no `members`: such a teacher is the one with the default."""
+    spec = rows.spec(teacher=[{"model": "mlp-8"}, {"model": "mlp-16"}])
+    trials = rows.trials(spec, lambda alpha, seed: 0.5)
+    older = [
+        dataclasses.replace(
+            one,
+            coordinates={
+                **one.coordinates,
+                "teacher": {k: v for k, v in one.coordinates["teacher"].items() if k != "members"},
+            },
+        )
+        for one in trials
+    ]
+    assert [curve.missing for curve in alpha_curves(spec, older, {})] == [0, 0]
+
+
+def test_a_row_without_a_place_is_refused(rows):
+    spec = rows.spec(temperature=[1, 3])
+    stranger = dataclasses.replace(rows.trials(spec, lambda alpha, seed: 0.5)[0], coordinates={"temperature": 7.0})
+    with pytest.raises(RequestError, match="has no place in this study: it was recorded at"):
+        alpha_curves(spec, [stranger], {})
+
+
+def test_two_rows_at_one_place_are_refused(rows):
+    """They are students of two data sets or of two versions: no mean of them would mean anything."""
+    spec = rows.spec()
+    (first, *rest) = rows.trials(spec, lambda alpha, seed: 0.5)
+    twin = dataclasses.replace(first, id="another")
+    with pytest.raises(RequestError, match="Student another is the second with seed 0"):
+        alpha_curves(spec, [first, *rest, twin], {})

@@ -9,7 +9,7 @@ import pytest
 
 from distillab.analysis import alpha_curves, answer, asked_by, in_words
 from distillab.analysis.measures import MEASURES
-from distillab.study.settings import Metric
+from distillab.study.settings import Metric, Settings
 from distillab.study.store import TrialRecord
 
 JITTER = (0.0, 0.001, -0.001, 0.0005, -0.0005, 0.0, 0.001, -0.001)
@@ -62,3 +62,19 @@ def test_curves_keep_the_metrics_own_numbers(rows) -> None:
     trials = [loss(trial) for trial in rows.trials(spec, hump)]
     (curve,) = alpha_curves(asked_by(spec, "nll", trials), trials, {})
     assert curve.test[1, 2] == pytest.approx(1 - hump(1.0, 1))
+
+
+def test_a_gain_in_a_metric_of_which_less_is_better_is_told_as_a_gain(rows) -> None:
+    """Along an axis the gain is positive where the loss falls, in the sentence and in its interval."""
+    spec = rows.spec(seeds=8, temperature=[1, 3])
+
+    def better_when_warm(settings: Settings, seed: int) -> float:
+        warm = 0.02 * settings.temperature * (settings.alpha == 0.5)
+        return 0.8 + warm + 0.001 * ((seed * 7 + round(10 * settings.alpha * settings.temperature)) % 5)
+
+    better_when_warm.of_settings = True  # type: ignore[attr-defined]
+    trials = [loss(trial) for trial in rows.trials(spec, better_when_warm)]
+    told = " ".join(in_words(answer(asked_by(spec, "nll", trials), trials, {})).split())
+    sentence = told.partition("What the chosen alpha gains on labels alone changes with the temperature: ")[2]
+    assert sentence.startswith("from +0.0")
+    assert "-" not in sentence.partition(", p ")[0]

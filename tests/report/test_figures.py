@@ -195,3 +195,19 @@ def test_a_list_reads_downwards_and_numbers_upwards(rows):
             for ax in across_figure(found.across, found.measure).subfigs[0].axes:
                 low, high = ax.get_ylim()
                 assert (low > high) == down
+
+
+def test_settings_without_room_are_said_to_be_left_out(rows):
+    """More settings than panels: the caption says of how many the first are drawn."""
+    spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.01 * step for step in range(1, 10)]})
+    trials = rows.trials(spec, lambda alpha, seed: 0.9, shares=lambda settings, seed: 0.5)
+    found = answer(spec, trials, {})
+    with house_style():
+        assert "The first 24 of 27 settings." in denoising_figure(found.denoising).texts[0].get_text()
+    spec = rows.spec(
+        seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2, 0.3]}, learning_rate=[0.1, 0.2, 0.3, 0.4]
+    )
+    found = answer(spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
+    with house_style():
+        caption = across_figure(found.across, found.measure).texts[0].get_text()
+    assert "The first 8 of 9 settings of the other axes." in " ".join(caption.split())

@@ -7,11 +7,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from distillab.errors import WorkError
-from distillab.files import replace_file
 from distillab.report import theory_figures as draw
 from distillab.report.figures import house_style, render
-from distillab.report.write import FORMS
+from distillab.report.write import FORMS, write_files
 from distillab.theory import pictures
 from distillab.theory.checks import DRAWS, ERRORS, QUICK_DRAWS, SHARE, Row
 
@@ -63,11 +61,7 @@ def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Pa
         WorkError: a file cannot be written.
     """
     files = {out / "table.csv": _csv(rows), **{out / name: content for name, content in _figures(quick, seed).items()}}
-    for path, content in files.items():
-        try:
-            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
-        except OSError as error:
-            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+    write_files(files)
     return tuple(files)
 
 

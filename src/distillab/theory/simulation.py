@@ -122,11 +122,12 @@ def descent_fit(x: ArrayLike, *, steps: int, rate: float) -> Fit:
         The fit.
     """
     features = as_matrix(x, "x")
+    gram = features.T @ features
 
     def fit(targets: Floats) -> Floats:
-        weights = np.zeros((features.shape[1], targets.shape[1]))
+        weights, towards = np.zeros((features.shape[1], targets.shape[1])), features.T @ targets
         for _ in range(as_count(steps, 0, "steps")):
-            weights -= rate * (features.T @ (features @ weights - targets))
+            weights -= rate * (gram @ weights - towards)
         return np.asarray(features @ weights)
 
     return fit
