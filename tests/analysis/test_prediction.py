@@ -130,3 +130,13 @@ def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
     again = KeptAnswers.unpacked(*held.packed())
     assert again.probabilities.tolist() == held.probabilities.tolist()
     assert again.labels.tolist() == [1]
+
+
+def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -> None:
+    told = "The predicted alpha has the least squared error to the validation labels"
+    for labels, warned in (("noisy", True), ("clean", False)):
+        spec = rows.spec(seeds=2, validation={"labels": labels})
+        trials = rows.trials(spec, score)
+        found = answer(spec, trials, {}, answers=kept(trials))
+        assert found.predicted
+        assert (told in " ".join(in_words(found).split())) == warned

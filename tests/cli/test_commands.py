@@ -274,6 +274,13 @@ def test_publish_writes_a_page_and_prints_its_paths(finished: Path, tmp_path: Pa
     assert all(path.is_file() for path in paths)
 
 
+def test_publish_takes_no_two_folders_of_one_name(finished: Path, tmp_path: Path, distillab: Command) -> None:
+    told = distillab("publish", str(finished), str(tmp_path / "other" / finished.name), "--to", str(tmp_path / "pages"))
+    assert told.code == 2
+    assert "DIR='tiny' is not allowed: it must be given once" in told.err
+    assert not (tmp_path / "pages").exists()
+
+
 def test_answer_by_a_metric_of_which_less_is_better(finished: Path, distillab: Command) -> None:
     told = distillab("answer", str(finished), "--metric", "nll")
     assert told.code == 0

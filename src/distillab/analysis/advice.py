@@ -101,6 +101,12 @@ def caveats(answer: Answer) -> list[str]:
         )
     if len(answer.findings) > 1:
         told.append(f"Each of the {len(answer.findings)} settings is judged on its own.")
+    perturbed = any(one.perturbed and one.validation_labels == "noisy" for one in answer.findings)
+    if answer.predicted and perturbed:
+        told.append(
+            "The predicted alpha has the least squared error to the validation labels: where these are wrong and the "
+            "teacher's were not, it is too large."
+        )
     if answer.unused:
         rows = counted(answer.unused, "recorded student")
         told.append(f"{rows} of further seeds left aside: the study now asks for {counted(answer.seeds, 'seed')}.")
