@@ -171,3 +171,9 @@ def test_at_the_threshold_a_softened_student_gives_both_classes_the_same_logit(t
 
 def test_a_sure_teacher_outvotes_up_to_its_share_of_the_pull() -> None:
     assert flip_threshold(transition_matrix("shift", classes=5, rate=0.3), np.eye(5), temperature=3) == 0.75
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(RequestError, match="a finite number greater than 0"):
+        flip_threshold(np.eye(3), temperature=temperature)

@@ -157,8 +157,8 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, t
     answers = noise if teacher is None else _checked(teacher, "teacher")
     if answers.shape != noise.shape:
         raise not_allowed("teacher.shape", answers.shape, f"{noise.shape}, as the transition")
-    if not temperature > 0:
-        raise not_allowed("temperature", temperature, "greater than 0")
+    if not 0 < temperature < float("inf"):
+        raise not_allowed("temperature", temperature, "a finite number greater than 0")
     softened = (answers / answers.max(axis=1, keepdims=True)) ** (1 / temperature)
     answers = softened / softened.sum(axis=1, keepdims=True)
     margin = np.diag(answers)[:, None] - answers
