@@ -12,6 +12,7 @@ from distillab.stats.multiple import holm
 from distillab.stats.paired import PairedTest, paired_t, sign_flip
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
 from distillab.stats.power import one_sided_power, paired_power, tost_power
+from distillab.stats.same_examples import SameExamples, mcnemar
 from distillab.stats.t_test import TTest, one_sample_t
 from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
 
@@ -25,6 +26,7 @@ __all__ = [
     "Interval",
     "PairedTest",
     "Resampling",
+    "SameExamples",
     "SeedPlan",
     "TTest",
     "Verdict",
@@ -32,6 +34,7 @@ __all__ = [
     "bootstrap_interval",
     "compare_to",
     "holm",
+    "mcnemar",
     "model_confidence_set",
     "one_sample_t",
     "one_sided_power",

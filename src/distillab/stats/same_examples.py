@@ -1,0 +1,81 @@
+"""Two classifiers on the same test examples: do they differ on examples drawn anew?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+from scipy.stats import binomtest
+
+from distillab.errors import not_allowed
+from distillab.stats.sample import check_share
+
+
+class SameExamples(NamedTuple):
+    """What two classifiers got right on the same examples, and whether that is more than chance."""
+
+    difference: float
+    """Accuracy of the first less that of the second."""
+    low: float
+    high: float
+    p: float
+    only_first: int
+    """Examples that only the first has right."""
+    only_second: int
+    n: int
+    method: str
+
+
+def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) -> SameExamples:
+    """Test whether two classifiers are equally often right, by the examples on which one of them is.
+
+    With b examples that only the first has right and c that only the second: `p = P(|X - (b + c)/2| >= |b - c|/2)` for
+    X binomial of b + c and 1/2, exact. The interval adds half an example to each cell of the table:
+    `d ± z sqrt((p + q - d^2) / (N + 2))` with `p = (b + 1)/(N + 2)`, `q = (c + 1)/(N + 2)` and `d = p - q`.
+
+    Args:
+        first: shape (N,), whether the first is right on each example.
+        second: shape (N,), the same examples in the same order.
+        confidence: strictly between 0 and 1.
+
+    Returns:
+        `SameExamples`. Where the two are right and wrong on the same examples, p = 1.
+
+    Raises:
+        RequestError: shapes that differ or hold no example, values that are not true or false, a confidence outside
+            (0, 1).
+
+    Example:
+        >>> mcnemar([True, True, True, False], [False, False, False, False]).p
+        0.25
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 1947, exact as a sign test; the interval: D. G. Bonett and R. M. Price, "Adjusted Wald confidence
+    interval for a difference of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012.
+
+    Note: it covers test examples drawn again, for these two trained classifiers. Trained again with other seeds, they
+    would be others: `paired_t` speaks for those, on these test examples.
+    """
+    one, other = _as_right(first, "first"), _as_right(second, "second")
+    if one.shape != other.shape:
+        raise not_allowed("second.shape", other.shape, f"{one.shape}: the same examples as in `first`")
+    check_share("confidence", confidence)
+    n = len(one)
+    b, c = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(~one & other))
+    p = float(binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+    for_first, for_second = (b + 1) / (n + 2), (c + 1) / (n + 2)
+    middle = for_first - for_second
+    half = float(ndtri(0.5 + confidence / 2)) * float(np.sqrt((for_first + for_second - middle**2) / (n + 2)))
+    low, high = max(-1.0, middle - half), min(1.0, middle + half)
+    return SameExamples((b - c) / n, low, high, p, b, c, n, "exact McNemar")
+
+
+def _as_right(values: ArrayLike, name: str) -> NDArray[np.bool_]:
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0:
+        raise not_allowed(f"{name}.shape", array.shape, "(examples,), with at least one")
+    if array.dtype != np.bool_:
+        raise not_allowed(f"{name}.dtype", str(array.dtype), "bool", "Compare answers with labels first.")
+    return array
