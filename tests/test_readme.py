@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from distillab.cli import main
+from distillab.models import build
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -54,6 +55,7 @@ def test_every_command_runs(
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines
     assert not others, "commands that this test does not know how to run"
+    build("mlp-8", (8, 8, 1), 10).save("student.keras")
     for line in lines:
         words = shlex.split(line)[1:]
         if "--data-dir" in words:
@@ -69,6 +71,7 @@ def test_every_command_runs(
         assert told.out, line
     assert (tmp_path / "runs/demo/figures/accuracy_vs_alpha.png").stat().st_size > 0
     assert (tmp_path / "runs/warm/study.db").is_file()
+    assert (tmp_path / "student.onnx").is_file()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/distiller.md", "docs/conventions.md"])

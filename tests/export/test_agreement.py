@@ -1,0 +1,51 @@
+"""Two models' answers: hand numbers, symmetry, and what is no number."""
+
+import numpy as np
+import pytest
+
+from distillab.errors import RequestError, WorkError
+from distillab.export.agreement import TOLERANCE, agreement, check_agreement
+
+
+def test_worked_by_hand():
+    found = agreement([[0.0, 4.0], [1.0, -5.0]], [[0.5, 4.0], [-2.0, -1.0]])
+    assert found == (4.0, 5.0, 1, 2)  # -5 against -1; the second example changes its label
+    assert not found.within_rounding
+
+
+def test_the_same_answers_agree_wholly():
+    answers = np.random.default_rng(0).standard_normal((9, 4))
+    assert agreement(answers, answers)[::2] == (0.0, 9)
+
+
+def test_the_difference_and_the_labels_do_not_depend_on_who_is_first():
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 50, 5))
+    there, back = agreement(a, b), agreement(b, a)
+    assert (there.difference, there.same_labels) == (back.difference, back.same_labels)
+
+
+@pytest.mark.parametrize(
+    ("largest", "off", "fine"), [(1, 0.9, True), (1, 1.1, False), (50, 40, True), (0.01, 0.9, True)]
+)
+def test_rounding_is_measured_on_the_largest_answer_or_on_one(largest, off, fine):
+    ours = np.array([[0.0, largest]])
+    found = agreement(ours, ours - [[off * TOLERANCE, 0]])
+    assert found.within_rounding is fine
+
+
+def test_an_answer_that_is_no_number_is_no_agreement_unless_both_have_it():
+    assert agreement([[1.0, 2.0]], [[np.nan, 2.0]]).difference == np.inf
+    assert agreement([[np.inf, 2.0]], [[np.inf, 2.0]]).difference == 0
+    with pytest.raises(WorkError, match=r"inf .*No file was left"):
+        check_agreement(agreement([[1.0, 2.0]], [[np.nan, 2.0]]), "ONNX")
+
+
+def test_other_shapes_are_refused():
+    for a, b in (
+        (np.zeros((2, 3)), np.zeros((3, 2))),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+        (np.zeros(3), np.zeros(3)),
+    ):
+        with pytest.raises(RequestError, match="shapes"):
+            agreement(a, b)

@@ -1,0 +1,135 @@
+"""ONNX: every architecture of the zoo answers real inputs as Keras does, and nothing that does not is left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from distillab.data import load
+from distillab.errors import RequestError, WorkError
+from distillab.export import export_onnx
+from distillab.export import latency as latency_module
+from distillab.export import onnx as module
+from distillab.models import ARCHITECTURES, build
+
+onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+pytest.importorskip("jax2onnx", reason="the extra `onnx` is not installed")
+pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+if keras.backend.backend() != "jax":
+    pytest.skip("export works from the JAX backend", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency_module, "SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    dataset = load("digits")
+    return dataset.inputs(np.concatenate([dataset.x_train, dataset.x_test])[:1000])
+
+
+def lively(model: keras.Model) -> keras.Model:
+    """With weights and moving statistics as a training leaves them: none of them 0, all variances positive."""
+    rng = np.random.default_rng(3)
+    for variable in model.weights:
+        value = np.asarray(variable)
+        variable.assign(value + 0.1 * np.abs(rng.standard_normal(value.shape)).astype(value.dtype))
+    return model
+
+
+@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values()])
+def test_every_zoo_student_answers_a_thousand_digits_as_keras_does(name: str, digits: np.ndarray, tmp_path: Path):
+    model = lively(build(name, (8, 8, 1), 10))
+    done = export_onnx(model, tmp_path / "student.onnx", digits)
+    assert done.agreement.n == done.agreement.same_labels == 1000
+    assert done.agreement.within_rounding
+    np.testing.assert_allclose(
+        module.session(done.path.read_bytes())(digits[:33]), model.predict(digits[:33], verbose=0), atol=2e-4
+    )
+    assert done.bytes == done.path.stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["student.onnx"]
+    assert all(0 < times.p50 <= times.p99 for times in done.latency.values())
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ([keras.layers.MaxPooling2D(2, strides=1, padding="same")], (7, 5, 2)),
+        ([keras.layers.MaxPooling2D((3, 2), strides=(2, 1), padding="valid")], (7, 6, 2)),
+        ([keras.layers.MaxPooling2D(2), keras.layers.MaxPooling2D(3, strides=2, padding="same")], (16, 9, 3)),
+        ([keras.layers.AveragePooling2D(2, padding="same")], (7, 6, 2)),
+        ([keras.layers.MaxPooling1D(3, strides=2, padding="same")], (7, 2)),
+        ([keras.layers.GlobalMaxPooling2D()], (7, 6, 2)),
+    ],
+    ids=lambda value: "-".join(layer.name for layer in value) if isinstance(value, list) else None,
+)
+def test_pooling_of_every_kind_is_right(layers: list[keras.layers.Layer], shape: tuple[int, ...], tmp_path: Path):
+    model = lively(keras.Sequential([keras.Input(shape), *layers, keras.layers.Flatten(), keras.layers.Dense(3)]))
+    examples = np.random.default_rng(0).standard_normal((20, *shape), np.float32)  # negative too: no padding by 0
+    done = export_onnx(model, tmp_path / "model.onnx", examples)
+    assert done.agreement.within_rounding
+    written = onnx.load(done.path)
+    assert all(len(one.attribute[0].ints) < 3 for one in written.graph.node if one.op_type == "MaxPool")
+
+
+def test_the_batch_is_free_and_names_say_what_is_read_and_given(digits: np.ndarray, tmp_path: Path):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+    for model, name in (
+        (build("linear", (8, 8, 1), 10), "logits"),
+        (keras.Sequential([keras.Input((8, 8, 1)), *layers]), "probabilities"),
+    ):
+        graph = onnx.load(export_onnx(model, tmp_path / f"{name}.onnx", digits[:9]).path).graph
+        assert [one.name for one in graph.input] == ["inputs"]
+        assert [one.name for one in graph.output] == [name]
+        assert not graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value")
+        answer = module.session((tmp_path / f"{name}.onnx").read_bytes())
+        assert [answer(digits[:count]).shape for count in (1, 2, 17)] == [(1, 10), (2, 10), (17, 10)]
+
+
+def test_answers_that_differ_leave_no_file_and_keep_an_older_one(
+    digits: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    honest = module.session
+    monkeypatch.setattr(module, "session", lambda content: lambda x: honest(content)(x) + np.float32(0.01))
+    model = build("linear", (8, 8, 1), 10)
+    (tmp_path / "old.onnx").write_text("older")
+    for name in ("new.onnx", "old.onnx"):
+        with pytest.raises(WorkError, match=r"differs from Keras by 0\.01.*No file was left"):
+            export_onnx(model, tmp_path / name, digits[:9])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
+    assert (tmp_path / "old.onnx").read_text() == "older"
+
+
+def test_what_cannot_be_written_is_refused_in_one_line(digits: np.ndarray, tmp_path: Path, monkeypatch):
+    model = build("linear", (8, 8, 1), 10)
+    with pytest.raises(RequestError, match=r"ends in \.onnx"):
+        export_onnx(model, tmp_path / "student.bin", digits)
+    with pytest.raises(RequestError, match=r"examples\.shape"):
+        export_onnx(model, tmp_path / "student.onnx", digits[:, :4])
+    monkeypatch.setattr(module, "NEEDS", ("onnx", "no_such_package"))
+    with pytest.raises(RequestError, match=r"needs no_such_package\. Install it: pip install 'distillab\[onnx\]'"):
+        export_onnx(model, tmp_path / "student.onnx", digits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_without_counterpart_is_told_in_one_line(tmp_path: Path):
+    @keras.saving.register_keras_serializable("distillab_tests")
+    class Sorted(keras.layers.Layer):
+        def call(self, x):
+            import jax
+
+            return jax.pure_callback(np.sort, jax.ShapeDtypeStruct(x.shape, x.dtype), x, vmap_method="expand_dims")
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    model = keras.Sequential([keras.Input((4,)), Sorted(), keras.layers.Dense(3)])
+    with pytest.raises(WorkError, match="cannot be written as ONNX") as told:
+        export_onnx(model, tmp_path / "model.onnx", np.zeros((2, 4), np.float32))
+    assert "\n" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
