@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 from distillab.cli import main
+from distillab.data import load
 from distillab.export import latency as latency_module
 from distillab.models import build
 
@@ -48,6 +50,22 @@ def test_without_data_it_says_what_it_was_compared_on(student: Path, tmp_path: P
     assert "accuracy" not in out
 
 
+def test_int8_prints_the_accuracy_before_and_after(student: Path, tmp_path: Path, capsys):
+    keras.utils.set_random_seed(0)
+    digits = load("digits")
+    model = build("mlp-32", (8, 8, 1), 10)
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(digits.inputs(digits.x_train), digits.y_train, epochs=5, verbose=0)
+    model.save(student)
+    code, out, _ = call(capsys, student, "--to", "onnx", "--out", tmp_path / "small.onnx", "--data", "digits", "--int8")
+    assert code == 0
+    assert (tmp_path / "small.onnx").stat().st_size > 0
+    assert "8 bits, calibrated on 512 training examples" in out
+    accuracies = re.search(r"accuracy: (\d+\.\d\d) % with Keras, (\d+\.\d\d) % in 8 bits", out)
+    assert accuracies
+    assert float(accuracies[2]) >= float(accuracies[1]) - 1 > 85
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -57,6 +75,7 @@ def test_without_data_it_says_what_it_was_compared_on(student: Path, tmp_path: P
         (("{dir}/student.keras", "--to", "onnx", "--out", "{dir}/a.onnx", "--data", "synthetic"), "examples.shape"),
         (("{dir}/student.keras", "--to", "tflite", "--out", "{dir}/a.onnx"), "onnx"),
         (("{dir}/student.keras", "--out", "{dir}/a.onnx"), "--to"),
+        (("{dir}/student.keras", "--to", "onnx", "--out", "{dir}/a.onnx", "--int8"), "Give --data"),
     ],
 )
 def test_bad_requests_are_told_and_leave_nothing(student: Path, tmp_path: Path, capsys, words, told):

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    import keras
+
+    from distillab.data import Dataset
+    from distillab.export.latency import Latency
+
 EXAMPLES = 1_000
+"""Test examples on which answers are compared."""
+
+MOST = 10_000
+"""Test examples on which the accuracy in 8 bits is measured, at most."""
+
+CALIBRATION = 512
 
 
 @click.command(short_help="A model as ONNX, checked against Keras and timed.")
@@ -15,48 +29,84 @@ EXAMPLES = 1_000
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--data", help=f"A data set, a name or a path: its first {EXAMPLES:,} test examples are the check.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
+@click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
-def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path | None, trust: bool) -> None:
+def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool) -> None:
     """Write MODEL, a .keras file, as ONNX.
 
     The new file is left only if ONNX Runtime answers as Keras does: on test examples of --data, or else on random
-    numbers from 0 to 1.
+    numbers from 0 to 1. With --int8 it is left only if no more than a point of accuracy is lost on them.
 
     \b
-    Example:
+    Examples:
       distillab export student.keras --to onnx --out student.onnx --data mnist --data-dir data
+      distillab export student.keras --to onnx --out small.onnx --data mnist --data-dir data --int8
     """
     import os
 
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    import numpy as np
-
     from distillab.errors import RequestError
-    from distillab.export.onnx import check_tools, export_onnx
+    from distillab.export.onnx import check_tools
     from distillab.models.files import read_model
 
+    if int8 and data is None:
+        raise RequestError("--int8 is calibrated on training examples and judged on test examples. Give --data.")
     check_tools(out)
     student = read_model(model, trust=trust)
-    labels = None
-    if data is None:
-        shape = student.input_shape[1:]
-        if any(side is None for side in shape):
-            raise RequestError(f"{model} reads inputs of any size {shape}. Give --data, whose size is then taken.")
-        examples, of = np.random.default_rng(0).random((EXAMPLES, *shape), np.float32), "inputs of random numbers"
-    else:
+    dataset = None
+    if data is not None:
         from distillab.data import load
 
         dataset = load(data, data_dir=data_dir)
+    size = f"({model.name}: {model.stat().st_size:,})"
+    if int8 and dataset is not None:
+        for line in _as_int8(student, out, dataset, size):
+            click.echo(line)
+    else:
+        for line in _as_it_is(student, out, dataset, size):
+            click.echo(line)
+
+
+def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str) -> Iterator[str]:
+    import numpy as np
+
+    from distillab.errors import RequestError
+    from distillab.export import export_onnx
+
+    if dataset is None:
+        shape = student.input_shape[1:]
+        if any(side is None for side in shape):
+            raise RequestError(f"The model reads inputs of any size {shape}. Give --data, whose size is then taken.")
+        examples, of = np.random.default_rng(0).random((EXAMPLES, *shape), np.float32), "inputs of random numbers"
+    else:
         examples, of = dataset.inputs(dataset.x_test[:EXAMPLES]), f"test examples of {dataset.name}"
-        labels = dataset.y_test[:EXAMPLES]
     done = export_onnx(student, out, examples)
     found = done.agreement
-    click.echo(f"{out}: {done.bytes:,} bytes ({model.name}: {model.stat().st_size:,})")
-    click.echo(f"answers: Keras's to {found.difference:.1e}, labels agree on {found.same_labels:,} of {found.n:,} {of}")
-    if labels is not None:
-        click.echo(f"accuracy on them: {100 * float(np.mean(done.answers.argmax(-1) == labels)):.2f} %")
-    for size, time in done.latency.items():
-        click.echo(f"latency, batch {size}, one thread: p50 {_brief(time.p50)}, p99 {_brief(time.p99)}")
+    yield f"{out}: {done.bytes:,} bytes {size}"
+    yield f"answers: Keras's to {found.difference:.1e}, labels agree on {found.same_labels:,} of {found.n:,} {of}"
+    if dataset is not None:
+        yield f"accuracy on them: {100 * float(np.mean(done.answers.argmax(-1) == dataset.y_test[:EXAMPLES])):.2f} %"
+    yield from _times(done.latency)
+
+
+def _as_int8(student: keras.Model, out: Path, dataset: Dataset, size: str) -> Iterator[str]:
+    import numpy as np
+
+    from distillab.export import export_int8
+
+    drawn = np.random.default_rng(0).permutation(len(dataset.x_train))[:CALIBRATION]
+    examples, labels = dataset.inputs(dataset.x_test[:MOST]), dataset.y_test[:MOST]
+    done = export_int8(student, out, examples, labels, dataset.inputs(dataset.x_train[drawn]))
+    found = done.agreement
+    yield f"{out}: {done.bytes:,} bytes {size}, 8 bits, calibrated on {len(drawn)} training examples"
+    yield f"accuracy: {100 * done.before:.2f} % with Keras, {100 * done.after:.2f} % in 8 bits"
+    yield f"labels agree on {found.same_labels:,} of {found.n:,} test examples of {dataset.name}"
+    yield from _times(done.latency)
+
+
+def _times(latency: Mapping[int, Latency]) -> Iterator[str]:
+    for size, time in latency.items():
+        yield f"latency, batch {size}, one thread: p50 {_brief(time.p50)}, p99 {_brief(time.p99)}"
 
 
 def _brief(seconds: float) -> str:

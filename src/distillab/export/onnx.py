@@ -60,20 +60,29 @@ def export_onnx(model: keras.Model, path: Path, examples: NDArray[np.float32]) -
         RequestError: a package is missing, another backend is in use, or the model does not fit the examples.
         WorkError: a layer has no counterpart in ONNX, or the answers differ.
     """
-    check_tools(path)
-    if len(examples) == 0 or model.input_shape[1:] != examples.shape[1:]:
-        raise not_allowed("examples.shape", examples.shape, f"(N, *{model.input_shape[1:]}), what the model reads")
-    content = _converted(model)
+    ours = prepared(model, path, examples)
+    content = converted(model)
     answer = session(content)
-    theirs = _in_batches(answer, examples)
-    ours = np.asarray(model.predict(examples, batch_size=256, verbose=0), np.float32)
+    theirs = answers_in_batches(answer, examples)
     found = agreement(ours, theirs)
     check_agreement(found, "ONNX")
     alone = agreement(ours[:1], answer(examples[:1]))  # the batch is free: one example alone answers as among others
     check_agreement(alone, "ONNX")
-    times = {size: _timed(answer, examples, size) for size in BATCHES}
+    times = {size: timed(answer, examples, size) for size in BATCHES}
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(path, len(content), found, theirs, times)
+
+
+def prepared(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Check that an export can begin, and give Keras's answers to the examples, shape (N, C).
+
+    Raises:
+        RequestError: as `check_tools`, or the model does not fit the examples.
+    """
+    check_tools(path)
+    if len(examples) == 0 or model.input_shape[1:] != examples.shape[1:]:
+        raise not_allowed("examples.shape", examples.shape, f"(N, *{model.input_shape[1:]}), what the model reads")
+    return np.asarray(model.predict(examples, batch_size=256, verbose=0), np.float32)
 
 
 def check_tools(path: Path) -> None:
@@ -121,7 +130,12 @@ def session(content: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float3
     return answer
 
 
-def _converted(model: keras.Model) -> bytes:
+def converted(model: keras.Model) -> bytes:
+    """A model as ONNX, checked by ONNX itself.
+
+    Raises:
+        WorkError: a layer has no counterpart.
+    """
     import keras
     import onnx
 
@@ -166,11 +180,15 @@ def _rename_output(graph: Any, name: str) -> None:
     graph.output[0].name = name
 
 
-def _in_batches(answer: Callable[..., NDArray[np.float32]], examples: NDArray[np.float32]) -> NDArray[np.float32]:
+def answers_in_batches(
+    answer: Callable[[NDArray[np.float32]], NDArray[np.float32]], examples: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """All answers, shape (N, C), a batch after the other."""
     return np.concatenate([answer(examples[start : start + 256]) for start in range(0, len(examples), 256)])
 
 
-def _timed(answer: Callable[..., object], examples: NDArray[np.float32], size: int) -> Latency:
+def timed(answer: Callable[[NDArray[np.float32]], object], examples: NDArray[np.float32], size: int) -> Latency:
+    """The latency of a batch."""
     batch = np.resize(examples, (size, *examples.shape[1:]))
     return latency(lambda: answer(batch))
 
