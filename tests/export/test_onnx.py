@@ -134,3 +134,28 @@ def test_a_layer_without_counterpart_is_told_in_one_line(tmp_path: Path):
         export_onnx(model, tmp_path / "model.onnx", np.zeros((2, 4), np.float32))
     assert "\n" not in str(told.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_of_any_size_are_fixed_at_the_size_of_the_examples(digits: np.ndarray, tmp_path: Path):
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    model = lively(keras.Sequential([keras.Input((None, None, 1)), *layers]))
+    assert export_onnx(model, tmp_path / "model.onnx", digits[:9]).agreement.within_rounding
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_bfloat16"])
+def test_half_precision_is_refused_by_the_name_of_the_layer(policy: str, digits: np.ndarray, tmp_path: Path):
+    layers = [keras.layers.Flatten(dtype=policy), keras.layers.Dense(3, dtype=policy, name="answer")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    with pytest.raises(RequestError, match=r"computes in b?float16 .*Build it anew with the dtype policy float32"):
+        export_onnx(model, tmp_path / "model.onnx", digits[:9])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_classifier_of_one_input_is_refused(digits: np.ndarray, tmp_path: Path):
+    one, two = keras.Input((4,)), keras.Input((4,))
+    several = keras.Model([one, two], keras.layers.Dense(3)(keras.layers.Add()([one, two])))
+    maps = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
+    for model in (several, maps):
+        with pytest.raises(RequestError, match="takes a classifier"):
+            export_onnx(model, tmp_path / "model.onnx", digits[:9])
+    assert list(tmp_path.iterdir()) == []

@@ -75,7 +75,7 @@ def export_int8(
         raise not_allowed("labels.shape", truth.shape, f"({len(examples)},): one for each example")
     if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
         raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
-    content = quantised(converted(model), calibration)
+    content = quantised(converted(model, examples.shape[1:]), calibration)
     answer = session(content)
     theirs = answers_in_batches(answer, examples)
     before, after = (float(np.mean(answers.argmax(-1) == truth)) for answers in (ours, theirs))

@@ -61,7 +61,7 @@ def export_onnx(model: keras.Model, path: Path, examples: NDArray[np.float32]) -
         WorkError: a layer has no counterpart in ONNX, or the answers differ.
     """
     ours = prepared(model, path, examples)
-    content = converted(model)
+    content = converted(model, examples.shape[1:])
     answer = session(content)
     theirs = answers_in_batches(answer, examples)
     found = agreement(ours, theirs)
@@ -80,9 +80,29 @@ def prepared(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> N
         RequestError: as `check_tools`, or the model does not fit the examples.
     """
     check_tools(path)
-    if len(examples) == 0 or model.input_shape[1:] != examples.shape[1:]:
-        raise not_allowed("examples.shape", examples.shape, f"(N, *{model.input_shape[1:]}), what the model reads")
+    _check_model(model)
+    reads = model.input_shape[1:]
+    fits = len(reads) == examples.ndim - 1 and all(
+        a in (None, b) for a, b in zip(reads, examples.shape[1:], strict=True)
+    )
+    if len(examples) == 0 or not fits:
+        raise not_allowed("examples.shape", examples.shape, f"(N, *{reads}), what the model reads")
     return np.asarray(model.predict(examples, batch_size=256, verbose=0), np.float32)
+
+
+def _check_model(model: keras.Model) -> None:
+    """Refuse what is no classifier of one input, or does not compute in float32."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output_shape) != 2:
+        raise RequestError(
+            f"The model {model.name!r} has {len(model.inputs)} inputs and gives {model.output_shape}; ONNX export "
+            "takes a classifier, one input to one output (batch, classes)."
+        )
+    half = next((layer for layer in model.layers if layer.compute_dtype in ("float16", "bfloat16")), None)
+    if half is not None:
+        raise RequestError(
+            f"The model {model.name!r} computes in {half.compute_dtype} (layer {half.name!r}), and ONNX export in "
+            "float32. Build it anew with the dtype policy float32 and give it these weights."
+        )
 
 
 def check_tools(path: Path) -> None:
@@ -130,8 +150,8 @@ def session(content: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float3
     return answer
 
 
-def converted(model: keras.Model) -> bytes:
-    """A model as ONNX, checked by ONNX itself.
+def converted(model: keras.Model, shape: tuple[int, ...]) -> bytes:
+    """A model as ONNX for inputs of a shape, (B, *shape), checked by ONNX itself.
 
     Raises:
         WorkError: a layer has no counterpart.
@@ -141,7 +161,7 @@ def converted(model: keras.Model) -> bytes:
 
     from distillab.models.ending import ending
 
-    signature = [keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="float32", name=INPUT)]
+    signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]
     with tempfile.TemporaryDirectory(prefix="distillab-") as folder, warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # of the converter's own imports
         file = Path(folder) / "model.onnx"
