@@ -34,11 +34,21 @@ def test_rounding_is_measured_on_the_largest_answer_or_on_one(largest, off, fine
     assert found.within_rounding is fine
 
 
-def test_an_answer_that_is_no_number_is_no_agreement_unless_both_have_it():
-    assert agreement([[1.0, 2.0]], [[np.nan, 2.0]]).difference == np.inf
-    assert agreement([[np.inf, 2.0]], [[np.inf, 2.0]]).difference == 0
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ([1.0, 2.0], [np.nan, 2.0]),
+        ([np.inf, 2.0], [5.0, 2.0]),
+        ([np.inf, 2.0], [np.inf, 2.0]),
+        ([np.nan, np.nan], [np.nan, np.nan]),
+    ],
+)
+def test_answers_that_are_no_numbers_are_no_agreement_even_where_both_have_them(ours, theirs):
+    found = agreement([ours], [theirs])
+    assert found.difference == np.inf
+    assert not found.within_rounding
     with pytest.raises(WorkError, match=r"inf .*No file was left"):
-        check_agreement(agreement([[1.0, 2.0]], [[np.nan, 2.0]]), "ONNX")
+        check_agreement(found, "ONNX")
 
 
 def test_other_shapes_are_refused():

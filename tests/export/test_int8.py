@@ -12,18 +12,10 @@ from distillab.data import load
 from distillab.errors import RequestError, WorkError
 from distillab.export import export_int8, export_onnx
 from distillab.export import int8 as module
-from distillab.export import latency as latency_module
 from distillab.models import build
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-pytest.importorskip("jax2onnx", reason="the extra `onnx` is not installed")
-if keras.backend.backend() != "jax":
-    pytest.skip("export works from the JAX backend", allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency_module, "SECONDS", 0.01)
+pytestmark = pytest.mark.usefixtures("tools")
 
 
 @pytest.fixture(scope="module")

@@ -11,21 +11,12 @@ import pytest
 from distillab.data import load
 from distillab.errors import RequestError, WorkError
 from distillab.export import export_onnx
-from distillab.export import latency as latency_module
 from distillab.export import onnx as module
 from distillab.export.agreement import agreement
 from distillab.models import ARCHITECTURES, build
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-pytest.importorskip("jax2onnx", reason="the extra `onnx` is not installed")
-pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-if keras.backend.backend() != "jax":
-    pytest.skip("export works from the JAX backend", allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency_module, "SECONDS", 0.01)
+pytestmark = pytest.mark.usefixtures("tools")
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +147,6 @@ def test_what_is_no_classifier_of_one_input_is_refused(digits: np.ndarray, tmp_p
     several = keras.Model([one, two], keras.layers.Dense(3)(keras.layers.Add()([one, two])))
     maps = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
     for model in (several, maps):
-        with pytest.raises(RequestError, match="takes a classifier"):
+        with pytest.raises(RequestError, match="takes a Sequential or functional classifier"):
             export_onnx(model, tmp_path / "model.onnx", digits[:9])
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ class Agreement(NamedTuple):
     difference: float
     """The largest absolute difference of any answer."""
     scale: float
-    """The largest absolute answer of the first model."""
+    """The largest absolute answer of the first model, of those that are numbers."""
     same_labels: int
     """Inputs for which both name the same class."""
     n: int
@@ -27,7 +28,7 @@ class Agreement(NamedTuple):
     @property
     def within_rounding(self) -> bool:
         """Whether no answer differs by more than `TOLERANCE` of the largest, or of 1."""
-        return self.difference <= TOLERANCE * max(1.0, self.scale)
+        return math.isfinite(self.difference) and self.difference <= TOLERANCE * max(1.0, self.scale)
 
 
 def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
@@ -38,7 +39,7 @@ def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
         theirs: the exported model's, the same shape.
 
     Returns:
-        `Agreement`; its difference is infinite where one of them is not finite and the other is.
+        `Agreement`; its difference is infinite where any answer is not finite: such a model has nothing to agree on.
 
     Raises:
         RequestError: shapes that differ, or no answer.
@@ -50,11 +51,11 @@ def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
     a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     if a.ndim != 2 or a.size == 0 or a.shape != b.shape:
         raise not_allowed("answers' shapes", (a.shape, b.shape), "(N, C), the same twice")
-    with np.errstate(invalid="ignore"):
-        apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
-    difference = float(np.where(np.isnan(apart), np.inf, apart).max())
+    whole = np.isfinite(a) & np.isfinite(b)
+    difference = float(np.abs(a - b).max()) if whole.all() else math.inf
+    scale = float(np.abs(a[np.isfinite(a)]).max(initial=0))
     same = int(np.count_nonzero(a.argmax(-1) == b.argmax(-1)))
-    return Agreement(difference, float(np.abs(a).max()), same, len(a))
+    return Agreement(difference, scale, same, len(a))
 
 
 def check_agreement(found: Agreement, format_name: str) -> None:

@@ -92,10 +92,11 @@ def prepared(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> N
 
 def _check_model(model: keras.Model) -> None:
     """Refuse what is no classifier of one input, or does not compute in float32."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output_shape) != 2:
+    inputs, outputs = (getattr(model, name, None) or () for name in ("inputs", "outputs"))
+    if len(inputs) != 1 or len(outputs) != 1 or len(model.output_shape) != 2:
         raise RequestError(
-            f"The model {model.name!r} has {len(model.inputs)} inputs and gives {model.output_shape}; ONNX export "
-            "takes a classifier, one input to one output (batch, classes)."
+            f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; ONNX export "
+            "takes a Sequential or functional classifier, one input to one output (batch, classes)."
         )
     half = next((layer for layer in model.layers if layer.compute_dtype in ("float16", "bfloat16")), None)
     if half is not None:
