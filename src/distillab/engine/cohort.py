@@ -323,18 +323,25 @@ class CohortTrainer:
         if self.recipe.augmentation:
             inputs = self.recipe.augmentation(example_keys("augmentation", seat.seed, epoch, rows), inputs)
 
+        labels, counted = seat.labels[rows], None
+        if self.recipe.unlabelled:
+            known = seat.labels >= 0
+            counted = jnp.where(known[rows], len(known) / jnp.maximum(1, jnp.sum(known)), 0)
+            labels = jnp.maximum(labels, 0)
+
         def loss(trainable: Any) -> tuple[jax.Array, Any]:
             variables = Variables(trainable, progress.variables.fixed)
             answer = self.model(variables, inputs, training=True)
             terms = objective(
                 answer.logits,
                 shared.teacher_logits[seat.teacher, rows],
-                seat.labels[rows],
+                labels,
                 weight,
                 alpha=seat.alpha,
                 temperature=seat.temperature,
                 distillation_loss=self._distillation_loss,
                 label_loss=self._label_loss,
+                label_weights=counted,
             )
             whole = terms.loss + answer.penalty
             return whole, (terms._replace(loss=whole), answer.fixed)

@@ -41,7 +41,7 @@ class Student:
         learning_rate: the rate at the schedule's height.
         seed: decides the order of the examples.
         initial: the weights to start from.
-        labels: training labels, perturbed or not, shape (N,).
+        labels: training labels, perturbed or not, shape (N,); with `Recipe.unlabelled`, -1 where there is none.
         validation_labels: shape (V,).
         teacher: which row of the shared teacher logits to learn from.
     """
@@ -69,6 +69,8 @@ class Recipe:
         schedule: a name in `SCHEDULES`, stretched over the whole training.
         augmentation: how training images are changed, anew in every epoch. Stored logits answer the images as they lie,
             so students that hear a teacher then need a live one.
+        unlabelled: whether labels may be missing. An example without one counts for the teacher's term alone, and the
+            mean of the labels' term is over the examples that have one.
     """
 
     epochs: int
@@ -78,6 +80,7 @@ class Recipe:
     optimiser: str = "adam"
     schedule: str = "cosine"
     augmentation: Augmentation = NONE
+    unlabelled: bool = False
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]

@@ -33,6 +33,7 @@ def objective(
     temperature: Array,
     distillation_loss: DistillationLoss,
     label_loss: LabelLoss = label_cross_entropy,
+    label_weights: Array | None = None,
 ) -> Terms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
@@ -48,12 +49,15 @@ def objective(
         temperature: T > 0, a scalar.
         distillation_loss: D, one of `distillab.losses.LOSSES`, or one called like them.
         label_loss: H, one of `distillab.losses.LABEL_LOSSES`.
+        label_weights: what an example's label counts besides, shape (B,): 0 where it has none, and N over the number of
+            labels for the others, so that over an epoch H is averaged over the labels that there are. None: 1 for all.
 
     Returns:
         The loss and its two terms, scalars.
     """
     share = weights / ops.sum(weights)
-    hard = ops.sum(share * label_loss(student_logits, labels))
+    told = share if label_weights is None else share * label_weights
+    hard = ops.sum(told * label_loss(student_logits, labels))
     more = {"weights": weights} if relates_examples(distillation_loss) else {}
     values = distillation_loss(student_logits, teacher_logits, labels, temperature=temperature, **more)
     soft = ops.sum(share * values)
