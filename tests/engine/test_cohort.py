@@ -348,3 +348,33 @@ def test_a_student_that_diverges_between_stops_is_recorded_as_without_them(
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one.finite_steps, other.finite_steps)
         np.testing.assert_array_equal(one.last_finite_loss, other.last_finite_loss)
+
+
+def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional, examples: Examples) -> None:
+    unlabelled = replace(RECIPE, unlabelled=True)
+    rng = np.random.default_rng(3)
+    given = rng.integers(0, C, N)
+    known = rng.random(N) < 0.5
+    one, other = (np.where(known, given, -1), given)
+    school = CohortTrainer(model, examples, unlabelled, mesh=mesh(), capacity=4)
+    taught = [student(model, 0, alpha=0.0, labels=labels) for labels in (one, other)]
+    outcome = school.train(taught)
+    np.testing.assert_array_equal(*outcome.test_logits)  # at alpha = 0 no label matters, known or not
+
+    epochs: list[Epoch] = []
+    still = [student(model, 0, alpha=1.0, labels=labels, learning_rate=0.0) for labels in (one, other)]
+    start = school.train(still, on_epoch=epochs.append)
+    logits = np.asarray(model(still[0].initial, jnp.asarray(examples.x_train, jnp.float32) / 255, training=False).logits)
+    costs = -np.asarray(jax.nn.log_softmax(logits))[np.arange(N), given]
+    # Four full batches of 16 and one of 6: a row of the last counts 16/6 of the others in the mean over the steps.
+    order, share = epoch_order(0, 0, N, 80)[:N], np.repeat([1 / 16, 1 / 6], [64, 6]) / 5
+    expected = np.sum(share * (costs * known * N / known.sum())[order])
+    np.testing.assert_allclose(epochs[0].hard[0], expected, rtol=1e-5)
+    assert start.test_logits.shape == (2, M, C)
+
+
+def test_with_every_label_there_nothing_changes(model: Functional, examples: Examples) -> None:
+    plain = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=4).train(four(model))
+    masked = CohortTrainer(model, examples, replace(RECIPE, unlabelled=True), mesh=mesh(), capacity=4).train(four(model))
+    # the same sums in a program of another shape: a few roundings of float32 a step
+    np.testing.assert_allclose(masked.test_logits, plain.test_logits, rtol=1e-3, atol=1e-3)
