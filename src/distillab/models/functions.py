@@ -1,0 +1,93 @@
+"""Models from a user's own Python: `module:function` or `file.py:function`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from distillab.errors import RequestError, unknown
+
+if TYPE_CHECKING:
+    import keras
+
+
+def names_function(text: str) -> bool:
+    """Whether a text is of the form `module:function`.
+
+    Example:
+        >>> names_function("mymodels.py:tiny_cnn"), names_function("cnn-16-32")
+        (True, False)
+    """
+    module, colon, function = text.rpartition(":")
+    return bool(colon and module and function.isidentifier())
+
+
+def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> keras.Model:
+    """Call a user's function for a model.
+
+    Args:
+        text: `module:function` or `path/file.py:function`; the function takes `(input_shape, classes)`, or nothing.
+        input_shape: one input's shape without the batch.
+        classes: C.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        RequestError: no such module or function, it raises, or it returns no Keras model.
+    """
+    import keras
+
+    place, _, name = text.rpartition(":")
+    module = user_module(place)
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise unknown(f"function in {place}", name, functions)
+    try:
+        takes = bool(inspect.signature(function).parameters)
+        model = function(tuple(input_shape), classes) if takes else function()
+    except Exception as error:  # whatever the user's function raises
+        raise RequestError(
+            f"{text} fails for inputs {tuple(input_shape)} and {classes} classes: {_told(error)}."
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise RequestError(f"{text} returns a {type(model).__name__}, and must return a keras.Model.")
+    return model
+
+
+def user_module(place: str) -> ModuleType:
+    """Import a module that the user names, by its name or by its file.
+
+    Raises:
+        RequestError: it is not there, or fails.
+    """
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place).expanduser().resolve()
+        if not path.is_file():
+            raise RequestError(f"There is no file {place}.")
+        name = f"_distillab_user_{path.stem}"
+        specification = importlib.util.spec_from_file_location(name, path)
+        if specification is None or specification.loader is None:
+            raise RequestError(f"{place} is no Python file.")
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[name] = module  # Keras looks a layer's class up where it was defined
+        specification.loader.exec_module(module)
+    except RequestError:
+        raise
+    except Exception as error:  # whatever the user's module raises
+        raise RequestError(f"{place} cannot be imported: {_told(error)}.") from error
+    return module
+
+
+def _told(error: Exception) -> str:
+    text = " ".join(str(error).split())[:200].rstrip(". ")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
