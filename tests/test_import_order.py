@@ -21,6 +21,7 @@ FLOORS = (
     ("study",),
     ("analysis",),
     ("report", "export", "bench"),
+    ("distillation",),
     ("cli",),
     ("__main__",),
 )

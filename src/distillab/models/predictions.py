@@ -122,7 +122,8 @@ class Predictions:
                 f"{missing[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
                 "distillab.read_own gives them."
             )
-        return self.logits[places]
+        found: NDArray[np.float32] = self.logits[places]
+        return found
 
 
 def as_logits(answers: NDArray[np.floating]) -> NDArray[np.float32]:
