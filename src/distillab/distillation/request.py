@@ -76,7 +76,7 @@ class Request:
     trust: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.alpha in (None, "predicted") or (_is_number(self.alpha) and 0 <= float(self.alpha) <= 1)):  # type: ignore[arg-type]
+        if not (self.alpha in (None, "predicted") or (_is_number(self.alpha) and 0 <= float(self.alpha) <= 1)):
             raise not_allowed("alpha", self.alpha, "a number from 0 to 1, 'search' or 'predicted'")
         for name in ("temperature", "learning_rate", "budget", "latency", "flops"):
             value = getattr(self, name)

@@ -25,7 +25,7 @@ from distillab.models.answers import add_array, architecture, stored_logits
 from distillab.models.ending import ending, without_softmax
 from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function
-from distillab.models.predictions import Predictions, as_logits, row_digests
+from distillab.models.predictions import Predictions, as_logits
 from distillab.models.saved_model import is_saved_model, saved_model
 
 BATCH = 64
@@ -58,8 +58,8 @@ def find_teachers(named: Sequence[Any], own: OwnData, request: Request) -> list[
     """Find the teachers that a user names.
 
     Args:
-        named: of each a keras.Model, a `.keras` file, a SavedModel folder, a folder of `.keras` files, `module:function`,
-            `.npy` of stored predictions, or an array of predictions for... none: arrays are stored first.
+        named: of each a keras.Model, a `.keras` file, a SavedModel folder, a folder of `.keras` files, `module:function`
+            or an `.npy` of stored predictions.
         own: the data.
         request: how.
 
@@ -125,9 +125,8 @@ def _teacher(named: Any, own: OwnData, request: Request) -> Teacher:
 def _of_predictions(path: Path, own: OwnData) -> Teacher:
     stored = Predictions.read(path)
     _check_classes(path.name, stored.classes, own)
-    if request_rows := [x for x in (own.dataset.x_train, own.unlabelled, own.dataset.x_test) if len(x)]:
-        for inputs in request_rows:
-            stored.of(inputs)  # refuse now what would be missing later
+    for inputs in (own.dataset.x_train, own.unlabelled, own.dataset.x_test):
+        stored.of(inputs)  # what is missing is told now, not after the search
     digest = hashlib.sha256(stored.keys.tobytes() + stored.logits.tobytes()).hexdigest()
     return Teacher(path.name, digest, stored.of)
 
@@ -152,7 +151,7 @@ def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
 
 def _of_model(model: keras.Model, name: str, own: OwnData, request: Request) -> Teacher:
     _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, own)
-    scale = 1.0 if own.scale == 1 or (request.teacher_scale or _reads(model)) == "raw" else own.scale
+    scale = 1.0 if own.scale == 1 or (request.teacher_scale or reads_inputs(model)) == "raw" else own.scale
     logits = without_softmax(model) if ending(model) == "softmax" and getattr(model, "inputs", None) else model
     whole = _with_input(logits, name, own, request)
     digest = hashlib.sha256(json.dumps(architecture(model), sort_keys=True).encode() if _has_config(model) else b"")
@@ -209,17 +208,14 @@ def _with_input(model: keras.Model, name: str, own: OwnData, request: Request) -
     return keras.Model(inputs, model(x), name=f"{model.name}_resized")
 
 
-def _reads(model: keras.Model) -> str:
+def reads_inputs(model: keras.Model) -> str:
     """Whether a model scales its inputs itself, by its first layers."""
     for layer in getattr(model, "layers", [])[:4]:
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             return "raw"
         if isinstance(layer, keras.Model):
-            return _reads(layer)
+            return reads_inputs(layer)
     return "unit"
-
-
-reads_inputs = _reads
 
 
 def _has_config(model: keras.Model) -> bool:
@@ -251,6 +247,3 @@ def _check_scale(teacher: Teacher, own: OwnData, request: Request) -> None:
             f"The teacher {teacher.name} is right on {right:.1%} of {len(rows)} validation examples with inputs scaled "
             f"as {told[scale]!r}, and on {better:.1%} with {told[other]!r}. Give --teacher-scale {told[other]}."
         )
-
-
-__all__ = ["Teacher", "answers", "find_teachers", "reads_inputs", "row_digests"]

@@ -39,7 +39,7 @@ def read_model(path: Path, *, trust: bool = False, modules: Sequence[str] = ()) 
         raise RequestError(f"There is no model file {path}. Name a .keras file.")
     if not zipfile.is_zipfile(path):
         raise RequestError(f"{path} is no whole .keras file; it may be cut short. Save or copy it again.")
-    own = {}
+    own: dict[str, type] = {}
     for module in modules:
         found = vars(user_module(module))
         own |= {name: value for name, value in found.items() if isinstance(value, type) and not name.startswith("_")}

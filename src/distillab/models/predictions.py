@@ -113,6 +113,8 @@ class Predictions:
         Raises:
             RequestError: some have no prediction.
         """
+        if not len(np.asarray(inputs)):
+            return np.empty((0, self.classes), np.float32)
         keys = row_digests(inputs)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         missing = np.flatnonzero(self.keys[places] != keys)
@@ -122,8 +124,7 @@ class Predictions:
                 f"{missing[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
                 "distillab.read_own gives them."
             )
-        found: NDArray[np.float32] = self.logits[places]
-        return found
+        return np.asarray(self.logits[places], np.float32)
 
 
 def as_logits(answers: NDArray[np.floating]) -> NDArray[np.float32]:

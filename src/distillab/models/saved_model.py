@@ -62,7 +62,7 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
     names = list(serve.structured_input_signature[1])
     if len(names) != 1 or len(serve.structured_outputs) != 1:
         raise RequestError(
-            f"{path} has {len(names)} inputs and {len(serve.structured_outputs)} outputs; it must have one each."
+            f"{path} has {len(names)} inputs and {len(serve.structured_outputs)} outputs; one each is needed."
         )
 
     def answer(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

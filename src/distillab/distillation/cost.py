@@ -1,0 +1,66 @@
+"""What a model costs: weights, bytes, arithmetic, time."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import keras
+import numpy as np
+
+from distillab.engine.flops import forward_flops
+from distillab.engine.functional import Functional
+from distillab.export.latency import Latency, latency
+
+BATCHES = (1, 64)
+
+
+class Cost(NamedTuple):
+    """A model's cost."""
+
+    parameters: int
+    bytes: int
+    """Of its `.keras` file, without an optimiser's state."""
+    flops: int | None
+    """Multiplications and additions for one example, in matrix products and convolutions; None: not countable."""
+    latency: dict[int, Latency]
+    """Seconds of a call by examples a call, compiled by JAX, on the first device."""
+
+
+def cost(model: keras.Model, example: np.ndarray) -> Cost:
+    """Measure a model.
+
+    Args:
+        model: built.
+        example: an input as the model sees it, shape (...).
+    """
+    with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
+        file = Path(folder) / "model.keras"
+        model.save(file)
+        size = file.stat().st_size
+    return Cost(
+        int(model.count_params()), size, flops(model), {batch: timed(model, example, batch) for batch in BATCHES}
+    )
+
+
+def flops(model: keras.Model) -> int | None:
+    """Operations for one example; None where JAX cannot trace the model."""
+    try:
+        return int(sum(forward_flops(Functional(model), 1)))
+    except ValueError:  # a model that ends in probabilities or has inputs of any size: not worth a refusal here
+        return None
+
+
+def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
+    """Time a batch."""
+    variables = [variable.value for variable in model.trainable_variables]
+    fixed = [variable.value for variable in model.non_trainable_variables]
+
+    @jax.jit
+    def call(inputs: jax.Array) -> jax.Array:
+        return model.stateless_call(variables, fixed, inputs, training=False)[0]
+
+    inputs = jax.device_put(np.repeat(example[None].astype(np.float32), batch, axis=0))
+    return latency(lambda: jax.block_until_ready(call(inputs)))

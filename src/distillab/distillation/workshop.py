@@ -1,0 +1,377 @@
+"""Where a distillation's students are trained: candidates and final students, in cohorts, each recorded at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from numpy.typing import NDArray
+
+from distillab.data.labels import Array
+from distillab.data.own import UNLABELLED, OwnData
+from distillab.distillation.candidates import Candidate
+from distillab.distillation.request import MASKABLE, Request
+from distillab.distillation.students import StudentModel
+from distillab.distillation.teachers import Teacher
+from distillab.engine.augmentation import Augmentation
+from distillab.engine.cohort import CohortTrainer, chunks
+from distillab.engine.devices import inside, out_of_memory
+from distillab.engine.functional import Variables
+from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
+from distillab.engine.teacher import live_teacher
+from distillab.errors import RequestError, WorkError
+from distillab.metrics import all_metrics
+from distillab.models.answers import add_array, architecture
+from distillab.study.kept import KeptAnswers, kept_answers
+from distillab.study.progress import Progress
+from distillab.study.store import Store, TrialRecord
+
+SEATS = {"loop": 8, "vmap": 64}
+VERSION = 1
+"""Of how trainings are done; part of their identities."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training.
+
+    Args:
+        candidate: its numbers.
+        seed: its seed.
+        metrics: of its answers to the examples that judge it; empty where it diverged.
+        answers: to the validation examples, where they are kept.
+        logits: to the examples that judge it, shape (M, C); None where it was read from the record.
+        variables: its weights; None where it was read from the record.
+    """
+
+    candidate: Candidate
+    seed: int
+    metrics: dict[str, float]
+    answers: KeptAnswers | None = None
+    logits: NDArray[np.float32] | None = None
+    variables: Variables | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """Examples that a group of students learns from.
+
+    Args:
+        inputs: as prepared, shape (N, ...).
+        labels: shape (N,); -1 for none.
+        teacher: logits, shape (N, C).
+    """
+
+    inputs: Array
+    labels: NDArray[np.int32]
+    teacher: NDArray[np.float32]
+
+    @property
+    def labelled(self) -> Material:
+        """Those with a label."""
+        known = self.labels != UNLABELLED
+        return self if known.all() else Material(self.inputs[known], self.labels[known], self.teacher[known])
+
+
+class Workshop:
+    """Trains students of one architecture.
+
+    Args:
+        own: the data.
+        student: the architecture.
+        teachers: who teaches; asked live where images change.
+        request: how.
+        store: keeps the records.
+        run: its number in the store.
+        grid: the devices.
+        progress: is told.
+        identity: of all that decides results besides the candidate: data, teachers.
+    """
+
+    def __init__(
+        self,
+        own: OwnData,
+        student: StudentModel,
+        teachers: Sequence[Teacher],
+        request: Request,
+        store: Store,
+        run: int,
+        grid: Mesh,
+        progress: Progress,
+        identity: str,
+    ) -> None:
+        self.own, self.student, self.teachers, self.request = own, student, teachers, request
+        self.store, self.run, self.grid, self.progress = store, run, grid, progress
+        self.augmentation = Augmentation(request.shift, request.flip)
+        self.augmentation.check(own.dataset.input_shape)
+        if self.augmentation and any(teacher.member is None for teacher in teachers):
+            raise RequestError(
+                "Augmented images are answered by the teacher as they change, and stored predictions or a model that JAX "
+                "cannot run answer none. Leave --shift and --flip out."
+            )
+        self.identity = hashlib.sha256(identity.encode())
+        self.identity.update(json.dumps(architecture(student.functional.model), sort_keys=True).encode())
+        if student.warm is not None:
+            for array in (*student.warm.trainable, *student.warm.fixed):
+                add_array(self.identity, array)
+        self.seconds, self.student_epochs = 0.0, 0.0
+        self._recorded = {trial.id: trial for trial in store.trials()}
+        self._answers = store.answers()
+        self._trainers: dict[tuple[object, ...], CohortTrainer] = {}
+        self._initial: dict[int, Variables] = {}
+
+    def train(
+        self,
+        candidates: Sequence[Candidate],
+        seeds: Sequence[int],
+        material: Material,
+        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        *,
+        epochs: int,
+        whole: bool = False,
+    ) -> list[Trained]:
+        """Train every candidate at every seed.
+
+        Args:
+            candidates: what to train.
+            seeds: of each.
+            material: to learn from; a student without a teacher learns from its labelled examples, in as many steps.
+            judged: split ("validation" or "test"), inputs as prepared, labels, and the teacher's logits.
+            epochs: passes over the material.
+            whole: whether weights and answers are wanted, so that a record does not do.
+
+        Returns:
+            Every candidate at every seed, in order.
+        """
+        found: dict[tuple[Candidate, int], Trained] = {}
+        for taught in (True, False):
+            lessons = material if taught else material.labelled
+            passes = epochs if taught else max(1, round(epochs * len(material.labels) / len(lessons.labels)))
+            wanted = [(c, seed) for c in candidates if c.taught is taught for seed in seeds]
+            if taught and (material.labels != UNLABELLED).all():  # both kinds in one cohort
+                wanted = [(c, seed) for c in candidates for seed in seeds]
+            missing = []
+            for candidate, seed in dict.fromkeys(wanted):
+                if (candidate, seed) in found:
+                    continue
+                known = None if whole else self._known(candidate, seed, lessons, judged[0], passes)
+                if known is None:
+                    missing.append((candidate, seed))
+                else:
+                    found[candidate, seed] = known
+            for one in self._train(missing, lessons, judged, passes):
+                found[one.candidate, one.seed] = one
+        return [found[candidate, seed] for candidate in candidates for seed in seeds]
+
+    def _known(self, candidate: Candidate, seed: int, lessons: Material, split: str, epochs: int) -> Trained | None:
+        name = self._name(candidate, seed, lessons, split, epochs)
+        record = self._recorded.get(name)
+        if record is None:
+            return None
+        metrics = {metric: value for (where, metric), value in record.metrics.items() if where == split}
+        return Trained(candidate, seed, metrics, self._answers.get(name))
+
+    def _train(
+        self,
+        wanted: Sequence[tuple[Candidate, int]],
+        lessons: Material,
+        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        epochs: int,
+    ) -> list[Trained]:
+        if not wanted:
+            return []
+        trainer = self._trainer(lessons, judged, epochs, len(wanted))
+        live = self._live(lessons)
+        found: list[Trained] = []
+        parts = list(chunks(wanted, trainer.capacity))
+        for number, part in enumerate(parts, start=1):
+            seated = [self._seat(candidate, seed, lessons, judged) for candidate, seed in part]
+            history: list[Epoch] = []
+            marks = [time.perf_counter()]
+
+            def listen(
+                epoch: Epoch, part: Sequence[object] = part, number: int = number,
+                history: list[Epoch] = history, marks: list[float] = marks,
+            ) -> None:  # fmt: skip
+                history.append(epoch)
+                marks.append(time.perf_counter())
+                self.progress.cohort(number, len(parts), len(part), epoch.epoch + 1, epochs)
+
+            self.progress.cohort(number, len(parts), len(part), 0, epochs)
+            try:
+                outcome = trainer.train(seated, on_epoch=listen, live=live)
+            except (MemoryError, jax.errors.JaxRuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                raise WorkError(
+                    f"Memory ran out with {len(part)} students. Lower --batch-size, or use fewer --devices."
+                ) from error
+            self._note_speed(marks, len(part), len(lessons.labels))
+            trained = [
+                self._judge(place, *one, history, outcome, trainer.steps, judged) for place, one in enumerate(part)
+            ]
+            self.store.add_cohort(
+                self.run,
+                [self._record(one, history, place, lessons, judged[0], epochs) for place, one in enumerate(trained)],
+                students=len(part),
+                examples=len(lessons.labels) * epochs,
+                seconds=marks[-1] - marks[0],
+            )
+            found += trained
+        return found
+
+    def _note_speed(self, marks: Sequence[float], students: int, examples: int) -> None:
+        """Remember what an example of an epoch costs, leaving out a first epoch that may have been compiled."""
+        spans = np.diff(marks)
+        counted = spans[1:] if len(spans) > 1 else spans
+        self.seconds += float(counted.sum())
+        self.student_epochs += students * len(counted) * examples
+
+    @property
+    def seconds_an_example(self) -> float:
+        """Of one student in one epoch, as measured so far; NaN before any training."""
+        return self.seconds / self.student_epochs if self.student_epochs else math.nan
+
+    def _trainer(
+        self,
+        lessons: Material,
+        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        epochs: int,
+        count: int,
+    ) -> CohortTrainer:
+        seats = SEATS[inside(self.grid.devices.flat[0].platform)] * self.grid.size
+        capacity = seats if self.grid.devices.flat[0].platform == "cpu" else min(seats, count)
+        key = (id(lessons.inputs), id(judged[1]), epochs, capacity)
+        if key not in self._trainers:
+            nothing = np.zeros_like(lessons.teacher)
+            masked = bool((lessons.labels == UNLABELLED).any())
+            if masked and self.request.loss not in MASKABLE:
+                raise RequestError(
+                    f"The loss {self.request.loss} needs every label. With unlabelled examples choose kl."
+                )
+            if len(lessons.labels) < self.request.batch_size:
+                raise RequestError(
+                    f"batch_size={self.request.batch_size} is not allowed: it must be at most {len(lessons.labels)}, the "
+                    "training examples."
+                )
+            self._trainers[key] = CohortTrainer(
+                self.student.functional,
+                Examples(
+                    lessons.inputs, judged[1][:0], judged[1], np.stack([lessons.teacher, nothing]), self.student.scale
+                ),
+                Recipe(
+                    epochs=epochs,
+                    batch_size=self.request.batch_size,
+                    loss=self.request.loss,
+                    optimiser=self.request.optimiser,
+                    schedule=self.request.schedule,
+                    augmentation=self.augmentation,
+                    unlabelled=masked,
+                ),
+                mesh=self.grid,
+                capacity=capacity,
+            )
+        return self._trainers[key]
+
+    def _live(self, lessons: Material) -> LiveTeacher | None:
+        if not self.augmentation:
+            return None
+        members = [teacher.member for teacher in self.teachers if teacher.member is not None]
+        scales = {scale for *_, scale in members}
+        if len(scales) > 1:
+            raise RequestError("Teachers of differently scaled inputs cannot answer augmented images together.")
+        ask = live_teacher(
+            [[(functional, variables) for functional, variables, _ in members]],
+            lessons.inputs,
+            scales.pop(),
+            self.augmentation,
+        )
+        nothing = np.zeros_like(lessons.teacher)
+        return lambda teacher, seed, epoch: ask(0, seed, epoch) if teacher == 0 else nothing
+
+    def _seat(
+        self,
+        candidate: Candidate,
+        seed: int,
+        lessons: Material,
+        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+    ) -> Student:
+        if seed not in self._initial:
+            self._initial[seed] = self.student.warm or self.student.functional.initial(seed)
+        return Student(
+            alpha=candidate.alpha,
+            temperature=candidate.temperature,
+            learning_rate=candidate.learning_rate,
+            seed=seed,
+            initial=self._initial[seed],
+            labels=lessons.labels,
+            validation_labels=judged[2][:0],
+            teacher=0 if candidate.taught else 1,
+        )
+
+    def _judge(
+        self,
+        place: int,
+        candidate: Candidate,
+        seed: int,
+        history: Sequence[Epoch],
+        outcome: Outcome,
+        steps: int,
+        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+    ) -> Trained:
+        variables: Variables = jax.tree.map(lambda leaf: leaf[place], outcome.variables)
+        logits = outcome.test_logits[place]
+        finite = all(epoch.finite_steps[place] == steps for epoch in history) and bool(np.isfinite(logits).all())
+        metrics = dict(all_metrics(logits, judged[2], judged[3])) if finite else {}
+        kept = kept_answers(candidate.alpha, logits, judged[2]) if finite and judged[0] == "validation" else None
+        return Trained(candidate, seed, metrics, kept, logits, variables)
+
+    def _record(
+        self, one: Trained, history: Sequence[Epoch], place: int, lessons: Material, split: str, epochs: int
+    ) -> TrialRecord:
+        name = self._name(one.candidate, one.seed, lessons, split, epochs)
+        broken = next((epoch for epoch in history if not np.isfinite(epoch.loss[place])), None)
+        finite = [
+            float(epoch.last_finite_loss[place]) for epoch in history if np.isfinite(epoch.last_finite_loss[place])
+        ]
+        return TrialRecord(
+            id=name,
+            seed=one.seed,
+            alpha=one.candidate.alpha,
+            coordinates={"taught": one.candidate.taught, "part": split, "epochs": epochs},
+            settings={
+                "student": {"model": self.student.name},
+                **one.candidate._asdict(),
+                "epochs": epochs,
+                "batch_size": self.request.batch_size,
+                "loss": self.request.loss,
+            },
+            teacher="teacher",
+            epochs=[(float(e.loss[place]), float(e.hard[place]), float(e.soft[place]), math.nan) for e in history],
+            metrics={(split, metric): value for metric, value in one.metrics.items()},
+            answers=one.answers,
+            diverged_epoch=None if one.metrics else (history[-1] if broken is None else broken).epoch,
+            last_finite_loss=finite[-1] if finite else None,
+        )
+
+    def _name(self, candidate: Candidate, seed: int, lessons: Material, split: str, epochs: int) -> str:
+        """A training's identity: of everything that decides its result."""
+        digest = self.identity.copy()
+        request = {
+            key: value
+            for key, value in asdict(self.request).items()
+            if key in ("batch_size", "loss", "optimiser", "schedule", "shift", "flip")
+        }
+        told = [VERSION, *candidate, seed, split, epochs, len(lessons.labels), self.student.scale, request]
+        digest.update(json.dumps(told, sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+
+
+Judge = Callable[[Sequence[Trained]], float]
