@@ -81,8 +81,8 @@ def find_student(named: Any, own: OwnData, request: Request) -> StudentModel:
     functional = Functional(model)
     if functional.classes != classes:
         raise RequestError(
-            f"The student {name} answers {functional.classes} classes, and the data have {classes}. Give its last layer "
-            f"{classes} outputs."
+            f"The student {name} answers {functional.classes} classes, and the data have {classes}. Give its last "
+            f"layer {classes} outputs."
         )
     reads = tuple(model.input_shape[1:])
     if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):

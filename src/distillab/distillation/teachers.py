@@ -68,8 +68,7 @@ def find_teachers(named: Sequence[Any], own: OwnData, request: Request) -> list[
     """
     found: list[Teacher] = []
     for one in named:
-        for place in _members(one):
-            found.append(_teacher(place, own, request))  # noqa: PERF401  errors name the one that fails
+        found += [_teacher(place, own, request) for place in _members(one)]
     if not found:
         raise RequestError("There is no teacher. Name a .keras file, a folder of such, or stored predictions.")
     for teacher in found:

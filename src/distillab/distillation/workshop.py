@@ -6,8 +6,9 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -26,7 +27,7 @@ from distillab.engine.devices import inside, out_of_memory
 from distillab.engine.functional import Variables
 from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.teacher import live_teacher
-from distillab.errors import RequestError, WorkError
+from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.metrics import all_metrics
 from distillab.models.answers import add_array, architecture
 from distillab.study.kept import KeptAnswers, kept_answers
@@ -80,6 +81,18 @@ class Material:
         return self if known.all() else Material(self.inputs[known], self.labels[known], self.teacher[known])
 
 
+class Judged(NamedTuple):
+    """Examples that judge students."""
+
+    split: str
+    """"validation" or "test"."""
+    inputs: Array
+    """As prepared, shape (M, ...)."""
+    labels: NDArray[np.int32]
+    teacher: NDArray[np.float32]
+    """Logits, shape (M, C)."""
+
+
 class Workshop:
     """Trains students of one architecture.
 
@@ -113,8 +126,8 @@ class Workshop:
         self.augmentation.check(own.dataset.input_shape)
         if self.augmentation and any(teacher.member is None for teacher in teachers):
             raise RequestError(
-                "Augmented images are answered by the teacher as they change, and stored predictions or a model that JAX "
-                "cannot run answer none. Leave --shift and --flip out."
+                "Augmented images are answered by the teacher as they change, and stored predictions or a model "
+                "that JAX cannot run answer none. Leave --shift and --flip out."
             )
         self.identity = hashlib.sha256(identity.encode())
         self.identity.update(json.dumps(architecture(student.functional.model), sort_keys=True).encode())
@@ -132,7 +145,7 @@ class Workshop:
         candidates: Sequence[Candidate],
         seeds: Sequence[int],
         material: Material,
-        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        judged: Judged,
         *,
         epochs: int,
         whole: bool = False,
@@ -143,7 +156,7 @@ class Workshop:
             candidates: what to train.
             seeds: of each.
             material: to learn from; a student without a teacher learns from its labelled examples, in as many steps.
-            judged: split ("validation" or "test"), inputs as prepared, labels, and the teacher's logits.
+            judged: what they are judged by.
             epochs: passes over the material.
             whole: whether weights and answers are wanted, so that a record does not do.
 
@@ -161,7 +174,7 @@ class Workshop:
             for candidate, seed in dict.fromkeys(wanted):
                 if (candidate, seed) in found:
                     continue
-                known = None if whole else self._known(candidate, seed, lessons, judged[0], passes)
+                known = None if whole else self._known(candidate, seed, lessons, judged.split, passes)
                 if known is None:
                     missing.append((candidate, seed))
                 else:
@@ -182,7 +195,7 @@ class Workshop:
         self,
         wanted: Sequence[tuple[Candidate, int]],
         lessons: Material,
-        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        judged: Judged,
         epochs: int,
     ) -> list[Trained]:
         if not wanted:
@@ -215,11 +228,14 @@ class Workshop:
                 ) from error
             self._note_speed(marks, len(part), len(lessons.labels))
             trained = [
-                self._judge(place, *one, history, outcome, trainer.steps, judged) for place, one in enumerate(part)
+                self._judge(place, part[place], history, outcome, trainer.steps, judged) for place in range(len(part))
+            ]
+            records = [
+                self._record(one, history, place, lessons, judged.split, epochs) for place, one in enumerate(trained)
             ]
             self.store.add_cohort(
+                [record for record in records if record.id not in self._recorded],
                 self.run,
-                [self._record(one, history, place, lessons, judged[0], epochs) for place, one in enumerate(trained)],
                 students=len(part),
                 examples=len(lessons.labels) * epochs,
                 seconds=marks[-1] - marks[0],
@@ -242,13 +258,13 @@ class Workshop:
     def _trainer(
         self,
         lessons: Material,
-        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        judged: Judged,
         epochs: int,
         count: int,
     ) -> CohortTrainer:
         seats = SEATS[inside(self.grid.devices.flat[0].platform)] * self.grid.size
         capacity = seats if self.grid.devices.flat[0].platform == "cpu" else min(seats, count)
-        key = (id(lessons.inputs), id(judged[1]), epochs, capacity)
+        key = (id(lessons.inputs), id(judged.inputs), epochs, capacity)
         if key not in self._trainers:
             nothing = np.zeros_like(lessons.teacher)
             masked = bool((lessons.labels == UNLABELLED).any())
@@ -264,7 +280,11 @@ class Workshop:
             self._trainers[key] = CohortTrainer(
                 self.student.functional,
                 Examples(
-                    lessons.inputs, judged[1][:0], judged[1], np.stack([lessons.teacher, nothing]), self.student.scale
+                    lessons.inputs,
+                    judged.inputs[:0],
+                    judged.inputs,
+                    np.stack([lessons.teacher, nothing]),
+                    self.student.scale,
                 ),
                 Recipe(
                     epochs=epochs,
@@ -301,7 +321,7 @@ class Workshop:
         candidate: Candidate,
         seed: int,
         lessons: Material,
-        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        judged: Judged,
     ) -> Student:
         if seed not in self._initial:
             self._initial[seed] = self.student.warm or self.student.functional.initial(seed)
@@ -312,25 +332,25 @@ class Workshop:
             seed=seed,
             initial=self._initial[seed],
             labels=lessons.labels,
-            validation_labels=judged[2][:0],
+            validation_labels=judged.labels[:0],
             teacher=0 if candidate.taught else 1,
         )
 
     def _judge(
         self,
         place: int,
-        candidate: Candidate,
-        seed: int,
+        which: tuple[Candidate, int],
         history: Sequence[Epoch],
         outcome: Outcome,
         steps: int,
-        judged: tuple[str, Array, NDArray[np.int32], NDArray[np.float32]],
+        judged: Judged,
     ) -> Trained:
+        candidate, seed = which
         variables: Variables = jax.tree.map(lambda leaf: leaf[place], outcome.variables)
         logits = outcome.test_logits[place]
         finite = all(epoch.finite_steps[place] == steps for epoch in history) and bool(np.isfinite(logits).all())
-        metrics = dict(all_metrics(logits, judged[2], judged[3])) if finite else {}
-        kept = kept_answers(candidate.alpha, logits, judged[2]) if finite and judged[0] == "validation" else None
+        metrics = dict(all_metrics(logits, judged.labels, judged.teacher)) if finite else {}
+        kept = kept_answers(candidate.alpha, logits, judged.labels) if finite and judged.split == "validation" else None
         return Trained(candidate, seed, metrics, kept, logits, variables)
 
     def _record(
@@ -372,6 +392,3 @@ class Workshop:
         told = [VERSION, *candidate, seed, split, epochs, len(lessons.labels), self.student.scale, request]
         digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()[:16]
-
-
-Judge = Callable[[Sequence[Trained]], float]

@@ -124,7 +124,8 @@ class Predictions:
                 f"{missing[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
                 "distillab.read_own gives them."
             )
-        return np.asarray(self.logits[places], np.float32)
+        found: NDArray[np.float32] = np.asarray(self.logits[places], np.float32)
+        return found
 
 
 def as_logits(answers: NDArray[np.floating]) -> NDArray[np.float32]:

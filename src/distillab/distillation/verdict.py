@@ -1,0 +1,156 @@
+"""The verdict: did distillation help this student, on these data, by how much?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.metrics import all_metrics
+from distillab.stats import mcnemar, paired_t, t_interval
+from distillab.stats.same_examples import SameExamples
+
+Kind = Literal["helped", "gained nothing", "hurt", "not shown"]
+
+COMPARED = ("accuracy", "f1_macro", "nll", "ece", "agreement")
+"""What student, baseline and teacher are compared by."""
+
+SMALL = 0.005
+"""Half a point: where the whole interval of the gain lies within it, distillation gained nothing worth the name."""
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Gain(NamedTuple):
+    """A paired difference, student less other: a positive one is more."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of it.
+
+    Args:
+        kind: in a word or two; by accuracy, paired over seeds on the test examples.
+        sentence: in one sentence.
+        student, baseline: by metric, over the seeds.
+        teacher: by metric.
+        gain: by metric, student less baseline, paired by seed.
+        examples: the shipped student against the baseline of the same seed, over test examples.
+        against_teacher: the shipped student against the teacher, over test examples.
+        seeds: how many.
+    """
+
+    kind: Kind
+    sentence: str
+    student: Mapping[str, Estimate]
+    baseline: Mapping[str, Estimate]
+    teacher: Mapping[str, float]
+    gain: Mapping[str, Gain]
+    examples: SameExamples
+    against_teacher: SameExamples
+    seeds: int
+
+
+def judge(
+    student: Sequence[NDArray[np.float32]],
+    baseline: Sequence[NDArray[np.float32]],
+    teacher: NDArray[np.float32],
+    labels: NDArray[np.int32],
+) -> Verdict:
+    """Compare a student with the same one without a teacher, and with the teacher.
+
+    Args:
+        student: test logits of each seed, shape (M, C); the first is the shipped one.
+        baseline: the same seeds without a teacher.
+        teacher: its logits, shape (M, C).
+        labels: shape (M,).
+
+    Returns:
+        The verdict: *helped* or *hurt* where the paired t test over the seeds says so (p <= 0.05) and the gain is not
+        within half a point throughout; *gained nothing* where its 95 % interval is; *not shown* otherwise.
+
+    Example:
+        >>> labels = np.array([0, 1, 0, 1])
+        >>> right, wrong = np.eye(2)[labels], np.eye(2)[1 - labels]
+        >>> judge([right, right], [right, right], right, labels).kind
+        'gained nothing'
+    """
+    metrics = {"student": [], "baseline": []}  # type: dict[str, list[Mapping[str, float]]]
+    for who, answers in (("student", student), ("baseline", baseline)):
+        metrics[who] = [all_metrics(logits, labels, teacher) for logits in answers]
+    columns = {who: {m: np.array([row[m] for row in rows]) for m in COMPARED} for who, rows in metrics.items()}
+    gain = {metric: _gain(columns["student"][metric] - columns["baseline"][metric]) for metric in COMPARED}
+    right = [logits.argmax(-1) == labels for logits in (student[0], baseline[0], teacher)]
+    examples, beside = mcnemar(right[0], right[1]), mcnemar(right[0], right[2])
+    kind = _kind(gain["accuracy"])
+    own = all_metrics(teacher, labels, teacher)
+    estimates = {who: {m: _estimate(values) for m, values in of.items()} for who, of in columns.items()}
+    return Verdict(
+        kind,
+        _sentence(kind, gain["accuracy"], examples, len(student), len(labels)),
+        estimates["student"],
+        estimates["baseline"],
+        {metric: own[metric] for metric in COMPARED},
+        gain,
+        examples,
+        beside,
+        len(student),
+    )
+
+
+def _estimate(values: NDArray[np.float64]) -> Estimate:
+    interval = t_interval(values)
+    return Estimate(interval.estimate, interval.low, interval.high)
+
+
+def _gain(differences: NDArray[np.float64]) -> Gain:
+    interval, test = t_interval(differences), paired_t(differences)
+    return Gain(test.difference, interval.low, interval.high, test.p)
+
+
+def _kind(gain: Gain) -> Kind:
+    if -SMALL <= gain.low and gain.high <= SMALL:
+        return "gained nothing"
+    if gain.p <= 0.05:
+        return "helped" if gain.mean > 0 else "hurt"
+    return "not shown"
+
+
+def _sentence(kind: Kind, gain: Gain, examples: SameExamples, seeds: int, n: int) -> str:
+    points = f"{100 * gain.mean:+.2f} percentage points of test accuracy (95 % interval {100 * gain.low:+.2f} to "
+    points += f"{100 * gain.high:+.2f}, paired over {seeds} seeds, {p_value(gain.p)})"
+    shown = "the shipped pair differs on examples drawn anew as well" if examples.p <= 0.05 else (
+        "the shipped pair's difference may be one of these test examples alone"
+    )  # fmt: skip
+    beyond = f"{shown} (McNemar, {n:,} examples, {100 * examples.difference:+.2f}, {p_value(examples.p)})"
+    start = {
+        "helped": "Distillation helped",
+        "hurt": "Distillation did harm",
+        "gained nothing": "Distillation gained nothing here: the same student without a teacher is as good",
+        "not shown": "It is not shown that distillation helped",
+    }[kind]
+    return f"{start}: {points}; {beyond}." if kind != "gained nothing" else f"{start}, {points}; {beyond}."
+
+
+def p_value(p: float) -> str:
+    """A p value for a sentence.
+
+    Example:
+        >>> p_value(0.03456), p_value(1e-9)
+        ('p = 0.035', 'p < 0.0001')
+    """
+    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
