@@ -15,6 +15,9 @@ _FROM = {
     "AlphaSchedule": "distillab.distiller",
     "Distiller": "distillab.distiller",
     "with_teacher_logits": "distillab.distiller",
+    "distill": "distillab.distillation.course",
+    "read_own": "distillab.data.own",
+    "store_predictions": "distillab.models.predictions",
 }
 
 

@@ -11,6 +11,7 @@ from distillab import __version__
 from distillab.cli.answer import answer
 from distillab.cli.bench import bench
 from distillab.cli.data import data
+from distillab.cli.distill import distill
 from distillab.cli.export import export
 from distillab.cli.publish import publish
 from distillab.cli.report import report
@@ -30,7 +31,7 @@ def cli(debug: bool) -> None:
     the teacher?"""
 
 
-for command in (run, answer, report, publish, export, data, studies, theory, bench):
+for command in (run, answer, report, publish, distill, export, data, studies, theory, bench):
     cli.add_command(command)
 
 

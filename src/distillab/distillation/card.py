@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from distillab.analysis.measures import MEASURES
@@ -36,8 +36,9 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"inside. It gives {answers}. Classes: {told}{more}."
     yield from ("", "    distillab export student.keras --to onnx --out student.onnx", "")
     yield from ("## Training", "")
-    yield f"- Data: {_plain(names['data'])}; {data['labelled']:,} labelled training examples ({data['validation']:,} of them"
-    yield f"  chose the settings, then were trained on too), {data['unlabelled']:,} unlabelled, {data['test']:,} for the test."
+    yield f"- Data: {_plain(names['data'])}; {data['labelled']:,} labelled training examples ({data['validation']:,}"
+    yield f"  of them chose the settings, then were trained on too), {data['unlabelled']:,} unlabelled,"
+    yield f"  {data['test']:,} for the test."
     yield from (f"- {_plain(note)}" for note in data["notes"])
     if result.unlabelled:
         yield f"- {result.unlabelled}"
@@ -51,13 +52,13 @@ def _lines(result: Result) -> Iterator[str]:
     )
     yield f"- {result.verdict.seeds} seeds each; the one shipped is the first, not the best."
     yield from ("", "## What this rests on", "")
-    yield "- Settings were chosen on validation examples, for student and baseline by the same number of trainings. The test"
-    yield "  examples were read once, at the end."
-    yield "- Intervals over seeds cover the randomness of training on these test examples. McNemar's test covers other test"
-    yield "  examples, for the two trained models compared. Neither covers data unlike these."
-    yield f"- Shipped student against the teacher: {100 * result.verdict.against_teacher.difference:+.2f} points on the test"
+    yield "- Settings were chosen on validation examples, for student and baseline by the same number of trainings."
+    yield "  The test examples were read once, at the end."
+    yield "- Intervals over seeds cover the randomness of training on these test examples. McNemar's test covers other"
+    yield "  test examples, for the two trained models compared. Neither covers data unlike these."
     against = result.verdict.against_teacher
-    yield f"  examples (95 % interval {100 * against.low:+.2f} to {100 * against.high:+.2f}, McNemar p = {against.p:.2g})."
+    yield f"- Shipped student against the teacher: {100 * against.difference:+.2f} points on the test examples"
+    yield f"  (95 % interval {100 * against.low:+.2f} to {100 * against.high:+.2f}, McNemar p = {against.p:.2g})."
     versions = result.provenance.get("versions", {})
     if versions:
         yield f"- Made with {', '.join(f'{name} {version}' for name, version in versions.items())}."
@@ -86,7 +87,7 @@ def _costs(result: Result) -> Iterator[str]:
     costs = {who: cost for who, cost in result.costs.items() if cost is not None}
     yield f"| | {' | '.join(costs)} |"
     yield f"|---|{'---|' * len(costs)}"
-    rows = {
+    rows: dict[str, Callable[[Cost], str]] = {
         "parameters": lambda cost: f"{cost.parameters:,}",
         "bytes of the .keras file": lambda cost: f"{cost.bytes:,}",
         "operations for one example": lambda cost: "-" if cost.flops is None else f"{cost.flops:,}",

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
@@ -147,9 +146,7 @@ class Course:
         self.training = _material(prepared[rows], data.y_train[rows], labelled[rows], more, free)
         self.everything = _material(prepared, data.y_train, labelled, more, free)
         right = float(np.mean(self.validation.teacher.argmax(-1) == self.validation.labels))
-        progress.note(
-            f"{_called(teachers)}: right on {right:.2%} of {len(rows) and len(own.validation):,} validation examples."
-        )
+        progress.note(f"{_called(teachers)}: right on {right:.2%} of {len(own.validation):,} validation examples.")
 
     def screen(self, workshops: Sequence[Workshop]) -> StudentModel:
         """The best of several architectures, each trained briefly with the teacher."""
@@ -226,7 +223,8 @@ class Course:
         elif request.search == "optuna":
             from distillab.distillation.optuna_search import ask_optuna
 
-            found = ask_optuna(space, evaluate, epochs=request.epochs, trials=request.trials)
+            storage = workshop.store.path.with_name("optuna.db")
+            found = ask_optuna(space, evaluate, epochs=request.epochs, trials=request.trials, storage=storage)
         elif request.budget is not None and self._is_short(workshop, space, evaluate):
             found = successive_halving(space, evaluate, epochs=request.epochs)
         else:
@@ -297,8 +295,8 @@ class Course:
             return "What the unlabelled examples gained is not known: a student without them diverged."
         interval, test = t_interval(gains), paired_t(gains)
         return (
-            f"The {len(self.own.unlabelled):,} unlabelled examples changed the test accuracy by {100 * interval.estimate:+.2f} "
-            f"points (95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, {p_value(test.p)}), against the "
+            f"The {len(self.own.unlabelled):,} unlabelled examples changed the test accuracy by "
+            f"{100 * interval.estimate:+.2f} points (95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, {p_value(test.p)}), against the "
             "same student taught on the labelled ones alone in as many steps."
         )
 
@@ -389,10 +387,3 @@ def _write(result: Result, folder: Path) -> None:
         )
     except OSError as error:
         raise WorkError(f"{folder} cannot be written: {error.strerror or error}.") from error
-
-
-def load_student(folder: Path) -> keras.Model:
-    """Read the shipped student of a folder."""
-    from distillab.models.files import read_model
-
-    return read_model(folder / "student.keras")

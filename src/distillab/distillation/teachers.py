@@ -58,8 +58,8 @@ def find_teachers(named: Sequence[Any], own: OwnData, request: Request) -> list[
     """Find the teachers that a user names.
 
     Args:
-        named: of each a keras.Model, a `.keras` file, a SavedModel folder, a folder of `.keras` files, `module:function`
-            or an `.npy` of stored predictions.
+        named: of each a keras.Model, a `.keras` file, a SavedModel folder, a folder of `.keras` files,
+            `module:function` or an `.npy` of stored predictions.
         own: the data.
         request: how.
 

@@ -19,7 +19,8 @@ COMPARED = ("accuracy", "f1_macro", "nll", "ece", "agreement")
 """What student, baseline and teacher are compared by."""
 
 SMALL = 0.001
-"""A tenth of a point, the margin of studies too: where the whole interval of the gain lies within it, distillation gained nothing worth the name."""
+"""A tenth of a point, the margin of studies too: where the whole interval of the gain lies within it, distillation gained
+nothing worth the name."""
 
 
 class Estimate(NamedTuple):
@@ -123,7 +124,7 @@ def _gain(differences: NDArray[np.float64]) -> Gain:
 
 
 def _kind(gain: Gain) -> Kind:
-    if -SMALL <= gain.low and gain.high <= SMALL:
+    if gain.low >= -SMALL and gain.high <= SMALL:
         return "gained nothing"
     if gain.p <= 0.05:
         return "helped" if gain.mean > 0 else "hurt"

@@ -235,7 +235,7 @@ class Workshop:
             ]
             self.store.add_cohort(
                 [record for record in records if record.id not in self._recorded],
-                self.run,
+                run=self.run,
                 students=len(part),
                 examples=len(lessons.labels) * epochs,
                 seconds=marks[-1] - marks[0],
@@ -273,10 +273,8 @@ class Workshop:
                     f"The loss {self.request.loss} needs every label. With unlabelled examples choose kl."
                 )
             if len(lessons.labels) < self.request.batch_size:
-                raise RequestError(
-                    f"batch_size={self.request.batch_size} is not allowed: it must be at most {len(lessons.labels)}, the "
-                    "training examples."
-                )
+                most = f"at most {len(lessons.labels)}, the training examples"
+                raise not_allowed("batch_size", self.request.batch_size, most)
             self._trainers[key] = CohortTrainer(
                 self.student.functional,
                 Examples(

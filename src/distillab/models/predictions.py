@@ -136,7 +136,7 @@ def as_logits(answers: NDArray[np.floating]) -> NDArray[np.float32]:
         ([[1.0, 3.0]], [[-0.693..., -0.693...]])
     """
     if bool((answers >= 0).all()) and bool((np.abs(answers.sum(axis=-1, dtype=np.float64) - 1) < 1e-3).all()):
-        return np.log(np.maximum(answers, LEAST)).astype(np.float32)
+        return np.asarray(np.log(np.maximum(answers, LEAST)), np.float32)
     return answers.astype(np.float32)
 
 

@@ -49,8 +49,8 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
         wrong = sorted(set(_operations(description)) & set(UNSAFE))
         if wrong and not trust:
             raise RequestError(
-                f"{path} holds operations that reach for files or run code ({', '.join(wrong)}). Only where you know who "
-                "made it, pass --trust (trust=True)."
+                f"{path} holds operations that reach for files or run code ({', '.join(wrong)}). Only where you know "
+                "who made it, pass --trust (trust=True)."
             )
         loaded = tf.saved_model.load(str(path))
         serve: Any = loaded.signatures["serving_default"]

@@ -1,0 +1,140 @@
+"""`distillab distill`: a model of one's own made small, with the evidence."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distillab.errors import not_allowed
+
+
+@click.command(short_help="Distil your own model: a small student, and whether it helped.")
+@click.option("--teacher", "teachers", multiple=True, required=True, help="What teaches; several answer together.")
+@click.option("--student", required=True, help="A .keras file, module:function, a name such as cnn-16-32, or auto.")
+@click.option("--data", required=True, help="An .npz, a .csv, an image folder, or a name such as mnist.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where named data lie.")
+@click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
+@click.option("--temperature", default="search", show_default=True, help="A number or 'search'.")
+@click.option("--search", type=click.Choice(["grid", "optuna"]), default="grid", show_default=True, help="How.")
+@click.option("--trials", type=int, help="For optuna: candidates, and as many for the baseline.")
+@click.option("--rounds", type=int, help="For grid: refinements.")
+@click.option("--search-seeds", type=int, help="Trainings of each candidate.")
+@click.option("--budget", help="Time for search and final training, such as 15m.")
+@click.option("--seeds", type=int, help="Trainings of the final student and of its baseline.")
+@click.option("--epochs", type=int, help="Passes over the data.")
+@click.option("--batch-size", type=int, help="Examples a step.")
+@click.option("--learning-rate", type=float, help="The middle of those searched.")
+@click.option("--loss", help="The teacher's term, such as kl.")
+@click.option("--optimiser", help="adam, momentum or sgd.")
+@click.option("--schedule", help="cosine, linear or constant.")
+@click.option("--shift", type=int, help="Move images by up to so many pixels.")
+@click.option("--flip", is_flag=True, help="Mirror images at random.")
+@click.option("--metric", help="What chooses: accuracy, f1_macro or balanced_accuracy.")
+@click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
+@click.option("--latency", help="For auto: time for one example, such as 200us.")
+@click.option("--flops", type=float, help="For auto: operations for one example.")
+@click.option("--warm-start", is_flag=True, help="Begin from the weights in the student's file.")
+@click.option("--teacher-input", metavar="HxW", help="Resize images to this for the teacher.")
+@click.option("--teacher-scale", type=click.Choice(["raw", "unit"]), help="Inputs as stored, or times 1/255.")
+@click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
+@click.option("--image-size", metavar="HxW", help="Bring a folder's images to this size.")
+@click.option("--label", help="A table's column of labels.")
+@click.option("--validation", type=float, default=0.1, show_default=True, help="The share that chooses.")
+@click.option("--test", type=float, default=0.2, show_default=True, help="The share kept for the verdict.")
+@click.option("--module", "modules", multiple=True, help="Python that defines the models' own layers.")
+@click.option("--trust", is_flag=True, help="Let code in model files run: only if you know who made them.")
+@click.option("--devices", type=int, help="Devices to train on.  [default: all; on a CPU, its cores]")
+def distill(
+    teachers: tuple[str, ...],
+    student: str,
+    data: str,
+    out: Path,
+    data_dir: Path | None,
+    validation: float,
+    test: float,
+    image_size: str | None,
+    label: str | None,
+    devices: int | None,
+    **options: Any,
+) -> None:
+    """Train a small student from a teacher, find its alpha, say whether that helped, and keep it as student.keras.
+
+    A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, or an .npy of stored
+    predictions. The same command again goes on from what is recorded.
+
+    \b
+    Examples:
+      distillab distill --teacher teacher.keras --student mymodels.py:tiny_cnn --data flowers/ --out out
+      distillab distill --teacher teacher.keras --student auto --size 10% --data train.npz --budget 15m --out out
+    """
+    settings = _settings(options)
+    size = None if image_size is None else _sides("--image-size", image_size)
+    from distillab.distillation.request import Request
+
+    Request(**settings)  # what is wrong is told before anything heavy is imported
+    from distillab.cli.bar import Bar
+    from distillab.data.places import cache_folder
+    from distillab.engine.devices import keep_compiled, split_host
+
+    split_host(devices)
+    keep_compiled(cache_folder() / "compiled")
+    from distillab.distillation.course import distill as run
+
+    with Bar() as bar:
+        result = run(
+            list(teachers),
+            student,
+            data,
+            out,
+            data_dir=data_dir,
+            validation=validation,
+            test=test,
+            image_size=size,
+            label=label,
+            devices=devices,
+            command=shlex.join(["distillab", *sys.argv[1:]]),
+            progress=bar,
+            **settings,
+        )
+    click.echo(result.verdict.sentence)
+    click.echo(f"{out} holds student.keras, model_card.md and result.json.", err=True)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a `Request` that were given."""
+    from distillab.distillation.request import seconds
+
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    for name in ("alpha", "temperature"):
+        text = given.pop(name)
+        if text == "predicted" and name == "alpha":
+            given[name] = text
+        elif text != "search":
+            given[name] = _number(name, text)
+    for name in ("budget", "latency"):
+        if name in given:
+            given[name] = seconds(given[name])
+    if "teacher_input" in given:
+        given["teacher_input"] = _sides("--teacher-input", given["teacher_input"])
+    return given
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        allowed = "a number, 'search' or 'predicted'" if name == "alpha" else "a number or 'search'"
+        raise not_allowed(f"--{name}", text, allowed) from error
+
+
+def _sides(name: str, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        raise not_allowed(name, text, "height x width, such as 224x224")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,105 @@
+"""Searching with Optuna: its sampler proposes, a cohort a batch is trained, its own SQLite storage remembers."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distillab.distillation.candidates import Candidate, Space, best_of
+from distillab.distillation.search import Evaluate, Found, Scores
+from distillab.errors import RequestError
+
+BATCH = 8
+"""Proposals trained side by side."""
+
+SMOOTHED_AT_MOST = 0.4
+
+
+def check_optuna() -> None:
+    """Refuse to begin without Optuna.
+
+    Raises:
+        RequestError: it is not installed.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        raise RequestError("--search optuna needs Optuna. Install it: pip install 'distillab[optuna]'.")
+
+
+def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, storage: Path | None = None) -> Found:
+    """Search alpha, temperature and learning rate by Optuna's TPE; smoothing and learning rate without a teacher.
+
+    Args:
+        space: what may vary; learning rates from a quarter to four times its own.
+        evaluate: trains and scores candidates.
+        epochs: of each training.
+        trials: proposals for the student, and as many for its baseline; finished ones of an earlier call count.
+        storage: an SQLite file for Optuna's dashboard; None: in memory.
+
+    Source: Akiba et al., "Optuna: A Next-generation Hyperparameter Optimization Framework", 2019; Bergstra et al.,
+    "Algorithms for Hyper-Parameter Optimization", 2011, for TPE.
+    """
+    check_optuna()
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    scores: Scores = []
+    for taught in (True, False):
+        study = optuna.create_study(
+            study_name="with a teacher" if taught else "without a teacher",
+            storage=None if storage is None else f"sqlite:///{storage.resolve()}",
+            sampler=optuna.samplers.TPESampler(seed=0, multivariate=False, constant_liar=True),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        done = [trial for trial in study.trials if trial.state.is_finished() and trial.state.name == "COMPLETE"]
+        for trial in study.trials:
+            if not trial.state.is_finished():  # left behind by an interruption
+                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        scores += [(_read(trial.params, taught, space), trial.value, trial.user_attrs["nll"]) for trial in done]
+        left = trials - len(done)
+        while left > 0:
+            asked = [study.ask() for _ in range(min(BATCH, left))]
+            wanted = [_propose(trial, taught, space) for trial in asked]
+            told = evaluate(wanted, epochs)
+            _tell(study, asked, told)
+            scores += told
+            left -= len(asked)
+    best = {taught: best_of([one for one in scores if one[0].taught is taught]) for taught in (True, False)}
+    return Found(best[True], best[False], scores, trials, float(2 * trials), "Optuna's TPE sampler")
+
+
+def _tell(study: Any, asked: Sequence[Any], told: Scores) -> None:
+    from optuna.trial import TrialState
+
+    for trial, (_, score, nll) in zip(asked, told, strict=True):
+        if np.isfinite(score):
+            trial.set_user_attr("nll", nll)
+            study.tell(trial, score)
+        else:
+            study.tell(trial, state=TrialState.FAIL)
+
+
+def _propose(trial: Any, taught: bool, space: Space) -> Candidate:
+    """Ask for a candidate's numbers."""
+    rate = trial.suggest_float("learning_rate", space.learning_rate / 4, space.learning_rate * 4, log=True)
+    if not taught:
+        trial.suggest_float("smoothing", 0.0, SMOOTHED_AT_MOST)
+    else:
+        if len(space.alphas) > 1:
+            trial.suggest_float("alpha", 0.0, 1.0)
+        if len(space.temperatures) > 1:
+            trial.suggest_float("temperature", 1.0, 20.0, log=True)
+    return _read(trial.params | {"learning_rate": rate}, taught, space)
+
+
+def _read(numbers: dict[str, float], taught: bool, space: Space) -> Candidate:
+    rate = float(f"{numbers['learning_rate']:.4g}")
+    if not taught:
+        return Candidate(False, round(1 - numbers["smoothing"], 4), 1.0, rate)
+    alpha = round(numbers.get("alpha", space.alphas[0]), 4)
+    temperature = float(f"{numbers.get('temperature', space.temperatures[0]):.4g}")
+    return Candidate(True, alpha, temperature, rate)
