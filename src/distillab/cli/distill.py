@@ -29,7 +29,7 @@ from distillab.errors import not_allowed
 @click.option("--seeds", type=int, help="Trainings of the final student and of its baseline.")
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Examples a step.")
-@click.option("--learning-rate", type=float, help="The middle of those searched.")
+@click.option("--learning-rate", type=float, help="Fixed; otherwise searched.")
 @click.option("--loss", help="The teacher's term, such as kl.")
 @click.option("--optimiser", help="adam, momentum or sgd.")
 @click.option("--schedule", help="cosine, linear or constant.")

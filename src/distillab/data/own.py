@@ -87,7 +87,8 @@ def read_own(
     Raises:
         RequestError: the data cannot be used; the message says why.
     """
-    parts, names, notes = _parts(data, data_dir, size, label)
+    data = load(data, data_dir=data_dir) if isinstance(data, str) and data in LOADERS else data
+    parts, names, notes = _parts(data, size, label)
     x, y = _as_inputs(parts["x_train"], "x_train"), _as_numbers(parts["y_train"], "y_train", len(parts["x_train"]))
     known = y != UNLABELLED
     unlabelled = [x[~known], *([_as_inputs(parts["x_unlabelled"], "x_unlabelled")] if "x_unlabelled" in parts else [])]
@@ -126,7 +127,7 @@ def read_own(
     else:
         _, rows = stratified_split(y, share=validation, rng=rng)
     named = names if names is not None else tuple(str(number) for number in range(classes))
-    scale = 1 / 255 if x.dtype == np.uint8 else 1.0
+    scale = data.scale if isinstance(data, Dataset) else 1 / 255 if x.dtype == np.uint8 else 1.0
     dataset = Dataset(_name(data), x, y, x_test, y_test, named, scale)
     free = np.concatenate(unlabelled)
     if len(free) and not np.isfinite(free).all():
@@ -142,12 +143,12 @@ Parts = dict[str, Any]
 Read = tuple[Parts, tuple[str, ...] | None, list[str]]
 
 
-def _parts(data: Any, data_dir: Path | None, size: tuple[int, int] | None, label: str | None) -> Read:
+def _parts(data: Any, size: tuple[int, int] | None, label: str | None) -> Read:
     """Arrays by name, the classes' names where they have any, and what was done."""
     if isinstance(data, Dataset):
         return _of_dataset(data)
     if isinstance(data, (str, Path)):
-        return _from_path(str(data), data_dir, size, label)
+        return _from_path(str(data), size, label)
     if isinstance(data, Mapping):
         return _checked(dict(data), "data"), None, []
     if isinstance(data, (tuple, list)) and len(data) in (2, 4):
@@ -160,10 +161,8 @@ def _of_dataset(data: Dataset) -> Read:
     return arrays, data.class_names, []
 
 
-def _from_path(text: str, data_dir: Path | None, size: tuple[int, int] | None, label: str | None) -> Read:
+def _from_path(text: str, size: tuple[int, int] | None, label: str | None) -> Read:
     path = Path(text).expanduser()
-    if text in LOADERS:
-        return _of_dataset(load(text, data_dir=data_dir))
     if path.suffix.lower() == ".csv":
         table = read_table(path, label=label)
         return {"x_train": table.x, "y_train": table.y}, table.class_names, []

@@ -10,7 +10,8 @@ import numpy as np
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.5, 4.0, 10.0)
-SMOOTHING = (0.0, 0.05, 0.1, 0.2)
+RATES = tuple(1e-3 * 2.0**power for power in (-2, -1, 0, 1, 2, 3, 4))
+SMOOTHING = (0.0, 0.05, 0.1, 0.2, 0.02, 0.3, 0.15, 0.4)
 """Of the labels, for the student without a teacher."""
 
 RATIO = 1.6
@@ -35,23 +36,40 @@ class Space(NamedTuple):
 
     alphas: tuple[float, ...]
     temperatures: tuple[float, ...]
-    learning_rate: float
+    rates: tuple[float, ...]
 
     @classmethod
-    def of(cls, alpha: float | None, temperature: float | None, learning_rate: float) -> Space:
+    def of(cls, alpha: float | None, temperature: float | None, learning_rate: float | None) -> Space:
         """The space that is left when some numbers are given; None: searched."""
         return cls(
             ALPHAS if alpha is None else (alpha,),
             TEMPERATURES if temperature is None else (temperature,),
-            learning_rate,
+            RATES if learning_rate is None else (learning_rate,),
         )
 
+    @property
+    def middle(self) -> Candidate:
+        """A candidate with a teacher, from the middle of everything."""
+        alpha, temperature, rate = (values[len(values) // 2] for values in self)
+        return Candidate(True, alpha, temperature, rate)
 
-def coarse(space: Space) -> list[Candidate]:
-    """The first candidates with a teacher: the grid; at alpha = 1, where it does not matter, at one temperature.
+
+def at_every_rate(space: Space) -> list[Candidate]:
+    """A candidate with a teacher and one on labels alone at every learning rate.
 
     Example:
-        >>> len(coarse(Space.of(None, None, 0.001))), len(coarse(Space.of(None, 3.0, 0.001)))
+        >>> len(at_every_rate(Space.of(None, None, None)))
+        14
+    """
+    kinds = (space.middle, Candidate(False, 1.0, 1.0, 0.0))
+    return [kind._replace(learning_rate=_short(rate)) for kind in kinds for rate in space.rates]
+
+
+def coarse(space: Space, rate: float) -> list[Candidate]:
+    """The grid of candidates with a teacher; at alpha = 1, where it does not matter, at one temperature.
+
+    Example:
+        >>> len(coarse(Space.of(None, None, None), 0.001)), len(coarse(Space.of(None, 3.0, None), 0.001))
         (13, 5)
     """
     middle = space.temperatures[len(space.temperatures) // 2]
@@ -60,16 +78,16 @@ def coarse(space: Space) -> list[Candidate]:
         for alpha, temperature in itertools.product(space.alphas, space.temperatures)
         if alpha < 1 or temperature == middle
     ]
-    return [Candidate(True, alpha, temperature, space.learning_rate) for alpha, temperature in pairs]
+    return [Candidate(True, alpha, temperature, rate) for alpha, temperature in pairs]
 
 
 def finer(space: Space, best: Candidate, turn: int) -> list[Candidate]:
     """The neighbours of the best candidate so far, one number changed at a time, nearer at every turn (from 0).
 
     Example:
-        >>> space = Space.of(None, 3.0, 0.001)
+        >>> space = Space.of(None, 3.0, None)
         >>> [(one.alpha, one.learning_rate) for one in finer(space, Candidate(True, 0.25, 3.0, 0.001), 0)]
-        [(0.125, 0.001), (0.375, 0.001), (0.25, 0.002), (0.25, 0.0005)]
+        [(0.125, 0.001), (0.375, 0.001), (0.25, 0.001414), (0.25, 0.0007071)]
     """
     found = []
     if len(space.alphas) > 1:
@@ -78,34 +96,35 @@ def finer(space: Space, best: Candidate, turn: int) -> list[Candidate]:
     if len(space.temperatures) > 1 and best.alpha < 1:
         ratio = RATIO ** (1 / 2**turn)
         found += [best._replace(temperature=_short(best.temperature * factor)) for factor in (1 / ratio, ratio)]
-    rate = 2 ** (1 / 2**turn)
-    found += [best._replace(learning_rate=_short(best.learning_rate * factor)) for factor in (rate, 1 / rate)]
+    if len(space.rates) > 1:
+        rate = 2 ** (0.5 / 2**turn)
+        found += [best._replace(learning_rate=_short(best.learning_rate * factor)) for factor in (rate, 1 / rate)]
     return [one for one in found if 0 <= one.alpha <= 1]
 
 
-def coarse_alone(space: Space, count: int) -> list[Candidate]:
-    """As many first candidates without a teacher: smoothings and learning rates, the plainest first.
+def coarse_alone(space: Space, rate: float, count: int) -> list[Candidate]:
+    """As many candidates without a teacher, where there are so many: smoothings and learning rates, plainest first.
 
     Example:
-        >>> [(one.alpha, one.learning_rate) for one in coarse_alone(Space.of(None, 3.0, 0.001), 3)]
-        [(1.0, 0.001), (0.95, 0.001), (1.0, 0.002)]
+        >>> [(one.alpha, one.learning_rate) for one in coarse_alone(Space.of(None, 3.0, None), 0.001, 3)]
+        [(1.0, 0.001), (0.95, 0.001), (1.0, 0.001414)]
     """
-    rates = [space.learning_rate * 2.0**power for power in (0, 1, -1, 2, -2, 3, -3)]
-    cells = sorted(itertools.product(range(len(SMOOTHING)), range(len(rates))), key=lambda cell: (sum(cell), cell[1]))
-    found = [Candidate(False, 1 - SMOOTHING[row], 1.0, _short(rates[column])) for row, column in cells]
+    powers = (0.0, 0.5, -0.5, 1.0, -1.0) if len(space.rates) > 1 else (0.0,)
+    cells = sorted(itertools.product(range(len(SMOOTHING)), range(len(powers))), key=lambda cell: (sum(cell), cell[1]))
+    found = [Candidate(False, 1 - SMOOTHING[row], 1.0, _short(rate * 2.0 ** powers[column])) for row, column in cells]
     return found[:count]
 
 
-def finer_alone(best: Candidate, turn: int, count: int) -> list[Candidate]:
-    """As many neighbours of the best candidate without a teacher, nearer at every turn (from 0)."""
-    ratio, step = 2 ** (1 / 2 ** (turn + 1)), 0.05 / 2**turn
-    moves = [(0.0, ratio), (0.0, 1 / ratio), (-step, 1.0), (step, 1.0), (-step, ratio), (-step, 1 / ratio)]
-    moves += [(step, ratio), (step, 1 / ratio), (-2 * step, 1.0), (0.0, ratio**2), (0.0, ratio**-2)]
+def finer_alone(space: Space, best: Candidate, turn: int) -> list[Candidate]:
+    """Neighbours of the best candidate without a teacher, nearer at every turn (from 0), the nearest first."""
+    ratio, step = 2 ** (0.5 / 2**turn), 0.05 / 2**turn
+    factors = (1.0, ratio, 1 / ratio) if len(space.rates) > 1 else (1.0,)
+    moves = sorted(itertools.product((0.0, -step, step, -2 * step, 2 * step), factors), key=lambda m: abs(m[0]))
     found = [
         best._replace(alpha=round(best.alpha + move, 6), learning_rate=_short(best.learning_rate * factor))
         for move, factor in moves
     ]
-    return [one for one in found if 0.5 <= one.alpha <= 1][:count]
+    return [one for one in found if 0.5 <= one.alpha <= 1]
 
 
 def best_of(scores: Sequence[tuple[Candidate, float, float]]) -> Candidate:

@@ -90,7 +90,7 @@ def _costs(result: Result) -> Iterator[str]:
     rows: dict[str, Callable[[Cost], str]] = {
         "parameters": lambda cost: f"{cost.parameters:,}",
         "bytes of the .keras file": lambda cost: f"{cost.bytes:,}",
-        "operations for one example": lambda cost: "-" if cost.flops is None else f"{cost.flops:,}",
+        "operations for one example": lambda cost: f"{cost.flops:,}",
         "one example, p50 / p99": lambda cost: _times(cost, 1),
         "64 examples, p50 / p99": lambda cost: _times(cost, 64),
     }

@@ -23,34 +23,35 @@ class Cost(NamedTuple):
     parameters: int
     bytes: int
     """Of its `.keras` file, without an optimiser's state."""
-    flops: int | None
-    """Multiplications and additions for one example, in matrix products and convolutions; None: not countable."""
+    flops: int
+    """Multiplications and additions for one example, in matrix products and convolutions."""
     latency: dict[int, Latency]
     """Seconds of a call by examples a call, compiled by JAX, on the first device."""
 
 
-def cost(model: keras.Model, example: np.ndarray) -> Cost:
+def cost(model: keras.Model, functional: Functional, example: np.ndarray) -> Cost:
     """Measure a model.
 
     Args:
-        model: built.
-        example: an input as the model sees it, shape (...).
+        model: as it is saved.
+        functional: the same up to the logits, whose arithmetic is counted and which is timed.
+        example: an input as `functional` sees it, shape (...).
     """
     with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
         file = Path(folder) / "model.keras"
         model.save(file)
         size = file.stat().st_size
     return Cost(
-        int(model.count_params()), size, flops(model), {batch: timed(model, example, batch) for batch in BATCHES}
+        int(model.count_params()),
+        size,
+        flops(functional),
+        {batch: timed(functional.model, example, batch) for batch in BATCHES},
     )
 
 
-def flops(model: keras.Model) -> int | None:
-    """Operations for one example; None where JAX cannot trace the model."""
-    try:
-        return int(sum(forward_flops(Functional(model), 1)))
-    except ValueError:  # a model that ends in probabilities or has inputs of any size: not worth a refusal here
-        return None
+def flops(functional: Functional) -> int:
+    """Operations for one example."""
+    return int(sum(forward_flops(functional, 1)))
 
 
 def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:

@@ -150,8 +150,7 @@ class Course:
 
     def screen(self, workshops: Sequence[Workshop]) -> StudentModel:
         """The best of several architectures, each trained briefly with the teacher."""
-        space = self._space()
-        trial = Candidate(True, 0.5, space.temperatures[len(space.temperatures) // 2], space.learning_rate)
+        trial = self._space().middle
         epochs = max(1, round(self.request.epochs / SCREENED))
         scores = []
         for workshop in workshops:
@@ -175,11 +174,10 @@ class Course:
         if variables is None:
             raise ValueError("a final student is trained, not read from the record")
         model = shipped(workshop.student, variables, self.own)
-        example = self.own.dataset.x_test[0].astype(np.float32)
-        costs = {"student": cost(model, example)}
+        costs = {"student": cost(model, workshop.student.functional, self.test.inputs[0] * workshop.student.scale)}
         if len(self.teachers) == 1 and self.teachers[0].model is not None and self.teachers[0].member is not None:
             functional, _, scale = self.teachers[0].member
-            costs["teacher"] = cost(functional.model, example * np.float32(scale))
+            costs["teacher"] = cost(self.teachers[0].model, functional, self.own.dataset.x_test[0] * scale)
         data = self.own.dataset
         return Result(
             student=model,
@@ -231,16 +229,16 @@ class Course:
             found = coarse_to_fine(space, evaluate, epochs=request.epochs, rounds=request.rounds)
         chosen = (
             f"{found.method} chose the settings by validation {request.metric.replace('_', ' ')} (ties by likelihood): "
-            f"{found.trained} candidates with the teacher and as many without, {request.search_seeds} trainings each."
+            f"{found.with_teacher} candidates with the teacher and {found.without} without, {request.search_seeds} "
+            "trainings each."
         )
         return found, chosen
 
     def _predicted(self, workshop: Workshop, space: Space, seeds: Sequence[int], evaluate: Evaluate) -> Found:
         """Alpha from the students at both ends; without a teacher as many trainings."""
         request = self.request
-        middle = space.temperatures[len(space.temperatures) // 2]
-        ends = [Candidate(True, alpha, middle, space.learning_rate) for alpha in (0.0, 1.0)]
-        alone = [Candidate(False, alpha, 1.0, space.learning_rate) for alpha in (1.0, 0.9)]
+        ends = [space.middle._replace(alpha=alpha) for alpha in (0.0, 1.0)]
+        alone = [Candidate(False, alpha, 1.0, space.middle.learning_rate) for alpha in (1.0, 0.9)]
         scores = evaluate([*ends, *alone], request.epochs)
         trained = workshop.train(ends, seeds, self.training, self.validation, epochs=request.epochs)
         total = np.zeros(3)
@@ -256,7 +254,7 @@ class Course:
         best = alpha_star(RiskCoefficients(*(total / len(seeds)).tolist())).clipped
         taught = ends[0]._replace(alpha=0.5 if np.isnan(best) else round(float(best), 3))
         better = max(scores[2:], key=lambda one: one[1])[0]
-        return Found(taught, better, scores, 2, 4.0, "A prediction from the students at alpha = 0 and 1")
+        return Found(taught, better, scores, 2, 2, 4.0, "A prediction from the students at alpha = 0 and 1")
 
     def _is_short(self, workshop: Workshop, space: Space, evaluate: Evaluate) -> bool:
         """Whether the budget does not hold a search from coarse to fine, by the speed of a first rung.
@@ -265,20 +263,21 @@ class Course:
             RequestError: it does not even hold the final trainings.
         """
         request = self.request
-        candidates = coarse(space)
-        evaluate([candidates[0]], 2 if request.epochs > 1 else 1)
+        evaluate([space.middle], 2 if request.epochs > 1 else 1)
+        rates = len(space.rates[:: 2 if len(space.rates) > 2 else 1])
+        grid = len(coarse(space, 1.0))
         examples = len(self.training.labels)
         per_epoch = workshop.seconds_an_example * examples
         final = 2 * request.seeds * request.epochs * per_epoch * len(self.everything.labels) / examples
         left = float(request.budget or 0) - final
-        halved = 2 * request.search_seeds * cost_of_halving(len(candidates), request.epochs) * per_epoch
+        halved = 2 * request.search_seeds * cost_of_halving(rates * grid, request.epochs) * per_epoch
         if left < halved:
             raise RequestError(
-                f"The budget of {request.budget:.0f} s does not hold the search and the final trainings, which need about "
-                f"{halved + final:.0f} s here. Raise --budget, or lower --epochs, --seeds or --search-seeds."
+                f"The budget of {request.budget:.0f} s does not hold the search and the final trainings, which need "
+                f"about {halved + final:.0f} s here. Raise --budget, or lower --epochs, --seeds or --search-seeds."
             )
         moves = 6 * request.rounds
-        full = 2 * request.search_seeds * (len(candidates) + moves) * request.epochs * per_epoch
+        full = 2 * request.search_seeds * (len(space.rates) + grid + moves) * request.epochs * per_epoch
         return full > left
 
     def _effect_of_unlabelled(self, workshop: Workshop, chosen: Candidate, student: Sequence[Trained]) -> str:
@@ -287,17 +286,16 @@ class Course:
         epochs = max(1, round(self.request.epochs * len(self.everything.labels) / len(lessons.labels)))
         seeds = [one.seed for one in student]
         fewer = workshop.train([chosen], seeds, lessons, self.test, epochs=epochs, whole=True)
-        gains = [
-            a.metrics.get("accuracy", np.nan) - b.metrics.get("accuracy", np.nan)
-            for a, b in zip(student, fewer, strict=True)
-        ]
+        with_them, without = ([one.metrics.get("accuracy", np.nan) for one in of] for of in (student, fewer))
+        gains = np.array(with_them) - np.array(without)
         if not np.isfinite(gains).all():
             return "What the unlabelled examples gained is not known: a student without them diverged."
         interval, test = t_interval(gains), paired_t(gains)
+        interval_told = f"95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, {p_value(test.p)}"
         return (
             f"The {len(self.own.unlabelled):,} unlabelled examples changed the test accuracy by "
-            f"{100 * interval.estimate:+.2f} points (95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, {p_value(test.p)}), against the "
-            "same student taught on the labelled ones alone in as many steps."
+            f"{100 * interval.estimate:+.2f} points ({interval_told}), against the same student taught on the labelled "
+            "ones alone in as many steps."
         )
 
 

@@ -33,7 +33,7 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
     """Search alpha, temperature and learning rate by Optuna's TPE; smoothing and learning rate without a teacher.
 
     Args:
-        space: what may vary; learning rates from a quarter to four times its own.
+        space: what may vary; learning rates between the least and the largest.
         evaluate: trains and scores candidates.
         epochs: of each training.
         trials: proposals for the student, and as many for its baseline; finished ones of an earlier call count.
@@ -59,7 +59,9 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
         for trial in study.trials:
             if not trial.state.is_finished():  # left behind by an interruption
                 study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        scores += [(_read(trial.params, taught, space), trial.value, trial.user_attrs["nll"]) for trial in done]
+        scores += [
+            (_read(trial.params, taught, space), float(trial.value or 0), trial.user_attrs["nll"]) for trial in done
+        ]
         left = trials - len(done)
         while left > 0:
             asked = [study.ask() for _ in range(min(BATCH, left))]
@@ -69,7 +71,7 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
             scores += told
             left -= len(asked)
     best = {taught: best_of([one for one in scores if one[0].taught is taught]) for taught in (True, False)}
-    return Found(best[True], best[False], scores, trials, float(2 * trials), "Optuna's TPE sampler")
+    return Found(best[True], best[False], scores, trials, trials, float(2 * trials), "Optuna's TPE sampler")
 
 
 def _tell(study: Any, asked: Sequence[Any], told: Scores) -> None:
@@ -85,7 +87,9 @@ def _tell(study: Any, asked: Sequence[Any], told: Scores) -> None:
 
 def _propose(trial: Any, taught: bool, space: Space) -> Candidate:
     """Ask for a candidate's numbers."""
-    rate = trial.suggest_float("learning_rate", space.learning_rate / 4, space.learning_rate * 4, log=True)
+    rate = space.rates[0]
+    if len(space.rates) > 1:
+        rate = trial.suggest_float("learning_rate", space.rates[0], space.rates[-1], log=True)
     if not taught:
         trial.suggest_float("smoothing", 0.0, SMOOTHED_AT_MOST)
     else:
@@ -93,11 +97,11 @@ def _propose(trial: Any, taught: bool, space: Space) -> Candidate:
             trial.suggest_float("alpha", 0.0, 1.0)
         if len(space.temperatures) > 1:
             trial.suggest_float("temperature", 1.0, 20.0, log=True)
-    return _read(trial.params | {"learning_rate": rate}, taught, space)
+    return _read({"learning_rate": rate, **trial.params}, taught, space)
 
 
 def _read(numbers: dict[str, float], taught: bool, space: Space) -> Candidate:
-    rate = float(f"{numbers['learning_rate']:.4g}")
+    rate = float(f"{numbers.get('learning_rate', space.rates[0]):.4g}")
     if not taught:
         return Candidate(False, round(1 - numbers["smoothing"], 4), 1.0, rate)
     alpha = round(numbers.get("alpha", space.alphas[0]), 4)

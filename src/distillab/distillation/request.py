@@ -26,7 +26,7 @@ class Request:
     Args:
         alpha: weight of the labels in [0, 1]; None: searched; "predicted": from the students at both ends.
         temperature: T > 0; None: searched.
-        learning_rate: at the schedule's height, > 0; the search also tries its neighbours.
+        learning_rate: at the schedule's height, > 0; None: searched, for the student and for its baseline.
         search: "grid" goes from coarse to fine, "optuna" asks Optuna's sampler.
         trials: for "optuna": candidates for the student and as many for its baseline.
         rounds: for "grid": refinements after the coarse grid.
@@ -50,7 +50,7 @@ class Request:
 
     alpha: float | Literal["predicted"] | None = None
     temperature: float | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     search: Literal["grid", "optuna"] = "grid"
     trials: int = 40
     rounds: int = 2

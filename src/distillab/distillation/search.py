@@ -6,7 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from distillab.distillation.candidates import Candidate, Space, best_of, coarse, coarse_alone, finer, finer_alone
+from distillab.distillation.candidates import (
+    Candidate,
+    Space,
+    at_every_rate,
+    best_of,
+    coarse,
+    coarse_alone,
+    finer,
+    finer_alone,
+)
 
 Scores = list[tuple[Candidate, float, float]]
 """Candidate, score, and the score that settles ties; higher is better."""
@@ -26,21 +35,24 @@ class Found:
         taught: the best candidate with a teacher.
         alone: the best without one.
         scores: every candidate trained for all epochs, each with its scores.
-        trained: how many candidates of each kind were trained, at whatever length.
-        epochs: how many epochs all of them took together, in full trainings.
+        with_teacher, without: how many candidates of each kind were trained, at whatever length.
+        cost: of all of them together, in full trainings.
         method: how it searched, a sentence's subject.
     """
 
     taught: Candidate
     alone: Candidate
     scores: Scores
-    trained: int
-    epochs: float
+    with_teacher: int
+    without: int
+    cost: float
     method: str
 
 
 def coarse_to_fine(space: Space, evaluate: Evaluate, *, epochs: int, rounds: int) -> Found:
-    """Try a coarse grid, then the neighbours of the best, nearer at every round; the same number without a teacher.
+    """Choose a learning rate for either kind, then a coarse grid, then the neighbours of the best, ever nearer.
+
+    Without a teacher as many candidates are tried, where there are so many (at a fixed learning rate there may not be).
 
     Args:
         space: what may vary.
@@ -48,21 +60,26 @@ def coarse_to_fine(space: Space, evaluate: Evaluate, *, epochs: int, rounds: int
         epochs: of each training.
         rounds: refinements.
     """
-    first = coarse(space)
-    scores = evaluate([*first, *coarse_alone(space, len(first))], epochs)
+    scores = evaluate(at_every_rate(space), epochs)
+    rates = {taught: _best(scores, taught).learning_rate for taught in (True, False)}
+    grid = coarse(space, rates[True])
+    scores += _new([grid, coarse_alone(space, rates[False], 99)], scores, evaluate, epochs)
     for turn in range(rounds):
-        seen = {candidate for candidate, *_ in scores}
-        new = [one for one in finer(space, _best(scores, True), turn) if one not in seen]
-        beside = [one for one in finer_alone(_best(scores, False), turn, 100) if one not in seen][: len(new)]
-        scores += evaluate([*new, *beside], epochs)
-    trained = sum(candidate.taught for candidate, *_ in scores)
-    return Found(
-        _best(scores, True), _best(scores, False), scores, trained, len(scores), "A search from coarse to fine"
-    )
+        near = [finer(space, _best(scores, True), turn), finer_alone(space, _best(scores, False), turn)]
+        scores += _new(near, scores, evaluate, epochs)
+    return _found(scores, scores, float(len(scores)), "A search from coarse to fine")
+
+
+def _new(kinds: Sequence[Sequence[Candidate]], scores: Scores, evaluate: Evaluate, epochs: int) -> Scores:
+    """Evaluate what is new of the first kind, and as many of the second."""
+    seen = {candidate for candidate, *_ in scores}
+    taught, alone = ([one for one in kind if one not in seen] for kind in kinds)
+    wanted = [*taught, *alone[: len(taught)]]
+    return evaluate(wanted, epochs) if wanted else []
 
 
 def successive_halving(space: Space, evaluate: Evaluate, *, epochs: int) -> Found:
-    """Train the coarse grid briefly, go on with the better third for longer, and so on; the same without a teacher.
+    """Train many candidates briefly, go on with the better third for longer, and so on; without a teacher as many.
 
     Args:
         space: what may vary.
@@ -72,16 +89,25 @@ def successive_halving(space: Space, evaluate: Evaluate, *, epochs: int) -> Foun
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016,
     algorithm 1, with thirds; every rung is trained from the start, for its schedule depends on its length.
     """
-    first = coarse(space)
-    going, cost = {True: first, False: coarse_alone(space, len(first))}, 0.0
+    rates = space.rates[:: 2 if len(space.rates) > 2 else 1]
+    going = {True: [one for rate in rates for one in coarse(space, rate)]}
+    alone = [one for rate in rates for one in coarse_alone(space, rate, 99)]
+    going[False] = list(dict.fromkeys(sorted(alone, key=lambda one: -one.alpha)))[: len(going[True])]
+    everything: Scores = []
     scores: Scores = []
-    lengths = rungs(epochs)
+    cost, lengths = 0.0, rungs(epochs)
     for place, length in enumerate(lengths):
         scores = evaluate([*going[True], *going[False]], length)
+        everything += scores
         cost += len(scores) * length / epochs
         if place + 1 < len(lengths):
             going = {taught: _better_third(scores, taught) for taught in (True, False)}
-    return Found(_best(scores, True), _best(scores, False), scores, len(first), cost, "Successive halving")
+    return _found(scores, everything, cost, "Successive halving")
+
+
+def _found(scores: Scores, tried: Scores, cost: float, method: str) -> Found:
+    counts = {kind: len({one for one, *_ in tried if one.taught is kind}) for kind in (True, False)}
+    return Found(_best(scores, True), _best(scores, False), scores, counts[True], counts[False], cost, method)
 
 
 def rungs(epochs: int) -> list[int]:

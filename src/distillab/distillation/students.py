@@ -125,7 +125,7 @@ def auto_candidates(own: OwnData, teachers: list[Teacher], request: Request) -> 
     example = own.dataset.inputs(own.prepared(own.dataset.x_train[:1]))[0]
     for name in IMAGES if len(own.dataset.input_shape) == 3 else FEATURES:
         model = build(name, own.dataset.input_shape, own.dataset.classes)
-        size, needs = BYTES * model.count_params(), flops(model) or 0
+        size, needs = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or needs <= request.flops)
         time = None
         if fits and request.latency is not None:

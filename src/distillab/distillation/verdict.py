@@ -19,8 +19,7 @@ COMPARED = ("accuracy", "f1_macro", "nll", "ece", "agreement")
 """What student, baseline and teacher are compared by."""
 
 SMALL = 0.001
-"""A tenth of a point, the margin of studies too: where the whole interval of the gain lies within it, distillation gained
-nothing worth the name."""
+"""A tenth of a point, as in studies: where the whole interval of the gain lies within it, nothing was gained."""
 
 
 class Estimate(NamedTuple):
