@@ -1,4 +1,4 @@
-"""The teachers and data of the three runs in docs/results/own-model.md: `python benchmarks/own_model.py cifar10 OUT`.
+"""The teachers and data of the three runs in docs/results/own-model.md: `python benchmarks/own_model.py WHICH OUT`.
 
 `cifar10` trains a small residual net on an image folder, `fashion` makes an `.npz` in which one label in ten is left,
 `tabular` makes a table of features and the answers of scikit-learn's gradient boosting to it.
@@ -22,6 +22,61 @@ def cifar10(out: Path) -> None:
 
     arrays, classes = read_images(out / "cifar10")
     _train(TEACHER, arrays["x_train"], arrays["y_train"], len(classes), out / "cifar10.keras", shift=4, flip=True)
+
+
+def fashion(out: Path, data_dir: Path) -> None:
+    """Fashion-MNIST as OUT/fashion.npz, with one training label in ten, and a teacher that learned those alone."""
+    import numpy as np
+
+    from distillab.data import load
+    from distillab.data.splits import stratified_subset
+
+    data = load("fashion_mnist", data_dir=data_dir)
+    rows = stratified_subset(data.y_train, size=len(data.y_train) // 10, rng=np.random.default_rng(0))
+    labels = np.full(len(data.y_train), -1)
+    labels[rows] = data.y_train[rows]
+    np.savez_compressed(
+        out / "fashion.npz", x_train=data.x_train, y_train=labels, x_test=data.x_test, y_test=data.y_test
+    )
+    _train(TEACHER, data.x_train[rows], data.y_train[rows], data.classes, out / "fashion.keras", shift=2, flip=True)
+
+
+def tabular(out: Path) -> None:
+    """A table, OUT/table.csv, and OUT/boosting.npy: gradient boosting's answers to it.
+
+    The classes are clusters in ten of twenty features, six a class, with 15 % of the labels drawn anew.
+    """
+    import numpy as np
+    from sklearn.datasets import make_classification
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.model_selection import cross_val_predict
+
+    from distillab import read_own, store_predictions
+
+    x, y = make_classification(
+        n_samples=12_000,
+        n_features=20,
+        n_informative=10,
+        n_redundant=4,
+        n_classes=4,
+        n_clusters_per_class=6,
+        flip_y=0.15,
+        random_state=0,
+    )
+    table = out / "table.csv"
+    with table.open("w") as file:
+        file.write(",".join([*(f"f{column}" for column in range(20)), "label"]) + "\n")
+        file.writelines(
+            ",".join([*map(repr, row.tolist()), f"kind {label}"]) + "\n" for row, label in zip(x, y, strict=True)
+        )
+    data = read_own(table).dataset
+    teacher = HistGradientBoostingClassifier(random_state=0)
+    # Its answers to examples that it learned would repeat their labels: each fifth is answered by the other four.
+    unseen = cross_val_predict(teacher, data.x_train, data.y_train, cv=5, method="predict_proba")
+    teacher.fit(data.x_train, data.y_train)
+    everything = np.concatenate([data.x_train, data.x_test])
+    print("gradient boosting:", f"{teacher.score(data.x_test, data.y_test):.4f} of the test examples")
+    store_predictions(out / "boosting.npy", everything, np.concatenate([unseen, teacher.predict_proba(data.x_test)]))
 
 
 def _train(name: str, inputs, labels, classes: int, path: Path, *, shift: int = 0, flip: bool = False) -> None:
@@ -48,4 +103,4 @@ def _train(name: str, inputs, labels, classes: int, path: Path, *, shift: int = 
 
 
 if __name__ == "__main__":
-    {"cifar10": cifar10}[sys.argv[1]](Path(sys.argv[2]))
+    {"cifar10": cifar10, "fashion": fashion, "tabular": tabular}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -103,6 +103,8 @@ def distill(
             **settings,
         )
     click.echo(result.verdict.sentence)
+    if result.caveat:
+        click.echo(result.caveat)
     click.echo(f"{out} holds student.keras, model_card.md and result.json.", err=True)
 
 

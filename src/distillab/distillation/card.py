@@ -22,6 +22,8 @@ def _lines(result: Result) -> Iterator[str]:
     names, data = result.names, result.data
     yield f"# {_plain(names['student'])}, distilled from {_plain(names['teacher'])}"
     yield from ("", f"**{result.verdict.sentence}**", "")
+    if result.caveat:
+        yield from (f"> {result.caveat}", "")
     yield from _quality(result)
     yield from ("", "## Cost", "")
     yield from _costs(result)

@@ -169,6 +169,7 @@ class Course:
         student, alone = final[: len(seeds)], final[len(seeds) :]
         _check_finite(student, alone)
         verdict = judge(_logits(student), _logits(alone), self.test.teacher, self.test.labels)
+        caveat = _seen(self.validation, self.test)
         effect = self._effect_of_unlabelled(workshop, found.taught, student) if len(self.own.unlabelled) else ""
         variables = student[0].variables
         if variables is None:
@@ -201,6 +202,7 @@ class Course:
                 "notes": list(self.own.notes),
             },
             unlabelled=effect,
+            caveat=caveat,
         )
 
     def _space(self) -> Space:
@@ -315,6 +317,21 @@ def _score(candidate: Candidate, trained: Sequence[Trained], metric: str) -> tup
         candidate,
         float(np.mean([row.get(metric, np.nan) for row in rows])),
         -float(np.mean([row.get("nll", np.nan) for row in rows])),
+    )
+
+
+def _seen(validation: Judged, test: Judged) -> str:
+    """What to say where the teacher is so much better on the validation examples that it has probably learned them."""
+    known, new = ((part.teacher.argmax(-1) == part.labels) for part in (validation, test))
+    shares = known.mean(), new.mean()
+    spread = np.sqrt(sum(share * (1 - share) / len(right) for share, right in zip(shares, (known, new), strict=True)))
+    if shares[0] - shares[1] <= max(0.02, 3 * spread):
+        return ""
+    return (
+        f"The teacher is right on {shares[0]:.1%} of the validation examples and on {shares[1]:.1%} of the test examples: "
+        "it has probably learned the validation examples. Its answers to what it has learned tell less, and make a "
+        "small alpha look better than it is. Keep a validation part from it, or store answers of models that did not "
+        "learn the example (cross-validation)."
     )
 
 

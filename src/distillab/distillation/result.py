@@ -32,6 +32,7 @@ class Result:
         names: of the student, the teachers and the data.
         data: what the data hold: counts, classes, notes.
         unlabelled: what the unlabelled examples gained, a sentence; empty where there were none.
+        caveat: what makes the result doubtful, in sentences; empty where nothing is known to.
         provenance: versions, machine, command.
         folder: where everything lies; None: nowhere.
     """
@@ -47,6 +48,7 @@ class Result:
     names: Mapping[str, str]
     data: Mapping[str, Any]
     unlabelled: str = ""
+    caveat: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     folder: Path | None = None
 
@@ -84,6 +86,7 @@ class Result:
             },
             "data": dict(self.data),
             "unlabelled": self.unlabelled,
+            "caveat": self.caveat,
             "request": asdict(self.request),
             "provenance": dict(self.provenance),
         }
