@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ CALIBRATION = 512
 def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool) -> None:
     """Write MODEL, a .keras file, as ONNX.
 
-    The new file is left only if ONNX Runtime answers as Keras does: on test examples of --data, or else on random
-    numbers from 0 to 1. With --int8 it is left only if no more than a point of accuracy is lost on them.
+    The new file is left only if ONNX Runtime answers as Keras does: on test examples of --data, of the distillation
+    that left MODEL, or else on random numbers from 0 to 1. With --int8 it is left only if no more than a point of accuracy is lost on them.
 
     \b
     Examples:
@@ -48,8 +49,10 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
     from distillab.errors import RequestError
     from distillab.export.onnx import check_tools
     from distillab.models.files import read_model
+    from distillab.models.scaling import reads_raw
 
-    if int8 and data is None:
+    beside = model.with_name("examples.npz")
+    if int8 and data is None and not beside.is_file():
         raise RequestError("--int8 is calibrated on training examples and judged on test examples. Give --data.")
     check_tools(out)
     student = read_model(model, trust=trust)
@@ -58,6 +61,10 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
         from distillab.data import load
 
         dataset = load(data, data_dir=data_dir)
+    elif beside.is_file():
+        dataset = _kept(beside, student.output_shape[-1])
+    if dataset is not None and reads_raw(student):
+        dataset = replace(dataset, scale=1.0)
     size = f"({model.name}: {model.stat().st_size:,})"
     if int8 and dataset is not None:
         for line in _as_int8(student, out, dataset, size):
@@ -65,6 +72,15 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
     else:
         for line in _as_it_is(student, out, dataset, size):
             click.echo(line)
+
+
+def _kept(path: Path, classes: int) -> Dataset:
+    """The examples that a distillation left beside its student."""
+    from distillab.data import Dataset
+    from distillab.data.archive import read_arrays
+
+    arrays = read_arrays(path, "Delete it and give --data.")
+    return Dataset("the distillation", **arrays, class_names=tuple(map(str, range(classes))), scale=1.0)
 
 
 def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str) -> Iterator[str]:

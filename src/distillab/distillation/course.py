@@ -112,7 +112,7 @@ def distill(
         store.end_run(run, now())
         result = replace(result, provenance=told, folder=None if out is None else folder)
         if out is not None:
-            _write(result, folder)
+            _write(result, own, folder)
     return result
 
 
@@ -392,8 +392,21 @@ def _folder(out: Path | str | None, stack: ExitStack) -> Path:
     return folder
 
 
-def _write(result: Result, folder: Path) -> None:
+EXAMPLES, CALIBRATION = 1_000, 512
+"""Test and training examples that are kept, for exports to be compared and calibrated on."""
+
+
+def _write(result: Result, own: OwnData, folder: Path) -> None:
+    data = own.dataset
+    drawn = np.random.default_rng(0).permutation(len(data.x_train))[:CALIBRATION]
+    kept = {
+        "x_train": data.x_train[drawn],
+        "y_train": data.y_train[drawn],
+        "x_test": data.x_test[:EXAMPLES],
+        "y_test": data.y_test[:EXAMPLES],
+    }
     try:
+        replace_file(folder / "examples.npz", lambda temporary: np.savez_compressed(temporary, **kept))
         replace_file(folder / "student.keras", lambda temporary: result.student.save(temporary))
         text = json.dumps(result.to_json(), indent=1, default=str)
         replace_file(folder / "result.json", lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))

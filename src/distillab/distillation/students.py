@@ -12,14 +12,15 @@ import numpy as np
 from distillab.data.own import OwnData
 from distillab.distillation.cost import flops, timed
 from distillab.distillation.request import Request
-from distillab.distillation.teachers import Teacher, reads_inputs
+from distillab.distillation.teachers import Teacher
 from distillab.engine.classifier import rebuilt
-from distillab.engine.functional import Functional, Variables, read_variables
+from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.errors import RequestError, not_allowed
 from distillab.models import build
 from distillab.models.ending import ending, last_layer
 from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function
+from distillab.models.scaling import reads_raw
 
 AUTO = "auto"
 
@@ -88,7 +89,7 @@ def find_student(named: Any, own: OwnData, request: Request) -> StudentModel:
     if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
         size = " Give --image-size." if len(reads) == len(shape) == 3 and reads[-1] == shape[-1] else ""
         raise RequestError(f"The student {name} reads inputs of shape {reads}, and the data have {shape}.{size}")
-    raw = (request.student_scale or reads_inputs(model)) == "raw"
+    raw = reads_raw(model) if request.student_scale is None else request.student_scale == "raw"
     warm = read_variables(model) if request.warm_start else None
     return StudentModel(name, functional, 1.0 if raw else own.scale, warm, softmax)
 
@@ -163,8 +164,6 @@ def _size_limit(size: float | str | None, teachers: list[Teacher]) -> float | No
 
 def shipped(student: StudentModel, variables: Variables, own: OwnData) -> keras.Model:
     """The student as it is shipped: inputs as the data have them, preprocessing inside."""
-    from distillab.engine.functional import write_variables
-
     core = write_variables(rebuilt(student.functional.model), variables)
     inputs = keras.Input(own.dataset.input_shape, name="inputs")
     x: Any = inputs

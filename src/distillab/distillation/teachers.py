@@ -27,6 +27,7 @@ from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function
 from distillab.models.predictions import Predictions, as_logits
 from distillab.models.saved_model import is_saved_model, saved_model
+from distillab.models.scaling import reads_raw
 
 BATCH = 64
 CHANCE = 2.0
@@ -150,7 +151,8 @@ def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
 
 def _of_model(model: keras.Model, name: str, own: OwnData, request: Request) -> Teacher:
     _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, own)
-    scale = 1.0 if own.scale == 1 or (request.teacher_scale or reads_inputs(model)) == "raw" else own.scale
+    raw = reads_raw(model) if request.teacher_scale is None else request.teacher_scale == "raw"
+    scale = 1.0 if raw else own.scale
     logits = without_softmax(model) if ending(model) == "softmax" and getattr(model, "inputs", None) else model
     whole = _with_input(logits, name, own, request)
     digest = hashlib.sha256(json.dumps(architecture(model), sort_keys=True).encode() if _has_config(model) else b"")
@@ -205,16 +207,6 @@ def _with_input(model: keras.Model, name: str, own: OwnData, request: Request) -
             f"The teacher {name} reads inputs of shape {reads}, and --teacher-input makes {tuple(x.shape[1:])}."
         )
     return keras.Model(inputs, model(x), name=f"{model.name}_resized")
-
-
-def reads_inputs(model: keras.Model) -> str:
-    """Whether a model scales its inputs itself, by its first layers."""
-    for layer in getattr(model, "layers", [])[:4]:
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
-            return "raw"
-        if isinstance(layer, keras.Model):
-            return reads_inputs(layer)
-    return "unit"
 
 
 def _has_config(model: keras.Model) -> bool:
