@@ -364,7 +364,9 @@ def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional
     epochs: list[Epoch] = []
     still = [student(model, 0, alpha=1.0, labels=labels, learning_rate=0.0) for labels in (one, other)]
     start = school.train(still, on_epoch=epochs.append)
-    logits = np.asarray(model(still[0].initial, jnp.asarray(examples.x_train, jnp.float32) / 255, training=False).logits)
+    logits = np.asarray(
+        model(still[0].initial, jnp.asarray(examples.x_train, jnp.float32) / 255, training=False).logits
+    )
     costs = -np.asarray(jax.nn.log_softmax(logits))[np.arange(N), given]
     # Four full batches of 16 and one of 6: a row of the last counts 16/6 of the others in the mean over the steps.
     order, share = epoch_order(0, 0, N, 80)[:N], np.repeat([1 / 16, 1 / 6], [64, 6]) / 5
@@ -375,6 +377,8 @@ def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional
 
 def test_with_every_label_there_nothing_changes(model: Functional, examples: Examples) -> None:
     plain = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=4).train(four(model))
-    masked = CohortTrainer(model, examples, replace(RECIPE, unlabelled=True), mesh=mesh(), capacity=4).train(four(model))
+    masked = CohortTrainer(model, examples, replace(RECIPE, unlabelled=True), mesh=mesh(), capacity=4).train(
+        four(model)
+    )
     # the same sums in a program of another shape: a few roundings of float32 a step
     np.testing.assert_allclose(masked.test_logits, plain.test_logits, rtol=1e-3, atol=1e-3)

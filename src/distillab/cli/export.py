@@ -28,7 +28,7 @@ CALIBRATION = 512
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
-@click.option("--data", help=f"A data set, a name or a path: its first {EXAMPLES:,} test examples are the check.")
+@click.option("--data", help=f"A data set, a name or a path: its first {EXAMPLES:,} test examples check.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
@@ -36,7 +36,8 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
     """Write MODEL, a .keras file, as ONNX.
 
     The new file is left only if ONNX Runtime answers as Keras does: on test examples of --data, of the distillation
-    that left MODEL, or else on random numbers from 0 to 1. With --int8 it is left only if no more than a point of accuracy is lost on them.
+    that left MODEL, or else on random numbers from 0 to 1. With --int8 it is left only if no more than a
+    point of accuracy is lost on them.
 
     \b
     Examples:

@@ -92,7 +92,7 @@ def _number(text: str, path: Path, row: int, column: str) -> float:
         value = float(text)
     except ValueError:
         value = np.nan
-    if not abs(value) <= np.finfo(np.float32).max:
+    if not abs(value) <= float(np.finfo(np.float32).max):
         raise RequestError(
             f"{path}: row {row}, column {column!r} holds {text!r}, and features must be finite numbers. Leave out the "
             "row, or give its value a number; columns of words become one column a word."

@@ -328,9 +328,9 @@ def _seen(validation: Judged, test: Judged) -> str:
     if shares[0] - shares[1] <= max(0.02, 3 * spread):
         return ""
     return (
-        f"The teacher is right on {shares[0]:.1%} of the validation examples and on {shares[1]:.1%} of the test examples: "
-        "it has probably learned the validation examples. Its answers to what it has learned tell less, and make a "
-        "small alpha look better than it is. Keep a validation part from it, or store answers of models that did not "
+        f"The teacher is right on {shares[0]:.1%} of the validation examples and on {shares[1]:.1%} of the test "
+        "examples: it has probably learned the validation examples. Its answers to what it has learned tell less, and "
+        "make a small alpha look better than it is. Keep a validation part from it, or store answers of models that did not "
         "learn the example (cross-validation)."
     )
 
@@ -399,7 +399,7 @@ EXAMPLES, CALIBRATION = 1_000, 512
 def _write(result: Result, own: OwnData, folder: Path) -> None:
     data = own.dataset
     drawn = np.random.default_rng(0).permutation(len(data.x_train))[:CALIBRATION]
-    kept = {
+    kept: dict[str, Any] = {
         "x_train": data.x_train[drawn],
         "y_train": data.y_train[drawn],
         "x_test": data.x_test[:EXAMPLES],
