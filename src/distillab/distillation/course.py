@@ -330,8 +330,8 @@ def _seen(validation: Judged, test: Judged) -> str:
     return (
         f"The teacher is right on {shares[0]:.1%} of the validation examples and on {shares[1]:.1%} of the test "
         "examples: it has probably learned the validation examples. Its answers to what it has learned tell less, and "
-        "make a small alpha look better than it is. Keep a validation part from it, or store answers of models that did not "
-        "learn the example (cross-validation)."
+        "make a small alpha look better than it is. Keep a validation part from it, or store answers of models that "
+        "did not learn the example (cross-validation)."
     )
 
 
