@@ -49,9 +49,10 @@ def test_the_baseline_is_searched_as_much_as_the_student(space: Space):
 
 
 def test_no_candidate_is_trained_twice_at_one_length():
-    for search in (lambda e: coarse_to_fine(EVERYTHING, e, epochs=4, rounds=3), lambda e: successive_halving(EVERYTHING, e, epochs=9)):  # fmt: skip
-        landscape = Landscape()
-        search(landscape)
+    refined, halved = Landscape(), Landscape()
+    coarse_to_fine(EVERYTHING, refined, epochs=4, rounds=3)
+    successive_halving(EVERYTHING, halved, epochs=9)
+    for landscape in (refined, halved):
         assert len(set(landscape.asked)) == len(landscape.asked)
 
 

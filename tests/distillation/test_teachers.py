@@ -104,7 +104,7 @@ class Odd(keras.Model):
 
 def test_a_model_of_ones_own_class_is_asked_as_it_is(own: OwnData):
     odd = Odd()
-    odd.build((None, 8, 8, 1))
+    odd(np.zeros((1, 8, 8, 1), np.float32))
     np.testing.assert_allclose(probabilities(odd, own), said(odd, own), atol=ROUNDING)
 
 
@@ -132,7 +132,8 @@ def test_layers_of_a_named_module_are_known(own: OwnData, tmp_path: Path):
         "    def call(self, x):\n"
         "        return 2 * x\n"
         "def build(shape, classes):\n"
-        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), Twice(), keras.layers.Dense(classes)])\n"
+        "    layers = [keras.Input(shape), keras.layers.Flatten(), Twice(), keras.layers.Dense(classes)]\n"
+        "    return keras.Sequential(layers)\n"
     )
     name = f"{tmp_path}/mine.py"
     (made,) = find_teachers([f"{name}:build"], own, Request())

@@ -118,7 +118,7 @@ def coarse_alone(space: Space, rate: float, count: int) -> list[Candidate]:
 def finer_alone(space: Space, best: Candidate, turn: int) -> list[Candidate]:
     """Neighbours of the best candidate without a teacher, nearer at every turn (from 0), the nearest first."""
     ratio, step = 2 ** (0.5 / 2**turn), 0.05 / 2**turn
-    factors = (1.0, ratio, 1 / ratio) if len(space.rates) > 1 else (1.0,)
+    factors = (1.0, ratio, 1 / ratio, ratio**1.5, ratio**-1.5) if len(space.rates) > 1 else (1.0,)
     moves = sorted(itertools.product((0.0, -step, step, -2 * step, 2 * step), factors), key=lambda m: abs(m[0]))
     found = [
         best._replace(alpha=round(best.alpha + move, 6), learning_rate=_short(best.learning_rate * factor))

@@ -150,17 +150,21 @@ def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
 
 
 def _of_model(model: keras.Model, name: str, own: OwnData, request: Request) -> Teacher:
-    _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, own)
+    plain = bool(getattr(model, "inputs", None))
+    if plain:
+        _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, own)
     raw = reads_raw(model) if request.teacher_scale is None else request.teacher_scale == "raw"
     scale = 1.0 if raw else own.scale
-    logits = without_softmax(model) if ending(model) == "softmax" and getattr(model, "inputs", None) else model
+    logits = without_softmax(model) if plain and ending(model) == "softmax" else model
     whole = _with_input(logits, name, own, request)
-    digest = hashlib.sha256(json.dumps(architecture(model), sort_keys=True).encode() if _has_config(model) else b"")
+    digest = hashlib.sha256(json.dumps(architecture(model), sort_keys=True).encode() if plain else b"")
     for variable in model.variables:
         add_array(digest, np.asarray(variable.value))
     digest.update(f"{scale!r} {request.teacher_input}".encode())
-    if not getattr(model, "inputs", None):  # a model of one's own class: what it computes is asked, not traced
-        return Teacher(name, digest.hexdigest(), _asked(whole, scale), None, model)
+    if not plain:  # a model of one's own class: what it computes is asked, not traced
+        ask = _asked(whole, scale)
+        _check_classes(name, ask(own.dataset.x_train[:2]).shape[-1], own)
+        return Teacher(name, digest.hexdigest(), ask, None, model)
     functional = Functional(whole)
     variables = read_variables(whole)
 
@@ -207,10 +211,6 @@ def _with_input(model: keras.Model, name: str, own: OwnData, request: Request) -
             f"The teacher {name} reads inputs of shape {reads}, and --teacher-input makes {tuple(x.shape[1:])}."
         )
     return keras.Model(inputs, model(x), name=f"{model.name}_resized")
-
-
-def _has_config(model: keras.Model) -> bool:
-    return bool(getattr(model, "inputs", None))
 
 
 def _check_classes(name: str, classes: int | None, own: OwnData) -> None:

@@ -241,6 +241,8 @@ class Workshop:
                 seconds=marks[-1] - marks[0],
             )
             found += trained
+            self._recorded |= {record.id: record for record in records}
+            self._answers |= {record.id: record.answers for record in records if record.answers is not None}
         return found
 
     def _note_speed(self, marks: Sequence[float], students: int, examples: int) -> None:

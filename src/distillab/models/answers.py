@@ -47,7 +47,7 @@ _REFERENCES = ("keras_history", "input_layers", "output_layers")
 def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
     """Add an array's type, shape and contents to a digest."""
     digest.update(f"{array.dtype} {array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).data)
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)  # bfloat16 has no buffer of its own
 
 
 def stored_logits(folder: Path, digest: str, shape: tuple[int, ...], compute: Callable[[], np.ndarray]) -> np.ndarray:

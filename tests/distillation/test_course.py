@@ -1,0 +1,149 @@
+"""A distillation from start to end, small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import distillab
+from distillab.data import load
+from distillab.data.own import OwnData, read_own
+from distillab.distillation.course import distill
+from distillab.errors import RequestError, WorkError
+from distillab.metrics import accuracy
+from distillab.study.store import Store
+
+QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}
+
+
+@pytest.fixture(scope="module")
+def done(own: OwnData, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return distill(teacher_file, "mlp-8", own, tmp_path_factory.mktemp("run") / "out", **QUICK)
+
+
+def test_the_shipped_student_reads_the_data_as_they_are(done: Any, own: OwnData):
+    sent = keras.models.load_model(done.folder / "student.keras", compile=False)
+    logits = sent.predict(own.dataset.x_test.astype(np.float32), verbose=0)
+    told = json.loads((done.folder / "result.json").read_text())
+    scores = [accuracy(logits, own.dataset.y_test)]
+    assert done.verdict.seeds == 2
+    first = [t for t in Store(done.folder / "study.db", read_only=True).trials() if t.coordinates["part"] == "test"]
+    assert scores[0] in {trial.metrics["test", "accuracy"] for trial in first if trial.seed == 0}
+    assert told["verdict"]["kind"] == done.verdict.kind
+    assert told["costs"]["student"]["parameters"] == sent.count_params()
+
+
+def test_everything_tried_is_on_record_once(done: Any):
+    with Store(done.folder / "study.db", read_only=True) as store:
+        trials = store.trials()
+    assert len({trial.id for trial in trials}) == len(trials)
+    kinds = [trial.coordinates["taught"] for trial in trials]
+    assert sum(kinds) == len(kinds) - sum(kinds)
+    assert {trial.coordinates["part"] for trial in trials} == {"validation", "test"}
+
+
+def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: OwnData, teacher_file: Path):
+    with Store(done.folder / "study.db", read_only=True) as store:
+        before = store.results()
+    again = distill(teacher_file, "mlp-8", own, done.folder, **QUICK)
+    with Store(done.folder / "study.db", read_only=True) as store:
+        assert store.results() == before
+    assert again.verdict == done.verdict
+    assert again.chosen == done.chosen
+
+
+def test_the_card_tells_what_a_reader_must_know(done: Any, own: OwnData):
+    card = (done.folder / "model_card.md").read_text()
+    for part in (
+        done.verdict.sentence,
+        "| accuracy (%) |",
+        f"alpha = {done.chosen.alpha:g}",
+        "150 test examples",
+        "not the best",
+        "teacher",
+    ):
+        assert part in card
+
+
+def test_without_a_folder_nothing_is_left(own: OwnData, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
+    monkeypatch.chdir(tmp_path)
+    result = distillab.distill(teacher, "mlp-8", own, alpha=0.5, **(QUICK | {"rounds": 0}))
+    assert result.folder is None
+    assert result.chosen.alpha == 0.5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unlabelled_examples_teach_and_their_effect_is_told(own: OwnData, teacher: keras.Model):
+    labels = np.where(np.arange(len(own.dataset.y_train)) % 3 == 0, own.dataset.y_train, -1)
+    data = own.dataset
+    fewer = read_own(
+        {"x_train": data.x_train, "y_train": labels, "x_test": data.x_test, "y_test": data.y_test}, validation=0.2
+    )
+    result = distill(teacher, "mlp-8", fewer, alpha=0.5, learning_rate=0.01, **QUICK)
+    assert result.unlabelled.startswith("The 300 unlabelled examples changed the test accuracy by ")
+    assert result.unlabelled in result.report()
+    with pytest.raises(RequestError, match="needs every label"):
+        distill(teacher, "mlp-8", fewer, loss="decoupled", **QUICK)
+
+
+def test_alpha_can_be_predicted_from_both_ends(own: OwnData, teacher: keras.Model):
+    result = distill(teacher, "mlp-8", own, alpha="predicted", learning_rate=0.01, **QUICK)
+    assert 0 <= result.chosen.alpha <= 1
+    assert result.method.startswith("A prediction from the students at alpha = 0 and 1")
+    assert sorted(one.alpha for one, *_ in result.scores if one.taught) == [0, 1]
+
+
+def test_a_budget_halves_the_candidates_or_is_refused(own: OwnData, teacher: keras.Model):
+    with pytest.raises(RequestError, match="does not hold the search and the final trainings"):
+        distill(teacher, "mlp-8", own, budget=1e-3, **QUICK)
+    ample = distill(teacher, "mlp-8", own, budget=3600, **QUICK)
+    assert ample.method.startswith("A search from coarse to fine")
+
+
+def test_augmented_images_are_answered_by_the_teacher_as_they_change(own: OwnData, teacher: keras.Model):
+    result = distill(teacher, "mlp-8", own, alpha=0.5, learning_rate=0.01, shift=1, **QUICK)
+    assert result.verdict.seeds == 2
+
+
+def test_auto_screens_what_the_limit_admits(own: OwnData):
+    data = own.dataset
+    x, x_test = (data.inputs(part).reshape(len(part), 64) for part in (data.x_train, data.x_test))
+    flat = read_own({"x_train": x, "y_train": data.y_train, "x_test": x_test, "y_test": data.y_test})
+    keras.utils.set_random_seed(0)
+    teacher = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
+    result = distill(teacher, "auto", flat, size="6KB", alpha=0.5, learning_rate=0.01, **QUICK)
+    assert result.names["student"] == "mlp-16-16"
+    assert 4 * keras.Model.count_params(result.student) <= 6_000 + 4 * 2 * 64
+
+
+def test_a_teacher_that_has_learned_the_validation_examples_is_told_of(own: OwnData):
+    digits = load("digits")
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 600)  # labels that nobody can know: what is right was learned by heart
+    data = read_own((digits.x_train[:600], y))
+    keras.utils.set_random_seed(0)
+    heart = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(512, "relu"), keras.layers.Dense(10)]
+    )
+    heart.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    heart.fit(data.dataset.inputs(data.dataset.x_train), data.dataset.y_train, epochs=60, verbose=0)
+    result = distill(heart, "mlp-8", data, alpha=0.5, learning_rate=0.01, **QUICK)
+    assert "it has probably learned the validation examples" in result.caveat
+    assert result.caveat in result.report()
+
+
+def test_a_student_that_diverges_is_told_of(own: OwnData, teacher: keras.Model):
+    with pytest.raises(WorkError, match=r"diverged at 2 of 2 seeds.*--learning-rate"):
+        distill(teacher, "mlp-8", own, alpha=0.5, learning_rate=1e30, optimiser="sgd", **QUICK)
+
+
+def test_a_folder_of_something_else_is_left_alone(own: OwnData, teacher: keras.Model, tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(RequestError, match="holds something else already"):
+        distill(teacher, "mlp-8", own, tmp_path, **QUICK)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
