@@ -50,7 +50,7 @@ install: .venv/installed
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(PIP_INSTALL) -e '.[test,dev,onnx]'
+	$(PIP_INSTALL) -e '.[test,dev,onnx,optuna]'
 	touch $@
 
 clean:

@@ -55,13 +55,15 @@ def test_every_command_runs(
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines
     assert not others, "commands that this test does not know how to run"
-    build("mlp-8", (8, 8, 1), 10).save("student.keras")
+    build("mlp-8", (8, 8, 1), 10).save("teacher.keras")
     for line in lines:
         words = shlex.split(line)[1:]
         if "--data-dir" in words:
             words[words.index("--data-dir") + 1] = str(request.getfixturevalue("data_dir"))
         if words[0] == "run":
             words += SMALL if words[1] == "demo" else SMALL_MNIST
+        if words[0] == "distill":
+            words += ["--epochs", "1", "--seeds", "2", "--search-seeds", "1", "--rounds", "0", "--temperature", "3"]
         if words[1:2] == ["original"]:
             words += ["--set", "teacher.train_size="]
         with pytest.raises(SystemExit) as ended:

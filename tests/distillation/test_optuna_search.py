@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.distillation.test_search import Landscape
 
 from distillab.distillation import optuna_search
 from distillab.distillation.candidates import Space
 from distillab.distillation.optuna_search import ask_optuna
 from distillab.errors import RequestError
-from tests.distillation.test_search import Landscape
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
