@@ -18,9 +18,10 @@ class Landscape:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Candidate, int]] = []
+        self.again: list[tuple[Candidate, int]] = []
 
-    def __call__(self, candidates: Sequence[Candidate], epochs: int) -> Scores:
-        self.asked += [(one, epochs) for one in candidates]
+    def __call__(self, candidates: Sequence[Candidate], epochs: int, repeats: int) -> Scores:
+        (self.asked if repeats == 1 else self.again).extend((one, epochs) for one in candidates)
         return [(one, self.score(one), 0.0) for one in candidates]
 
     @staticmethod
@@ -84,3 +85,15 @@ def test_labels_alone_are_in_the_grid_once_and_first_without_a_teacher():
     assert sum(one.alpha == 1 for one in coarse(EVERYTHING, 0.001)) == 1
     assert coarse_alone(EVERYTHING, 0.001, 40)[0] == Candidate(False, 1.0, 1.0, 0.001)
     assert all(0 <= one.alpha <= 1 for turn in range(4) for one in finer(EVERYTHING, Candidate(True, 0, 3, 0.1), turn))
+
+
+def test_a_lucky_candidate_is_found_out_at_more_seeds():
+    lucky = Candidate(True, 1.0, 4.0, 0.004)
+
+    def noisy(candidates: Sequence[Candidate], epochs: int, repeats: int) -> Scores:
+        return [
+            (one, Landscape.score(one) + (9.0 if one == lucky and repeats == 1 else 0.0), 0.0) for one in candidates
+        ]
+
+    found = coarse_to_fine(EVERYTHING, noisy, epochs=4, rounds=2)
+    assert found.taught != lucky

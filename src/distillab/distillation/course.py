@@ -21,7 +21,17 @@ from distillab.distillation.candidates import Candidate, Space, coarse
 from distillab.distillation.cost import cost
 from distillab.distillation.request import Request
 from distillab.distillation.result import Result
-from distillab.distillation.search import Evaluate, Found, Scores, coarse_to_fine, cost_of_halving, successive_halving
+from distillab.distillation.search import (
+    BEAM,
+    FINALISTS,
+    REPEATS,
+    Evaluate,
+    Found,
+    Scores,
+    coarse_to_fine,
+    cost_of_halving,
+    successive_halving,
+)
 from distillab.distillation.students import AUTO, StudentModel, auto_candidates, find_student, shipped
 from distillab.distillation.teachers import Teacher, answers, find_teachers
 from distillab.distillation.verdict import judge, p_value
@@ -212,11 +222,12 @@ class Course:
     def _choose(self, workshop: Workshop) -> tuple[Found, str]:
         """The settings of student and baseline, and how they were found."""
         request, space = self.request, self._space()
-        seeds = [SEARCH_SEED + number for number in range(request.search_seeds)]
+        seeds = _search_seeds(request, 1)
 
-        def evaluate(candidates: Sequence[Candidate], epochs: int) -> Scores:
+        def evaluate(candidates: Sequence[Candidate], epochs: int, repeats: int) -> Scores:
+            seeds = _search_seeds(request, repeats)
             trained = workshop.train(candidates, seeds, self.training, self.validation, epochs=epochs)
-            return [_score(one, trained, request.metric) for one in candidates]
+            return scored(candidates, trained, request.metric)
 
         if request.alpha == "predicted":
             found = self._predicted(workshop, space, seeds, evaluate)
@@ -229,10 +240,12 @@ class Course:
             found = successive_halving(space, evaluate, epochs=request.epochs)
         else:
             found = coarse_to_fine(space, evaluate, epochs=request.epochs, rounds=request.rounds)
+        refined = request.alpha != "predicted" and not found.method.startswith("Successive")
+        more = f", the best {FINALISTS} of either kind {REPEATS} times as many" if refined else ""
         chosen = (
             f"{found.method} chose the settings by validation {request.metric.replace('_', ' ')} (ties by likelihood): "
             f"{found.with_teacher} candidates with the teacher and {found.without} without, {request.search_seeds} "
-            "trainings each."
+            f"trainings each{more}."
         )
         return found, chosen
 
@@ -241,7 +254,7 @@ class Course:
         request = self.request
         ends = [space.middle._replace(alpha=alpha) for alpha in (0.0, 1.0)]
         alone = [Candidate(False, alpha, 1.0, space.middle.learning_rate) for alpha in (1.0, 0.9)]
-        scores = evaluate([*ends, *alone], request.epochs)
+        scores = evaluate([*ends, *alone], request.epochs, 1)
         trained = workshop.train(ends, seeds, self.training, self.validation, epochs=request.epochs)
         total = np.zeros(3)
         for first, last in zip(trained[: len(seeds)], trained[len(seeds) :], strict=True):
@@ -265,7 +278,7 @@ class Course:
             RequestError: it does not even hold the final trainings.
         """
         request = self.request
-        evaluate([space.middle], 2 if request.epochs > 1 else 1)
+        evaluate([space.middle], 2 if request.epochs > 1 else 1, 1)
         rates = len(space.rates[:: 2 if len(space.rates) > 2 else 1])
         grid = len(coarse(space, 1.0))
         examples = len(self.training.labels)
@@ -278,8 +291,9 @@ class Course:
                 f"The budget of {request.budget:.0f} s does not hold the search and the final trainings, which need "
                 f"about {halved + final:.0f} s here. Raise --budget, or lower --epochs, --seeds or --search-seeds."
             )
-        moves = 6 * request.rounds
-        full = 2 * request.search_seeds * (len(space.rates) + grid + moves) * request.epochs * per_epoch
+        moves = 6 * BEAM * request.rounds
+        trained = len(space.rates) + grid + moves + FINALISTS * (REPEATS - 1)
+        full = 2 * request.search_seeds * trained * request.epochs * per_epoch
         return full > left
 
     def _effect_of_unlabelled(self, workshop: Workshop, chosen: Candidate, student: Sequence[Trained]) -> str:
@@ -310,14 +324,18 @@ def _material(
     return Material(np.concatenate([x, more]), np.concatenate([y, none]), np.concatenate([logits, free]))
 
 
-def _score(candidate: Candidate, trained: Sequence[Trained], metric: str) -> tuple[Candidate, float, float]:
-    """The mean score of a candidate over its seeds, and less its likelihood; NaN where one diverged."""
-    rows = [one.metrics for one in trained if one.candidate == candidate]
-    return (
-        candidate,
-        float(np.mean([row.get(metric, np.nan) for row in rows])),
-        -float(np.mean([row.get("nll", np.nan) for row in rows])),
-    )
+def _search_seeds(request: Request, repeats: int) -> list[int]:
+    return [SEARCH_SEED + number for number in range(request.search_seeds * repeats)]
+
+
+def scored(candidates: Sequence[Candidate], trained: Sequence[Trained], metric: str) -> Scores:
+    """Each candidate's mean score over its seeds, and less its negative log-likelihood; NaN where one diverged."""
+    rows = {one: [t.metrics for t in trained if t.candidate == one] for one in candidates}
+
+    def mean(one: Candidate, name: str) -> float:
+        return float(np.mean([row.get(name, np.nan) for row in rows[one]]))
+
+    return [(one, mean(one, metric), -mean(one, "nll")) for one in candidates]
 
 
 def _seen(validation: Judged, test: Judged) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from distillab.distillation.candidates import Candidate, Space, best_of
-from distillab.distillation.search import Evaluate, Found, Scores
+from distillab.distillation.search import Evaluate, Found, Scores, final_round
 from distillab.errors import RequestError
 
 BATCH = 8
@@ -66,12 +66,13 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
         while left > 0:
             asked = [study.ask() for _ in range(min(BATCH, left))]
             wanted = [_propose(trial, taught, space) for trial in asked]
-            told = evaluate(wanted, epochs)
+            told = evaluate(wanted, epochs, 1)
             _tell(study, asked, told)
             scores += told
             left -= len(asked)
-    best = {taught: best_of([one for one in scores if one[0].taught is taught]) for taught in (True, False)}
-    return Found(best[True], best[False], scores, trials, trials, float(2 * trials), "Optuna's TPE sampler")
+    last, cost = final_round(scores, evaluate, epochs)
+    best = {taught: best_of([one for one in last if one[0].taught is taught]) for taught in (True, False)}
+    return Found(best[True], best[False], scores, trials, trials, 2 * trials + cost, "Optuna's TPE sampler")
 
 
 def _tell(study: Any, asked: Sequence[Any], told: Scores) -> None:

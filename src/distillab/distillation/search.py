@@ -20,8 +20,14 @@ from distillab.distillation.candidates import (
 Scores = list[tuple[Candidate, float, float]]
 """Candidate, score, and the score that settles ties; higher is better."""
 
-Evaluate = Callable[[Sequence[Candidate], int], Scores]
-"""(candidates, epochs) -> their scores, in order."""
+Evaluate = Callable[[Sequence[Candidate], int, int], Scores]
+"""(candidates, epochs, repeats) -> their scores, in order: means over so many times the seeds of a first look."""
+
+BEAM = 2
+"""Candidates whose neighbours are tried: noise may have put the best place second."""
+
+FINALISTS, REPEATS = 4, 4
+"""The best of a search are trained at more seeds before one is chosen: the largest of many noisy scores flatters."""
 
 RUNG = 3
 """At each rung of a halving a third of the candidates goes on, to a training three times as long."""
@@ -36,7 +42,7 @@ class Found:
         alone: the best without one.
         scores: every candidate trained for all epochs, each with its scores.
         with_teacher, without: how many candidates of each kind were trained, at whatever length.
-        cost: of all of them together, in full trainings.
+        cost: of all of them together, in full trainings at one set of seeds.
         method: how it searched, a sentence's subject.
     """
 
@@ -53,6 +59,7 @@ def coarse_to_fine(space: Space, evaluate: Evaluate, *, epochs: int, rounds: int
     """Choose a learning rate for either kind, then a coarse grid, then the neighbours of the best, ever nearer.
 
     Without a teacher as many candidates are tried, where there are so many (at a fixed learning rate there may not be).
+    The best few of either kind are trained at more seeds in the end.
 
     Args:
         space: what may vary.
@@ -60,22 +67,32 @@ def coarse_to_fine(space: Space, evaluate: Evaluate, *, epochs: int, rounds: int
         epochs: of each training.
         rounds: refinements.
     """
-    scores = evaluate(at_every_rate(space), epochs)
+    scores = evaluate(at_every_rate(space), epochs, 1)
     rates = {taught: _best(scores, taught).learning_rate for taught in (True, False)}
     grid = coarse(space, rates[True])
     scores += _new([grid, coarse_alone(space, rates[False], 99)], scores, evaluate, epochs)
     for turn in range(rounds):
-        near = [finer(space, _best(scores, True), turn), finer_alone(space, _best(scores, False), turn)]
+        near = [
+            [one for best in _leaders(scores, True, BEAM) for one in finer(space, best, turn)],
+            [one for best in _leaders(scores, False, BEAM) for one in finer_alone(space, best, turn)],
+        ]
         scores += _new(near, scores, evaluate, epochs)
-    return _found(scores, scores, float(len(scores)), "A search from coarse to fine")
+    last, cost = final_round(scores, evaluate, epochs)
+    return _found(last, scores, len(scores) + cost, "A search from coarse to fine")
+
+
+def final_round(scores: Scores, evaluate: Evaluate, epochs: int) -> tuple[Scores, float]:
+    """Train the best of either kind at more seeds: their scores, and what that cost in full trainings a seed."""
+    finalists = [one for taught in (True, False) for one in _leaders(scores, taught, FINALISTS)]
+    return evaluate(finalists, epochs, REPEATS), float(len(finalists) * (REPEATS - 1))
 
 
 def _new(kinds: Sequence[Sequence[Candidate]], scores: Scores, evaluate: Evaluate, epochs: int) -> Scores:
     """Evaluate what is new of the first kind, and as many of the second."""
     seen = {candidate for candidate, *_ in scores}
-    taught, alone = ([one for one in kind if one not in seen] for kind in kinds)
+    taught, alone = ([one for one in dict.fromkeys(kind) if one not in seen] for kind in kinds)
     wanted = [*taught, *alone[: len(taught)]]
-    return evaluate(wanted, epochs) if wanted else []
+    return evaluate(wanted, epochs, 1) if wanted else []
 
 
 def successive_halving(space: Space, evaluate: Evaluate, *, epochs: int) -> Found:
@@ -97,11 +114,11 @@ def successive_halving(space: Space, evaluate: Evaluate, *, epochs: int) -> Foun
     scores: Scores = []
     cost, lengths = 0.0, rungs(epochs)
     for place, length in enumerate(lengths):
-        scores = evaluate([*going[True], *going[False]], length)
+        scores = evaluate([*going[True], *going[False]], length, 1)
         everything += scores
         cost += len(scores) * length / epochs
         if place + 1 < len(lengths):
-            going = {taught: _better_third(scores, taught) for taught in (True, False)}
+            going = {taught: _leaders(scores, taught, math.ceil(len(going[taught]) / RUNG)) for taught in (True, False)}
     return _found(scores, everything, cost, "Successive halving")
 
 
@@ -129,11 +146,13 @@ def cost_of_halving(candidates: int, epochs: int) -> float:
     return total
 
 
-def _better_third(scores: Scores, taught: bool) -> list[Candidate]:
+def _leaders(scores: Scores, taught: bool, count: int) -> list[Candidate]:
+    """The best candidates of a kind, the best first."""
     left = [one for one in scores if one[0].taught is taught]
     kept: list[Candidate] = []
-    for _ in range(max(1, math.ceil(len(left) / RUNG))):
-        kept.append(best_of([one for one in left if one[0] not in kept]))
+    while left and len(kept) < count:
+        kept.append(best_of(left))
+        left = [one for one in left if one[0] != kept[-1]]
     return kept
 
 
