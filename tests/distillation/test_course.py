@@ -147,3 +147,16 @@ def test_a_folder_of_something_else_is_left_alone(own: OwnData, teacher: keras.M
     with pytest.raises(RequestError, match="holds something else already"):
         distill(teacher, "mlp-8", own, tmp_path, **QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp_path: Path):
+    digits = load("digits")
+    y = np.where(np.arange(600) % 2, digits.y_train[:600], -1)
+    np.savez(tmp_path / "d.npz", x=(digits.x_train[:600] * 15).astype(np.uint8), y=y)
+    results = [
+        distill(teacher, "mlp-8", read_own(tmp_path / "d.npz", memory=memory), alpha=0.5, learning_rate=0.01, **QUICK)
+        for memory in (None, 1_000)
+    ]
+    assert results[0].verdict == results[1].verdict
+    for one, other in zip(results[0].student.weights, results[1].student.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))

@@ -98,7 +98,7 @@ def distill(
             image_size=size,
             label=label,
             devices=devices,
-            command=shlex.join(["distillab", *sys.argv[1:]]),
+            command=shlex.join(["distillab", *(word for word in sys.argv[1:] if word != "--debug")]),
             progress=bar,
             **settings,
         )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.images import BROKEN, SUFFIXES
+from distillab.data.mapped import Room
 from distillab.errors import RequestError
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -47,13 +48,14 @@ class Photographs:
     skipped: tuple[str, ...]
 
 
-def read_photographs(path: Path, *, size: tuple[int, int] | None = None) -> Photographs:
+def read_photographs(path: Path, *, size: tuple[int, int] | None = None, room: Room | None = None) -> Photographs:
     """Read the images of a folder, on all cores.
 
     Args:
         path: holds a folder a class; or `train`, and perhaps `val` and `test`, each with a folder a class. A folder
             `unlabelled`, beside the classes or the parts, holds images whose class nobody told. PNG or JPEG.
         size: (H, W) that every image is brought to; by default the one that most images have.
+        room: where the arrays lie; by default in memory where it has room for them.
 
     Raises:
         RequestError: the folder is not like that, has fewer than two classes, or more images are unreadable than
@@ -70,26 +72,30 @@ def read_photographs(path: Path, *, size: tuple[int, int] | None = None) -> Phot
     for part, name, file in files:
         if name is not None and name not in classes:
             raise RequestError(f"{file}: the class {name!r} is in {part} and not in train. Add it there, or remove it.")
+    places, room = [file for *_, file in files], room or Room()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        headers = list(pool.map(_header, [file for *_, file in files]))
+        headers = list(pool.map(_header, places))
         chosen = size or Counter(header for header in headers if header is not None).most_common(1)[0][0]
-        images = list(pool.map(lambda file: _image(file, chosen), [file for *_, file in files]))
-    broken = tuple(
-        str(file.relative_to(path)) for (*_, file), image in zip(files, images, strict=True) if image is None
-    )
+        whole = room.empty((len(files), *chosen, 3), np.uint8)
+        fates = list(pool.map(lambda place: _into(whole, place, places[place], chosen), range(len(files))))
+    broken = tuple(str(file.relative_to(path)) for file, fate in zip(places, fates, strict=True) if fate is None)
     if len(broken) > max(1, SKIPPED_AT_MOST * len(files)):
         raise RequestError(
             f"{path}: {len(broken)} of {len(files)} images cannot be read ({', '.join(broken[:3])}, ...); at most "
             f"{SKIPPED_AT_MOST:.0%} are skipped. Remove or mend them."
         )
-    read = [(part, name, image) for (part, name, _), image in zip(files, images, strict=True) if image is not None]
-    colour = any(image.ndim == 3 for *_, image in read)
+    grey = not any(fate == "colour" for fate in fates)
+    one_channel = (lambda images: images[..., :1]) if grey else None
     inputs, labels = {}, {}
     for part in PARTS:
-        these = [(name, image) for where, name, image in read if where == part]
-        if these:
-            inputs[part] = np.stack([_channels(image, colour) for _, image in these])
-            labels[part] = np.array([-1 if name is None else classes.index(name) for name, _ in these], np.int32)
+        rows = [row for row, (where, *_) in enumerate(files) if where == part and fates[row] is not None]
+        if rows:
+            # Files are listed part by part: where none is left out, a part is a stretch of the whole.
+            stretch = rows[-1] - rows[0] + 1 == len(rows)
+            taken = (whole[rows[0] : rows[-1] + 1], None) if stretch else (whole, np.array(rows))
+            inputs[part] = room.gather([taken], one_channel)
+            told = (files[row][1] for row in rows)
+            labels[part] = np.array([-1 if name is None else classes.index(name) for name in told], np.int32)
     others = sum(header is not None and header != chosen for header in headers)
     rule = ""
     if others:
@@ -132,22 +138,17 @@ def _header(file: Path) -> tuple[int, int] | None:
         return None
 
 
-def _image(file: Path, size: tuple[int, int]) -> NDArray[np.uint8] | None:
-    """A decoded image, grey (H, W) or colour (H, W, 3); None where it cannot be read."""
+def _into(whole: NDArray[np.uint8], place: int, file: Path, size: tuple[int, int]) -> str | None:
+    """Decode an image into its place, in three channels; tell whether it is "grey" or "colour", None: unreadable."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(file.read_bytes())) as image:
             grey = image.mode in ("1", "L")
-            plain = image.convert("L" if grey else "RGB")
+            plain = image.convert("RGB")
         if (plain.height, plain.width) != size:
             plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        return np.asarray(plain, np.uint8)
+        whole[place] = np.asarray(plain, np.uint8)
     except (*BROKEN, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-
-
-def _channels(image: NDArray[np.uint8], colour: bool) -> NDArray[np.uint8]:
-    if image.ndim == 3:
-        return image
-    return np.repeat(image[..., None], 3, axis=-1) if colour else image[..., None]
+    return "grey" if grey else "colour"

@@ -17,6 +17,7 @@ from distillab.data.dataset import Dataset
 from distillab.data.folders import read_photographs
 from distillab.data.images import ARCHIVES
 from distillab.data.labels import Array, Rows
+from distillab.data.mapped import Room, is_mapped
 from distillab.data.splits import stratified_split
 from distillab.data.table import read_table
 from distillab.errors import RequestError, not_allowed
@@ -34,6 +35,7 @@ class OwnData:
         unlabelled: inputs whose class nobody told, shape (U, ...); U may be 0.
         mean, spread: of features, by which they are standardised, shape (F,); None for images.
         notes: what was done to the data on reading, a sentence each.
+        room: where arrays that are made of them lie.
     """
 
     dataset: Dataset
@@ -42,17 +44,24 @@ class OwnData:
     mean: NDArray[np.float32] | None = None
     spread: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
+    room: Room = field(default_factory=Room, repr=False)
 
     @property
     def training(self) -> Rows:
         """Rows of the labelled examples that are not for validation."""
         return np.setdiff1d(np.arange(len(self.dataset.y_train)), self.validation)
 
-    def prepared(self, x: Array) -> Array:
-        """Inputs as students are trained on them: features standardised, images as they are (times `scale` later)."""
-        if self.mean is None or self.spread is None:
-            return x
-        return np.asarray((x - self.mean) / self.spread, np.float32)
+    def prepared(self, *parts: Array | tuple[Array, Rows]) -> Array:
+        """Inputs as students are trained on them: features standardised, images as they are (times `scale` later).
+
+        Args:
+            parts: arrays, or arrays and which of their rows; they are joined.
+        """
+        named = [part if isinstance(part, tuple) else (part, None) for part in parts]
+        mean, spread = self.mean, self.spread
+        if mean is None or spread is None:
+            return self.room.gather(named)
+        return self.room.gather(named, lambda x: np.asarray((x - mean) / spread, np.float32))
 
     @property
     def scale(self) -> float:
@@ -69,6 +78,7 @@ def read_own(
     size: tuple[int, int] | None = None,
     label: str | None = None,
     seed: int = 0,
+    memory: int | None = None,
 ) -> OwnData:
     """Read a user's own data.
 
@@ -83,16 +93,20 @@ def read_own(
         size: (H, W) for images of a folder.
         label: the column of the labels of a table.
         seed: draws the parts.
+        memory: bytes from which an array is kept in a file and mapped; by default a quarter of the free memory.
 
     Raises:
         RequestError: the data cannot be used; the message says why.
     """
     data = load(data, data_dir=data_dir) if isinstance(data, str) and data in LOADERS else data
-    parts, names, notes = _parts(data, size, label)
+    room = Room(memory)
+    parts, names, notes = _parts(data, size, label, room)
     x, y = _as_inputs(parts["x_train"], "x_train"), _as_numbers(parts["y_train"], "y_train", len(parts["x_train"]))
     known = y != UNLABELLED
-    unlabelled = [x[~known], *([_as_inputs(parts["x_unlabelled"], "x_unlabelled")] if "x_unlabelled" in parts else [])]
-    x, y = x[known], y[known]
+    free = [_as_inputs(parts["x_unlabelled"], "x_unlabelled")] if "x_unlabelled" in parts else []
+    unlabelled = room.gather([(x, np.flatnonzero(~known)), *((more, None) for more in free)])
+    if not known.all():
+        x, y = room.gather([(x, np.flatnonzero(known))]), y[known]
     if len(y) == 0:
         raise RequestError("No example has a label. Alpha cannot be chosen, nor a student judged, without any.")
     classes = len(names) if names is not None else int(y.max(initial=0)) + 1
@@ -115,40 +129,37 @@ def read_own(
         x_test, y_test = x_test[y_test != UNLABELLED], y_test[y_test != UNLABELLED]
     else:
         kept, held_out = stratified_split(y, share=test, rng=rng)
-        x_test, y_test, x, y = x[held_out], y[held_out], x[kept], y[kept]
+        x_test, y_test, x, y = x[held_out], y[held_out], room.gather([(x, kept)]), y[kept]
         notes.append(f"The data have no test part: {len(y_test):,} labelled examples ({test:.0%}) were kept for it.")
     if "x_validation" in parts:
         more = _as_inputs(parts["x_validation"], "x_validation")
         rows = np.arange(len(x), len(x) + len(more))
-        x, y = (
-            np.concatenate([x, more]),
-            np.concatenate([y, _as_numbers(parts["y_validation"], "y_validation", len(more))]),
-        )
+        x = room.gather([(x, None), (more, None)])
+        y = np.concatenate([y, _as_numbers(parts["y_validation"], "y_validation", len(more))])
     else:
         _, rows = stratified_split(y, share=validation, rng=rng)
     named = names if names is not None else tuple(str(number) for number in range(classes))
     scale = data.scale if isinstance(data, Dataset) else 1 / 255 if x.dtype == np.uint8 else 1.0
-    dataset = Dataset(_name(data), x, y, x_test, y_test, named, scale)
-    free = np.concatenate(unlabelled)
-    if len(free) and not np.isfinite(free).all():
+    dataset = Dataset(_name(data), _mapped_once(x), y, _mapped_once(x_test), y_test, named, scale)
+    if len(unlabelled) and not np.isfinite([unlabelled.min(), unlabelled.max()]).all():
         raise RequestError("x_unlabelled holds NaN or infinity. Leave those examples out.")
     mean = spread = None
     if dataset.x_train.ndim == 2:
         mean = dataset.x_train.mean(0, dtype=np.float64).astype(np.float32)
         spread = np.maximum(dataset.x_train.std(0, dtype=np.float64), 1e-6).astype(np.float32)
-    return OwnData(dataset, rows, free, mean, spread, tuple(notes))
+    return OwnData(dataset, rows, unlabelled, mean, spread, tuple(notes), room)
 
 
 Parts = dict[str, Any]
 Read = tuple[Parts, tuple[str, ...] | None, list[str]]
 
 
-def _parts(data: Any, size: tuple[int, int] | None, label: str | None) -> Read:
+def _parts(data: Any, size: tuple[int, int] | None, label: str | None, room: Room) -> Read:
     """Arrays by name, the classes' names where they have any, and what was done."""
     if isinstance(data, Dataset):
         return _of_dataset(data)
     if isinstance(data, (str, Path)):
-        return _from_path(str(data), size, label)
+        return _from_path(str(data), size, label, room)
     if isinstance(data, Mapping):
         return _checked(dict(data), "data"), None, []
     if isinstance(data, (tuple, list)) and len(data) in (2, 4):
@@ -161,15 +172,15 @@ def _of_dataset(data: Dataset) -> Read:
     return arrays, data.class_names, []
 
 
-def _from_path(text: str, size: tuple[int, int] | None, label: str | None) -> Read:
+def _from_path(text: str, size: tuple[int, int] | None, label: str | None, room: Room) -> Read:
     path = Path(text).expanduser()
     if path.suffix.lower() == ".csv":
         table = read_table(path, label=label)
         return {"x_train": table.x, "y_train": table.y}, table.class_names, []
     if path.suffix.lower() == ".npz":
-        return _from_npz(path), None, []
+        return _from_npz(path, room), None, []
     if path.is_dir():
-        found = read_photographs(path, size=size)
+        found = read_photographs(path, size=size, room=room)
         arrays: Parts = {}
         for part in found.inputs:
             arrays |= {f"x_{part}": found.inputs[part], f"y_{part}": found.labels[part]}
@@ -183,15 +194,16 @@ def _from_path(text: str, size: tuple[int, int] | None, label: str | None) -> Re
     )
 
 
-def _from_npz(path: Path) -> Parts:
+def _from_npz(path: Path, room: Room) -> Parts:
     do = "Save it with numpy.savez_compressed(file, x=..., y=...)."
     try:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):
                 raise RequestError(f"{path}: found no whole .npz archive; it may be cut short. {do}")
             file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                return _checked({name: archive[name] for name in archive.files}, str(path))
+            with zipfile.ZipFile(file) as archive:
+                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+                return _checked({name: room.unpacked(archive, name) for name in names}, str(path))
     except RequestError:
         raise
     except DAMAGE as error:
@@ -265,6 +277,15 @@ def _as_numbers(values: ArrayLike, name: str, count: int) -> NDArray[np.int32]:
     if low < UNLABELLED or high > 2**31 - 2:
         raise not_allowed(f"the label {low if low < UNLABELLED else high} of {name}", low, "from 0, or -1 for none")
     return array.astype(np.int32)
+
+
+def _mapped_once(x: Array) -> Array:
+    """A mapped array, read-only: a data set copies what may still be written."""
+    if not is_mapped(x):
+        return x
+    settled = x.view()
+    settled.setflags(write=False)
+    return settled
 
 
 def _name(data: Any) -> str:

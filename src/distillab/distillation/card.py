@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from distillab.analysis.measures import MEASURES
 from distillab.distillation.candidates import Candidate
 from distillab.distillation.cost import Cost
+from distillab.distillation.verdict import p_value
 
 if TYPE_CHECKING:
     from distillab.distillation.result import Result
@@ -54,13 +55,13 @@ def _lines(result: Result) -> Iterator[str]:
     )
     yield f"- {result.verdict.seeds} seeds each; the one shipped is the first, not the best."
     yield from ("", "## What this rests on", "")
-    yield "- Settings were chosen on validation examples, for student and baseline by the same number of trainings."
+    yield "- Settings were chosen on validation examples, for student and baseline alike."
     yield "  The test examples were read once, at the end."
     yield "- Intervals over seeds cover the randomness of training on these test examples. McNemar's test covers other"
     yield "  test examples, for the two trained models compared. Neither covers data unlike these."
     against = result.verdict.against_teacher
     yield f"- Shipped student against the teacher: {100 * against.difference:+.2f} points on the test examples"
-    yield f"  (95 % interval {100 * against.low:+.2f} to {100 * against.high:+.2f}, McNemar p = {against.p:.2g})."
+    yield f"  (95 % interval {100 * against.low:+.2f} to {100 * against.high:+.2f}, McNemar, {p_value(against.p)})."
     versions = result.provenance.get("versions", {})
     if versions:
         yield f"- Made with {', '.join(f'{name} {version}' for name, version in versions.items())}."

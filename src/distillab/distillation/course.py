@@ -39,6 +39,7 @@ from distillab.distillation.workshop import Judged, Material, Trained, Workshop
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, WorkError
 from distillab.files import replace_file
+from distillab.models.answers import add_array
 from distillab.stats import paired_t, t_interval
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
@@ -149,12 +150,11 @@ class Course:
             "test", own.prepared(data.x_test), data.y_test, answers(teachers, data.x_test, classes, logits)
         )
         rows = own.training
-        prepared, more = own.prepared(data.x_train), own.prepared(own.unlabelled)
-        self.validation = Judged(
-            "validation", prepared[own.validation], data.y_train[own.validation], labelled[own.validation]
-        )
-        self.training = _material(prepared[rows], data.y_train[rows], labelled[rows], more, free)
-        self.everything = _material(prepared, data.y_train, labelled, more, free)
+        held = own.validation
+        self.validation = Judged("validation", own.prepared((data.x_train, held)), data.y_train[held], labelled[held])
+        inputs = own.prepared((data.x_train, rows), own.unlabelled)
+        self.training = _material(inputs, data.y_train[rows], labelled[rows], free)
+        self.everything = _material(own.prepared(data.x_train, own.unlabelled), data.y_train, labelled, free)
         right = float(np.mean(self.validation.teacher.argmax(-1) == self.validation.labels))
         progress.note(f"{_called(teachers)}: right on {right:.2%} of {len(own.validation):,} validation examples.")
 
@@ -244,8 +244,8 @@ class Course:
         more = f", the best {FINALISTS} of either kind {REPEATS} times as many" if refined else ""
         chosen = (
             f"{found.method} chose the settings by validation {request.metric.replace('_', ' ')} (ties by likelihood): "
-            f"{found.with_teacher} candidates with the teacher and {found.without} without, {request.search_seeds} "
-            f"trainings each{more}."
+            f"{found.with_teacher} candidates with the teacher and {found.without} without, "
+            f"{request.search_seeds} training{'s' * (request.search_seeds > 1)} each{more}."
         )
         return found, chosen
 
@@ -315,13 +315,10 @@ class Course:
         )
 
 
-def _material(
-    x: Array, y: NDArray[np.int32], logits: NDArray[np.float32], more: Array, free: NDArray[np.float32]
-) -> Material:
-    if not len(more):
-        return Material(x, y, logits)
-    none = np.full(len(more), UNLABELLED, np.int32)
-    return Material(np.concatenate([x, more]), np.concatenate([y, none]), np.concatenate([logits, free]))
+def _material(inputs: Array, y: NDArray[np.int32], logits: NDArray[np.float32], free: NDArray[np.float32]) -> Material:
+    """Labelled examples, followed by those without a label."""
+    none = np.full(len(free), UNLABELLED, np.int32)
+    return Material(inputs, np.concatenate([y, none]), np.concatenate([logits, free]))
 
 
 def _search_seeds(request: Request, repeats: int) -> list[int]:
@@ -369,7 +366,8 @@ def _check_finite(student: Sequence[Trained], alone: Sequence[Trained]) -> None:
 
 def _identity(own: OwnData, teachers: Sequence[Teacher]) -> str:
     digest = hashlib.sha256(own.dataset.digest.encode())
-    digest.update(own.validation.tobytes() + np.ascontiguousarray(own.unlabelled).tobytes())
+    for array in (own.validation, own.unlabelled):
+        add_array(digest, array)
     for teacher in teachers:
         digest.update(teacher.digest.encode())
     return digest.hexdigest()

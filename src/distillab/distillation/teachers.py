@@ -29,7 +29,7 @@ from distillab.models.predictions import Predictions, as_logits
 from distillab.models.saved_model import is_saved_model, saved_model
 from distillab.models.scaling import reads_raw
 
-BATCH = 64
+BATCH, ASKED_AT_ONCE = 64, 8_192
 CHANCE = 2.0
 """A teacher that is right less often than so many times chance is asked whether its inputs are scaled as it expects."""
 
@@ -90,7 +90,8 @@ def answers(teachers: Sequence[Teacher], inputs: Array, classes: int, folder: Pa
         add_array(digest, inputs)
 
         def ask(teacher: Teacher = teacher) -> NDArray[np.float32]:
-            return teacher.answer(inputs)
+            parts = (inputs[start : start + ASKED_AT_ONCE] for start in range(0, len(inputs), ASKED_AT_ONCE))
+            return np.concatenate([teacher.answer(part) for part in parts])
 
         given.append(ask() if folder is None else stored_logits(folder, digest.hexdigest(), shape, ask))
     return mean_answer(given)

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -66,7 +67,7 @@ class Material:
 
     Args:
         inputs: as prepared, shape (N, ...).
-        labels: shape (N,); -1 for none.
+        labels: shape (N,); -1 for none, after all that are known.
         teacher: logits, shape (N, C).
     """
 
@@ -74,11 +75,13 @@ class Material:
     labels: NDArray[np.int32]
     teacher: NDArray[np.float32]
 
-    @property
+    @cached_property
     def labelled(self) -> Material:
         """Those with a label."""
-        known = self.labels != UNLABELLED
-        return self if known.all() else Material(self.inputs[known], self.labels[known], self.teacher[known])
+        known = int(np.count_nonzero(self.labels != UNLABELLED))  # they come first
+        if known == len(self.labels):
+            return self
+        return Material(self.inputs[:known], self.labels[:known], self.teacher[:known])
 
 
 class Judged(NamedTuple):
