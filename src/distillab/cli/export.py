@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from distillab.data import Dataset
     from distillab.export.latency import Latency
+
+Form = Literal["onnx", "litert", "saved_model"]
 
 EXAMPLES = 1_000
 """Test examples on which answers are compared."""
@@ -24,18 +26,22 @@ MOST = 10_000
 CALIBRATION = 512
 
 
-@click.command(short_help="A model as ONNX, checked against Keras and timed.")
+@click.command(short_help="A model as ONNX, LiteRT or SavedModel, checked against Keras and timed.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--to", "form", type=click.Choice(["onnx", "litert", "saved_model"]), required=True, help="The format.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The file to write; for saved_model, the folder."
+)
 @click.option("--data", help=f"A data set, a name or a path: its first {EXAMPLES:,} test examples check.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
-def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool) -> None:
-    """Write MODEL, a .keras file, as ONNX.
+def export(
+    model: Path, form: Form, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool
+) -> None:
+    """Write MODEL, a .keras file, as ONNX; or, where TensorFlow is installed, as LiteRT or SavedModel.
 
-    The new file is left only if ONNX Runtime answers as Keras does: on test examples of --data, of the distillation
+    The new file is left only if its runtime answers as Keras does: on test examples of --data, of the distillation
     that left MODEL, or else on random numbers from 0 to 1. With --int8 it is left only if no more than a
     point of accuracy is lost on them.
 
@@ -47,15 +53,21 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
     import os
 
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from distillab.errors import RequestError
+    from distillab.errors import RequestError, not_allowed
     from distillab.export.onnx import check_tools
+    from distillab.export.tensorflow import check_tensorflow
     from distillab.models.files import read_model
     from distillab.models.scaling import reads_raw
 
     beside = model.with_name("examples.npz")
     if int8 and data is None and not beside.is_file():
         raise RequestError("--int8 is calibrated on training examples and judged on test examples. Give --data.")
-    check_tools(out)
+    if int8 and form != "onnx":
+        raise not_allowed("--int8", form, "used with --to onnx")
+    if form == "onnx":
+        check_tools(out)
+    else:
+        check_tensorflow(out, form)
     student = read_model(model, trust=trust)
     dataset = None
     if data is not None:
@@ -71,7 +83,7 @@ def export(model: Path, form: str, out: Path, data: str | None, data_dir: Path |
         for line in _as_int8(student, out, dataset, size):
             click.echo(line)
     else:
-        for line in _as_it_is(student, out, dataset, size):
+        for line in _as_it_is(student, out, dataset, size, form):
             click.echo(line)
 
 
@@ -84,11 +96,11 @@ def _kept(path: Path, classes: int) -> Dataset:
     return Dataset("the distillation", **arrays, class_names=tuple(map(str, range(classes))), scale=1.0)
 
 
-def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str) -> Iterator[str]:
+def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str, form: Form) -> Iterator[str]:
     import numpy as np
 
     from distillab.errors import RequestError
-    from distillab.export import export_onnx
+    from distillab.export import export_onnx, export_tensorflow
 
     if dataset is None:
         shape = student.input_shape[1:]
@@ -97,7 +109,7 @@ def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: st
         examples, of = np.random.default_rng(0).random((EXAMPLES, *shape), np.float32), "inputs of random numbers"
     else:
         examples, of = dataset.inputs(dataset.x_test[:EXAMPLES]), f"test examples of {dataset.name}"
-    done = export_onnx(student, out, examples)
+    done = export_onnx(student, out, examples) if form == "onnx" else export_tensorflow(student, out, examples, form)
     found = done.agreement
     yield f"{out}: {done.bytes:,} bytes {size}"
     yield f"answers: Keras's to {found.difference:.1e}, labels agree on {found.same_labels:,} of {found.n:,} {of}"

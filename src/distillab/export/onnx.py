@@ -80,6 +80,15 @@ def prepared(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> N
         RequestError: as `check_tools`, or the model does not fit the examples.
     """
     check_tools(path)
+    return check_model(model, examples)
+
+
+def check_model(model: keras.Model, examples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Refuse what is no classifier of these examples, and give Keras's answers to them, shape (N, C).
+
+    Raises:
+        RequestError: it names what does not fit.
+    """
     _check_model(model)
     reads = model.input_shape[1:]
     fits = len(reads) == examples.ndim - 1 and all(
@@ -95,13 +104,13 @@ def _check_model(model: keras.Model) -> None:
     inputs, outputs = (getattr(model, name, None) or () for name in ("inputs", "outputs"))
     if len(inputs) != 1 or len(outputs) != 1 or len(model.output_shape) != 2:
         raise RequestError(
-            f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; ONNX export "
+            f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; export "
             "takes a Sequential or functional classifier, one input to one output (batch, classes)."
         )
     half = next((layer for layer in model.layers if layer.compute_dtype in ("float16", "bfloat16")), None)
     if half is not None:
         raise RequestError(
-            f"The model {model.name!r} computes in {half.compute_dtype} (layer {half.name!r}), and ONNX export in "
+            f"The model {model.name!r} computes in {half.compute_dtype} (layer {half.name!r}), and export in "
             "float32. Build it anew with the dtype policy float32 and give it these weights."
         )
 
