@@ -19,6 +19,7 @@ test-presets: .venv/installed-test
 
 # Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
 test-backends: .venv-backends/installed
+	KERAS_BACKEND=jax .venv-backends/bin/python -m pytest tests/export/test_tensorflow.py tests/models/test_saved_model.py
 	for backend in jax tensorflow torch; do \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest tests/distiller tests/losses/test_parity.py || exit 1; \
 	done

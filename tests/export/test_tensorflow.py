@@ -12,6 +12,7 @@ from distillab.errors import RequestError, WorkError
 from distillab.export import export_tensorflow
 from distillab.export import tensorflow as module
 from distillab.models import build
+from distillab.models.saved_model import saved_model
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((300, 12, 12, 1), np.float32)
@@ -31,6 +32,8 @@ def test_it_answers_as_keras_does_for_any_number_of_examples(student: str, form,
     assert (tmp_path / name).exists()
     again = export_tensorflow(build(student, (12, 12, 1), 4), tmp_path / name, IMAGES, form)  # in the same place
     assert again.bytes > 0
+    if form == "saved_model":  # and can teach
+        np.testing.assert_allclose(saved_model(tmp_path / name)(IMAGES), again.answers, atol=1e-5)
 
 
 def test_without_tensorflow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -257,8 +257,11 @@ class Workshop:
 
     @property
     def seconds_an_example(self) -> float:
-        """Of one student in one epoch, as measured so far; NaN before any training."""
-        return self.seconds / self.student_epochs if self.student_epochs else math.nan
+        """Of one student in one epoch, as measured by this run, or else on record; NaN before any training."""
+        if self.student_epochs:
+            return self.seconds / self.student_epochs
+        seconds, examples = self.store.cost()
+        return seconds / examples if examples else math.nan
 
     def _trainer(
         self,

@@ -42,8 +42,8 @@ def main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> No
 def _saved_model(target: Path) -> Answer:
     import tensorflow as tf
 
-    serve = tf.saved_model.load(str(target)).serve
-    return lambda inputs: np.asarray(serve(tf.constant(inputs)))
+    loaded = tf.saved_model.load(str(target))  # its variables live as long as it
+    return lambda inputs: np.asarray(loaded.serve(tf.constant(inputs)))
 
 
 def _litert(target: Path) -> Answer:
