@@ -42,7 +42,7 @@ class Bar:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
         """Show how far a teacher's training is."""
