@@ -160,3 +160,26 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
     assert results[0].verdict == results[1].verdict
     for one, other in zip(results[0].student.weights, results[1].student.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: OwnData, teacher: keras.Model):
+    given = {"alpha": 0.5, "learning_rate": 0.01, **QUICK}
+    kl, other = (distill(teacher, "mlp-8", own, loss=loss, **given) for loss in ("kl", "standardised"))
+    assert kl.verdict.baseline == other.verdict.baseline
+    assert kl.verdict.student != other.verdict.student
+
+
+def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: OwnData, teacher: keras.Model, tmp_path: Path):
+    pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
+    more = {"search": "optuna", "trials": 4, "losses": ("kl", "reverse_kl"), "learning_rate": 0.01}
+    result = distill(teacher, ["mlp-4", "mlp-8"], own, tmp_path / "out", **(QUICK | more))
+    assert result.names["student"] in ("mlp-4", "mlp-8")
+    assert result.chosen.loss in ("kl", "reverse_kl")
+    assert result.alone.student == result.chosen.student
+    assert (tmp_path / "out" / "optuna.db").is_file()
+
+
+def test_a_request_found_wrong_on_the_way_leaves_no_folder(own: OwnData, teacher: keras.Model, tmp_path: Path):
+    with pytest.raises(RequestError, match="batch_size=5000"):
+        distill(teacher, "mlp-8", own, tmp_path / "out", batch_size=5000, **QUICK)
+    assert not (tmp_path / "out").exists()

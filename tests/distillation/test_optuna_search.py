@@ -42,3 +42,14 @@ def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(optuna_search.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"distillab\[optuna\]"):
         ask_optuna(Space.of(None, None, None), Landscape(), epochs=4, trials=4)
+
+
+def test_losses_and_architectures_are_chosen_and_the_baseline_has_the_same_architecture():
+    pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
+    landscape = Landscape()
+    space = Space.of(0.5, 3.0, 0.01)._replace(losses=("kl", "dist"), students=3)
+    found = ask_optuna(space, landscape, epochs=4, trials=24)
+    taught = {(one.loss, one.student) for one, _ in landscape.asked if one.taught}
+    assert {loss for loss, _ in taught} == {"kl", "dist"}
+    assert {student for _, student in taught} == {0, 1, 2}
+    assert {one.student for one, _ in landscape.asked if not one.taught} == {found.taught.student}

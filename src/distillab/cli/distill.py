@@ -15,7 +15,9 @@ from distillab.errors import not_allowed
 
 @click.command(short_help="Distil your own model: a small student, and whether it helped.")
 @click.option("--teacher", "teachers", multiple=True, required=True, help="What teaches; several answer together.")
-@click.option("--student", required=True, help="A .keras file, module:function, a name such as cnn-16-32, or auto.")
+@click.option(
+    "--student", "students", multiple=True, required=True, help="A .keras file, module:function, cnn-16-32, or auto."
+)
 @click.option("--data", required=True, help="An .npz, a .csv, an image folder, or a name such as mnist.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where named data lie.")
@@ -30,7 +32,7 @@ from distillab.errors import not_allowed
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Examples a step.")
 @click.option("--learning-rate", type=float, help="Fixed; otherwise searched.")
-@click.option("--loss", help="The teacher's term, such as kl.")
+@click.option("--loss", multiple=True, help="The teacher's term, such as kl; for optuna, several to choose from.")
 @click.option("--optimiser", help="adam, momentum or sgd.")
 @click.option("--schedule", help="cosine, linear or constant.")
 @click.option("--shift", type=int, help="Move images by up to so many pixels.")
@@ -52,7 +54,7 @@ from distillab.errors import not_allowed
 @click.option("--devices", type=int, help="Devices to train on.  [default: all; on a CPU, its cores]")
 def distill(
     teachers: tuple[str, ...],
-    student: str,
+    students: tuple[str, ...],
     data: str,
     out: Path,
     data_dir: Path | None,
@@ -89,7 +91,7 @@ def distill(
     with Bar() as bar:
         result = run(
             list(teachers),
-            student,
+            list(students),
             data,
             out,
             data_dir=data_dir,
@@ -113,6 +115,9 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     from distillab.distillation.request import seconds
 
     given = {name: value for name, value in options.items() if value not in (None, ())}
+    losses = given.pop("loss", ())
+    if losses:
+        given |= {"loss": losses[0], "losses": losses if len(losses) > 1 else ()}
     for name in ("alpha", "temperature"):
         text = given.pop(name)
         if text == "predicted" and name == "alpha":

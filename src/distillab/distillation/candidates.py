@@ -29,6 +29,10 @@ class Candidate(NamedTuple):
     alpha: float
     temperature: float
     learning_rate: float
+    loss: str = ""
+    """Of the teacher's term; empty: the request's."""
+    student: int = 0
+    """Which of several architectures."""
 
 
 class Space(NamedTuple):
@@ -37,6 +41,8 @@ class Space(NamedTuple):
     alphas: tuple[float, ...]
     temperatures: tuple[float, ...]
     rates: tuple[float, ...]
+    losses: tuple[str, ...] = ("",)
+    students: int = 1
 
     @classmethod
     def of(cls, alpha: float | None, temperature: float | None, learning_rate: float | None) -> Space:
@@ -50,7 +56,7 @@ class Space(NamedTuple):
     @property
     def middle(self) -> Candidate:
         """A candidate with a teacher, from the middle of everything."""
-        alpha, temperature, rate = (values[len(values) // 2] for values in self)
+        alpha, temperature, rate = (values[len(values) // 2] for values in (self.alphas, self.temperatures, self.rates))
         return Candidate(True, alpha, temperature, rate)
 
 

@@ -49,9 +49,10 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"- Student: {_settings(result.chosen)}."
     yield f"- Baseline, the same student without a teacher: {_settings(result.alone)}."
     request = result.request
+    loss = "" if result.chosen.loss else f", loss {request.loss}"
     yield (
         f"- Both: {request.epochs} epochs of batches of {request.batch_size}, {request.optimiser}, {request.schedule} "
-        f"schedule, loss {request.loss}; the baseline takes as many steps."
+        f"schedule{loss}; the baseline takes as many steps."
     )
     yield f"- {result.verdict.seeds} seeds each; the one shipped is the first, not the best."
     yield from ("", "## What this rests on", "")
@@ -111,7 +112,8 @@ def _times(cost: Cost, size: int) -> str:
 def _settings(one: Candidate) -> str:
     rate = f"learning rate {one.learning_rate:g}"
     if one.taught:
-        return f"alpha = {one.alpha:g}, temperature {one.temperature:g}, {rate}"
+        loss = f", loss {one.loss}" if one.loss else ""
+        return f"alpha = {one.alpha:g}, temperature {one.temperature:g}, {rate}{loss}"
     return f"labels smoothed by {1 - one.alpha:.3g}, {rate}" if one.alpha < 1 else f"labels alone, {rate}"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,8 @@ def distill(
     Args:
         teacher: a keras.Model, a path (`.keras`, SavedModel, a folder of `.keras` files, `.npy` of stored predictions),
             `module:function`, or a list of such, whose answers are averaged.
-        student: a keras.Model, a `.keras` file, `module:function`, a zoo name such as "cnn-16-32", or "auto".
+        student: a keras.Model, a `.keras` file, `module:function`, a zoo name such as "cnn-16-32", or "auto"; of a list
+            the best is taken, after a brief training of each, or by Optuna.
         data: what `read_own` takes: a path or arrays.
         out: the folder to leave everything in; None leaves nothing.
         data_dir, validation, test, image_size, label: for `read_own`.
@@ -99,8 +102,9 @@ def distill(
         progress.note(note)
     named = list(teacher) if isinstance(teacher, (list, tuple)) else [teacher]
     teachers = find_teachers(named, own, request)
-    screened = auto_candidates(own, teachers, request) if student == AUTO else [student]
-    models = [find_student(one, own, request) for one in screened]
+    named = list(student) if isinstance(student, (list, tuple)) else [student]
+    named = auto_candidates(own, teachers, request) if named == [AUTO] else named
+    models = [find_student(one, own, request) for one in named]
     grid = mesh(devices)
     with ExitStack() as stack:
         folder = _folder(out, stack)
@@ -118,8 +122,10 @@ def distill(
             return Workshop(own, model, teachers, request, store, run, grid, progress, identity)
 
         course = Course(own, teachers, request, folder / "logits", progress)
-        model = models[0] if len(models) == 1 else course.screen([workshop(model) for model in models])
-        result = course.finish(workshop(model))
+        workshops = [workshop(model) for model in models]
+        if len(models) > 1 and request.search != "optuna":
+            workshops = [course.screen(workshops)]
+        result = course.finish(workshops)
         store.end_run(run, now())
         result = replace(result, provenance=told, folder=None if out is None else folder)
         if out is not None:
@@ -158,7 +164,7 @@ class Course:
         right = float(np.mean(self.validation.teacher.argmax(-1) == self.validation.labels))
         progress.note(f"{_called(teachers)}: right on {right:.2%} of {len(own.validation):,} validation examples.")
 
-    def screen(self, workshops: Sequence[Workshop]) -> StudentModel:
+    def screen(self, workshops: Sequence[Workshop]) -> Workshop:
         """The best of several architectures, each trained briefly with the teacher."""
         trial = self._space().middle
         epochs = max(1, round(self.request.epochs / SCREENED))
@@ -167,11 +173,12 @@ class Course:
             (one,) = workshop.train([trial], [SEARCH_SEED], self.training, self.validation, epochs=epochs)
             scores.append(one.metrics.get(self.request.metric, -np.inf))
             self.progress.note(f"{workshop.student.name}: {100 * scores[-1]:.2f} % after {epochs} epochs.")
-        return workshops[int(np.argmax(scores))].student
+        return workshops[int(np.argmax(scores))]
 
-    def finish(self, workshop: Workshop) -> Result:
-        """Choose the settings, train the final students, judge them."""
-        found, method = self._choose(workshop)
+    def finish(self, workshops: Sequence[Workshop]) -> Result:
+        """Choose the settings, and the architecture where there are several; train the final students, judge them."""
+        found, method = self._choose(workshops)
+        workshop = workshops[found.taught.student]
         seeds = list(range(self.request.seeds))
         self.progress.note(f"Chosen: {_told(found.taught)}; without a teacher: {_told(found.alone)}.")
         candidates = [found.taught, found.alone]
@@ -219,14 +226,18 @@ class Course:
         alpha = self.request.alpha
         return Space.of(None if alpha == "predicted" else alpha, self.request.temperature, self.request.learning_rate)
 
-    def _choose(self, workshop: Workshop) -> tuple[Found, str]:
+    def _choose(self, workshops: Sequence[Workshop]) -> tuple[Found, str]:
         """The settings of student and baseline, and how they were found."""
-        request, space = self.request, self._space()
+        request, space, workshop = self.request, self._space(), workshops[0]
+        space = space._replace(losses=request.losses or ("",), students=len(workshops))
         seeds = _search_seeds(request, 1)
 
         def evaluate(candidates: Sequence[Candidate], epochs: int, repeats: int) -> Scores:
             seeds = _search_seeds(request, repeats)
-            trained = workshop.train(candidates, seeds, self.training, self.validation, epochs=epochs)
+            trained: list[Trained] = []
+            for number, one in enumerate(workshops):
+                wanted = [candidate for candidate in candidates if candidate.student == number]
+                trained += one.train(wanted, seeds, self.training, self.validation, epochs=epochs)
             return scored(candidates, trained, request.metric)
 
         if request.alpha == "predicted":
@@ -399,6 +410,8 @@ def _folder(out: Path | str | None, stack: ExitStack) -> Path:
     if strangers or (folder / "study.yaml").exists():
         raise RequestError(f"{folder} holds something else already. Choose another folder with --out.")
     try:
+        if not folder.exists() or not any(folder.iterdir()):
+            stack.push(partial(_undo, folder))
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(FileLock(folder / ".lock", timeout=0))
     except Timeout as error:
@@ -410,6 +423,13 @@ def _folder(out: Path | str | None, stack: ExitStack) -> Path:
 
 EXAMPLES, CALIBRATION = 1_000, 512
 """Test and training examples that are kept, for exports to be compared and calibrated on."""
+
+
+def _undo(folder: Path, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    """Leave nothing of a folder that was made for a request that turned out wrong."""
+    if isinstance(error, RequestError):
+        shutil.rmtree(folder, ignore_errors=True)
+    return False
 
 
 def _write(result: Result, own: OwnData, folder: Path) -> None:

@@ -30,7 +30,9 @@ def check_optuna() -> None:
 
 
 def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, storage: Path | None = None) -> Found:
-    """Search alpha, temperature and learning rate by Optuna's TPE; smoothing and learning rate without a teacher.
+    """Search alpha, temperature, learning rate, loss and architecture by Optuna's TPE.
+
+    Without a teacher: smoothing and learning rate, of the architecture that was best with one.
 
     Args:
         space: what may vary; learning rates between the least and the largest.
@@ -47,9 +49,10 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     scores: Scores = []
+    student = 0
     for taught in (True, False):
         study = optuna.create_study(
-            study_name="with a teacher" if taught else "without a teacher",
+            study_name="with a teacher" if taught else f"student {student} without a teacher",
             storage=None if storage is None else f"sqlite:///{storage.resolve()}",
             sampler=optuna.samplers.TPESampler(seed=0, multivariate=False, constant_liar=True),
             direction="maximize",
@@ -60,16 +63,19 @@ def ask_optuna(space: Space, evaluate: Evaluate, *, epochs: int, trials: int, st
             if not trial.state.is_finished():  # left behind by an interruption
                 study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         scores += [
-            (_read(trial.params, taught, space), float(trial.value or 0), trial.user_attrs["nll"]) for trial in done
+            (_read(trial.params, taught, space, student), float(trial.value or 0), trial.user_attrs["nll"])
+            for trial in done
         ]
         left = trials - len(done)
         while left > 0:
             asked = [study.ask() for _ in range(min(BATCH, left))]
-            wanted = [_propose(trial, taught, space) for trial in asked]
+            wanted = [_propose(trial, taught, space, student) for trial in asked]
             told = evaluate(wanted, epochs, 1)
             _tell(study, asked, told)
             scores += told
             left -= len(asked)
+        if taught:
+            student = best_of(scores).student
     last, cost = final_round(scores, evaluate, epochs)
     best = {taught: best_of([one for one in last if one[0].taught is taught]) for taught in (True, False)}
     return Found(best[True], best[False], scores, trials, trials, 2 * trials + cost, "Optuna's TPE sampler")
@@ -86,7 +92,7 @@ def _tell(study: Any, asked: Sequence[Any], told: Scores) -> None:
             study.tell(trial, state=TrialState.FAIL)
 
 
-def _propose(trial: Any, taught: bool, space: Space) -> Candidate:
+def _propose(trial: Any, taught: bool, space: Space, student: int) -> Candidate:
     """Ask for a candidate's numbers."""
     rate = space.rates[0]
     if len(space.rates) > 1:
@@ -98,13 +104,19 @@ def _propose(trial: Any, taught: bool, space: Space) -> Candidate:
             trial.suggest_float("alpha", 0.0, 1.0)
         if len(space.temperatures) > 1:
             trial.suggest_float("temperature", 1.0, 20.0, log=True)
-    return _read({"learning_rate": rate, **trial.params}, taught, space)
+        if len(space.losses) > 1:
+            trial.suggest_categorical("loss", space.losses)
+        if space.students > 1:
+            trial.suggest_categorical("student", range(space.students))
+    return _read({"learning_rate": rate, **trial.params}, taught, space, student)
 
 
-def _read(numbers: dict[str, float], taught: bool, space: Space) -> Candidate:
+def _read(numbers: dict[str, Any], taught: bool, space: Space, student: int) -> Candidate:
     rate = float(f"{numbers.get('learning_rate', space.rates[0]):.4g}")
     if not taught:
-        return Candidate(False, round(1 - numbers["smoothing"], 4), 1.0, rate)
+        return Candidate(False, round(1 - numbers["smoothing"], 4), 1.0, rate, student=student)
     alpha = round(numbers.get("alpha", space.alphas[0]), 4)
     temperature = float(f"{numbers.get('temperature', space.temperatures[0]):.4g}")
-    return Candidate(True, alpha, temperature, rate)
+    return Candidate(
+        True, alpha, temperature, rate, numbers.get("loss", space.losses[0]), numbers.get("student", student)
+    )

@@ -34,6 +34,7 @@ class Request:
         seeds: trainings of the final student, and of its baseline.
         budget: seconds for search and final training together; None: as long as it takes. A short one halves the
             candidates successively, on trainings of a ninth, a third and all of the epochs.
+        losses: for "optuna": to choose from, instead of `loss`.
         epochs, batch_size, loss, optimiser, schedule: the training, as in a study.
         shift, flip: augmentation of images, as in a study.
         metric: one of `METRICS`, on the validation examples.
@@ -60,6 +61,7 @@ class Request:
     epochs: int = 10
     batch_size: int = 32
     loss: str = "kl"
+    losses: tuple[str, ...] = ()
     optimiser: str = "adam"
     schedule: str = "cosine"
     shift: int = 0
@@ -104,6 +106,11 @@ class Request:
         }.items():
             if getattr(self, name) not in known:
                 raise unknown(name, str(getattr(self, name)), known)
+        for loss in self.losses:
+            if loss not in LOSSES:
+                raise unknown("loss", loss, LOSSES)
+        if self.losses and self.search != "optuna":
+            raise not_allowed("losses", self.losses, "left out with search='grid'", "Give one, or --search optuna.")
 
     @property
     def searches(self) -> bool:

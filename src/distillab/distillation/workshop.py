@@ -36,7 +36,7 @@ from distillab.study.progress import Progress
 from distillab.study.store import Store, TrialRecord
 
 SEATS = {"loop": 8, "vmap": 64}
-VERSION = 1
+VERSION = 2
 """Of how trainings are done; part of their identities."""
 
 
@@ -166,25 +166,29 @@ class Workshop:
         Returns:
             Every candidate at every seed, in order.
         """
+        groups: dict[tuple[str, bool], list[tuple[Candidate, int]]] = {}
+        for candidate in dict.fromkeys(candidates):
+            # Where every label is there, both kinds learn from the same examples, and in one cohort.
+            all_of_it = candidate.taught or material.labelled is material
+            groups.setdefault((self._loss(candidate), all_of_it), []).extend((candidate, seed) for seed in seeds)
         found: dict[tuple[Candidate, int], Trained] = {}
-        for taught in (True, False):
-            lessons = material if taught else material.labelled
-            passes = epochs if taught else max(1, round(epochs * len(material.labels) / len(lessons.labels)))
-            wanted = [(c, seed) for c in candidates if c.taught is taught for seed in seeds]
-            if taught and (material.labels != UNLABELLED).all():  # both kinds in one cohort
-                wanted = [(c, seed) for c in candidates for seed in seeds]
+        for (loss, all_of_it), wanted in groups.items():
+            lessons = material if all_of_it else material.labelled
+            passes = max(1, round(epochs * len(material.labels) / len(lessons.labels)))
             missing = []
-            for candidate, seed in dict.fromkeys(wanted):
-                if (candidate, seed) in found:
-                    continue
+            for candidate, seed in wanted:
                 known = None if whole else self._known(candidate, seed, lessons, judged.split, passes)
                 if known is None:
                     missing.append((candidate, seed))
                 else:
                     found[candidate, seed] = known
-            for one in self._train(missing, lessons, judged, passes):
+            for one in self._train(missing, lessons, judged, passes, loss):
                 found[one.candidate, one.seed] = one
         return [found[candidate, seed] for candidate in candidates for seed in seeds]
+
+    def _loss(self, candidate: Candidate) -> str:
+        """Of the teacher's term; a student without a teacher has its smoothing from the plain divergence."""
+        return (candidate.loss or self.request.loss) if candidate.taught else "kl"
 
     def _known(self, candidate: Candidate, seed: int, lessons: Material, split: str, epochs: int) -> Trained | None:
         name = self._name(candidate, seed, lessons, split, epochs)
@@ -200,10 +204,11 @@ class Workshop:
         lessons: Material,
         judged: Judged,
         epochs: int,
+        loss: str,
     ) -> list[Trained]:
         if not wanted:
             return []
-        trainer = self._trainer(lessons, judged, epochs, len(wanted))
+        trainer = self._trainer(lessons, judged, epochs, loss, len(wanted))
         live = self._live(lessons)
         found: list[Trained] = []
         parts = list(chunks(wanted, trainer.capacity))
@@ -268,18 +273,17 @@ class Workshop:
         lessons: Material,
         judged: Judged,
         epochs: int,
+        loss: str,
         count: int,
     ) -> CohortTrainer:
         seats = SEATS[inside(self.grid.devices.flat[0].platform)] * self.grid.size
         capacity = seats if self.grid.devices.flat[0].platform == "cpu" else min(seats, count)
-        key = (id(lessons.inputs), id(judged.inputs), epochs, capacity)
+        key = (id(lessons.inputs), id(judged.inputs), epochs, loss, capacity)
         if key not in self._trainers:
             nothing = np.zeros_like(lessons.teacher)
             masked = bool((lessons.labels == UNLABELLED).any())
-            if masked and self.request.loss not in MASKABLE:
-                raise RequestError(
-                    f"The loss {self.request.loss} needs every label. With unlabelled examples choose kl."
-                )
+            if masked and loss not in MASKABLE:
+                raise RequestError(f"The loss {loss} needs every label. With unlabelled examples choose kl.")
             if len(lessons.labels) < self.request.batch_size:
                 most = f"at most {len(lessons.labels)}, the training examples"
                 raise not_allowed("batch_size", self.request.batch_size, most)
@@ -295,7 +299,7 @@ class Workshop:
                 Recipe(
                     epochs=epochs,
                     batch_size=self.request.batch_size,
-                    loss=self.request.loss,
+                    loss=loss,
                     optimiser=self.request.optimiser,
                     schedule=self.request.schedule,
                     augmentation=self.augmentation,
@@ -377,7 +381,7 @@ class Workshop:
                 **one.candidate._asdict(),
                 "epochs": epochs,
                 "batch_size": self.request.batch_size,
-                "loss": self.request.loss,
+                "loss": self._loss(one.candidate),
             },
             teacher="teacher",
             epochs=[(float(e.loss[place]), float(e.hard[place]), float(e.soft[place]), math.nan) for e in history],
@@ -393,8 +397,18 @@ class Workshop:
         request = {
             key: value
             for key, value in asdict(self.request).items()
-            if key in ("batch_size", "loss", "optimiser", "schedule", "shift", "flip")
+            if key in ("batch_size", "optimiser", "schedule", "shift", "flip")
         }
-        told = [VERSION, *candidate, seed, split, epochs, len(lessons.labels), self.student.scale, request]
+        told = [
+            VERSION,
+            *candidate[:4],
+            self._loss(candidate),
+            seed,
+            split,
+            epochs,
+            len(lessons.labels),
+            self.student.scale,
+            request,
+        ]
         digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()[:16]
