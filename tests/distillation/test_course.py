@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,12 @@ def test_a_request_found_wrong_on_the_way_leaves_no_folder(own: OwnData, teacher
     with pytest.raises(RequestError, match="batch_size=5000"):
         distill(teacher, "mlp-8", own, tmp_path / "out", batch_size=5000, **QUICK)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_told_in_one_line(own: OwnData, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logits.npy")
+
+    monkeypatch.setattr("distillab.models.answers.replace_file", full)
+    with pytest.raises(WorkError, match=r"^logits\.npy cannot be written: No space left on device\.$"):
+        distill(teacher, "mlp-8", own, tmp_path / "out", **QUICK)

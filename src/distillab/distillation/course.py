@@ -412,6 +412,7 @@ def _folder(out: Path | str | None, stack: ExitStack) -> Path:
     try:
         if not folder.exists() or not any(folder.iterdir()):
             stack.push(partial(_undo, folder))
+        stack.push(partial(_told_in_a_line, folder))
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(FileLock(folder / ".lock", timeout=0))
     except Timeout as error:
@@ -423,6 +424,13 @@ def _folder(out: Path | str | None, stack: ExitStack) -> Path:
 
 EXAMPLES, CALIBRATION = 1_000, 512
 """Test and training examples that are kept, for exports to be compared and calibrated on."""
+
+
+def _told_in_a_line(folder: Path, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    """Say in one line that the folder cannot be written, such as where the disk is full."""
+    if isinstance(error, OSError):
+        raise WorkError(f"{error.filename or folder} cannot be written: {error.strerror or error}.") from error
+    return False
 
 
 def _undo(folder: Path, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
