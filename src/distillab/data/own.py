@@ -129,7 +129,8 @@ def read_own(
         x_test, y_test = x_test[y_test != UNLABELLED], y_test[y_test != UNLABELLED]
     else:
         kept, held_out = stratified_split(y, share=test, rng=rng)
-        x_test, y_test, x, y = x[held_out], y[held_out], room.gather([(x, kept)]), y[kept]
+        x_test, x = room.gather([(x, held_out)]), room.gather([(x, kept)])
+        y_test, y = y[held_out], y[kept]
         notes.append(f"The data have no test part: {len(y_test):,} labelled examples ({test:.0%}) were kept for it.")
     if "x_validation" in parts:
         more = _as_inputs(parts["x_validation"], "x_validation")

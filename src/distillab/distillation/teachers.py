@@ -29,7 +29,10 @@ from distillab.models.predictions import Predictions, as_logits
 from distillab.models.saved_model import is_saved_model, saved_model
 from distillab.models.scaling import reads_raw
 
-BATCH, ASKED_AT_ONCE = 64, 8_192
+BATCH = 64
+ASKED_AT_ONCE = 64 * 2**20
+"""Bytes of inputs that a teacher is given at a time, so that those larger than memory are never read whole."""
+
 CHANCE = 2.0
 """A teacher that is right less often than so many times chance is asked whether its inputs are scaled as it expects."""
 
@@ -90,7 +93,8 @@ def answers(teachers: Sequence[Teacher], inputs: Array, classes: int, folder: Pa
         add_array(digest, inputs)
 
         def ask(teacher: Teacher = teacher) -> NDArray[np.float32]:
-            parts = (inputs[start : start + ASKED_AT_ONCE] for start in range(0, len(inputs), ASKED_AT_ONCE))
+            step = BATCH * max(1, ASKED_AT_ONCE // max(1, BATCH * inputs[:1].nbytes))
+            parts = (inputs[start : start + step] for start in range(0, len(inputs), step))
             return np.concatenate([teacher.answer(part) for part in parts])
 
         given.append(ask() if folder is None else stored_logits(folder, digest.hexdigest(), shape, ask))
