@@ -101,7 +101,7 @@ def page(out: Path, target: Path) -> None:
     parts = [INTRODUCTION]
     for name, about in ABOUT.items():
         card = (out / f"out-{name}" / "model_card.md").read_text()
-        parts.append(f"\n{about}\n".join(re.sub(r"^#", "##", card, flags=re.M).split("\n", 1)))
+        parts.append(f"\n\n{about}\n".join(re.sub(r"^#", "##", card, flags=re.M).split("\n", 1)))
     target.write_text("\n".join(parts))
 
 
