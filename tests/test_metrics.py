@@ -21,6 +21,7 @@ from distillab.metrics import (
     expected_calibration_error,
     nll,
     precision_recall_f1,
+    reliability,
 )
 
 EXACT = 1e-12  # float64 on both sides, sums of at most 60 terms
@@ -205,3 +206,18 @@ def test_denoising_by_hand() -> None:
     given_ = np.array([1, 2, 0, 1, 2, 2, 2, 2])
     answered = np.array([0, 1, 0, 2, 0, 0, 1, 2])
     assert denoising(answered, clean, given_) == {"recovered": 0.4, "memorised": 0.2}
+
+
+def test_reliability_bins_sum_up_to_the_calibration_error_of_equal_width():
+    rng = np.random.default_rng(3)
+    logits, labels = 3 * rng.normal(size=(500, 4)), rng.integers(0, 4, 500)
+    bins = reliability(logits, labels)
+    assert sum(count for count, _, _ in bins) == 500
+    away = sum(count * abs(right - sure) for count, sure, right in bins) / 500
+    # what is stored is rounded to six decimals
+    assert away == pytest.approx(expected_calibration_error(logits, labels, equal="width"), abs=2e-6)
+
+
+def test_a_confidence_at_the_edge_of_two_bins_belongs_to_the_lower():
+    logits = np.log(np.array([[0.5, 0.5], [0.75, 0.25]]))
+    assert [count for count, _, _ in reliability(logits, np.array([0, 0]), bins=4)] == [0, 1, 1, 0]

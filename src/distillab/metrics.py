@@ -142,6 +142,36 @@ def expected_calibration_error(
     return float(sum(len(part) * abs(hit[part].mean() - confidence[part].mean()) for part in parts) / len(order))
 
 
+def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS) -> list[list[float]]:
+    """What a reliability diagram shows: how sure the answers are, and how often right.
+
+    Args:
+        logits: shape (M, C).
+        labels: shape (M,).
+        bins: parts ((b - 1) / bins, b / bins] of confidence.
+
+    Returns:
+        For each bin how many answers, their mean confidence and the share that is right; zeros for an empty one. The
+        mean distance of the last two, weighted by the first, is `expected_calibration_error(..., equal="width")`.
+
+    Example:
+        >>> reliability(np.log([[0.9, 0.1], [0.7, 0.3]]), np.array([0, 1]), bins=2)
+        [[0, 0.0, 0.0], [2, 0.8, 0.5]]
+
+    Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983.
+    """
+    confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
+    hit = logits.argmax(-1) == labels
+    place = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
+    told: list[list[float]] = []
+    for one in range(bins):
+        there = place == one
+        count = int(there.sum())
+        means = (confidence[there].mean(), hit[there].mean()) if count else (0.0, 0.0)
+        told.append([count, *(round(float(mean), 6) for mean in means)])
+    return told
+
+
 def agreement(logits: Logits, teacher_logits: Logits) -> float:
     """Share of the examples on which student and teacher give the same class: in [0, 1]."""
     return float(np.mean(logits.argmax(-1) == teacher_logits.argmax(-1)))

@@ -265,8 +265,8 @@ def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(t
     spec = tiny()
     run_study(spec, tmp_path / "plenty")
     listener = Listener()
-    # The compiler asks for 180,000 bytes of examples, 147,000 to work in, and 12,000 a student: room for one a device.
-    run_study(spec, tmp_path / "little", memory=350_000, progress=listener)
+    # The compiler asks for 206,000 bytes of examples, 147,000 to work in, and 12,000 a student: room for one a device.
+    run_study(spec, tmp_path / "little", memory=370_000, progress=listener)
     told = [text for kind, *rest in listener.told if kind == "note" for text in rest if "at a time" in str(text)]
     assert len(told) == 1
     assert results(tmp_path / "little") == results(tmp_path / "plenty")
@@ -578,3 +578,26 @@ def test_a_linear_student_under_plain_descent_is_linear_in_alpha(tiny: Make, tmp
     # A half holds eleven bits: three numbers, each rounded by at most 2^-11 of the largest.
     room = 2 * 2.0**-11 * max(np.abs(end).max() for end in ends.values())
     np.testing.assert_allclose(ends[0.5], (ends[0.0] + ends[1.0]) / 2, rtol=0, atol=room)
+
+
+def test_every_student_answers_the_same_few_training_examples(tiny: Make, tmp_path: Path) -> None:
+    run_study(tiny(seeds=2), tmp_path / "one")
+    with Store(tmp_path / "one" / "study.db", read_only=True) as store:
+        trials, shown, teachers, bins = store.trials(), store.shown(), store.teacher_shown(), store.reliability()
+        ((name, examples),) = store.examples().items()
+    assert set(shown) == set(bins) == {trial.id for trial in trials}
+    assert set(teachers) == {(trial.teacher, name) for trial in trials}
+    for trial in trials:
+        one = shown[trial.id]
+        assert one.examples == name
+        assert one.logits.shape == next(iter(teachers.values())).shape == (len(examples.labels), 10)
+        away = sum(count * abs(right - sure) for count, sure, right in bins[trial.id])
+        assert away / sum(count for count, *_ in bins[trial.id]) == pytest.approx(
+            trial.metrics["test", "ece_width"], abs=2e-6
+        )
+    noisy = [trial for trial in trials if trial.settings["noise"]["rate"] > 0]
+    assert any((shown[trial.id].labels != examples.labels).any() for trial in noisy)
+    for trial in noisy:  # the training set is so small that all of it is shown
+        wrong = shown[trial.id].labels != examples.labels
+        answers = shown[trial.id].logits.argmax(1)
+        assert np.mean(answers[wrong] == examples.labels[wrong]) == trial.metrics["train", "recovered"]

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from distillab.errors import RequestError, WorkError
 from distillab.study.kept import KeptAnswers
+from distillab.study.schema import RESULT_TABLES
+from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.store import Store, TeacherRecord, TrialRecord
 
 TEACHER = TeacherRecord("t", {"model": "cnn-1-1"}, "w", 10, {"accuracy": 0.5}, [1.0, 0.5])
@@ -131,7 +133,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 4"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 5"):
         Store(path)
 
 
@@ -169,29 +171,58 @@ def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == OLD.read_bytes()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
     with Store(path, read_only=True) as store:
         before = store.results()
         assert bool(store.confusions()) == (version >= 3)
-        assert store.answers() == {}
+        assert bool(store.answers()) == (version >= 4)
+        assert (store.reliability(), store.examples(), store.shown(), store.teacher_shown()) == ({}, {}, {}, {})
     with Store(path) as store:
-        assert store.results() == {"confusions": [], "answers": []} | before
+        assert store.results() == {table: [] for table in RESULT_TABLES} | before
         (first, *_) = store.trials()
         kept = KeptAnswers(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
         added = dataclasses.replace(
-            first, id="f" * 16, metrics={("train", "recovered"): 0.25}, confusion=[[3, 1], [0, 4]], answers=kept
+            first,
+            id="f" * 16,
+            metrics={("train", "recovered"): 0.25},
+            confusion=[[3, 1], [0, 4]],
+            answers=kept,
+            reliability=[[0, 0.0, 0.0], [2, 0.8, 0.5]],
+            shown=ShownAnswers("e", np.array([1], np.int16), np.array([[0.5, -1.5]], np.float16)),
         )
         store.add_cohort([added], run=1, students=1, examples=1, seconds=1.0)
     with Store(path, read_only=True) as store:
         (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
         assert store.confusions()["f" * 16] == [[3, 1], [0, 4]]
-        (answers,) = store.answers().values()
+        answers = store.answers()["f" * 16]
+        assert store.reliability() == {"f" * 16: [[0, 0.0, 0.0], [2, 0.8, 0.5]]}
+        shown = store.shown()["f" * 16]
+        assert (shown.examples, shown.labels.tolist(), shown.logits.tolist()) == ("e", [1], [[0.5, -1.5]])
     np.testing.assert_array_equal(answers.probabilities, kept.probabilities)
     np.testing.assert_array_equal(answers.labels, kept.labels)
     assert found.metrics == {("train", "recovered"): 0.25}
     with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (4,)
+        assert other.execute("PRAGMA user_version").fetchone() == (5,)
     other.close()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_shown_examples_and_their_teachers_answers_are_kept_once(tmp_path: Path, kind: type) -> None:
+    rng = np.random.default_rng(0)
+    inputs = (9 * rng.random((3, 2, 2, 1))).astype(kind)
+    examples = ShownExamples(inputs, np.array([2, 0, 1], np.int16), 0.5)
+    logits = rng.normal(size=(3, 4)).astype(np.float32)
+    with Store(tmp_path / "study.db") as store:
+        store.add_shown(examples, {"t": logits})
+        store.add_shown(examples, {"t": logits + 1, "u": 1e9 * logits})
+    with Store(tmp_path / "study.db", read_only=True) as store:
+        (found,) = store.examples().values()
+        answers = store.teacher_shown()
+    assert (found.scale, found.inputs.dtype, found.id) == (0.5, np.dtype(kind), examples.id)
+    np.testing.assert_array_equal(found.inputs, inputs)
+    np.testing.assert_array_equal(found.labels, [2, 0, 1])
+    np.testing.assert_array_equal(answers["t", examples.id], logits.astype(np.float16))
+    assert np.isfinite(answers["u", examples.id]).all()

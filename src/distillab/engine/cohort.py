@@ -51,6 +51,7 @@ class _Shared(NamedTuple):
     x_validation: Any
     x_test: Any
     teacher_logits: Any
+    x_shown: Any
 
 
 class _Progress(NamedTuple):
@@ -104,8 +105,10 @@ class CohortTrainer:
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         if model.rows is not None:
             self._by_student = self._everywhere = NamedSharding(model.rows, PartitionSpec())
+        shown = examples.x_train[:0] if examples.x_shown is None else examples.x_shown
         self._shared = jax.device_put(
-            _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits), self._everywhere
+            _Shared(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits, shown),
+            self._everywhere,
         )
 
     def train(
@@ -193,12 +196,14 @@ class CohortTrainer:
     ) -> Outcome:
         test, validation = self._answer_program(seats, shared, occupied)
         answers = self._training_program(seats, shared, occupied) if answer_training else None
+        shown = None if self.examples.x_shown is None else self._shown_program(seats, shared, occupied)
         variables = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], seats.variables)
         return Outcome(
             variables,
             np.asarray(test)[:count],
             np.asarray(validation)[:count],
             None if answers is None else np.asarray(answers)[:count],
+            None if shown is None else np.asarray(shown)[:count],
         )
 
     def footprint(self, student: Student) -> Footprint:
@@ -264,6 +269,10 @@ class CohortTrainer:
     @cached_property
     def _training_program(self) -> Callable[..., Any]:
         return self._program(self._answer_training, extra=0)
+
+    @cached_property
+    def _shown_program(self) -> Callable[..., Any]:
+        return self._program(lambda seat, shared: self._logits(seat.variables, shared.x_shown), extra=0)
 
     def _program(self, one_student: Callable[..., Any], *, extra: int, donate: tuple[int, ...] = ()) -> Any:
         """Make the program that does for a whole cohort what `one_student(seat, shared, *extra)` does for one."""

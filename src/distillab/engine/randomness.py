@@ -19,6 +19,7 @@ PURPOSES: Mapping[str, int] = MappingProxyType(
         "augmentation": 5,
         "layers": 6,
         "teacher's label noise": 7,
+        "shown examples": 8,
     }
 )
 """The streams there are. Numbers are never reused: they decide results."""

@@ -22,6 +22,7 @@ class Examples:
         x_test: test inputs, shape (M, ...).
         teacher_logits: answers over the training inputs, shape (teachers, N, C).
         scale: stored inputs times this are the models' inputs.
+        x_shown: further inputs that finished students answer, shape (K, ...); None for none.
     """
 
     x_train: np.ndarray
@@ -29,6 +30,7 @@ class Examples:
     x_test: np.ndarray
     teacher_logits: np.ndarray
     scale: float
+    x_shown: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Outcome(NamedTuple):
     test_logits: np.ndarray  # (S, M, C)
     validation_logits: np.ndarray  # (S, V, C)
     train_answers: np.ndarray | None  # (S, N), class numbers; None where they were not asked for
+    shown_logits: np.ndarray | None = None  # (S, K, C); None where nothing is shown
 
 
 class Footprint(NamedTuple):

@@ -17,13 +17,14 @@ from distillab.engine.functional import Functional, Variables, in_precision
 from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.teacher import live_teacher
 from distillab.errors import WorkError
-from distillab.metrics import all_metrics, confusion_matrix, denoising
+from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
 from distillab.models import build
 from distillab.study.kept import KeptAnswers, kept_answers
-from distillab.study.material import Labels, Split, draw_labels
+from distillab.study.material import Labels, Split, draw_labels, shown_places
 from distillab.study.plan import Trial, trainings
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
+from distillab.study.shown import ShownAnswers, ShownExamples, halves
 from distillab.study.store import TrialRecord
 from distillab.study.teachers import Answers
 
@@ -40,6 +41,10 @@ class Classroom:
         capacity: the most students that a cohort has.
         memory: bytes that each device may use; None: by the device's own account.
         progress: is told where memory decides.
+
+    Attributes:
+        places: of the training examples that every student answers one by one, in `rows.train`.
+        shown: these examples.
     """
 
     def __init__(
@@ -55,6 +60,10 @@ class Classroom:
     ) -> None:
         self.dataset, self.rows, self.teachers, self.progress = dataset, rows, teachers, progress
         self.names = list(teachers)
+        self.places = shown_places(rows, dataset.classes)
+        shown = rows.train[self.places]
+        self.shown = ShownExamples(dataset.x_train[shown], dataset.y_train[shown].astype(np.int16), dataset.scale)
+        self._shown_id = self.shown.id
         self.limit = memory if memory is not None else memory_limit(grid)
         self._measured = self.limit is None
         augmentation = Augmentation(**settings.augmentation.model_dump())
@@ -65,6 +74,7 @@ class Classroom:
             x_test=dataset.x_test,
             teacher_logits=np.stack([nothing if a.train is None else a.train for a in teachers.values()]),
             scale=dataset.scale,
+            x_shown=self.shown.inputs,
         )
         recipe = Recipe(
             epochs=settings.epochs,
@@ -189,6 +199,12 @@ class Classroom:
             teacher=self.names.index(trial.teacher),
         )
 
+    def _shown_answers(self, outcome: Outcome, place: int, labels: Labels) -> ShownAnswers | None:
+        if outcome.shown_logits is None:
+            return None
+        given = labels.train[self.places].astype(np.int16)
+        return ShownAnswers(self._shown_id, given, halves(outcome.shown_logits[place]))
+
     def _record(
         self, place: int, trial: Trial, labels: Labels, epochs: Sequence[Epoch], outcome: Outcome
     ) -> TrialRecord:
@@ -200,8 +216,12 @@ class Classroom:
         metrics: dict[tuple[str, str], float] = {}
         confusion: list[list[int]] | None = None
         answers: KeptAnswers | None = None
+        bins: list[list[float]] | None = None
+        shown: ShownAnswers | None = None
         if broken is None:
             linear = trial.settings.label_loss == "squared"
+            bins = None if linear else reliability(outcome.test_logits[place], self.dataset.y_test)
+            shown = self._shown_answers(outcome, place, labels)
             answers = kept_answers(
                 trial.settings.alpha, outcome.validation_logits[place], labels.validation, linear=linear
             )
@@ -231,6 +251,8 @@ class Classroom:
             metrics=metrics,
             confusion=confusion,
             answers=answers,
+            reliability=bins,
+            shown=shown,
             diverged_epoch=None if broken is None else broken.epoch,
             last_finite_loss=finite[-1] if finite else None,
         )

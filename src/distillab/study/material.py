@@ -109,6 +109,24 @@ def _perturbed(
     return perturb(labels, kind=noise.kind, classes=dataset.classes, rng=rng, **how).labels
 
 
+MOST_SHOWN, LEAST_SHOWN, NUMBERS_SHOWN = 256, 24, 4096
+"""So many examples are shown at most and at least; in between so many that a student gives about 4096 numbers."""
+
+
+def shown_places(rows: Split, classes: int) -> Rows:
+    """Which training examples are shown one by one: drawn at random, the same for all students of the same rows.
+
+    Args:
+        rows: of a cell.
+        classes: C.
+
+    Returns:
+        Their places in `rows.train`, ascending, shape (K,).
+    """
+    count = min(max(NUMBERS_SHOWN // classes, LEAST_SHOWN), MOST_SHOWN, len(rows.train))
+    return np.sort(stream("shown examples", 0).choice(len(rows.train), size=count, replace=False))
+
+
 def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:
     """The rows and labels that a cell's teacher trains on; never a validation row.
 

@@ -113,6 +113,9 @@ def run_study(
             classroom = Classroom(
                 dataset, settings, rows, known, grid, max(len(trainings(cohort)) for cohort in group), memory, progress
             )
+            heard = {trial.teacher: trial.settings for trial in members}
+            theirs = {name: faculty.shown(known[name], one, rows, classroom.places) for name, one in heard.items()}
+            store.add_shown(classroom.shown, theirs)
             for cohort in group:
                 examples = settings.epochs * len(rows.train)
                 for records, students, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):

@@ -17,46 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distillab.errors import RequestError, WorkError
 from distillab.study.kept import KeptAnswers
+from distillab.study.schema import MIGRATIONS, RESULT_TABLES, SCHEMA, VERSION
+from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, unpacked_logits
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
-VERSION = 4
-RESULT_TABLES = ("teachers", "teacher_epochs", "trials", "epochs", "metrics", "confusions", "answers")
-
-_SCHEMA = """
-CREATE TABLE teachers (id TEXT PRIMARY KEY, settings TEXT, weights TEXT, examples INTEGER, metrics TEXT);
-CREATE TABLE teacher_epochs (teacher TEXT REFERENCES teachers, epoch INTEGER, loss REAL, PRIMARY KEY (teacher, epoch));
-CREATE TABLE trials (
-    id TEXT PRIMARY KEY, seed INTEGER, alpha REAL, coordinates TEXT, settings TEXT, teacher TEXT REFERENCES teachers,
-    state TEXT CHECK (state IN ('finished', 'diverged')), diverged_epoch INTEGER, last_finite_loss REAL);
-CREATE TABLE epochs (
-    trial TEXT REFERENCES trials, epoch INTEGER, loss REAL, hard REAL, soft REAL, validation_accuracy REAL,
-    PRIMARY KEY (trial, epoch));
-CREATE TABLE metrics (
-    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
-    value REAL, PRIMARY KEY (trial, split, name));
-CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);
-CREATE TABLE answers (trial TEXT PRIMARY KEY REFERENCES trials, classes INTEGER, probabilities BLOB, labels BLOB);
-CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT, finished TEXT, provenance TEXT);
-CREATE TABLE cohorts (
-    id INTEGER PRIMARY KEY, run INTEGER REFERENCES runs, students INTEGER, examples INTEGER, seconds REAL);
-"""
-
-_MIGRATIONS = {
-    1: """
-ALTER TABLE metrics RENAME TO metrics_of_version_1;
-CREATE TABLE metrics (
-    trial TEXT REFERENCES trials, split TEXT CHECK (split IN ('train', 'validation', 'test')), name TEXT,
-    value REAL, PRIMARY KEY (trial, split, name));
-INSERT INTO metrics SELECT * FROM metrics_of_version_1;
-DROP TABLE metrics_of_version_1;
-""",
-    2: "CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials, counts TEXT);",
-    3: "CREATE TABLE answers (trial TEXT PRIMARY KEY REFERENCES trials, classes INTEGER, probabilities BLOB, "
-    "labels BLOB);",
-}
-"""From a version to the next one."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +49,9 @@ class TrialRecord:
             `Store.trials` leaves it out: `Store.confusions` reads it.
         answers: to the validation examples, of the few students whose answers are kept. `Store.trials` leaves them out:
             `Store.answers` reads them.
+        reliability: of its test answers, in bins of confidence of equal width: how many, their mean confidence, the
+            share that is right; None where it has no probabilities. `Store.reliability` reads it.
+        shown: its answers to the examples that are shown. `Store.shown` reads them.
     """
 
     id: str
@@ -94,6 +66,8 @@ class TrialRecord:
     last_finite_loss: float | None = None
     confusion: Sequence[Sequence[int]] | None = None
     answers: KeptAnswers | None = None
+    reliability: Sequence[Sequence[float]] | None = None
+    shown: ShownAnswers | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +119,7 @@ class Store:
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application == 0 and tables == 0 and new:
             statements = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            self._connection.executescript(f"BEGIN; {_SCHEMA} {statements} COMMIT;")
+            self._connection.executescript(f"BEGIN; {SCHEMA} {statements} COMMIT;")
         elif application != APPLICATION:
             raise RequestError(f"{self.path} is not a distillab study. Choose another folder with --out.")
         elif not 1 <= version <= VERSION:
@@ -155,7 +129,7 @@ class Store:
             )
         elif new:  # an older file is read as it is, and brought up to date before anything is added to it
             for older in range(version, VERSION):
-                statements = f"{_MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
+                statements = f"{MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
                 self._connection.executescript(f"BEGIN IMMEDIATE; {statements} COMMIT;")
 
     def close(self) -> None:
@@ -207,6 +181,15 @@ class Store:
             rows = [(record.id, epoch, loss) for epoch, loss in enumerate(record.losses)]
             connection.executemany("INSERT INTO teacher_epochs VALUES (?, ?, ?)", rows)
 
+    def add_shown(self, examples: ShownExamples, teachers: Mapping[str, NDArray[np.float32]]) -> None:
+        """Record the examples that are shown, and teachers' logits for them; what is there already stays."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", (examples.id, *examples.packed())
+            )
+            rows = [(name, examples.id, *packed_logits(logits)) for name, logits in teachers.items()]
+            connection.executemany("INSERT OR IGNORE INTO teacher_shown VALUES (?, ?, ?, ?)", rows)
+
     def add_cohort(
         self, records: Sequence[TrialRecord], *, run: int, students: int, examples: int, seconds: float
     ) -> None:
@@ -244,6 +227,12 @@ class Store:
                     connection.execute("INSERT INTO confusions VALUES (?, ?)", row)
                 if record.answers is not None:
                     connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (record.id, *record.answers.packed()))
+                if record.reliability is not None:
+                    row = (record.id, json.dumps(record.reliability, separators=(",", ":")))
+                    connection.execute("INSERT INTO reliability VALUES (?, ?)", row)
+                if record.shown is not None:
+                    packed = (record.id, *record.shown.packed())
+                    connection.execute("INSERT INTO shown VALUES (?, ?, ?, ?, ?)", packed)
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
                 (run, students, examples, seconds),
@@ -307,6 +296,27 @@ class Store:
         """The validation answers that are kept, by trial."""
         rows = self._rows("SELECT * FROM answers ORDER BY trial") if self._has("answers") else []
         return {trial: KeptAnswers.unpacked(*packed) for trial, *packed in rows}
+
+    def reliability(self) -> dict[str, list[list[float]]]:
+        """Bins of confidence by trial; see `TrialRecord`."""
+        rows = self._rows("SELECT trial, bins FROM reliability ORDER BY trial") if self._has("reliability") else []
+        return {trial: json.loads(bins) for trial, bins in rows}
+
+    def examples(self) -> dict[str, ShownExamples]:
+        """The examples that are shown, by identity."""
+        rows = self._rows("SELECT * FROM examples ORDER BY id") if self._has("examples") else []
+        return {name: ShownExamples.unpacked(*packed) for name, *packed in rows}
+
+    def shown(self) -> dict[str, ShownAnswers]:
+        """Students' answers to the shown examples, by trial."""
+        rows = self._rows("SELECT * FROM shown ORDER BY trial") if self._has("shown") else []
+        return {trial: ShownAnswers.unpacked(*packed) for trial, *packed in rows}
+
+    def teacher_shown(self) -> dict[tuple[str, str], NDArray[np.float16]]:
+        """Teachers' logits for the shown examples, by teacher and examples."""
+        there = self._has("teacher_shown")
+        rows = self._rows("SELECT * FROM teacher_shown ORDER BY teacher, examples") if there else []
+        return {(teacher, examples): unpacked_logits(*packed) for teacher, examples, *packed in rows}
 
     def classes(self) -> int | None:
         """C, counted in the test answers of any student; None where there are none."""

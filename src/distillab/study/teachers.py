@@ -25,7 +25,7 @@ from distillab.metrics import all_metrics
 from distillab.models import build
 from distillab.models.answers import add_array, stored_logits
 from distillab.study.folder import Folder
-from distillab.study.material import Split, teacher_material
+from distillab.study.material import Rows, Split, teacher_material
 from distillab.study.plan import members, teacher_identity, training_identity
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
@@ -95,6 +95,14 @@ class Faculty:
         if len(several) > 1:
             self._record(settings, several, rows, [])
         return answers
+
+    def shown(self, answers: Answers, settings: Settings, rows: Split, places: Rows) -> NDArray[np.float32]:
+        """A teacher's logits for the training examples at some places of `rows.train`, as they lie; shape (K, C)."""
+        if answers.train is not None:
+            return answers.train[places]
+        inputs = self.dataset.x_train[rows.train[places]]
+        several = [teacher_logits(*member, inputs, self.dataset.scale) for member in answers.members]
+        return mean_answer(several, linear=settings.label_loss == "squared")
 
     def _member(self, settings: Settings, rows: Split) -> tuple[Functional, Variables]:
         """One teacher: its architecture and its weights, trained where the folder has no file of it."""
