@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from distillab.analysis import answer
 from distillab.errors import RequestError, WorkError
-from distillab.report import page, write_report
+from distillab.report import write_report
 from distillab.study.folder import Folder
 
-SVG = '<?xml version="1.0"?>\n<svg><defs><path id="a"/></defs><use href="#a" clip-path="url(#a)"/></svg>'
-VOID = {"meta", "path", "use", "br"}
+VOID = {"meta", "input", "br"}
 
 
 def hump(alpha: float, seed: int) -> float:
@@ -57,13 +58,34 @@ def store_study(folder: Folder, spec, trials, teachers) -> None:
         store.end_run(run, "2026-01-01T00:01:00+00:00")
 
 
-def test_whatever_the_study_calls_itself_is_escaped(rows):
+def page_of(folder: Folder) -> str:
+    write_report(folder)
+    return folder.report.read_text(encoding="utf-8")
+
+
+def outside_scripts(text: str) -> str:
+    return re.sub(r"<script[^>]*>.*?</script>", "", text, flags=re.DOTALL)
+
+
+def data_of(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_whatever_the_study_calls_itself_is_escaped(rows, tmp_path):
     spec = rows.spec(question="<script>alert('x')</script> & more", dataset="<b>.npz")
-    runs = [{"started": "now", "finished": None, "command": "run '<i>'", "commit": "<u>"}]
-    text = page(spec, answer(spec, rows.trials(spec, hump), {}), {}, runs, (1.0, 2))
-    for raw in ("<script", "<i>", "<u>", "<b>"):
-        assert raw not in text
+    folder = Folder(tmp_path / "study")
+    told = {"command": "run '<i>'", "commit": "<u>", "data": {"classes": ["<s>", "</script>"]}}
+    with folder.write(spec) as store:
+        store.begin_run("now", told)
+    text = page_of(folder)
+    assert text.count("<script") == 3  # the data, the library, the page's own
+    assert len(re.findall(r"</script", text)) == 3
+    for raw in ("<i>", "<u>", "<b>", "<s>"):
+        assert raw not in outside_scripts(text)
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; more" in text
+    assert data_of(text)["classes"] == ["<s>", "</script>"]
 
 
 def test_nothing_is_fetched_and_the_policy_says_so(rows, tmp_path):
@@ -72,25 +94,23 @@ def test_nothing_is_fetched_and_the_policy_says_so(rows, tmp_path):
     store_study(folder, spec, rows.trials(spec, hump), rows.teachers())
     write_report(folder)
     text = folder.report.read_text(encoding="utf-8")
-    assert "default-src 'none'" in text
-    assert not re.search(r"(?:src|href)=\"(?!#)", text)
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert parts["default-src"] == "'none'"
+    assert parts["img-src"] == "data:"
+    assert "unsafe" not in parts["script-src"]
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert parts["script-src"] == " ".join(f"'sha256-{digest}'" for digest in digests)
+    bare = outside_scripts(text)
+    assert not re.search(r"(?:src|href)=\"(?!#)", bare)
     assert "url(http" not in text
-    assert "@import" not in text
-    outline = Outline(text)
+    assert "@import" not in bare
+    outline = Outline(bare)
     assert not outline.open
-    assert {"header", "main", "footer", "section", "figure", "table"} <= set(outline.tags)
+    assert {"header", "nav", "main", "footer", "section", "figure", "table"} <= set(outline.tags)
     assert len(outline.identities) == len(set(outline.identities))
     assert str(tmp_path) not in text
-
-
-def test_two_drawings_share_no_identity(rows):
-    spec = rows.spec()
-    figures = {"accuracy_vs_alpha": SVG, "learning_curves": SVG}
-    text = page(spec, answer(spec, [], {}), figures, [], (0.0, 0))
-    identities = Outline(text).identities
-    assert {"accuracy_vs_alpha-a", "learning_curves-a"} <= set(identities)
-    assert 'href="#learning_curves-a" clip-path="url(#learning_curves-a)"' in text
-    assert "<?xml" not in text
 
 
 def test_the_report_is_written_whole_and_the_same_each_time(rows, tmp_path):

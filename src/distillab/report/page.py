@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: the same input gives the same bytes."""
+"""The report of a study as one self-contained HTML page: the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 from distillab.analysis import Answer, Finding, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.denoising import in_a_sentence
+from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, movement
-from distillab.analysis.numerals import counted
+from distillab.analysis.numerals import alphas_in_words, counted, p_value
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns
-from distillab.report.inline import inline_svg
-from distillab.report.style import CSS
-from distillab.study.spec import Spec
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+from distillab.report.charts import charts
+from distillab.report.results import Results
+from distillab.report.shell import chart, document, items, key_figures, paragraph, table
 
 METHOD = (
     "At one seed every alpha starts from the same weights and sees the same batches and the same labels: alpha is the "
@@ -27,51 +26,46 @@ METHOD = (
     "Holm. The verdict adjusts over the alphas between 0 and 1, the table over all it shows.",
     "The optimal range is the 95 % model confidence set (Hansen, Lunde and Nason 2011) with sign flips.",
 )
+IN_FULL = 3
+"""Settings whose answer stands in full at the top; those of larger studies are folded."""
 
 
-def page(
-    spec: Spec, answer: Answer, figures: Mapping[str, str], runs: Sequence[Mapping[str, Any]], cost: tuple[float, int]
-) -> str:
+def page(results: Results, answer: Answer, payload: Mapping[str, Any]) -> str:
     """Write the report of a study, finished, half-finished or empty.
 
     Args:
-        spec: the study.
+        results: what the folder holds.
         answer: what it says.
-        figures: "accuracy_vs_alpha", "learning_curves" and, where there are such, "alpha_across", "denoising" and
-            "predicted", each as the text of an SVG file.
-        runs: the store's runs, first to last.
-        cost: seconds of training, and training examples shown to students.
+        payload: the numbers of its charts, as `study_payload` gathers them.
 
     Returns:
         The page; nothing in it is fetched from elsewhere.
     """
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(answer.question)}</title>",
-        f"<style>\n{CSS}\n</style>",
-        "</head>",
-        "<body>",
-        f"<header><h1>{escape(answer.question)}</h1>{_paragraph(_state(answer), 'soft')}</header>",
-        "<main>",
-        _section("answer", "Answer", _answer(answer)),
-        _section("figures", "Figures", _figures(answer, figures)),
-        *([_section("across", "Along the axes", _across(answer, figures))] if answer.across else []),
-        *([_section("denoising", "Wrong labels", _denoising(answer, figures))] if answer.denoising else []),
-        *([_section("predicted", "Predicted alpha", _predicted(answer, figures))] if answer.predicted else []),
-        _section("tables", "Every alpha", "\n".join(_table(answer, finding) for finding in answer.findings)),
-        _section("method", "Method", _items([*METHOD])),
-        _section("caveats", "What this rests on", _items(caveats(answer))),
-        "</main>",
-        f'<footer aria-label="Provenance">{_provenance(spec, runs, cost)}</footer>',
-        "</body>",
-        "</html>",
+    alone = len(answer.findings) == 1
+    sections = [
+        ("answer", "Answer", _answer(answer)),
+        ("accuracy", f"{_capital(answer.measure.label)} against alpha", _accuracy(answer, alone=alone)),
+        ("differences", "Paired differences", _differences()),
+        ("across", "Along the axes", _across(answer) if answer.across else ""),
+        ("denoising", "Wrong labels", _denoising(answer) if answer.denoising else ""),
+        ("classes", "Class by class", _classes(payload)),
+        ("learning", "Learning curves", _learning()),
+        ("calibration", "Calibration and agreement", _calibration(payload)),
+        ("examples", "Dark knowledge, example by example", _gallery(payload)),
+        ("predicted", "Predicted alpha", _predicted(answer) if answer.predicted else ""),
+        ("tables", "Every alpha", _tables(answer)),
+        ("cost", "Cost", _cost(results)),
+        ("method", "Method", items([*METHOD])),
+        ("caveats", "What this rests on", items(caveats(answer))),
     ]
-    return "\n".join(parts) + "\n"
+    return document(
+        answer.question,
+        paragraph(_state(answer), "soft"),
+        sections,
+        _provenance(results),
+        {**payload, "charts": charts()},
+        script="page.js",
+    )
 
 
 def _state(answer: Answer) -> str:
@@ -83,72 +77,242 @@ def _state(answer: Answer) -> str:
 
 
 def _answer(answer: Answer) -> str:
-    blocks = []
-    for finding in answer.findings:
-        heading = f"<h3>{escape(finding.label)}</h3>" if finding.label else ""
-        told = "\n".join(_paragraph(sentence) for sentence in sentences(answer, finding))
-        facts = circumstances(finding)
-        if finding.teacher is not None:
-            facts += f" The teacher's test {answer.measure.label} is {answer.measure.value(finding.teacher)}."
-        todo = advice(answer, finding)
-        more = f"<h3>What to do</h3>{_items(todo)}" if todo else ""
-        blocks.append(f'{heading}<div class="answer">\n{told}\n</div>\n{_paragraph(facts, "soft")}{more}')
-    return "\n".join(blocks)
+    findings = answer.findings
+    if len(findings) == 1:
+        return _figures_of(answer, findings[0]) + _in_full(answer, findings[0])
+    overview = table(
+        "answers by setting",
+        "What each setting shows; alpha is chosen on the validation data, the difference is to labels alone.",
+        ("setting", "verdict", "alpha", f"test {answer.measure.axis}", "to alpha 1", "interval", "optimal range"),
+        (_overview(answer, finding) for finding in findings),
+        words=2,
+    )
+    blocks = [
+        f"<details{' open' if len(findings) <= IN_FULL else ''}><summary>{escape(finding.label)}: "
+        f"{escape(finding.kind)}</summary>{_in_full(answer, finding)}</details>"
+        for finding in findings
+    ]
+    return overview + "\n".join(blocks)
 
 
-def _figures(answer: Answer, figures: Mapping[str, str]) -> str:
-    shown = {
-        "accuracy_vs_alpha": "Test result of the students against alpha, the weight of the labels. The tables below "
-        "hold the same numbers.",
-        "learning_curves": "Validation accuracy of the students, epoch by epoch, a line for each alpha.",
-    }
-    return "\n".join(_figure(figures, name, told) for name, told in shown.items())
-
-
-def _figure(figures: Mapping[str, str], name: str, told: str) -> str:
-    if name not in figures:
-        return ""
+def _overview(answer: Answer, finding: Finding) -> tuple[str, ...]:
+    measure, best = answer.measure, finding.best
+    gain = best.over_labels if best else None
     return (
-        f'<figure><div class="plate">{inline_svg(figures[name], prefix=name, label=told)}</div>'
-        f"<figcaption>{escape(told)}</figcaption></figure>"
+        finding.label,
+        finding.kind,
+        f"{best.alpha:g}" if best else NOTHING,
+        measure.bare(best.test) if best else NOTHING,
+        measure.difference(gain.difference) if gain else NOTHING,
+        measure.span(gain.low, gain.high, signed=True) if gain else NOTHING,
+        _range(finding),
     )
 
 
-def _across(answer: Answer, figures: Mapping[str, str]) -> str:
-    """How the answer moves along an axis: sentences and a table for each setting of the others, and the figure."""
+def _range(finding: Finding) -> str:
+    if not finding.optimal_range:
+        return NOTHING
+    return alphas_in_words(finding.optimal_range, [row.alpha for row in finding.rows])
+
+
+def _figures_of(answer: Answer, finding: Finding) -> str:
+    measure, best = answer.measure, finding.best
+    gain = best.over_labels if best else None
+    shown: list[tuple[str, str, str, str]] = [
+        ("verdict", finding.kind, "on: some alpha between 0 and 1 beats labels alone", "verdict")
+    ]
+    if best:
+        interval = measure.span(best.low, best.high)
+        shown.append(("chosen alpha", f"{best.alpha:g}", "on the validation data", ""))
+        shown.append((f"test {measure.label}", measure.value(best.test), f"95 % interval {interval}", ""))
+    if gain:
+        told = f"{measure.difference_unit}; {measure.span(gain.low, gain.high, signed=True)}, p {p_value(gain.p)}"
+        shown.append(("over labels alone", measure.difference(gain.difference), told.lstrip("; "), ""))
+    if finding.optimal_range:
+        shown.append(("optimal range", _range(finding), "alphas not shown to be worse than the best", ""))
+    return key_figures(shown, f"kind-{finding.kind.replace(' ', '-')}")
+
+
+def _in_full(answer: Answer, finding: Finding) -> str:
+    told = "\n".join(paragraph(sentence) for sentence in sentences(answer, finding))
+    facts = circumstances(finding)
+    if finding.teacher is not None:
+        facts += f" The teacher's test {answer.measure.label} is {answer.measure.value(finding.teacher)}."
+    todo = advice(answer, finding)
+    more = f"<h3>What to do</h3>{items(todo)}" if todo else ""
+    return f'<div class="answer">\n{told}\n</div>\n{paragraph(facts, "soft")}{more}'
+
+
+def _select(identity: str, label: str, options: Sequence[tuple[str, str]] = ()) -> str:
+    """A control; the script fills it where no options are given."""
+    told = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in options)
+    return f'<label>{escape(label)} <select id="{identity}" autocomplete="off">{told}</select></label>'
+
+
+def _check(identity: str, label: str) -> str:
+    return f'<label><input type="checkbox" id="{identity}" checked autocomplete="off"> {escape(label)}</label>'
+
+
+def _controls(*controls: str, identity: str = "") -> str:
+    named = f' id="{identity}"' if identity else ""
+    return f'<div class="controls"{named}>{"".join(controls)}</div>'
+
+
+def _accuracy(answer: Answer, *, alone: bool) -> str:
+    setting = f"<div{' hidden' if alone else ''}>{_select('setting', 'Setting')}</div>"
+    return (
+        _controls(setting, _select("metric", "Metric"), _check("dots", "single students"), _check("band", "interval"))
+        + chart("metric", f"The students' test {answer.measure.label} against alpha; the tables below hold the numbers")
+        + '<ul class="levels" id="levels" aria-label="What the chart shows"></ul>'
+        + paragraph(
+            "The setting chosen here is the one of all sections below. Point at an alpha for its numbers."
+            if not alone
+            else "Point at an alpha for its numbers.",
+            "soft",
+        )
+    )
+
+
+def _differences() -> str:
+    to = (("labels", "labels alone (alpha = 1)"), ("teacher", "the teacher alone (alpha = 0)"))
+    return (
+        _controls(_select("against", "Compared with", to))
+        + chart("differences", "Differences to the reference at each alpha with 95 % intervals")
+        + '<p class="soft" id="no-differences" hidden>There is nothing to compare: the study lacks that alpha, or no '
+        "seed has all its students yet.</p>"
+        + paragraph(
+            "Means of the differences within seeds, with 95 % intervals. Filled: p after Holm at most 0.05. Green: the "
+            "optimal range.",
+            "soft",
+        )
+    )
+
+
+def _across(answer: Answer) -> str:
+    """How the answer moves along an axis: the charts, then sentences and a table for each setting of the others."""
     blocks = []
     for one in answer.across:
         title = f"The {one.name}{f', {one.among}' if one.among else ''}"
-        told = "\n".join(_paragraph(sentence) for sentence in movement(one, answer.measure))
-        table = _grid(title, ACROSS_NOTE, headings(one, answer.measure), cells(one, answer.measure))
-        blocks.append(f"<h3>{escape(title)}</h3>{told}\n{table}")
-    told = "The test result over alpha and the axis, the chosen alpha, and what it gains on labels alone."
-    return "\n".join([_figure(figures, "alpha_across", told), *blocks])
-
-
-def _denoising(answer: Answer, figures: Mapping[str, str]) -> str:
-    told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
-    shown = "Shares of the wrong training labels that students put right and repeat, against alpha."
-    return f"{_figure(figures, 'denoising', shown)}\n{_paragraph(f'{WRONG_LABELS}:')}{_items(told)}"
-
-
-def _predicted(answer: Answer, figures: Mapping[str, str]) -> str:
-    shown = "Squared error to the validation labels against alpha: predicted from both ends, and measured."
-    rows = [prediction.cells(one, answer.measure) for one in answer.predicted]
-    table = _grid("alpha predicted from both ends", prediction.NOTE, prediction.HEADINGS, rows)
-    return f"{_figure(figures, 'predicted', shown)}{table}"
-
-
-def _grid(title: str, caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that scrolls by itself where the screen is narrow."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "\n".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
-        for first, *rest in rows
-    )
+        told = "\n".join(paragraph(sentence) for sentence in movement(one, answer.measure))
+        numbers = table(title, ACROSS_NOTE, headings(one, answer.measure), cells(one, answer.measure))
+        blocks.append(f"<h3>{escape(title)}</h3>{told}\n{numbers}")
+    hidden = "" if len(answer.across) > 1 else " hidden"
+    name = answer.across[0].name
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(title)}"><table>'
-        f"<caption>{escape(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>"
+        _controls(f"<div{hidden}>{_select('group', 'Among')}</div>")
+        + chart(
+            "surface",
+            f"The test result over alpha and the {name}",
+            "Means over the seeds; the fuller, the nearer to the best of the row; framed: the alpha chosen on the "
+            "validation data.",
+        )
+        + '<div class="pair">'
+        + chart(
+            "chosen",
+            f"The chosen alpha along the {name}",
+            "The chosen alpha, and the middle 95 % of those chosen when seeds are drawn again; green: optimal range.",
+        )
+        + chart("gain", f"What the chosen alpha gains along the {name}", "Paired by seed, with 95 % intervals.")
+        + "</div>"
+        + "\n".join(blocks)
+    )
+
+
+def _denoising(answer: Answer) -> str:
+    told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
+    return (
+        f'<div id="wrong-labels-of-setting">{chart("denoising", "Shares of wrong labels put right and repeated")}'
+        '<ul class="levels"><li><span class="mark curve"></span>put right by students</li>'
+        '<li><span class="mark labels"></span>repeated by students</li>'
+        "<li>dashes: by the teacher</li></ul></div>" + paragraph(f"{WRONG_LABELS}:") + items(told)
+    )
+
+
+def _classes(payload: Mapping[str, Any]) -> str:
+    if not any(one["confusion"] for one in payload["settings"]):
+        return ""
+    head = ("class", "precision %", "recall %", "F1 %")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
+    return (
+        _controls(_select("alpha", "At"))
+        + '<p class="soft" id="no-classes" hidden>No answers of this setting are kept here.</p>'
+        + '<div class="pair" id="classes-of-setting">'
+        + chart(
+            "confusion",
+            "Confusion matrix of the test answers, all seeds together",
+            "Percent of each class's test examples, all seeds.",
+        )
+        + '<div class="scroll" tabindex="0" role="region" aria-label="Table: scores of the classes"><table>'
+        + "<caption>Mean over the seeds at the alpha chosen above.</caption>"
+        + f'<thead><tr>{heads}</tr></thead><tbody id="class-scores"></tbody></table></div></div>'
+    )
+
+
+def _learning() -> str:
+    which = (("validation_accuracy", "validation accuracy"), ("loss", "training loss"))
+    return (
+        _controls(_select("curve", "Shown", which))
+        + chart("learning", "Learning curves, a line for each alpha")
+        + paragraph("Means over the seeds, diverged students left out.", "soft")
+    )
+
+
+def _calibration(payload: Mapping[str, Any]) -> str:
+    kept = any(one["reliability"] for one in payload["settings"])
+    if not kept and not {"agreement", "ece"} & set(payload["measures"]):
+        return ""
+    missing = "" if kept else paragraph("The reliability of answers was not recorded when this study was run.", "soft")
+    return (
+        missing
+        + '<div class="pair">'
+        + chart(
+            "reliability",
+            "Reliability diagram: share of right test answers against confidence",
+            "Test answers of all seeds in bins of confidence; below the diagonal they are surer than they are right.",
+        )
+        + "<div>"
+        + chart("agreement", "Agreement with the teacher against alpha")
+        + chart("ece", "Calibration error against alpha")
+        + "</div></div>"
+    )
+
+
+def _gallery(payload: Mapping[str, Any]) -> str:
+    if not any(one["gallery"] for one in payload["settings"]):
+        return ""
+    return (
+        paragraph(
+            "Training examples, drawn at random when the study was run, and what teacher and students answer. A "
+            "softened answer tells which classes the teacher finds alike: that is what a student learns from it "
+            "besides the label. Green: the clean label; orange: a wrong label that was given; *: the chosen alpha."
+        )
+        + _controls(
+            '<label>Temperature <input type="range" id="temperature" min="0.5" max="20" step="0.5" value="3" '
+            'autocomplete="off"></label> <output for="temperature" id="temperature-told"></output>',
+            identity="gallery-controls",
+        )
+        + '<p class="soft" id="no-gallery" hidden>No examples of this setting are kept here.</p>'
+        + '<div id="gallery"></div>'
+    )
+
+
+def _predicted(answer: Answer) -> str:
+    rows = [prediction.cells(one, answer.measure) for one in answer.predicted]
+    shown = "Squared error to the validation labels against alpha: predicted from both ends, and measured"
+    return (
+        f'<div id="predicted-of-setting">{chart("predicted", shown)}</div>'
+        + paragraph(f"{shown}; dots: mean over the seeds with 95 % t intervals.", "soft")
+        + table("alpha predicted from both ends", prediction.NOTE, prediction.HEADINGS, rows)
+    )
+
+
+def _tables(answer: Answer) -> str:
+    told = [_table(answer, finding) for finding in answer.findings]
+    if len(told) == 1:
+        return told[0]
+    return "\n".join(
+        f"<details{' open' if len(told) <= IN_FULL else ''}><summary>{escape(finding.label)}</summary>{one}</details>"
+        for finding, one in zip(answer.findings, told, strict=True)
     )
 
 
@@ -158,11 +322,10 @@ def _table(answer: Answer, finding: Finding) -> str:
     best = finding.best.alpha if finding.best else None
     body = []
     for row in finding.rows:
-        cells = [cell(row) for cell in shown.values()]
-        first, rest = cells[0], list(zip(list(shown)[1:], cells[1:], strict=True))
+        first, *rest = (cell(row) for cell in shown.values())
         told = "".join(
             f'<td class="in">{escape(text)}</td>' if name == "range" and row.in_range else f"<td>{escape(text)}</td>"
-            for name, text in rest
+            for name, text in zip(list(shown)[1:], rest, strict=True)
         )
         opened = '<tr class="chosen">' if row.alpha == best else "<tr>"
         body.append(f'{opened}<th scope="row">{escape(first)}</th>{told}</tr>')
@@ -180,29 +343,45 @@ def _table(answer: Answer, finding: Finding) -> str:
     )
 
 
-def _provenance(spec: Spec, runs: Sequence[Mapping[str, Any]], cost: tuple[float, int]) -> str:
-    seconds, examples = cost
+def _cost(results: Results) -> str:
+    seconds, examples = results.cost
+    trained = len(results.trials)
+    if not trained or not seconds:
+        return ""
+    machine = results.runs[-1].get("machine", {}) if results.runs else {}
+    devices = machine.get("devices")
+    where = f"{devices} {machine.get('platform')} device{'s' * (devices != 1)}" if devices else "unknown"
+    shown = [
+        ("training of students", _duration(seconds), f"{counted(trained, 'student')}, compilation included", ""),
+        ("students per second", f"{trained / seconds:.3g}", f"{seconds / trained:.2f} s a student", ""),
+        ("training examples shown", f"{examples:,}", f"{examples / seconds:,.0f} a second", ""),
+        ("devices", where, f"{machine.get('cores', '?')} cores, {machine.get('processor', 'processor unknown')}", ""),
+    ]
+    return key_figures(shown)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _provenance(results: Results) -> str:
     facts: list[tuple[str, str]] = []
+    runs = results.runs
     if runs:
         last = runs[-1]
         facts += [(key, value) for key, value in _flat(last) if key not in ("started", "finished", "command")]
-        ended = last.get("finished") or "not to its end"
-        facts.append(
-            (
-                "last run",
-                f"{last.get('started')} to {ended}"
-                if last.get("finished")
-                else f"begun {last.get('started')}, {ended}",
-            )
-        )
+        ended = f"{last.get('started')} to {last.get('finished')}"
+        begun = f"begun {last.get('started')}, not to its end"
+        facts.append(("last run", ended if last.get("finished") else begun))
     facts.append(("runs", f"{len(runs)}"))
-    facts.append(("training of students", f"{seconds:,.0f} s for {examples:,} training examples shown"))
     told = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts)
     command = str(runs[-1].get("command") or "") if runs else ""
     again = f"<p>To reproduce: <code>{escape(command)}</code></p>" if command else ""
     return (
-        f"<h2>Provenance</h2>{again}<dl>{told}</dl>"
-        f"<details><summary>The study, in full</summary><pre>{escape(spec.to_yaml())}</pre></details>"
+        f'<section aria-labelledby="provenance"><h2 id="provenance">Provenance</h2>{again}<dl class="facts">{told}</dl>'
+        f"<details><summary>The study, in full</summary><pre>{escape(results.spec.to_yaml())}</pre></details></section>"
     )
 
 
@@ -214,13 +393,5 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]
             yield prefix + str(key), "unknown" if value is None else str(value)
 
 
-def _section(name: str, title: str, body: str) -> str:
-    return f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>\n{body}\n</section>'
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
-
-
-def _items(texts: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -22,7 +22,8 @@ from distillab.analysis.other_metrics import in_a_sentence as compared
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns, note
 from distillab.errors import RequestError
-from distillab.report.write import read_results, study_files, write_files
+from distillab.report.results import read_results
+from distillab.report.write import study_files, write_files
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord
@@ -50,7 +51,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
     name = folder.path.resolve().name
     _check_place(to, name)
     results = read_results(folder)
-    spec, trials, teachers, runs, cost, classes, confusions, answers = results
+    spec, trials, teachers, runs, cost, classes, confusions, answers, *_ = results
     if not trials:
         raise RequestError(f"{folder.path} holds no trained student yet. Run 'distillab run' first.")
     curves = alpha_curves(spec, trials, teachers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import WorkError
@@ -20,45 +20,11 @@ from distillab.report.figures import (
     render,
 )
 from distillab.report.page import page
+from distillab.report.payload import study_payload
+from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
-from distillab.study.kept import KeptAnswers
-from distillab.study.spec import Spec
-from distillab.study.store import TeacherRecord, TrialRecord
 
 FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
-
-
-class Results(NamedTuple):
-    """All that is read of a study's folder."""
-
-    spec: Spec
-    trials: list[TrialRecord]
-    teachers: dict[str, TeacherRecord]
-    runs: list[dict[str, Any]]
-    cost: tuple[float, int]
-    classes: int | None
-    confusions: dict[str, list[list[int]]]
-    answers: dict[str, KeptAnswers]
-
-
-def read_results(folder: Folder) -> Results:
-    """Read a study's folder.
-
-    Raises:
-        RequestError: the folder holds no study.
-    """
-    spec, store = folder.read()
-    with store:
-        return Results(
-            spec,
-            store.trials(),
-            store.teachers(),
-            store.runs(),
-            store.cost(),
-            store.classes(),
-            store.confusions(),
-            store.answers(),
-        )
 
 
 def write_report(folder: Folder) -> tuple[Path, ...]:
@@ -104,11 +70,10 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
         axis, how the answer moves along it; where labels are wrong, what becomes of them; where the ends were kept,
         what they predict; `answer.json` and `report.html`.
     """
-    spec, trials, teachers, runs, cost, classes, _, answers = results
+    spec, trials, teachers = results.spec, results.trials, results.teachers
     curves = alpha_curves(spec, trials, teachers)
-    found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
+    found = answer(spec, trials, teachers, classes=results.classes, answers=results.answers, curves=curves)
     files: dict[Path, bytes] = {}
-    drawings: dict[str, str] = {}
     with house_style():
         figures = {
             "accuracy_vs_alpha": accuracy_figure(curves, found),
@@ -123,7 +88,6 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
         for name, figure in figures.items():
             for form in FORMS:
                 files[folder.figures / f"{name}.{form}"] = render(figure, form)
-            drawings[name] = files[folder.figures / f"{name}.svg"].decode()
     files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
-    files[folder.report] = page(spec, found, drawings, runs, cost).encode()
+    files[folder.report] = page(results, found, study_payload(results, curves, found)).encode()
     return files
