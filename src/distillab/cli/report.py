@@ -16,6 +16,12 @@ def report(folder: Path) -> None:
     Example:
       distillab report runs/demo
     """
+    from distillab.distillation.page import is_distillation, write_distillation_report
+
+    if is_distillation(folder):
+        for path in write_distillation_report(folder):
+            click.echo(path)
+        return
     from distillab.report import write_report
     from distillab.study.folder import Folder
 

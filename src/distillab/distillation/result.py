@@ -74,6 +74,7 @@ class Result:
                 "teacher": dict(verdict.teacher),
                 "gain": {name: value._asdict() for name, value in verdict.gain.items()},
                 "examples": verdict.examples._asdict(),
+                "by_seed": {who: dict(of) for who, of in verdict.by_seed.items()},
                 "against_teacher": verdict.against_teacher._asdict(),
             },
             "chosen": self.chosen._asdict(),

@@ -52,6 +52,7 @@ class Verdict:
         examples: the shipped student against the baseline of the same seed, over test examples.
         against_teacher: the shipped student against the teacher, over test examples.
         seeds: how many.
+        by_seed: of "student" and "baseline", by metric, seed by seed.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Verdict:
     examples: SameExamples
     against_teacher: SameExamples
     seeds: int
+    by_seed: Mapping[str, Mapping[str, tuple[float, ...]]]
 
 
 def judge(
@@ -109,6 +111,7 @@ def judge(
         examples,
         beside,
         len(student),
+        {who: {metric: tuple(values.tolist()) for metric, values in of.items()} for who, of in columns.items()},
     )
 
 

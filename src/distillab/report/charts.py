@@ -19,6 +19,9 @@ CURVE, LABELS, TEACHER_ALONE, TEACHER, RANGE = (
     "var(--teacher)",
     "var(--range)",
 )
+VIRIDIS: Chart = {"name": "viridis", "extent": [0.18, 0.92]}
+"""Even and safe for the colour-blind, without the ends that would vanish on black or on white."""
+
 REFERENCES = {
     "labels alone": (LABELS, [2, 2]),
     "teacher alone": (TEACHER_ALONE, [6, 2, 1, 2]),
@@ -60,8 +63,8 @@ def charts() -> dict[str, Chart]:
         "confusion": confusion(),
         "learning": learning(),
         "reliability": reliability(),
-        "agreement": line_over_alpha(),
-        "ece": line_over_alpha(),
+        "agreement": linelayered(),
+        "ece": linelayered(),
         "predicted": predicted(),
     }
 
@@ -69,22 +72,22 @@ def charts() -> dict[str, Chart]:
 def metric() -> Chart:
     """A metric against alpha: single students, mean and band, the levels to compare with, the range, the choice."""
     y = _y("value")
-    return _over_alpha(
+    return layered(
         320,
-        _of("ranges", {"type": "rect", "color": RANGE, "opacity": 0.16}, x=_x("from"), x2={"field": "to"}),
-        _of("bands", {"type": "area", "color": CURVE, "opacity": 0.22}, x=_x(), y=_y("low"), y2={"field": "high"}),
-        _of(
+        named("ranges", {"type": "rect", "color": RANGE, "opacity": 0.16}, x=_x("from"), x2={"field": "to"}),
+        named("bands", {"type": "area", "color": CURVE, "opacity": 0.22}, x=_x(), y=_y("low"), y2={"field": "high"}),
+        named(
             "levels",
             {"type": "rule", "strokeWidth": 1.4},
             y=y,
             color=_by("name", REFERENCES, 0),
             strokeDash=_by("name", REFERENCES, 1),
         ),
-        _of("dots", {"type": "circle", "color": CURVE, "opacity": 0.3, "size": 14}, x=_x(), y=y),
-        _of("rows", {"type": "line", "color": CURVE, "strokeWidth": 2.2}, x=_x(), y=y),
-        _of("rows", {"type": "circle", "color": CURVE, "opacity": 1, "size": 44}, x=_x(), y=y),
-        _of("choice", {"type": "point", "color": TEACHER, "size": 190, "strokeWidth": 1.8}, x=_x(), y=y),
-        _of(
+        named("dots", {"type": "circle", "color": CURVE, "opacity": 0.3, "size": 14}, x=_x(), y=y),
+        named("rows", {"type": "line", "color": CURVE, "strokeWidth": 2.2}, x=_x(), y=y),
+        named("rows", {"type": "circle", "color": CURVE, "opacity": 1, "size": 44}, x=_x(), y=y),
+        named("choice", {"type": "point", "color": TEACHER, "size": 190, "strokeWidth": 1.8}, x=_x(), y=y),
+        named(
             "diverged",
             {"type": "text", "color": LABELS, "dy": -6, "baseline": "bottom"},
             x=_x(),
@@ -97,12 +100,12 @@ def metric() -> Chart:
 
 def differences() -> Chart:
     """Paired differences to a reference at each alpha; filled where they are shown after Holm's adjustment."""
-    return _over_alpha(
+    return layered(
         240,
-        _of("ranges", {"type": "rect", "color": RANGE, "opacity": 0.16}, x=_x("from"), x2={"field": "to"}),
+        named("ranges", {"type": "rect", "color": RANGE, "opacity": 0.16}, x=_x("from"), x2={"field": "to"}),
         {"mark": {"type": "rule", "color": "var(--soft)"}, "encoding": {"y": {"datum": 0}}},
-        _of("rows", {"type": "rule", "color": CURVE, "strokeWidth": 2}, x=_x(), y=_y("low"), y2={"field": "high"}),
-        _of(
+        named("rows", {"type": "rule", "color": CURVE, "strokeWidth": 2}, x=_x(), y=_y("low"), y2={"field": "high"}),
+        named(
             "rows",
             {"type": "point", "size": 70, "strokeWidth": 2, "opacity": 1, "stroke": CURVE},
             x=_x(),
@@ -123,12 +126,12 @@ def surface() -> Chart:
         "scale": {"domain": "$behind", "range": [0.7, 0.03], "clamp": True},
         "legend": None,
     }
-    told = _told("$axis", "alpha", "mean")
-    return _chart(
-        {"step": 27},
-        _of("cells", {"type": "rect", "color": RANGE}, x=x, y=y, opacity=near, tooltip=told),
-        _of("cells", {"type": "text", "fontSize": 10}, x=x, y=y, text={"field": "short"}),
-        _of("framed", {"type": "rect", "fill": None, "stroke": "var(--ink)", "strokeWidth": 2.5}, x=x, y=y),
+    words = told("$axis", "alpha", "mean")
+    return layered(
+        "$height",
+        named("cells", {"type": "rect", "color": RANGE}, x=x, y=y, opacity=near, tooltip=words),
+        named("cells", {"type": "text", "fontSize": 10}, x=x, y=y, text={"field": "short"}),
+        named("framed", {"type": "rect", "fill": None, "stroke": "var(--ink)", "strokeWidth": 2.5}, x=x, y=y),
     )
 
 
@@ -136,17 +139,19 @@ def chosen() -> Chart:
     """The chosen alpha along an axis, the middle of those chosen when seeds are drawn again, and the range."""
     y: Chart = {"field": "value", "type": "ordinal", "sort": "$order", "title": "$axis"}
     x: Chart = {"type": "quantitative", "title": "chosen alpha", "scale": {"domain": [0, 1], "padding": 8}}
-    return _chart(
-        {"step": 27},
-        _of("within", {"type": "square", "color": RANGE, "opacity": 0.35, "size": 130}, x=x | {"field": "alpha"}, y=y),
-        _of(
+    return layered(
+        "$height",
+        named(
+            "within", {"type": "square", "color": RANGE, "opacity": 0.35, "size": 130}, x=x | {"field": "alpha"}, y=y
+        ),
+        named(
             "points",
             {"type": "rule", "color": CURVE, "strokeWidth": 2.5},
             x=x | {"field": "low"},
             x2={"field": "high"},
             y=y,
         ),
-        _of("points", {"type": "circle", "color": CURVE, "opacity": 1, "size": 60}, x=x | {"field": "alpha"}, y=y),
+        named("points", {"type": "circle", "color": CURVE, "opacity": 1, "size": 60}, x=x | {"field": "alpha"}, y=y),
     )
 
 
@@ -154,17 +159,17 @@ def gain() -> Chart:
     """What the chosen alpha gains over labels alone along an axis."""
     y: Chart = {"field": "value", "type": "ordinal", "sort": "$order", "title": "$axis"}
     x: Chart = {"type": "quantitative", "title": "$gain"}
-    return _chart(
-        {"step": 27},
+    return layered(
+        "$height",
         {"mark": {"type": "rule", "color": "var(--soft)"}, "encoding": {"x": {"datum": 0}}},
-        _of(
+        named(
             "points",
             {"type": "rule", "color": LABELS, "strokeWidth": 2.5},
             x=x | {"field": "low"},
             x2={"field": "high"},
             y=y,
         ),
-        _of("points", {"type": "circle", "color": LABELS, "opacity": 1, "size": 60}, x=x | {"field": "gain"}, y=y),
+        named("points", {"type": "circle", "color": LABELS, "opacity": 1, "size": 60}, x=x | {"field": "gain"}, y=y),
     )
 
 
@@ -182,15 +187,15 @@ def denoising() -> Chart:
     y = _y("value", {"domain": [0, 100]})
     line = {"type": "line", "strokeWidth": 2, "point": {"opacity": 1, "size": 36}}
     words = {"type": "text", "align": "right", "dx": -5, "color": "var(--soft)"}
-    return _over_alpha(
+    return layered(
         260,
-        _of(
+        named(
             "rows", {"type": "area", "opacity": 0.2}, x=_x(), y=y | {"field": "low"}, y2={"field": "high"}, color=colour
         ),
-        _of("levels", {"type": "rule", "strokeWidth": 1.4}, y=y, color=colour, strokeDash=dash),
-        _of("rows", line, x=_x(), y=y, color=colour, strokeDash=dash),
-        _of("threshold", {"type": "rule", "strokeDash": [2, 3], "color": "var(--soft)"}, x=_x()),
-        _of("threshold", words, x=_x(), y={"value": 130}, text={"field": "told"}),
+        named("levels", {"type": "rule", "strokeWidth": 1.4}, y=y, color=colour, strokeDash=dash),
+        named("rows", line, x=_x(), y=y, color=colour, strokeDash=dash),
+        named("threshold", {"type": "rule", "strokeDash": [2, 3], "color": "var(--soft)"}, x=_x()),
+        named("threshold", words, x=_x(), y={"value": 130}, text={"field": "told"}),
     )
 
 
@@ -210,20 +215,20 @@ def confusion() -> Chart:
         "scale": {"domain": "$shares", "range": [0.02, 0.85], "clamp": True},
         "legend": None,
     }
-    told = _told("label", "answer", "% of the class", "answers")
+    words = told("label", "answer", "% of the class", "answers")
     text = {"field": "short"}
-    return _chart(
-        {"step": "$step"},
-        _of("cells", {"type": "rect", "color": LABELS}, x=x, y=y, opacity=often, tooltip=told),
-        _of("hits", {"type": "rect", "color": "var(--pale)"}, x=x, y=y, tooltip=told),
-        _of("cells", {"type": "text", "fontSize": 10}, x=x, y=y, text=text),
-        _of("hits", {"type": "text", "fontSize": 10, "fontWeight": 600}, x=x, y=y, text=text),
+    return layered(
+        "$height",
+        named("cells", {"type": "rect", "color": LABELS}, x=x, y=y, opacity=often, tooltip=words),
+        named("hits", {"type": "rect", "color": "var(--pale)"}, x=x, y=y, tooltip=words),
+        named("cells", {"type": "text", "fontSize": 10}, x=x, y=y, text=text),
+        named("hits", {"type": "text", "fontSize": 10, "fontWeight": 600}, x=x, y=y, text=text),
     )
 
 
 def learning() -> Chart:
     """Validation accuracy, or loss, epoch by epoch; a line for each alpha."""
-    return _chart(
+    return layered(
         240,
         {
             "data": {"name": "rows"},
@@ -241,11 +246,11 @@ def learning() -> Chart:
                     "field": "alpha",
                     "type": "quantitative",
                     "title": "alpha",
-                    "scale": {"scheme": "viridis", "domain": [0, 1.08]},
+                    "scale": {"scheme": VIRIDIS, "domain": [0, 1]},
                     "legend": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".2~f"},
                 },
                 "detail": {"field": "alpha"},
-                "tooltip": _told("alpha", "epoch", "mean"),
+                "tooltip": told("alpha", "epoch", "mean"),
             },
         },
     )
@@ -262,41 +267,41 @@ def reliability() -> Chart:
         "scale": {"domain": "$names", "range": "$colours"},
         "legend": {"orient": "bottom", "symbolType": "stroke", "columns": 1, "labelLimit": 300},
     }
-    return _chart(
+    return layered(
         260,
-        _of("diagonal", {"type": "line", "color": "var(--soft)", "strokeDash": [3, 3]}, x=x, y=y),
-        _of("rows", {"type": "line", "strokeWidth": 1.8}, x=x, y=y, color=colour),
-        _of(
+        named("diagonal", {"type": "line", "color": "var(--soft)", "strokeDash": [3, 3]}, x=x, y=y),
+        named("rows", {"type": "line", "strokeWidth": 1.8}, x=x, y=y, color=colour),
+        named(
             "rows",
             {"type": "circle", "opacity": 0.9},
             x=x,
             y=y,
             color=colour,
             size={"field": "count", "type": "quantitative", "legend": None, "scale": {"range": [12, 160]}},
-            tooltip=_told("alpha", "answers", "confidence", "right"),
+            tooltip=told("alpha", "answers", "confidence", "right"),
         ),
     )
 
 
-def line_over_alpha() -> Chart:
+def linelayered() -> Chart:
     """One metric against alpha: mean and band."""
-    return _over_alpha(
+    return layered(
         180,
-        _of("rows", {"type": "area", "color": CURVE, "opacity": 0.22}, x=_x(), y=_y("low"), y2={"field": "high"}),
-        _of("rows", {"type": "line", "color": CURVE, "point": {"color": CURVE, "opacity": 1}}, x=_x(), y=_y("value")),
+        named("rows", {"type": "area", "color": CURVE, "opacity": 0.22}, x=_x(), y=_y("low"), y2={"field": "high"}),
+        named("rows", {"type": "line", "color": CURVE, "point": {"color": CURVE, "opacity": 1}}, x=_x(), y=_y("value")),
         _touched("rows", "alpha", "n", "mean", "95 % interval"),
     )
 
 
 def predicted() -> Chart:
     """The squared error that both ends predict, and what it is."""
-    return _over_alpha(
+    return layered(
         240,
-        _of("line", {"type": "line", "color": LABELS, "strokeWidth": 2}, x=_x(), y=_y("value")),
-        _of("measured", {"type": "rule", "color": CURVE}, x=_x(), y=_y("low"), y2={"field": "high"}),
-        _of("measured", {"type": "circle", "color": CURVE, "opacity": 1, "size": 50}, x=_x(), y=_y("value")),
-        _of("marks", {"type": "rule", "strokeDash": [3, 3], "color": "var(--soft)"}, x=_x()),
-        _of(
+        named("line", {"type": "line", "color": LABELS, "strokeWidth": 2}, x=_x(), y=_y("value")),
+        named("measured", {"type": "rule", "color": CURVE}, x=_x(), y=_y("low"), y2={"field": "high"}),
+        named("measured", {"type": "circle", "color": CURVE, "opacity": 1, "size": 50}, x=_x(), y=_y("value")),
+        named("marks", {"type": "rule", "strokeDash": [3, 3], "color": "var(--soft)"}, x=_x()),
+        named(
             "marks",
             {"type": "text", "align": "left", "dx": 4, "baseline": "top"},
             x=_x(),
@@ -306,7 +311,8 @@ def predicted() -> Chart:
     )
 
 
-def _chart(height: Any, *layers: Chart) -> Chart:
+def layered(height: Any, *layers: Chart) -> Chart:
+    """Layers on common axes, as wide as the page; `height` in pixels, or a placeholder."""
     return {
         "$schema": SCHEMA,
         "width": "container",
@@ -317,11 +323,8 @@ def _chart(height: Any, *layers: Chart) -> Chart:
     }
 
 
-def _over_alpha(height: int, *layers: Chart) -> Chart:
-    return _chart(height, *layers)
-
-
-def _of(data: str, mark: Chart, **encoding: Chart) -> Chart:
+def named(data: str, mark: Chart, **encoding: Chart) -> Chart:
+    """A layer of the data set of that name."""
     return {"data": {"name": data}, "mark": mark, "encoding": encoding}
 
 
@@ -340,11 +343,11 @@ def _by(field: str, styles: dict[str, tuple[Any, Any]], which: int) -> Chart:
     return {"field": field, "type": "nominal", "scale": scale, "legend": None}
 
 
-def _touched(data: str, *told: str) -> Chart:
+def _touched(data: str, *fields: str) -> Chart:
     """Wide, unseen strips that tell of an alpha, easy to hit with a finger."""
-    return _of(data, {"type": "rule", "strokeWidth": 26, "opacity": 0}, x=_x(), tooltip=_told(*told))
+    return named(data, {"type": "rule", "strokeWidth": 26, "opacity": 0}, x=_x(), tooltip=told(*fields))
 
 
-def _told(*fields: str) -> Any:
+def told(*fields: str) -> Any:
     """Fields that the page has worded under the same name."""
     return [{"field": f"told.{name}" if not name.startswith("$") else "told.axis", "title": name} for name in fields]

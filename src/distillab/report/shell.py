@@ -27,13 +27,13 @@ def document(
         sections: from top to bottom.
         footer: as HTML.
         data: what the script reads, as plain values.
-        script: the name of a file in `assets`, such as "page.js".
+        script: the file in `assets` that draws this kind of page, such as "page.js"; it follows "common.js".
 
     Returns:
         The page. Its policy allows these very scripts by their digests, and no request at all.
     """
     shown = [section for section in sections if section[2]]
-    scripts = [library(), asset(script)]
+    scripts = [library(), asset("common.js"), asset(script)]
     links = "".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in shown)
     return "\n".join(
         [

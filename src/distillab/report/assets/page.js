@@ -1,12 +1,10 @@
 "use strict";
-/* Feeds the charts of a study's page with what is chosen in its controls. Numbers come ready; here they are only worded.
-   Whatever a study calls itself is set as text, never as markup. */
+/* Feeds the charts of a study's page with what is chosen in its controls. Numbers come ready; here they are only worded. */
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const find = (id) => document.getElementById(id);
+  const { data, find, finite, limits, draw, show, element, options, listen } = distillab;
   const state = { setting: 0, metric: data.metric, group: 0, against: "labels", curve: "validation_accuracy", alpha: null };
-  const shown = (window.distillab = { charts: {}, ready: null, firstChart: null });
 
+  const named = (number) => data.classes[number] ?? String(number);
   const measure = (name = state.metric) => data.measures[name];
   const setting = () => data.settings[state.setting];
   const digits = (m) => (m.unit === "%" ? 2 : 4);
@@ -15,39 +13,8 @@
   const unit = (m, text) => (text === "-" || !m.unit ? text : `${text} ${m.unit}`);
   const span = (low, high, word) => (low === null || high === null ? "-" : `${word(low)} to ${word(high)}`);
   const p = (value) => (value === null || value === undefined ? "-" : value < 1e-4 ? "< 0.0001" : String(value));
-  const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
   const scaled = (m, value) => (value === null ? null : m.factor * value);
   const counted = (value) => value.toLocaleString("en");
-
-  function limits(values, least, share = 0.08) {
-    const there = finite(values);
-    if (!there.length) return [0, 1];
-    const low = Math.min(...there), high = Math.max(...there);
-    const height = Math.max(high - low, least);
-    const middle = (low + high) / 2;
-    return [middle - height * (0.5 + share), middle + height * (0.5 + share)];
-  }
-
-  /* Puts titles and limits in the place of strings that begin with a dollar sign. */
-  function filled(chart, values) {
-    return JSON.parse(JSON.stringify(chart), (key, value) =>
-      typeof value === "string" && value.startsWith("$") && value.slice(1) in values ? values[value.slice(1)] : value);
-  }
-
-  async function draw(name, datasets, values = {}) {
-    const place = find(`chart-${name}`);
-    if (!place) return;
-    const spec = filled(data.charts[name], values);
-    spec.datasets = datasets;
-    if (shown.charts[name]) shown.charts[name].finalize();
-    shown.charts[name] = await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel: 1 });
-    shown.firstChart ??= performance.now();
-  }
-
-  function show(id, there) {
-    const part = find(id);
-    if (part) (part.closest("figure") ?? part).hidden = !there;
-  }
 
   const alphas = () => {
     const grid = setting().alphas;
@@ -158,7 +125,7 @@
       gain: point.gain ? point.gain[0] : null })).filter((point) => point.alpha !== null);
     const within = one.values.flatMap((point) => point.range.map((alpha) => ({ value: point.value, alpha })));
     const gains = one.values.filter((point) => point.gain).map((point) => ({ value: point.value, gain: point.gain[0], low: point.gain[1], high: point.gain[2] }));
-    const values = { axis: one.name, order, behind: [0, limit], gain: `${lower ? "difference to" : "gain over"} labels alone${m.difference ? ` (${m.difference})` : ""}` };
+    const values = { axis: one.name, order, height: 27 * order.length, behind: [0, limit], gain: `${lower ? "difference to" : "gain over"} labels alone${m.difference ? ` (${m.difference})` : ""}` };
     await draw("surface", { cells, framed }, values);
     await draw("chosen", { points, within }, values);
     await draw("gain", { points: gains }, values);
@@ -190,7 +157,6 @@
     show("classes-of-setting", counts);
     show("no-classes", !counts);
     if (!counts) return;
-    const named = (number) => data.classes[number] ?? String(number);
     const cells = [], hits = [];
     counts.forEach((row, label) => {
       const all = row.reduce((sum, count) => sum + count, 0);
@@ -203,7 +169,7 @@
       });
     });
     const limit = Math.max(...cells.map((cell) => cell.share), 0.1);
-    await draw("confusion", { cells, hits }, { classes: counts.map((_, number) => named(number)), shares: [0, limit], step: counts.length > 20 ? 12 : 28 });
+    await draw("confusion", { cells, hits }, { classes: counts.map((_, number) => named(number)), shares: [0, limit], height: Math.max(120, counts.length * (counts.length > 20 ? 12 : 28)) });
     const body = find("class-scores");
     body.replaceChildren();
     const scores = found.scores[index];
@@ -270,14 +236,6 @@
     return powers.map((value) => value / sum);
   };
 
-  const element = (tag, kind, text) => {
-    const made = document.createElement(tag);
-    if (kind) made.className = kind;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  };
-
-  const named = (number) => data.classes[number] ?? String(number);
 
   /* Which classes have a bar: all where there are few, otherwise the label's and those that anyone finds most likely. */
   function barred(exhibit) {
@@ -359,12 +317,6 @@
     bars.setAttribute("aria-label", `${who}: ${first.map((number) => `${named(number)} ${(100 * shares[number]).toFixed(1)} %`).join(", ")}`);
   }
 
-  function options(id, values, chosen) {
-    const control = find(id);
-    if (!control) return;
-    control.replaceChildren(...values.map(([value, text]) => new Option(text, value, value === chosen, value === chosen)));
-  }
-
   async function drawSetting() {
     options("alpha", setting().alphas.map((alpha, index) => [String(index), `alpha = ${alpha}${alpha === setting().best ? " (chosen)" : ""}`]), String(alphaChosen()));
     if (setting().gallery) find("temperature").value = setting().gallery.temperature;
@@ -376,10 +328,6 @@
     await drawDenoising();
     await drawPredicted();
     drawGallery();
-  }
-
-  function listen(id, event, then) {
-    find(id)?.addEventListener(event, (happened) => { shown.ready = Promise.resolve(then(happened.target)); });
   }
 
   options("setting", data.settings.map((one, index) => [String(index), one.label || "the only setting"]), "0");
@@ -394,5 +342,5 @@
   listen("alpha", "change", (control) => { state.alpha = setting().alphas[Number(control.value)]; return drawConfusion(); });
   listen("curve", "change", (control) => { state.curve = control.value; return drawLearning(); });
   listen("temperature", "input", soften);
-  shown.ready = drawSetting().then(drawAcross);
+  distillab.ready = drawSetting().then(drawAcross);
 })();
