@@ -6,24 +6,44 @@ from pathlib import Path
 
 import click
 
+from distillab.errors import RequestError
 
-@click.command(short_help="Write report.html, answer.json and the figures of a study.")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-def report(folder: Path) -> None:
+COMPARISON = "comparison.html"
+
+
+@click.command(short_help="Write report.html, answer.json and the figures of a study; or compare studies.")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help=f"For several studies: the file to write.  [default: {COMPARISON}]"
+)
+def report(folders: tuple[Path, ...], out: Path | None) -> None:
     """Write DIR/report.html and DIR/figures, accuracy_vs_alpha.png first of all, and print their paths.
 
-    \b
-    Example:
-      distillab report runs/demo
-    """
-    from distillab.distillation.page import is_distillation, write_distillation_report
+    Several folders are set side by side on one page. A folder of 'distillab distill' has a page, too.
 
-    if is_distillation(folder):
-        for path in write_distillation_report(folder):
-            click.echo(path)
-        return
+    \b
+    Examples:
+      distillab report runs/demo
+      distillab report runs/demo runs/noise --out comparison.html
+    """
+    for path in _write(folders, out):
+        click.echo(path)
+
+
+def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
+    from distillab.distillation.page import is_distillation, write_distillation_report
     from distillab.report import write_report
     from distillab.study.folder import Folder
 
-    for path in write_report(Folder(folder)):
-        click.echo(path)
+    if len(folders) > 1:
+        from distillab.report.comparison import write_comparison
+
+        distilled = next((folder for folder in folders if is_distillation(folder)), None)
+        if distilled is not None:
+            raise RequestError(f"{distilled} holds a distillation, and only studies are compared. Name it alone.")
+        return write_comparison([Folder(folder) for folder in folders], out or Path(COMPARISON))
+    if out is not None:
+        raise RequestError("--out is for several studies: the report of one lies in its own folder. Leave --out out.")
+    if is_distillation(folders[0]):
+        return write_distillation_report(folders[0])
+    return write_report(Folder(folders[0]))

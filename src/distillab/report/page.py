@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -16,7 +16,7 @@ from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns
 from distillab.report.charts import charts
 from distillab.report.results import Results
-from distillab.report.shell import chart, document, items, key_figures, paragraph, table
+from distillab.report.shell import chart, controls, document, items, key_figures, paragraph, select, table
 
 METHOD = (
     "At one seed every alpha starts from the same weights and sees the same batches and the same labels: alpha is the "
@@ -143,25 +143,14 @@ def _in_full(answer: Answer, finding: Finding) -> str:
     return f'<div class="answer">\n{told}\n</div>\n{paragraph(facts, "soft")}{more}'
 
 
-def _select(identity: str, label: str, options: Sequence[tuple[str, str]] = ()) -> str:
-    """A control; the script fills it where no options are given."""
-    told = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in options)
-    return f'<label>{escape(label)} <select id="{identity}" autocomplete="off">{told}</select></label>'
-
-
 def _check(identity: str, label: str) -> str:
     return f'<label><input type="checkbox" id="{identity}" checked autocomplete="off"> {escape(label)}</label>'
 
 
-def _controls(*controls: str, identity: str = "") -> str:
-    named = f' id="{identity}"' if identity else ""
-    return f'<div class="controls"{named}>{"".join(controls)}</div>'
-
-
 def _accuracy(answer: Answer, *, alone: bool) -> str:
-    setting = f"<div{' hidden' if alone else ''}>{_select('setting', 'Setting')}</div>"
+    setting = f"<div{' hidden' if alone else ''}>{select('setting', 'Setting')}</div>"
     return (
-        _controls(setting, _select("metric", "Metric"), _check("dots", "single students"), _check("band", "interval"))
+        controls(setting, select("metric", "Metric"), _check("dots", "single students"), _check("band", "interval"))
         + chart("metric", f"The students' test {answer.measure.label} against alpha; the tables below hold the numbers")
         + '<ul class="levels" id="levels" aria-label="What the chart shows"></ul>'
         + paragraph(
@@ -176,7 +165,7 @@ def _accuracy(answer: Answer, *, alone: bool) -> str:
 def _differences() -> str:
     to = (("labels", "labels alone (alpha = 1)"), ("teacher", "the teacher alone (alpha = 0)"))
     return (
-        _controls(_select("against", "Compared with", to))
+        controls(select("against", "Compared with", to))
         + chart("differences", "Differences to the reference at each alpha with 95 % intervals")
         + '<p class="soft" id="no-differences" hidden>There is nothing to compare: the study lacks that alpha, or no '
         "seed has all its students yet.</p>"
@@ -199,7 +188,7 @@ def _across(answer: Answer) -> str:
     hidden = "" if len(answer.across) > 1 else " hidden"
     name = answer.across[0].name
     return (
-        _controls(f"<div{hidden}>{_select('group', 'Among')}</div>")
+        controls(f"<div{hidden}>{select('group', 'Among')}</div>")
         + chart(
             "surface",
             f"The test result over alpha and the {name}",
@@ -234,7 +223,7 @@ def _classes(payload: Mapping[str, Any]) -> str:
     head = ("class", "precision %", "recall %", "F1 %")
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     return (
-        _controls(_select("alpha", "At"))
+        controls(select("alpha", "At"))
         + '<p class="soft" id="no-classes" hidden>No answers of this setting are kept here.</p>'
         + '<div class="pair" id="classes-of-setting">'
         + chart(
@@ -251,7 +240,7 @@ def _classes(payload: Mapping[str, Any]) -> str:
 def _learning() -> str:
     which = (("validation_accuracy", "validation accuracy"), ("loss", "training loss"))
     return (
-        _controls(_select("curve", "Shown", which))
+        controls(select("curve", "Shown", which))
         + chart("learning", "Learning curves, a line for each alpha")
         + paragraph("Means over the seeds, diverged students left out.", "soft")
     )
@@ -286,7 +275,7 @@ def _gallery(payload: Mapping[str, Any]) -> str:
             "softened answer tells which classes the teacher finds alike: that is what a student learns from it "
             "besides the label. Green: the clean label; orange: a wrong label that was given; *: the chosen alpha."
         )
-        + _controls(
+        + controls(
             '<label>Temperature <input type="range" id="temperature" min="0.5" max="20" step="0.5" value="3" '
             'autocomplete="off"></label> <output for="temperature" id="temperature-told"></output>',
             identity="gallery-controls",

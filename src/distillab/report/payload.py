@@ -55,7 +55,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
     main = spec.frame.metric
     names = [name for name in MEASURES if name in recorded or name == main]
     dotted = names if len(trials) * len(names) <= MOST_CELLS else [main]
-    by_metric = {name: curves if name == main else _curves_by(results, name) for name in names}
+    by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
     shown = galleries(spec, curves, answer.findings, trials, results.examples, results.shown, results.teacher_shown)
     bins = reliability(spec, curves, trials, results.reliability)
     matrices = _confusions(results, curves)
@@ -82,7 +82,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
         )
     return {
         "metric": main,
-        "measures": {name: _measure(MEASURES[name]) for name in names},
+        "measures": {name: measure_words(MEASURES[name]) for name in names},
         "classes": class_names(results),
         "settings": settings,
         "across": [_across(one, answer.measure) for one in answer.across],
@@ -146,13 +146,15 @@ def _differences(
     return told
 
 
-def _curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
+def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
+    """A study's curves by another metric than its own."""
     spec = results.spec
     asked = dataclasses.replace(spec, frame=spec.frame.model_copy(update={"metric": metric}))
     return alpha_curves(asked, results.trials, results.teachers)
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
+def measure_words(measure: Measure) -> dict[str, Any]:
+    """How a metric is called and written, for the page's script."""
     return {
         "label": measure.label,
         "axis": measure.axis,

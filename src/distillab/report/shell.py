@@ -112,6 +112,18 @@ def chart(name: str, label: str, caption: str = "") -> str:
     )
 
 
+def select(identity: str, label: str, options: Sequence[tuple[str, str]] = ()) -> str:
+    """A control; the script fills it where no options are given."""
+    told = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in options)
+    return f'<label>{escape(label)} <select id="{identity}" autocomplete="off">{told}</select></label>'
+
+
+def controls(*controls: str, identity: str = "") -> str:
+    """Controls in a row."""
+    named = f' id="{identity}"' if identity else ""
+    return f'<div class="controls"{named}>{"".join(controls)}</div>'
+
+
 def table(title: str, caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
     """A table that scrolls by itself where the screen is narrow.
 
