@@ -47,7 +47,6 @@ CONFIG: Chart = {
     "legend": {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 12, "titleFontSize": 12},
     "text": {"color": "var(--ink)", "fontSize": 11},
     "rule": {"color": "var(--ink)"},
-    "aria": False,  # a chart is named as a whole; its numbers stand in a table
 }
 
 
@@ -239,7 +238,7 @@ def learning() -> Chart:
                     "type": "quantitative",
                     "title": "epoch",
                     "axis": {"tickMinStep": 1},
-                    "scale": {"zero": False, "nice": False},
+                    "scale": {"domain": "$epochs", "nice": False},
                 },
                 "y": _y("value"),
                 "color": {

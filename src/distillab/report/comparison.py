@@ -98,7 +98,7 @@ def comparison_chart() -> Chart:
         "title": "alpha: weight of the labels",
         "scale": {"domain": [0, 1], "padding": 10},
     }
-    y = {"type": "quantitative", "title": "$y", "scale": {"zero": False}}
+    y = {"type": "quantitative", "title": "$y", "scale": {"domain": "$limits", "nice": False}}
     legend = {
         "orient": "bottom",
         "columns": 1,

@@ -28,8 +28,11 @@ from distillab.stats import holm, paired_t, t_interval
 MOST_GALLERIES = 12
 """Settings whose examples are shown; pictures are large."""
 
-MOST_CELLS = 200_000
-"""Numbers of confusion matrices in a page, and of single students' dots."""
+MOST_NUMBERS = 100_000
+"""Of confusion matrices in a page, and of single students' dots: both are most of it in a large study."""
+
+MOST_ROWS = 20_000
+"""Alphas of all settings, times the metrics that are shown."""
 
 DIGITS = 5
 KINDS = {
@@ -53,8 +56,9 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
     spec, trials = results.spec, results.trials
     recorded = {name for trial in trials[:1] + trials[-1:] for part, name in trial.metrics if part == "test"}
     main = spec.frame.metric
-    names = [name for name in MEASURES if name in recorded or name == main]
-    dotted = names if len(trials) * len(names) <= MOST_CELLS else [main]
+    names = [main, *(name for name in MEASURES if name in recorded and name != main)]
+    names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
+    dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
     shown = galleries(spec, curves, answer.findings, trials, results.examples, results.shown, results.teacher_shown)
     bins = reliability(spec, curves, trials, results.reliability)
@@ -173,7 +177,7 @@ def _learning(curve: AlphaCurve) -> dict[str, Any]:
 def _confusions(results: Results, curves: Sequence[AlphaCurve]) -> list[dict[str, Any] | None]:
     """Counts of all seeds together and the mean precision, recall and F1 of the classes, by alpha; first settings first
     where not all have room."""
-    room = MOST_CELLS
+    room = MOST_NUMBERS
     told: list[dict[str, Any] | None] = []
     for curve, trials in zip(curves, rows_of(results.spec, results.trials).values(), strict=True):
         known: dict[float, list[NDArray[np.int64]]] = {}

@@ -28,6 +28,7 @@ window.distillab = (() => {
     spec.datasets = datasets;
     if (shown.charts[name]) shown.charts[name].finalize();
     shown.charts[name] = await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false });
+    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place itself is an image with a name
     shown.firstChart ??= performance.now();
   }
 

@@ -1,7 +1,7 @@
 "use strict";
 /* Feeds the chart of several studies. */
 (() => {
-  const { data, draw, options, listen } = distillab;
+  const { data, limits, draw, options, listen } = distillab;
   const first = Object.keys(data.measures)[0];
   const state = { metric: first, shown: "difference" };
 
@@ -19,6 +19,7 @@
         "p after Holm": p === null || p === undefined ? "-" : p < 1e-4 ? "< 0.0001" : String(p) } };
     })).filter((row) => row.n > 0 && row.value !== null);
     await draw("comparison", { rows, zero: difference && rows.length ? [{ value: 0 }] : [] }, { names: data.lines.map((line) => line.name),
+      limits: limits([...(difference ? [0] : []), ...rows.flatMap((row) => [row.value, row.low, row.high])], 1e-3 * m.factor),
       y: difference ? `${m.label}: difference to labels alone${m.difference ? ` (${m.difference})` : ""}` : `test ${m.axis}` });
   }
 

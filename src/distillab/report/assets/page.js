@@ -196,7 +196,7 @@
     // A steep start may run off the axis, or nothing of the end could be told apart.
     const height = Math.max(...late) - Math.min(...late);
     const focus = state.curve === "loss" ? all.filter((value) => value <= Math.max(...late) + height) : all.filter((value) => value >= Math.min(...late) - height);
-    await draw("learning", { rows }, { y: state.curve === "loss" ? "training loss" : "validation accuracy (%)", limits: limits(focus, factor === 1 ? 1e-3 : 1, 0.04), point: curves.length === 1 });
+    await draw("learning", { rows }, { y: state.curve === "loss" ? "training loss" : "validation accuracy (%)", limits: limits(focus, factor === 1 ? 1e-3 : 1, 0.04), point: curves.length === 1, epochs: [1, Math.max(curves.length, 1.5)] });
   }
 
   async function drawCalibration() {
