@@ -51,7 +51,7 @@ install: .venv/installed
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(PIP_INSTALL) -e '.[test,dev,onnx,optuna]'
+	$(PIP_INSTALL) -e '.[test,dev,onnx,optuna,tensorboard,mlflow,browser]'
 	touch $@
 
 clean:

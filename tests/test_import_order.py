@@ -21,7 +21,7 @@ FLOORS = (
     ("study",),
     ("analysis",),
     ("report", "export", "bench"),
-    ("distillation",),
+    ("distillation", "tracking"),
     ("cli",),
     ("__main__",),
 )

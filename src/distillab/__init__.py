@@ -12,6 +12,7 @@ if "keras" not in sys.modules:  # Keras reads this once, at its first import; a 
 
 # Fetched when first asked for: the command line must start without Keras, which takes seconds to import.
 _FROM = {
+    "Study": "distillab.report.study",
     "AlphaSchedule": "distillab.distiller",
     "Distiller": "distillab.distiller",
     "with_teacher_logits": "distillab.distiller",

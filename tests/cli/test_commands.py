@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -76,6 +77,32 @@ def test_report_prints_the_paths_it_has_written(finished: Path, distillab: Comma
     assert all(path.is_file() and path.stat().st_size > 0 for path in paths)
 
 
+def test_studies_are_compared_in_the_file_named(finished: Path, distillab: Command, tmp_path: Path) -> None:
+    other = tmp_path / "tiny"
+    shutil.copytree(finished, other)
+    told = distillab("report", str(finished), str(other), "--out", str(tmp_path / "both.html"))
+    assert (told.code, told.out.strip()) == (0, str(tmp_path / "both.html"))
+    text = (tmp_path / "both.html").read_text(encoding="utf-8")
+    for folder in (finished, other):  # both are called tiny: told apart by the folders they lie in
+        assert f"{folder.parent.name}/tiny" in text
+    told = distillab("report", str(finished), str(other), "--out", str(tmp_path))
+    assert told.code == 2
+    assert "is a folder. Name a file with --out" in told.err
+
+
+def test_a_log_begun_late_holds_the_students_of_earlier_runs(
+    finished: Path, distillab: Command, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboardX", reason="pip install 'distillab[tensorboard]'")
+    folder = tmp_path / "logged"
+    shutil.copytree(finished, folder)
+    told = distillab("run", "demo", *TINY, "--set", "seeds=7", "--out", str(folder), "--log", "tensorboard")
+    assert told.code == 0
+    assert "3 of 21 students trained" in told.err
+    assert len(list((folder / "tensorboard").glob("alpha=*"))) == 21
+    assert (folder / "tensorboard" / "figures").is_dir()
+
+
 def test_answer_by_another_metric_asks_the_same_students(finished: Path, distillab: Command) -> None:
     by_accuracy, by_f1 = (
         json.loads(distillab("answer", str(finished), "--format", "json", *more).out)
@@ -135,6 +162,11 @@ def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
         (["run", "demo", "--executor", "moon"], "moon"),
         (["answer", "/no/such/folder"], "There is no folder '/no/such/folder'"),
         (["report", "/no/such/folder"], "There is no folder '/no/such/folder'"),
+        (["report", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),
+        (["report", "/no/such/folder", "/no/such/folder"], "folder is named twice. Name each study once."),
+        (["report", "/no/such/folder", "--out", "one.html"], "--out is for several studies"),
+        (["report"], "Missing argument 'DIR...'"),
+        (["run", "demo", "--log", "paper"], "paper"),
         (["fly"], "No such command 'fly'"),
     ],
 )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from distillab.errors import not_allowed
+
+if TYPE_CHECKING:
+    from distillab.study.store import TrialRecord
+    from distillab.tracking import TrackerName
 
 MOST_TRIALS = 2_000
 
@@ -23,6 +29,13 @@ MOST_TRIALS = 2_000
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
 @click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
+@click.option(
+    "--log",
+    "logs",
+    type=click.Choice(["tensorboard", "mlflow"]),
+    multiple=True,
+    help="Log students and figures for this tool, too; may be given twice.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory that each device may use, such as 4GiB.  [default: most of it]")
 def run(
     study: str,
@@ -34,6 +47,7 @@ def run(
     executor: str,
     devices: int | None,
     memory: str | None,
+    logs: tuple[TrackerName, ...],
 ) -> None:
     """Run STUDY, a preset's name or a YAML file, or what is still missing of it.
 
@@ -57,6 +71,13 @@ def run(
     split_host(devices)
     keep_compiled(cache_folder() / "compiled")
     from distillab.study.runner import run_study
+    from distillab.tracking import open_tracker
+
+    trackers = [open_tracker(name, folder) for name in dict.fromkeys(logs)]
+
+    def log(records: Sequence[TrialRecord]) -> None:
+        for tracker in trackers:
+            tracker.trials(records)
 
     command = shlex.join(["distillab", *sys.argv[1:]])
     with Bar() as bar:
@@ -69,13 +90,22 @@ def run(
             most=None if yes else MOST_TRIALS,
             command=command,
             progress=bar,
+            recorded=log,
         )
-    from distillab.analysis import answer, three_sentences
+    from distillab.analysis import alpha_curves, answer, three_sentences
+    from distillab.report.results import read_results
+    from distillab.report.write import figures_as_png
     from distillab.study.folder import Folder
 
-    saved, store = Folder(folder).read()
-    with store:
-        click.echo(three_sentences(answer(saved, store.trials(), store.teachers())))
+    found = read_results(Folder(folder))
+    curves = alpha_curves(found.spec, found.trials, found.teachers)
+    told = answer(found.spec, found.trials, found.teachers, curves=curves)
+    if trackers:
+        log(found.trials)  # those that an earlier run recorded without a log
+        figures = figures_as_png(found)
+        for tracker in trackers:
+            tracker.finish(figures)
+    click.echo(three_sentences(told))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
 

@@ -83,8 +83,8 @@ def _answer(answer: Answer) -> str:
     overview = table(
         "answers by setting",
         "What each setting shows; alpha is chosen on the validation data, the difference is to labels alone.",
-        ("setting", "verdict", "alpha", f"test {answer.measure.axis}", "to alpha 1", "interval", "optimal range"),
-        (_overview(answer, finding) for finding in findings),
+        OVERVIEW,
+        (overview_row(answer, finding) for finding in findings),
         words=2,
     )
     blocks = [
@@ -95,14 +95,19 @@ def _answer(answer: Answer) -> str:
     return overview + "\n".join(blocks)
 
 
-def _overview(answer: Answer, finding: Finding) -> tuple[str, ...]:
+OVERVIEW = ("setting", "verdict", "alpha", "test", "interval", "to labels alone", "interval", "optimal range")
+
+
+def overview_row(answer: Answer, finding: Finding) -> tuple[str, ...]:
+    """A setting in a row of cells, under `OVERVIEW`."""
     measure, best = answer.measure, finding.best
     gain = best.over_labels if best else None
     return (
-        finding.label,
+        finding.label or "all",
         finding.kind,
         f"{best.alpha:g}" if best else NOTHING,
-        measure.bare(best.test) if best else NOTHING,
+        measure.value(best.test) if best else NOTHING,
+        measure.span(best.low, best.high) if best else NOTHING,
         measure.difference(gain.difference) if gain else NOTHING,
         measure.span(gain.low, gain.high, signed=True) if gain else NOTHING,
         _range(finding),

@@ -10,15 +10,8 @@ from typing import Literal
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import WorkError
 from distillab.files import replace_file
-from distillab.report.figures import (
-    accuracy_figure,
-    across_figure,
-    denoising_figure,
-    house_style,
-    learning_figure,
-    predicted_figure,
-    render,
-)
+from distillab.report.drawings import drawings
+from distillab.report.figures import house_style, render
 from distillab.report.page import page
 from distillab.report.payload import study_payload
 from distillab.report.results import Results, read_results
@@ -58,6 +51,21 @@ def write_files(files: Mapping[Path, bytes]) -> None:
             raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
 
 
+def figures_as_png(results: Results) -> dict[str, bytes]:
+    """Draw a study's figures, as PNG by name."""
+    curves = alpha_curves(results.spec, results.trials, results.teachers)
+    found = answer(
+        results.spec,
+        results.trials,
+        results.teachers,
+        classes=results.classes,
+        answers=results.answers,
+        curves=curves,
+    )
+    with house_style():
+        return {name: render(draw(), "png") for name, draw in drawings(curves, found).items()}
+
+
 def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
     """Draw a study's figures and write its answer and page, in memory.
 
@@ -66,26 +74,15 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
         results: what it holds.
 
     Returns:
-        Contents by place: the accuracy figure first (PNG, SVG), then the learning curves; where the study has another
-        axis, how the answer moves along it; where labels are wrong, what becomes of them; where the ends were kept,
-        what they predict; `answer.json` and `report.html`.
+        Contents by place: the figures of `drawings` (PNG, SVG), `answer.json` and `report.html`.
     """
     spec, trials, teachers = results.spec, results.trials, results.teachers
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=results.classes, answers=results.answers, curves=curves)
     files: dict[Path, bytes] = {}
     with house_style():
-        figures = {
-            "accuracy_vs_alpha": accuracy_figure(curves, found),
-            "learning_curves": learning_figure(curves, found),
-        }
-        if found.across:
-            figures["alpha_across"] = across_figure(found.across, found.measure)
-        if found.denoising:
-            figures["denoising"] = denoising_figure(found.denoising)
-        if found.predicted:
-            figures["predicted"] = predicted_figure(found.predicted)
-        for name, figure in figures.items():
+        for name, draw in drawings(curves, found).items():
+            figure = draw()
             for form in FORMS:
                 files[folder.figures / f"{name}.{form}"] = render(figure, form)
     files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()

@@ -61,6 +61,7 @@ def run_study(
     most: int | None = None,
     command: str = "",
     progress: Progress | None = None,
+    recorded: Callable[[Sequence[TrialRecord]], None] | None = None,
 ) -> Summary:
     """Run a study, or what is missing of it.
 
@@ -74,6 +75,7 @@ def run_study(
         most: refuse to train more than this many trials, and say what they would cost.
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
+        recorded: is given students as soon as they are on record.
 
     Raises:
         RequestError: the study does not fit its data, the folder is not this study's, or it has too many trials;
@@ -121,6 +123,8 @@ def run_study(
                 for records, students, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):
                     store.add_cohort(records, run=run or 0, students=students, examples=examples, seconds=seconds)
                     trained += records
+                    if recorded is not None:
+                        recorded(records)
         if run is not None:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)

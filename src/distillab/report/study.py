@@ -1,0 +1,200 @@
+"""A finished or half-finished study in a notebook: its answer, its figures, its rows."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distillab.analysis import AlphaCurve, Answer, alpha_curves, answer
+from distillab.analysis.numerals import counted
+from distillab.analysis.sentences import sentences
+from distillab.errors import RequestError, unknown
+from distillab.report.drawings import drawings
+from distillab.report.figures import house_style
+from distillab.report.page import OVERVIEW, overview_row
+from distillab.report.results import Results, read_results
+from distillab.study.folder import Folder
+from distillab.study.store import TrialRecord
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+DPI = 96
+"""Of the figure in a notebook; the files of `distillab report` have 200."""
+
+
+class Study:
+    """A study's folder, read once.
+
+    Args:
+        results: what the folder holds; see `Study.load`.
+
+    Example:
+        >>> study = Study.load("runs/demo")  # doctest: +SKIP
+        >>> study.to_pandas().groupby("alpha")["test_accuracy"].mean()  # doctest: +SKIP
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.spec = results.spec
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Study:
+        """Read a study.
+
+        Args:
+            folder: as `distillab run` made it.
+
+        Raises:
+            RequestError: the folder holds no study.
+        """
+        return cls(read_results(Folder(Path(folder))))
+
+    @property
+    def question(self) -> str:
+        """What the study asks."""
+        return self.spec.frame.question
+
+    @cached_property
+    def curves(self) -> tuple[AlphaCurve, ...]:
+        """The students of each setting over alpha."""
+        return alpha_curves(self.spec, self.results.trials, self.results.teachers)
+
+    @cached_property
+    def answer(self) -> Answer:
+        """What the study says."""
+        return answer(
+            self.spec,
+            self.results.trials,
+            self.results.teachers,
+            classes=self.results.classes,
+            answers=self.results.answers,
+            curves=self.curves,
+        )
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names that `figure` knows."""
+        return tuple(drawings(self.curves, self.answer))
+
+    def figure(self, name: str = "accuracy_vs_alpha") -> Figure:
+        """Draw a figure, the one that `distillab report` writes.
+
+        Args:
+            name: one of `figures`.
+
+        Returns:
+            A matplotlib figure, which notebooks display.
+
+        Raises:
+            RequestError: the study has no figure of that name.
+        """
+        known = drawings(self.curves, self.answer)
+        if name not in known:
+            raise unknown("figure", name, known)
+        with house_style():
+            return known[name]()
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The students, a row each.
+
+        Returns:
+            Columns `id`, `seed`, `alpha`, a column for every other axis (as in `noise.rate`), `state`, `diverged_epoch`
+            (from 1), `teacher`, and every metric by its part of the data, such as `test_accuracy`; NaN where there is
+            none.
+
+        Raises:
+            RequestError: pandas is not installed.
+        """
+        rows = [
+            {
+                **self._place(trial),
+                "state": "finished" if trial.diverged_epoch is None else "diverged",
+                "diverged_epoch": math.nan if trial.diverged_epoch is None else trial.diverged_epoch + 1,
+                "teacher": trial.teacher,
+                **{f"{part}_{metric}": value for (part, metric), value in sorted(trial.metrics.items())},
+            }
+            for trial in self.results.trials
+        ]
+        return _frame(rows, ["id", "seed", "alpha", *self._axes, "state", "diverged_epoch", "teacher"])
+
+    def epochs_to_pandas(self) -> pandas.DataFrame:
+        """The students' epochs, a row each.
+
+        Returns:
+            Columns `id`, `seed`, `alpha`, a column for every other axis, `epoch` (from 1), `loss`, `hard`, `soft` and
+            `validation_accuracy`.
+
+        Raises:
+            RequestError: pandas is not installed.
+        """
+        names = ("loss", "hard", "soft", "validation_accuracy")
+        rows = [
+            {**self._place(trial), "epoch": number, **dict(zip(names, values, strict=True))}
+            for trial in self.results.trials
+            for number, values in enumerate(trial.epochs, start=1)
+        ]
+        return _frame(rows, ["id", "seed", "alpha", *self._axes, "epoch", *names])
+
+    @property
+    def _axes(self) -> list[str]:
+        return [axis.key for axis in self.spec.axes if axis.key != "alpha"]
+
+    def _place(self, trial: TrialRecord) -> dict[str, Any]:
+        places = {key: _flat(trial.coordinates.get(key)) for key in self._axes}
+        return {"id": trial.id, "seed": trial.seed, "alpha": trial.alpha, **places}
+
+    def __repr__(self) -> str:
+        found = self.answer
+        there = f"{found.students - found.missing:,} of {counted(found.students, 'student')}"
+        return f"<Study {self.question!r}: {counted(len(found.findings), 'setting')}, {there}>"
+
+    def _repr_html_(self) -> str:
+        found = self.answer
+        head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in OVERVIEW)
+        rows = "".join(
+            "<tr>"
+            + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in overview_row(found, one))
+            + "</tr>"
+            for one in found.findings
+        )
+        alone = found.findings[0] if len(found.findings) == 1 else None
+        told = "".join(f"<p>{escape(sentence)}</p>" for sentence in (sentences(found, alone) if alone else ()))
+        missing = (
+            f"<p>{found.missing:,} of {counted(found.students, 'student')} are missing.</p>" if found.missing else ""
+        )
+        return (
+            f"<div><p><strong>{escape(found.question)}</strong></p><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>{told}{missing}{self._picture()}</div>"
+        )
+
+    def _picture(self) -> str:
+        buffer = io.BytesIO()
+        with house_style():
+            self.figure().savefig(buffer, format="png", dpi=DPI, facecolor="white")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        shown = f"The students' test {self.answer.measure.label} against alpha"
+        return f'<img alt="{escape(shown)}" style="background:#fff;max-width:100%" src="data:image/png;base64,{data}">'
+
+
+def _flat(value: Any) -> Any:
+    """A value of an axis as a cell: groups as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={part}" for key, part in value.items())
+    return value
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> pandas.DataFrame:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise RequestError("A table of the students needs pandas. Install it: pip install pandas") from error
+    rest = dict.fromkeys(name for row in rows for name in row if name not in first)
+    return pd.DataFrame(rows, columns=[*first, *rest])
