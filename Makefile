@@ -15,7 +15,7 @@ test: .venv/installed-test
 
 # Every preset at its quick size, from the run to the page: minutes, so not among the tests of every change.
 test-presets: .venv/installed-test
-	$(BIN)/python -m pytest tests/study/test_presets.py -m presets -n 1
+	$(BIN)/python -m pytest tests/study/test_presets.py tests/data/test_images.py -m presets -n 1
 
 # Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
 test-backends: .venv-backends/installed

@@ -204,6 +204,7 @@ def test_the_inventory_knows_image_folders(folder: Path) -> None:
     assert check(folder.parent / "none" / "such").status == "missing"
 
 
+@pytest.mark.presets  # 60,000 images, read one by one
 @pytest.mark.parametrize("images_of", ["cifar10-images.tar.xz"])
 def test_the_copy_of_cifar10_is_read_whole(images_of: str, data_dir: Path) -> None:
     if not (data_dir / images_of).is_file():

@@ -15,7 +15,7 @@ from distillab.study.spec import Spec
 from distillab.study.store import Store
 
 KILLS = 10
-SEEDS = 24  # 72 students: five cohorts on two devices
+SEEDS = 16  # 48 students: three cohorts on two devices
 LONGEST_WAIT = 300.0
 
 

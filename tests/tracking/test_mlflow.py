@@ -17,7 +17,7 @@ from distillab.tracking import open_tracker
 pytest.importorskip("mlflow", reason="pip install 'distillab[mlflow]'")
 pytest.importorskip("sqlalchemy", reason="pip install 'distillab[mlflow]'")
 # MLflow, its database library and what they import warn of their own future
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 OTHER = dataclasses.replace(RECORD, id="fedcba9876543210", seed=4, diverged_epoch=1, metrics={})
 
 

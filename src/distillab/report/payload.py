@@ -54,7 +54,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
         Plain lists, mappings, numbers and strings; null for what is not there.
     """
     spec, trials = results.spec, results.trials
-    recorded = {name for trial in trials[:1] + trials[-1:] for part, name in trial.metrics if part == "test"}
+    recorded = {name for trial in trials for part, name in trial.metrics if part == "test"}
     main = spec.frame.metric
     names = [main, *(name for name in MEASURES if name in recorded and name != main)]
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
