@@ -20,11 +20,11 @@ from distillab.errors import WorkError
 from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
 from distillab.models import build
 from distillab.study.kept import KeptAnswers, kept_answers
-from distillab.study.material import Labels, Split, draw_labels, shown_places
+from distillab.study.material import Labels, Split, draw_labels, shown_examples
 from distillab.study.plan import Trial, trainings
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
-from distillab.study.shown import ShownAnswers, ShownExamples, halves
+from distillab.study.shown import ShownAnswers, halves
 from distillab.study.store import TrialRecord
 from distillab.study.teachers import Answers
 
@@ -60,9 +60,7 @@ class Classroom:
     ) -> None:
         self.dataset, self.rows, self.teachers, self.progress = dataset, rows, teachers, progress
         self.names = list(teachers)
-        self.places = shown_places(rows, dataset.classes)
-        shown = rows.train[self.places]
-        self.shown = ShownExamples(dataset.x_train[shown], dataset.y_train[shown].astype(np.int16), dataset.scale)
+        self.places, self.shown = shown_examples(dataset, rows)
         self._shown_id = self.shown.id
         self.limit = memory if memory is not None else memory_limit(grid)
         self._measured = self.limit is None

@@ -12,6 +12,7 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
 from distillab.study.settings import Settings
+from distillab.study.shown import ShownExamples
 
 Rows = NDArray[np.intp]
 
@@ -125,6 +126,13 @@ def shown_places(rows: Split, classes: int) -> Rows:
     """
     count = min(max(NUMBERS_SHOWN // classes, LEAST_SHOWN), MOST_SHOWN, len(rows.train))
     return np.sort(stream("shown examples", 0).choice(len(rows.train), size=count, replace=False))
+
+
+def shown_examples(dataset: Dataset, rows: Split) -> tuple[Rows, ShownExamples]:
+    """The examples that are shown one by one: their places in `rows.train`, and themselves."""
+    places = shown_places(rows, dataset.classes)
+    shown = rows.train[places]
+    return places, ShownExamples(dataset.x_train[shown], dataset.y_train[shown].astype(np.int16), dataset.scale)
 
 
 def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:

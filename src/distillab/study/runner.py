@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,20 @@ from typing import Any
 from jax.sharding import Mesh
 
 from distillab.data import Dataset, load
-from distillab.engine.devices import inside, mesh
+from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
 from distillab.models import build
-from distillab.study.classroom import Classroom
 from distillab.study.estimate import estimate
+from distillab.study.executor import Executor, Group, Local
 from distillab.study.folder import Folder
-from distillab.study.material import split, teacher_material
-from distillab.study.plan import Trial, cohort_key, cohorts, trainings, trials
+from distillab.study.material import shown_examples, split, teacher_material
+from distillab.study.plan import Trial, cohort_key, cohorts, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
 from distillab.study.settings import ensemble
 from distillab.study.spec import Spec, load_spec
-from distillab.study.store import TrialRecord
+from distillab.study.store import Store, TrialRecord
 from distillab.study.teachers import Answers, Faculty, hears_stored_answers
-
-SEATS = {"loop": 8, "vmap": 64}
-"""Students a device trains before their results are recorded: few where they take turns, so that little is lost when
-the run is stopped; many where they train at once."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +58,7 @@ def run_study(
     command: str = "",
     progress: Progress | None = None,
     recorded: Callable[[Sequence[TrialRecord]], None] | None = None,
+    executor: Executor | None = None,
 ) -> Summary:
     """Run a study, or what is missing of it.
 
@@ -76,6 +73,7 @@ def run_study(
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
         recorded: is given students as soon as they are on record.
+        executor: where students train; by default in this process, on its `devices`. Teachers train here in any case.
 
     Raises:
         RequestError: the study does not fit its data, the folder is not this study's, or it has too many trials;
@@ -86,6 +84,7 @@ def run_study(
     progress = progress or Silence()
     dataset = load(spec.base.dataset, data_dir=data_dir)
     grid = mesh(devices)
+    executor = executor or Local(grid, seats, memory)
     _check_fit(spec, dataset)
     wanted = list(trials(spec, dataset.digest))
     folder = Folder(out)
@@ -93,57 +92,28 @@ def run_study(
     _check_size(folder, left, dataset, grid, most)
     trained: list[TrialRecord] = []
     with folder.write(spec) as store:
-        plan = cohorts(wanted, store.done(), _capacity(grid, seats))
+        plan = cohorts(wanted, store.done(), executor.capacity)
+        count, platform = executor.where
         facts = provenance(
             command=command,
             data={"name": dataset.name, "digest": dataset.digest, "classes": list(dataset.class_names)},
-            devices=grid.size,
-            platform_name=grid.devices.flat[0].platform,
+            devices=count,
+            platform_name=platform,
         )
         run = store.begin_run(started, facts) if plan else None
         faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
-        teachers: dict[tuple[str, bool], Answers] = {}
-        for group in _by_key(plan):
-            settings = group[0][0].settings
-            rows = split(dataset, settings)
-            members = [trial for cohort in group for trial in cohort]
-            training = any(hears_stored_answers(trial.settings) for trial in members)
-            for trial in members:
-                if (trial.teacher, training) not in teachers:
-                    teachers[trial.teacher, training] = faculty.answers(trial.settings, rows, training=training)
-            known = {trial.teacher: teachers[trial.teacher, training] for trial in members}
-            classroom = Classroom(
-                dataset, settings, rows, known, grid, max(len(trainings(cohort)) for cohort in group), memory, progress
+        groups = _groups(plan, dataset, faculty, store)
+        for done in executor.train(dataset, groups, len(plan), progress):
+            store.add_cohort(
+                done.records, run=run or 0, students=done.students, examples=done.examples, seconds=done.seconds
             )
-            heard = {trial.teacher: trial.settings for trial in members}
-            theirs = {name: faculty.shown(known[name], one, rows, classroom.places) for name, one in heard.items()}
-            store.add_shown(classroom.shown, theirs)
-            for cohort in group:
-                examples = settings.epochs * len(rows.train)
-                for records, students, seconds in classroom.train(cohort, _reporter(progress, plan, cohort)):
-                    store.add_cohort(records, run=run or 0, students=students, examples=examples, seconds=seconds)
-                    trained += records
-                    if recorded is not None:
-                        recorded(records)
+            trained += done.records
+            if recorded is not None:
+                recorded(done.records)
         if run is not None:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)
     return Summary(out, len(wanted), len(trained), diverged, time.perf_counter() - begin)
-
-
-def _reporter(progress: Progress, plan: Sequence[list[Trial]], cohort: list[Trial]) -> Callable[[int], None]:
-    """Tell that a cohort begins, and return what tells of its epochs."""
-    number, students, epochs = plan.index(cohort) + 1, len(trainings(cohort)), cohort[0].settings.epochs
-
-    def tell(epoch: int) -> None:
-        progress.cohort(number, len(plan), students, epoch, epochs)
-
-    tell(0)
-    return tell
-
-
-def _capacity(grid: Mesh, seats: int | None) -> int:
-    return grid.size * (seats or SEATS[inside(grid.devices.flat[0].platform)])
 
 
 def _check_fit(spec: Spec, dataset: Dataset) -> None:
@@ -188,6 +158,24 @@ def _check_size(folder: Folder, left: Sequence[Trial], dataset: Dataset, grid: M
             f"The study has {len(left):,} trials to train, more than {most:,}: {cost}. Add --yes to train them all, or "
             "shorten an axis."
         )
+
+
+def _groups(plan: Sequence[list[Trial]], dataset: Dataset, faculty: Faculty, store: Store) -> Iterator[Group]:
+    """Gather the cohorts that one program can train, each group with its teachers' answers."""
+    teachers: dict[tuple[str, bool], Answers] = {}
+    for several in _by_key(plan):
+        settings = several[0][0].settings
+        rows = split(dataset, settings)
+        members = [trial for cohort in several for trial in cohort]
+        training = any(hears_stored_answers(trial.settings) for trial in members)
+        for trial in members:
+            if (trial.teacher, training) not in teachers:
+                teachers[trial.teacher, training] = faculty.answers(trial.settings, rows, training=training)
+        known = {trial.teacher: teachers[trial.teacher, training] for trial in members}
+        places, shown = shown_examples(dataset, rows)
+        heard = {trial.teacher: trial.settings for trial in members}
+        store.add_shown(shown, {name: faculty.shown(known[name], one, rows, places) for name, one in heard.items()})
+        yield Group(settings, rows, known, several)
 
 
 def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:
