@@ -167,6 +167,9 @@ def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
         (["report", "/no/such/folder", "--out", "one.html"], "--out is for several studies"),
         (["report"], "Missing argument 'DIR...'"),
         (["run", "demo", "--log", "paper"], "paper"),
+        (["run", "demo", "--address", "auto"], "--address is for a cluster. Add --executor ray"),
+        (["run", "demo", "--worker-cpus", "2"], "--worker-cpus is for a cluster"),
+        (["run", "demo", "--executor", "ray", "--worker-cpus", "0"], "0 is not in the range x>=1"),
         (["fly"], "No such command 'fly'"),
     ],
 )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distillab.errors import not_allowed
+from distillab.errors import RequestError, not_allowed
 
 if TYPE_CHECKING:
+    from distillab.study.executor import Executor
     from distillab.study.store import TrialRecord
     from distillab.tracking import TrackerName
 
@@ -27,7 +28,10 @@ MOST_TRIALS = 2_000
 @click.option("--quick", is_flag=True, help="The study's quick size: to see it work, not to learn from it.")
 @click.option("--yes", is_flag=True, help=f"Train more than {MOST_TRIALS:,} students without being asked again.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
-@click.option("--executor", type=click.Choice(["local"]), default="local", help="Where students train.")
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", help="Where students train.")
+@click.option("--address", help="For ray: the cluster's head, host:port.  [default: auto]")
+@click.option("--worker-cpus", type=click.IntRange(1), help="For ray: cores of each cohort.  [default: 1]")
+@click.option("--worker-gpus", type=click.IntRange(0), help="For ray: GPUs of each cohort.  [default: 0]")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
 @click.option(
     "--log",
@@ -45,6 +49,9 @@ def run(
     yes: bool,
     data_dir: Path | None,
     executor: str,
+    address: str | None,
+    worker_cpus: int | None,
+    worker_gpus: int | None,
     devices: int | None,
     memory: str | None,
     logs: tuple[TrackerName, ...],
@@ -58,10 +65,14 @@ def run(
       distillab run demo
       distillab run noise --quick --data-dir data
       distillab run alpha --data-dir data --set seeds=3 --set alpha=0,0.5,1
+      distillab run noise --executor ray --address 10.0.0.1:6379
     """
     from distillab.study.spec import load_spec, study_file
 
     limit = None if memory is None else _bytes(memory)
+    for name, value in (("--address", address), ("--worker-cpus", worker_cpus), ("--worker-gpus", worker_gpus)):
+        if executor != "ray" and value is not None:
+            raise RequestError(f"{name} is for a cluster. Add --executor ray, or leave it out.")
     spec = load_spec(study, overrides, quick=quick)
     folder = out or Path("runs") / (study_file(study).stem + "-quick" * quick)
     from distillab.cli.bar import Bar
@@ -79,6 +90,11 @@ def run(
         for tracker in trackers:
             tracker.trials(records)
 
+    elsewhere: Executor | None = None
+    if executor == "ray":
+        from distillab.study.ray_executor import RayExecutor
+
+        elsewhere = RayExecutor(address or "auto", worker_cpus or 1, worker_gpus or 0, memory=limit)
     command = shlex.join(["distillab", *sys.argv[1:]])
     with Bar() as bar:
         summary = run_study(
@@ -91,6 +107,7 @@ def run(
             command=command,
             progress=bar,
             recorded=log,
+            executor=elsewhere,
         )
     from distillab.analysis import alpha_curves, answer, three_sentences
     from distillab.report.results import read_results
