@@ -90,6 +90,27 @@ def test_studies_are_compared_in_the_file_named(finished: Path, distillab: Comma
     assert "is a folder. Name a file with --out" in told.err
 
 
+def test_a_study_is_checked_merged_and_written_as_a_table(finished: Path, distillab: Command, tmp_path: Path) -> None:
+    told = distillab("data", "check", str(finished))
+    assert told.code == 0
+    assert "sound; 18 students, teachers: 1, runs: " in told.out
+    shutil.copytree(finished, tmp_path / "tiny")
+    told = distillab("merge", str(tmp_path / "tiny"), str(finished))
+    assert (told.code, told.out) == (0, f"{finished}: 0 students added, 18 were there already.\n")
+    told = distillab("data", "export", str(finished), "--to", str(tmp_path / "rows.csv"))
+    assert told.code == 0
+    lines = (tmp_path / "rows.csv").read_text().splitlines()
+    assert len(lines) == 19
+    assert lines[0].startswith("id,seed,alpha,state,")
+    assert "test_accuracy" in lines[0]
+    told = distillab("data", "export", str(finished), "--to", str(tmp_path / "epochs.csv"), "--epochs")
+    assert len((tmp_path / "epochs.csv").read_text().splitlines()) == 19  # an epoch each
+    with (tmp_path / "tiny" / "study.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    assert distillab("data", "check", str(tmp_path / "tiny")).code != 0
+
+
 def test_a_log_begun_late_holds_the_students_of_earlier_runs(
     finished: Path, distillab: Command, tmp_path: Path
 ) -> None:
@@ -166,8 +187,13 @@ def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
         (["report", "/no/such/folder", "/no/such/folder"], "folder is named twice. Name each study once."),
         (["report", "/no/such/folder", "--out", "one.html"], "--out is for several studies"),
         (["report"], "Missing argument 'DIR...'"),
+        (["merge", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),
+        (["data", "export", "/no/such/folder", "--to", "rows.csv"], "There is no folder '/no/such/folder'"),
+        (["data", "export", "/no/such/folder", "--to", "rows.xls"], "a name that ends in .csv or .parquet"),
         (["run", "demo", "--log", "paper"], "paper"),
         (["run", "demo", "--address", "auto"], "--address is for a cluster. Add --executor ray"),
+        (["run", "demo", "--part", "3/2"], "--part='3/2' is not allowed: it must be K/N with K from 1 to N"),
+        (["run", "demo", "--part", "half"], "--part='half' is not allowed"),
         (["run", "demo", "--worker-cpus", "2"], "--worker-cpus is for a cluster"),
         (["run", "demo", "--executor", "ray", "--worker-cpus", "0"], "0 is not in the range x>=1"),
         (["fly"], "No such command 'fly'"),

@@ -13,14 +13,16 @@ from distillab.cli.bench import bench
 from distillab.cli.data import data
 from distillab.cli.distill import distill
 from distillab.cli.export import export
+from distillab.cli.merge import merge
 from distillab.cli.publish import publish
 from distillab.cli.report import report
 from distillab.cli.run import run
+from distillab.cli.stop import Terminated
 from distillab.cli.studies import studies
 from distillab.cli.theory import theory
 from distillab.errors import DistillabError
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,12 +33,12 @@ def cli(debug: bool) -> None:
     the teacher?"""
 
 
-for command in (run, answer, report, publish, distill, export, data, studies, theory, bench):
+for command in (run, answer, report, merge, publish, distill, export, data, studies, theory, bench):
     cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 or 143 interrupted."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
@@ -44,9 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, Terminated) as error:
         click.echo("distillab: interrupted. What was recorded stays; the same command goes on from there.", err=True)
-        code = INTERRUPTED
+        code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
         sys.stderr.close()
         code = 1

@@ -28,17 +28,31 @@ def list_all(data_dir: Path | None) -> None:
         click.echo(_line(entry))
 
 
-@data.command(short_help="Check one data set by its contents.")
+@data.command(short_help="Check one data set, or a study's folder, by its contents.")
 @click.argument("name")
 @_data_dir
 def check(name: str, data_dir: Path | None) -> None:
-    """Check the data set NAME, or an .npz file, by its contents; exit 1 where it cannot be used."""
+    """Check the data set NAME, an .npz file, or a study's folder, by its contents; exit 1 where it is not sound."""
+    if (Path(name) / "study.db").exists():
+        _check_study(Path(name))
+        return
     from distillab.data import check as check_data
 
     entry = check_data(name, data_dir)
     click.echo(_line(entry))
     if entry.status in ("missing", "damaged"):
         raise SystemExit(1)
+
+
+@data.command(short_help="Write a study's students as a table, .csv or .parquet.")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="The file: NAME.csv or NAME.parquet.")
+@click.option("--epochs", is_flag=True, help="A row an epoch, not a row a student.")
+def export(folder: Path, to: Path, epochs: bool) -> None:
+    """Write a row for each student of the study in DIR: its place on the axes, its state, and every metric."""
+    from distillab.report.table import write_table
+
+    click.echo(write_table(folder, to, epochs=epochs))
 
 
 @data.command(short_help="Print the path of a data set's file.")
@@ -52,6 +66,18 @@ def path(name: str, data_dir: Path | None) -> None:
     if found is None:
         raise SystemExit(1)
     click.echo(found)
+
+
+def _check_study(folder: Path) -> None:
+    from distillab.study.folder import Folder
+    from distillab.study.integrity import check
+
+    found = check(Folder(folder))
+    for fault in found.faults:
+        click.echo(fault)
+    if found.faults:
+        raise SystemExit(1)
+    click.echo(f"{folder}: sound; {found.trials:,} students, teachers: {found.teachers}, runs: {found.runs}.")
 
 
 def _line(entry: Entry) -> str:

@@ -81,6 +81,7 @@ def distill(
 
     Request(**settings)  # what is wrong is told before anything heavy is imported
     from distillab.cli.bar import Bar
+    from distillab.cli.stop import Stop
     from distillab.data.places import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
@@ -88,7 +89,7 @@ def distill(
     keep_compiled(cache_folder() / "compiled")
     from distillab.distillation.course import distill as run
 
-    with Bar() as bar:
+    with Bar() as bar, Stop(bar) as progress:
         result = run(
             list(teachers),
             list(students),
@@ -101,7 +102,7 @@ def distill(
             label=label,
             devices=devices,
             command=shlex.join(["distillab", *(word for word in sys.argv[1:] if word != "--debug")]),
-            progress=bar,
+            progress=progress,
             **settings,
         )
     click.echo(result.verdict.sentence)

@@ -32,6 +32,7 @@ MOST_TRIALS = 2_000
 @click.option("--address", help="For ray: the cluster's head, host:port.  [default: auto]")
 @click.option("--worker-cpus", type=click.IntRange(1), help="For ray: cores of each cohort.  [default: 1]")
 @click.option("--worker-gpus", type=click.IntRange(0), help="For ray: GPUs of each cohort.  [default: 0]")
+@click.option("--part", metavar="K/N", help="Only every N-th seed from the K-th: for several places, to be merged.")
 @click.option("--devices", type=int, help="Devices to spread students over.  [default: all; on a CPU, its cores]")
 @click.option(
     "--log",
@@ -52,6 +53,7 @@ def run(
     address: str | None,
     worker_cpus: int | None,
     worker_gpus: int | None,
+    part: str | None,
     devices: int | None,
     memory: str | None,
     logs: tuple[TrackerName, ...],
@@ -70,12 +72,14 @@ def run(
     from distillab.study.spec import load_spec, study_file
 
     limit = None if memory is None else _bytes(memory)
+    share = (1, 1) if part is None else _part(part)
     for name, value in (("--address", address), ("--worker-cpus", worker_cpus), ("--worker-gpus", worker_gpus)):
         if executor != "ray" and value is not None:
             raise RequestError(f"{name} is for a cluster. Add --executor ray, or leave it out.")
     spec = load_spec(study, overrides, quick=quick)
     folder = out or Path("runs") / (study_file(study).stem + "-quick" * quick)
     from distillab.cli.bar import Bar
+    from distillab.cli.stop import Stop
     from distillab.data.places import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
@@ -96,7 +100,7 @@ def run(
 
         elsewhere = RayExecutor(address or "auto", worker_cpus or 1, worker_gpus or 0, memory=limit)
     command = shlex.join(["distillab", *sys.argv[1:]])
-    with Bar() as bar:
+    with Bar() as bar, Stop(bar) as progress:
         summary = run_study(
             spec,
             folder,
@@ -105,9 +109,10 @@ def run(
             memory=limit,
             most=None if yes else MOST_TRIALS,
             command=command,
-            progress=bar,
+            progress=progress,
             recorded=log,
             executor=elsewhere,
+            part=share,
         )
     from distillab.analysis import alpha_curves, answer, three_sentences
     from distillab.report.results import read_results
@@ -125,6 +130,14 @@ def run(
     click.echo(three_sentences(told))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Read a part such as 1/2."""
+    match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise not_allowed("--part", text, "K/N with K from 1 to N, such as 1/2")
+    return int(match[1]), int(match[2])
 
 
 def _bytes(size: str) -> int:

@@ -59,6 +59,7 @@ def run_study(
     progress: Progress | None = None,
     recorded: Callable[[Sequence[TrialRecord]], None] | None = None,
     executor: Executor | None = None,
+    part: tuple[int, int] = (1, 1),
 ) -> Summary:
     """Run a study, or what is missing of it.
 
@@ -74,6 +75,7 @@ def run_study(
         progress: is told what happens; by default nobody.
         recorded: is given students as soon as they are on record.
         executor: where students train; by default in this process, on its `devices`. Teachers train here in any case.
+        part: (k, n), to train only every n-th seed from the k-th on: for a study that is run in n places and merged.
 
     Raises:
         RequestError: the study does not fit its data, the folder is not this study's, or it has too many trials;
@@ -89,6 +91,11 @@ def run_study(
     wanted = list(trials(spec, dataset.digest))
     folder = Folder(out)
     left = _left(folder, spec, wanted)
+    which, parts = part
+    if not 1 <= which <= parts:
+        raise not_allowed("part", f"{which}/{parts}", "K/N with K from 1 to N")
+    wanted = [trial for trial in wanted if trial.seed % parts == which - 1]
+    left = [trial for trial in left if trial.seed % parts == which - 1]
     _check_size(folder, left, dataset, grid, most)
     trained: list[TrialRecord] = []
     with folder.write(spec) as store:

@@ -28,6 +28,10 @@ from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, un
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
 
 
+_KEYS = dict.fromkeys(RESULT_TABLES, 1) | {"teacher_epochs": 2, "epochs": 2, "metrics": 3, "teacher_shown": 2}
+"""How many columns, the first ones, tell a row of each result table from the others."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """A trained student, as it is recorded.
@@ -237,6 +241,54 @@ class Store:
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
                 (run, students, examples, seconds),
             )
+
+    def take_from(self, other: Store) -> tuple[int, int]:
+        """Add what another store holds and this one lacks, all or nothing.
+
+        Args:
+            other: of the same study.
+
+        Returns:
+            How many students were added, and how many were here already.
+
+        Raises:
+            RequestError: a student or teacher that both hold has different results; nothing has been added.
+        """
+        ours, theirs = self.results(), other.results()
+        for table, places in _KEYS.items():
+            mine = {row[:places]: row for row in ours[table]}
+            for row in theirs.get(table, []):
+                if mine.get(row[:places], row) != row:
+                    raise RequestError(
+                        f"{other.path.parent} and {self.path.parent} hold different results of "
+                        f"{' '.join(str(part) for part in row[:places])} ({table}): they were trained on machines that "
+                        "round differently, or one is damaged. They cannot be merged."
+                    )
+        here = {row[0] for row in ours["trials"]}
+        new = {row[0] for row in theirs["trials"]} - here
+        with self._transaction() as connection:
+            for table in RESULT_TABLES:
+                known = {row[: _KEYS[table]] for row in ours[table]}
+                rows = [row for row in theirs.get(table, []) if row[: _KEYS[table]] not in known]
+                if rows:
+                    marks = ", ".join("?" * len(rows[0]))
+                    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            last = None
+            for run in other.runs() if new else []:
+                told = {key: value for key, value in run.items() if key not in ("started", "finished")}
+                entry = (run["started"], run["finished"], _text(told | {"merged from": other.path.parent.name}))
+                last = connection.execute("INSERT INTO runs (started, finished, provenance) VALUES (?, ?, ?)", entry)
+            if new:  # what they cost there, as one cohort
+                seconds, examples = (total / len(theirs["trials"]) for total in other.cost())
+                cost = (last.lastrowid if last else None, len(new), round(examples), seconds * len(new))
+                connection.execute("INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)", cost)
+        return len(new), len(theirs["trials"]) - len(new)
+
+    def faults(self) -> list[str]:
+        """What SQLite's own check finds wrong with the file; nothing, as a rule."""
+        with _clear_errors(self.path):
+            found = [row[0] for row in self._connection.execute("PRAGMA integrity_check(5)").fetchall()]
+        return [] if found == ["ok"] else [f"{self.path.name}: {' '.join(str(line).split())}" for line in found]
 
     def done(self) -> set[str]:
         """Identities of the recorded trials."""

@@ -1,0 +1,71 @@
+"""Stopping a run in good order: the epoch at work is finished, and nothing is cut off while it is being recorded."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+import click
+
+from distillab.study.progress import Progress
+
+
+class Terminated(BaseException):
+    """SIGTERM has asked the process to end; as `KeyboardInterrupt`, no error of any work."""
+
+
+class Stop:
+    """Listens to a run, and stops it between two epochs after SIGINT or SIGTERM; a second signal stops it at once.
+
+    Args:
+        listener: is told everything.
+
+    Example:
+        >>> from distillab.study.progress import Silence
+        >>> with Stop(Silence()) as progress:
+        ...     progress.cohort(1, 1, 8, 0, 10)
+    """
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+        self._asked: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Stop:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._before[number] = signal.signal(number, self._ask)
+            except ValueError:  # only a process's main thread hears signals
+                break
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def note(self, text: str) -> None:
+        self._listener.note(text)
+
+    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        self._listener.teacher(name, epoch, epochs, loss)
+        self._check()
+
+    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
+        self._listener.cohort(number, cohorts, students, epoch, epochs)
+        if epoch < epochs:  # a cohort that is trained is recorded first
+            self._check()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self._asked is not None:
+            self._raise(number)
+        self._asked = number
+        click.echo("distillab: stopping after this epoch; again to stop at once.", err=True)
+
+    def _check(self) -> None:
+        if self._asked is not None:
+            self._raise(self._asked)
+
+    def _raise(self, number: int) -> None:
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated

@@ -1,0 +1,91 @@
+"""A run that is asked to stop ends between two epochs, says how to go on, and goes on to the same results."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.study.test_killed import finish, results, start, wait_for_a_run
+
+from distillab.cli.stop import Stop, Terminated
+from distillab.study.progress import Silence
+from distillab.study.runner import run_study
+from distillab.study.spec import Spec, read_spec
+from distillab.study.store import Store
+
+TINY = {
+    "dataset": "synthetic",
+    "train_size": 200,
+    "teacher": {"model": "cnn-4-6", "epochs": 1},
+    "student": {"model": "cnn-2-3"},
+    "alpha": [0, 0.5, 1],
+}
+
+
+def tiny(**changes: Any) -> Spec:
+    return read_spec(TINY | changes)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int) -> None:
+    study, out = tmp_path / "study.yaml", tmp_path / "out"
+    study.write_text(tiny(seeds=16, epochs=60).to_yaml())
+    process = start(study, out)
+    wait_for_a_run(process, out, 0)
+    os.kill(process.pid, sent)
+    process.join(120)
+    assert process.exitcode == code
+    with Store(out / "study.db", read_only=True) as store:
+        before = len(store.done())
+    assert before < 48
+    finish(study, out)
+    assert len(results(out)["trials"]) == 48
+
+
+def stopped_at(spec: Spec, out: Path, *, cohort: int, epoch: int, sent: int) -> type[BaseException]:
+    """Send a signal when a run is at that epoch of that cohort, and return what ended it."""
+
+    class Sender(Silence):
+        def cohort(self, number: int, cohorts: int, students: int, at: int, epochs: int) -> None:
+            if (number, at) == (cohort, epoch):
+                os.kill(os.getpid(), sent)
+
+    with pytest.raises((KeyboardInterrupt, Terminated)) as ended, Stop(Sender()) as progress:
+        run_study(spec, out, seats=1, progress=progress)
+    return ended.type
+
+
+def test_what_is_trained_is_recorded_before_the_run_ends(tmp_path: Path) -> None:
+    spec = tiny(seeds=2, epochs=3)
+    assert stopped_at(spec, tmp_path / "study", cohort=2, epoch=3, sent=signal.SIGTERM) is Terminated
+    with Store(tmp_path / "study" / "study.db", read_only=True) as store:
+        recorded = len(store.done())
+    run_study(spec, tmp_path / "whole", seats=1)
+    with Store(tmp_path / "whole" / "study.db", read_only=True) as store:
+        rows = store.results()
+        first_two = sum(students for (students,) in store._rows("SELECT students FROM cohorts WHERE id <= 2"))
+    assert recorded == first_two > 0
+    run_study(spec, tmp_path / "study", seats=1)
+    assert results(tmp_path / "study") == rows
+
+
+@pytest.mark.parametrize(("sent", "ended"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_second_signal_ends_it_at_once(
+    sent: int, ended: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stop(Silence()):
+        os.kill(os.getpid(), sent)
+        assert "stopping after this epoch; again to stop at once" in capsys.readouterr().err
+        with pytest.raises(ended):
+            os.kill(os.getpid(), sent)
+
+
+def test_signals_mean_afterwards_what_they_meant_before() -> None:
+    before: list[Callable[..., Any] | int | None] = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with Stop(Silence()):
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
