@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from distillab.analysis import answer, in_words, three_sentences
+from distillab.analysis import answer, in_words, needed_metrics, three_sentences
 from distillab.analysis.sentences import sentences
 
 GAIN = {0.0: 0.01, 0.5: 0.03, 1.0: 0.0}
@@ -197,3 +197,18 @@ def test_rows_of_further_seeds_are_counted_as_unused(rows):
     full = answer(rows.spec(seeds=2), rows.trials(rows.spec(seeds=3), hump), {})
     assert full.unused == 3
     assert "3 recorded students of further seeds left aside" in in_words(full)
+
+
+def test_the_needed_metrics_are_all_that_an_answer_reads(rows):
+    import dataclasses
+
+    spec = rows.spec(seeds=7)
+    trials = rows.trials(spec, lambda alpha, seed: 0.9 + 0.01 * alpha * (seed % 3), shares=lambda settings, seed: 0.5)
+    for trial in trials:
+        trial.metrics.update({("test", "nll"): 0.1, ("validation", "brier"): 0.2})
+    wanted = needed_metrics(spec)
+    fewer = [
+        dataclasses.replace(t, epochs=[], metrics={k: v for k, v in t.metrics.items() if k[1] in wanted})
+        for t in trials
+    ]
+    assert answer(spec, fewer, rows.teachers()).to_json() == answer(spec, trials, rows.teachers()).to_json()

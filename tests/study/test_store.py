@@ -226,3 +226,23 @@ def test_shown_examples_and_their_teachers_answers_are_kept_once(tmp_path: Path,
     np.testing.assert_array_equal(found.labels, [2, 0, 1])
     np.testing.assert_array_equal(answers["t", examples.id], logits.astype(np.float16))
     assert np.isfinite(answers["u", examples.id]).all()
+
+
+def test_some_metrics_and_no_epochs_are_read_when_asked_for(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a", metrics={("test", "accuracy"): 0.9, ("test", "nll"): 0.5}))
+        (found,) = store.trials(metrics=("accuracy", "f1_macro"), epochs=False)
+        assert (found.metrics, list(found.epochs)) == ({("test", "accuracy"): 0.9}, [])
+        (whole,) = store.trials()
+    assert len(whole.metrics) == 2
+    assert len(whole.epochs) == 2
+
+
+def test_trials_of_one_cell_share_their_mappings(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"), trial("b", seed=1))
+        first, second = store.trials()
+    assert first.settings is second.settings
+    assert first.coordinates is second.coordinates

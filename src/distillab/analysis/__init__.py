@@ -3,7 +3,7 @@
 Pure: nothing is read and nothing is written here, and neither Keras nor JAX is needed.
 """
 
-from distillab.analysis.answer import Answer, answer, asked_by
+from distillab.analysis.answer import Answer, answer, asked_by, needed_metrics
 from distillab.analysis.curves import AlphaCurve, Divergence, Learning, alpha_curves
 from distillab.analysis.finding import Choice, Finding, Gain, Row, find
 from distillab.analysis.text import in_words, three_sentences
@@ -22,5 +22,6 @@ __all__ = [
     "asked_by",
     "find",
     "in_words",
+    "needed_metrics",
     "three_sentences",
 ]

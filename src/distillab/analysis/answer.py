@@ -96,6 +96,11 @@ class Answer:
         }
 
 
+def needed_metrics(spec: Spec) -> tuple[str, ...]:
+    """The metrics that `answer` reads of a study's rows; besides them it needs no epochs."""
+    return (spec.frame.metric, *SHARES, *(f"teacher_{name}" for name in SHARES), "brier")
+
+
 def answer(
     spec: Spec,
     trials: Sequence[TrialRecord],

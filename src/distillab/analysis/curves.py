@@ -152,11 +152,15 @@ def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRe
     """
     found: dict[str, list[TrialRecord]] = {_place(cell.coordinates): [] for cell in spec.cells()}
     places: dict[str, str] = {}
+    seen: dict[int, str] = {}  # by identity: the store gives students of one cell the same mapping
     taken: set[tuple[str, float, int]] = set()
-    for trial in trials:
+    held = list(trials)  # an identity is one only as long as the mapping is there
+    for trial in held:
         if trial.seed >= spec.frame.seeds:
             continue
-        told = json.dumps(trial.coordinates, sort_keys=True)
+        told = seen.get(id(trial.coordinates))
+        if told is None:
+            told = seen[id(trial.coordinates)] = json.dumps(trial.coordinates, sort_keys=True)
         if told not in places:
             places[told] = _place(_completed(trial.coordinates))
         place = places[told]

@@ -136,7 +136,7 @@ def _denoises(alphas: Floats, recovered: Floats) -> tuple[float, ...]:
     if not len(hard) or len(recovered) < 2 or len(columns) < 2:
         return ()
     place = int(np.flatnonzero(columns == hard[0])[0])
-    compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0))
+    compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0), bootstrap=False)
     return tuple(
         sorted(
             float(alphas[columns[one.column]])

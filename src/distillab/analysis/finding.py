@@ -208,7 +208,7 @@ def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float
     place = np.flatnonzero(alphas == reference)
     if not len(place) or len(alphas) < 2:
         return {}
-    compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0))
+    compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0), bootstrap=False)
     return {int(columns[one.column]): _gain(one, sign) for one in compared}
 
 

@@ -21,13 +21,14 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
       distillab answer runs/demo --metric f1_macro
     """
     from distillab.analysis import answer as find_answer
-    from distillab.analysis import asked_by, in_words
+    from distillab.analysis import asked_by, in_words, needed_metrics
     from distillab.study.folder import Folder
 
     place = Folder(folder)
     spec, store = place.read()
     with store:
-        trials = store.trials()
+        wanted = needed_metrics(spec) if metric is None else None
+        trials = store.trials(metrics=wanted, epochs=False)
         if metric is not None:
             spec = asked_by(spec, metric, trials)
         found = find_answer(spec, trials, store.teachers(), classes=store.classes(), answers=store.answers())

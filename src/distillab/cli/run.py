@@ -114,20 +114,22 @@ def run(
             executor=elsewhere,
             part=share,
         )
-    from distillab.analysis import alpha_curves, answer, three_sentences
-    from distillab.report.results import read_results
-    from distillab.report.write import figures_as_png
+    from distillab.analysis import answer, needed_metrics, three_sentences
     from distillab.study.folder import Folder
 
-    found = read_results(Folder(folder))
-    curves = alpha_curves(found.spec, found.trials, found.teachers)
-    told = answer(found.spec, found.trials, found.teachers, curves=curves)
     if trackers:
+        from distillab.report.results import read_results
+        from distillab.report.write import figures_as_png
+
+        found = read_results(Folder(folder))
         log(found.trials)  # those that an earlier run recorded without a log
         figures = figures_as_png(found)
         for tracker in trackers:
             tracker.finish(figures)
-    click.echo(three_sentences(told))
+    saved, store = Folder(folder).read()
+    with store:
+        rows = store.trials(metrics=needed_metrics(saved), epochs=False)
+        click.echo(three_sentences(answer(saved, rows, store.teachers())))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike
 from distillab.errors import not_allowed
 from distillab.stats.intervals import Interval, bootstrap_interval, t_interval
 from distillab.stats.multiple import holm
-from distillab.stats.paired import PairedTest, paired_t, sign_flip
-from distillab.stats.sample import as_scores, check_count, check_share
+from distillab.stats.paired import PairedTest, drawn_signs, paired_t, sign_flip
+from distillab.stats.sample import Floats, as_scores, check_count, check_share
 
 
 class Comparison(NamedTuple):
@@ -19,7 +20,8 @@ class Comparison(NamedTuple):
 
     column: int
     t_interval: Interval
-    bootstrap_interval: Interval
+    bootstrap_interval: Interval | None
+    """None where it was not asked for."""
     paired_t: PairedTest
     sign_flip: PairedTest
     p_adjusted: float
@@ -33,6 +35,7 @@ def compare_to(
     rng: np.random.Generator,
     confidence: float = 0.95,
     resamples: int = 9999,
+    bootstrap: bool = True,
 ) -> tuple[Comparison, ...]:
     """Compare every column with the reference column, in differences taken seed by seed.
 
@@ -42,6 +45,7 @@ def compare_to(
         rng: gives one seed, from which every column draws the same resamples: the place of a column changes nothing.
         confidence: of both intervals.
         resamples: of the bootstrap and of the sign flips, at least 100.
+        bootstrap: whether bootstrap intervals are wanted; they are most of the work.
 
     Returns:
         A - 1 comparisons, in column order, without the reference; positive differences are gains on it.
@@ -68,16 +72,30 @@ def compare_to(
     differences = [scores[:, column] - scores[:, reference] for column in others]
     tests = [paired_t(difference) for difference in differences]
     adjusted = holm([test.p for test in tests])
+    drawn = _signs(seed, resamples, len(scores)) if 2 ** len(scores) > resamples else None
+
+    def interval(difference: Floats) -> Interval | None:
+        if not bootstrap:
+            return None
+        draws = np.random.default_rng(seed)
+        return bootstrap_interval(difference, rng=draws, confidence=confidence, resamples=resamples)
+
     return tuple(
         Comparison(
             column=column,
             t_interval=t_interval(difference, confidence=confidence),
-            bootstrap_interval=bootstrap_interval(
-                difference, rng=np.random.default_rng(seed), confidence=confidence, resamples=resamples
-            ),
+            bootstrap_interval=interval(difference),
             paired_t=test,
-            sign_flip=sign_flip(difference, rng=np.random.default_rng(seed), resamples=resamples),
+            sign_flip=sign_flip(difference, rng=np.random.default_rng(seed), resamples=resamples, drawn=drawn),
             p_adjusted=float(p),
         )
         for column, difference, test, p in zip(others, differences, tests, adjusted, strict=True)
     )
+
+
+@lru_cache(maxsize=4)
+def _signs(seed: int, resamples: int, n: int) -> Floats:
+    """The patterns that a seed gives: every column, and every comparison of as many seeds, uses the same."""
+    drawn = drawn_signs(np.random.default_rng(seed), resamples, n)
+    drawn.setflags(write=False)
+    return drawn

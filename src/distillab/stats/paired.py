@@ -51,7 +51,9 @@ def paired_t(differences: ArrayLike) -> PairedTest:
     return PairedTest(float(found.mean), float(found.statistic), float(found.p), found.n, method)
 
 
-def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999) -> PairedTest:
+def sign_flip(
+    differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999, drawn: Floats | None = None
+) -> PairedTest:
     """Test whether the differences are symmetric about zero, by flipping their signs.
 
     p = share of the sign patterns whose |mean| is at least the observed one. All 2^R patterns are counted when there
@@ -62,6 +64,7 @@ def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: in
         differences: shape (R,), finite: one difference per seed.
         rng: the generator that draws the patterns; untouched when all are counted.
         resamples: at least 100.
+        drawn: patterns that `drawn_signs` has given, to be used again, shape (resamples, R); otherwise they are drawn.
 
     Returns:
         `PairedTest`, with the mean as statistic. The smallest p that R seeds can give is 2^(1-R): below six seeds it
@@ -89,7 +92,7 @@ def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: in
     if 2**n <= resamples:
         p = float(np.mean(np.abs(all_signs(n) @ size) >= bound))
         return PairedTest(mean, mean, p, n, "sign flip, exact")
-    drawn = drawn_signs(rng, resamples, n)
+    drawn = drawn_signs(rng, resamples, n) if drawn is None else drawn
     count = int(np.count_nonzero(np.abs(drawn @ size) >= bound))
     return PairedTest(mean, mean, (count + 1) / (resamples + 1), n, f"sign flip, {resamples} draws")
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, un
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
 
+
+_NONE = "SELECT NULL WHERE 0"
 
 _KEYS = dict.fromkeys(RESULT_TABLES, 1) | {"teacher_epochs": 2, "epochs": 2, "metrics": 3, "teacher_shown": 2}
 """How many columns, the first ones, tell a row of each result table from the others."""
@@ -310,27 +313,34 @@ class Store:
             for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
         }
 
-    def trials(self) -> list[TrialRecord]:
-        """The recorded trials, ordered by seed and identity."""
-        epochs: dict[str, list[tuple[float, float, float, float]]] = {}
+    def trials(self, *, metrics: Collection[str] | None = None, epochs: bool = True) -> list[TrialRecord]:
+        """The recorded trials, ordered by seed and identity; those of one cell share their mappings.
+
+        Args:
+            metrics: the names to read; None: all. Of a large study that is most of the work.
+            epochs: whether to read them.
+        """
+        read = lru_cache(maxsize=None)(json.loads)
+        history: dict[str, list[tuple[float, float, float, float]]] = {}
         for trial, *values in self._rows(
-            "SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch"
+            "SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch" if epochs else _NONE
         ):
             loss, hard, soft, accuracy = (math.nan if value is None else value for value in values)  # NULL holds NaN
-            epochs.setdefault(trial, []).append((loss, hard, soft, accuracy))
-        metrics: dict[str, dict[tuple[str, str], float]] = {}
-        for trial, split, name, value in self._rows("SELECT * FROM metrics"):
-            metrics.setdefault(trial, {})[split, name] = value
+            history.setdefault(trial, []).append((loss, hard, soft, accuracy))
+        measured: dict[str, dict[tuple[str, str], float]] = {}
+        chosen = "" if metrics is None else f" WHERE name IN ({', '.join('?' * len(metrics))})"
+        for trial, split, name, value in self._rows(f"SELECT * FROM metrics{chosen}", list(metrics or ())):
+            measured.setdefault(trial, {})[split, name] = value
         return [
             TrialRecord(
                 id=name,
                 seed=seed,
                 alpha=alpha,
-                coordinates=json.loads(coordinates),
-                settings=json.loads(settings),
+                coordinates=read(coordinates),
+                settings=read(settings),
                 teacher=teacher,
-                epochs=epochs.get(name, []),
-                metrics=metrics.get(name, {}),
+                epochs=history.get(name, []),
+                metrics=measured.get(name, {}),
                 diverged_epoch=diverged_epoch,
                 last_finite_loss=last,
             )
