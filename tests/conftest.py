@@ -21,7 +21,18 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 # Files whose few tests take long go first, so that no worker is left with one of them at the end.
-LONG = ("test_killed.py", "test_readme.py", "test_notebook.py", "test_images.py", "test_runner.py", "test_examples.py")
+LONG = (
+    "test_killed.py",
+    "test_readme.py",
+    "test_notebook.py",
+    "test_images.py",
+    "test_runner.py",
+    "test_browser.py",
+    "test_examples.py",
+    "test_course.py",
+    "test_publish.py",
+    "test_commands.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

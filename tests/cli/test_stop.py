@@ -33,7 +33,7 @@ def tiny(**changes: Any) -> Spec:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int) -> None:
     study, out = tmp_path / "study.yaml", tmp_path / "out"
-    study.write_text(tiny(seeds=16, epochs=60).to_yaml())
+    study.write_text(tiny(seeds=8, epochs=60).to_yaml())
     process = start(study, out)
     wait_for_a_run(process, out, 0)
     os.kill(process.pid, sent)
@@ -41,9 +41,9 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int)
     assert process.exitcode == code
     with Store(out / "study.db", read_only=True) as store:
         before = len(store.done())
-    assert before < 48
+    assert before < 24
     finish(study, out)
-    assert len(results(out)["trials"]) == 48
+    assert len(results(out)["trials"]) == 24
 
 
 def stopped_at(spec: Spec, out: Path, *, cohort: int, epoch: int, sent: int) -> type[BaseException]:

@@ -22,8 +22,10 @@ from distillab.analysis.other_metrics import in_a_sentence as compared
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns, note
 from distillab.errors import RequestError
+from distillab.report.drawings import drawings
+from distillab.report.figures import house_style, render
 from distillab.report.results import read_results
-from distillab.report.write import study_files, write_files
+from distillab.report.write import write_files
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord
@@ -56,11 +58,12 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         raise RequestError(f"{folder.path} holds no trained student yet. Run 'distillab run' first.")
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
-    figures = {
-        to / f"{name}_{path.name}": content
-        for path, content in study_files(folder, results).items()
-        if path.suffix == ".png" and path.name != "learning_curves.png"
-    }
+    with house_style():
+        figures = {
+            to / f"{name}_{figure}.png": render(draw(), "png")
+            for figure, draw in drawings(curves, found).items()
+            if figure != "learning_curves"
+        }
     settings = sorted({0, len(found.findings) - 1})  # the first and the last of the grid
     metrics = {index: by_every_metric(spec, trials, teachers, index) for index in settings}
     grid = curves[0].alphas.tolist()
