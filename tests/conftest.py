@@ -7,7 +7,13 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Half of Hypothesis's own number of examples: a property that fails is found on another day. HYPOTHESIS_PROFILE=default
+# asks for all of them.
+hypothesis.settings.register_profile("quick", max_examples=50)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # Keras reads this at import; without it, the backend would be whatever the machine's own Keras settings say.
 os.environ.setdefault("KERAS_BACKEND", "jax")
