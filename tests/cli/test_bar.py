@@ -13,16 +13,16 @@ def drive(console: Console) -> None:
     with Bar(console) as bar:
         bar.teacher("cnn-256-512", 1, 3, 0.25)
         bar.note("A note.")
-        for epoch in range(21):
-            bar.cohort(10, 14, 16, epoch, 20)
+        for tenths in range(161):
+            bar.students(tenths / 10, 1600, 16)
 
 
 def test_every_part_of_the_bar_is_seen_on_80_columns() -> None:
     screen = io.StringIO()
     drive(Console(file=screen, force_terminal=True, width=80))
     told = screen.getvalue()
-    assert "Cohort 10 of 14, 16 students" in told
-    assert "epoch 20/20, " in told
+    assert "Students 16 of 1,600" in told
+    assert "16 at work, " in told
     assert " students/s, " in told
     assert " left" in told
     assert "A note." in told

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from distillab.study.plan import (
     RECIPE,
     cohort_key,
-    cohorts,
     members,
+    pupils,
     teacher_identity,
     training_identity,
     trainings,
@@ -92,11 +89,8 @@ def test_teachers_that_answer_together_are_told_apart_by_their_members() -> None
 def test_trials_that_differ_in_their_snapshot_alone_are_one_student_of_one_cohort() -> None:
     wanted = list(trials(study(snapshot=[1, 2, 3], alpha=[0, 1], seeds=2), "d"))
     assert [len(group) for group in trainings(wanted)] == [3] * 4
-    plan = cohorts(wanted, done=(), capacity=2)
-    assert [len(cohort) for cohort in plan] == [6, 6]
-    assert {trial.id for cohort in plan for trial in cohort} == {trial.id for trial in wanted}
-    for cohort in plan:
-        assert [len(group) for group in trainings(cohort)] == [3, 3]
+    (students,) = pupils(wanted).values()
+    assert students == trainings(wanted)
 
 
 def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
@@ -110,16 +104,13 @@ def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
     assert teacher(alpha=0.1) == teacher(alpha=0.9)
 
 
-@given(st.integers(1, 40), st.integers(1, 15), st.data())
-def test_cohorts_hold_every_missing_trial_once_and_fit(seeds: int, capacity: int, data: st.DataObject) -> None:
-    wanted = list(trials(study(seeds=seeds), "d"))
-    done = set(data.draw(st.lists(st.sampled_from([trial.id for trial in wanted]))))
-    plan = cohorts(wanted, done, capacity)
-    planned = [trial for cohort in plan for trial in cohort]
-    assert planned == [trial for trial in wanted if trial.id not in done]
-    sizes = [len(cohort) for cohort in plan]
-    assert all(1 <= size <= capacity for size in sizes)
-    assert len(plan) == -(-len(planned) // capacity)
+def test_students_are_gathered_by_the_program_that_can_train_them() -> None:
+    wanted = list(trials(study(epochs=[1, 2]), "d"))
+    groups = pupils(wanted)
+    assert [len(students) for students in groups.values()] == [12, 12]
+    for key, students in groups.items():
+        assert {cohort_key(trial.settings) for trials in students for trial in trials} == {key}
+    assert sorted(trial.id for students in groups.values() for (trial,) in students) == sorted(t.id for t in wanted)
 
 
 def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None:

@@ -37,9 +37,9 @@ MATRIX = (0.7 * np.eye(10) + 0.3 * np.roll(np.eye(10), 3, axis=1)).tolist()
 class Listener:
     """Notes what a run tells, and may interrupt it."""
 
-    def __init__(self, *, stop_at_cohort: int | None = None) -> None:
+    def __init__(self, *, stop_at: int | None = None) -> None:
         self.told: list[tuple[object, ...]] = []
-        self.stop_at_cohort = stop_at_cohort
+        self.stop_at = stop_at
 
     def note(self, text: str) -> None:
         self.told.append(("note", text))
@@ -47,9 +47,9 @@ class Listener:
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
         self.told.append(("teacher", epoch, epochs))
 
-    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
-        self.told.append(("cohort", number, cohorts, students, epoch, epochs))
-        if number == self.stop_at_cohort:
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        self.told.append(("students", trained, students, at_work))
+        if trained == self.stop_at:
             raise KeyboardInterrupt
 
 
@@ -93,7 +93,7 @@ def test_the_same_command_again_trains_nothing(finished: Path, tiny: Make) -> No
 
 def test_an_interrupted_study_goes_on_to_the_same_results(finished: Path, tiny: Make, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_study(tiny(), tmp_path / "s", seats=1, progress=Listener(stop_at_cohort=3))
+        run_study(tiny(), tmp_path / "s", seats=1, progress=Listener(stop_at=4))
     with Store(tmp_path / "s" / "study.db", read_only=True) as store:
         assert len(store.done()) == 4
     listener = Listener()
@@ -319,7 +319,7 @@ def test_a_student_is_trained_once_and_measured_at_several_epochs(tiny: Make, tm
     spec = tiny(snapshot=[1, 2], schedule="constant")
     listener = Listener()
     assert run_study(spec, tmp_path / "once", progress=listener).trained == 18
-    assert {told[3] for told in listener.told if told[0] == "cohort"} == {9}  # nine students for eighteen trials
+    assert {told[2] for told in listener.told if told[0] == "students"} == {9}  # nine students for eighteen trials
     run_study(tiny(epochs=[1, 2], schedule="constant"), tmp_path / "twice")
 
     def measured(folder: str, key: str) -> dict[tuple[object, ...], object]:

@@ -14,7 +14,7 @@ class Bar:
 
     Example:
         >>> with Bar(Console(file=None, quiet=True)) as bar:
-        ...     bar.cohort(1, 2, 16, 0, 10)
+        ...     bar.students(0, 32, 16)
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -29,7 +29,6 @@ class Bar:
         )
         self._task = self._bar.add_task("Preparing", total=None, tail="")
         self._begun = time.monotonic()
-        self._student_epochs = 0
 
     def __enter__(self) -> Bar:
         self._bar.start()
@@ -49,20 +48,17 @@ class Bar:
         tail = f"epoch {epoch}/{epochs}" + ("" if loss is None else f", loss {loss:.3f}")
         self._bar.update(self._task, description=f"Teacher {name}", completed=epoch, total=epochs, tail=tail)
 
-    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
-        """Show how far the cohorts are, and the time they still need."""
-        if number == 1 and epoch == 0:
-            self._begun, self._student_epochs = time.monotonic(), 0
-        if epoch:
-            self._student_epochs += students
-        share = (number - 1 + epoch / epochs) / cohorts
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        """Show how many students are trained, and the time that the others still need."""
+        if trained == 0:
+            self._begun = time.monotonic()
         seconds = time.monotonic() - self._begun
-        tail = f"epoch {epoch}/{epochs}"
-        if self._student_epochs and seconds > 0:
-            rate = self._student_epochs / epochs / seconds
-            tail += f", {rate:.2g} students/s, {_clock(seconds * (1 - share) / share)} left"
-        label = f"Cohort {number} of {cohorts}, {students} students"
-        self._bar.update(self._task, description=label, completed=share, total=1.0, tail=tail)
+        tail = f"{at_work} at work"
+        if trained and seconds > 0:
+            rate = trained / seconds
+            tail += f", {rate:.2g} students/s, {_clock((students - trained) / rate)} left"
+        label = f"Students {int(trained):,} of {students:,}"
+        self._bar.update(self._task, description=label, completed=trained, total=students, tail=tail)
 
 
 def _clock(seconds: float) -> str:

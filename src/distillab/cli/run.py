@@ -86,6 +86,7 @@ def run(
     split_host(devices)
     keep_compiled(cache_folder() / "compiled")
     from distillab.study.runner import run_study
+    from distillab.study.speeds import FILE, Speeds
     from distillab.tracking import open_tracker
 
     trackers = [open_tracker(name, folder) for name in dict.fromkeys(logs)]
@@ -96,7 +97,7 @@ def run(
 
     elsewhere: Executor | None = None
     if executor == "ray":
-        from distillab.study.ray_executor import RayExecutor
+        from distillab.study.cluster import RayExecutor
 
         elsewhere = RayExecutor(address or "auto", worker_cpus or 1, worker_gpus or 0, memory=limit)
     command = shlex.join(["distillab", *sys.argv[1:]])
@@ -112,6 +113,7 @@ def run(
             progress=progress,
             recorded=log,
             executor=elsewhere,
+            speeds=Speeds(cache_folder() / FILE),
             part=share,
         )
     from distillab.analysis import answer, needed_metrics, three_sentences

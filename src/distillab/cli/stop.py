@@ -23,7 +23,7 @@ class Stop:
     Example:
         >>> from distillab.study.progress import Silence
         >>> with Stop(Silence()) as progress:
-        ...     progress.cohort(1, 1, 8, 0, 10)
+        ...     progress.students(0, 8, 8)
     """
 
     def __init__(self, listener: Progress) -> None:
@@ -52,10 +52,9 @@ class Stop:
         self._listener.teacher(name, epoch, epochs, loss)
         self._check()
 
-    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
-        self._listener.cohort(number, cohorts, students, epoch, epochs)
-        if epoch < epochs:  # a cohort that is trained is recorded first
-            self._check()
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        self._listener.students(trained, students, at_work)
+        self._check()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self._asked is not None:

@@ -211,21 +211,21 @@ class Workshop:
         trainer = self._trainer(lessons, judged, epochs, loss, len(wanted))
         live = self._live(lessons)
         found: list[Trained] = []
-        parts = list(chunks(wanted, trainer.capacity))
-        for number, part in enumerate(parts, start=1):
+        for part in chunks(wanted, trainer.capacity):
             seated = [self._seat(candidate, seed, lessons, judged) for candidate, seed in part]
             history: list[Epoch] = []
             marks = [time.perf_counter()]
 
             def listen(
-                epoch: Epoch, part: Sequence[object] = part, number: int = number,
+                epoch: Epoch, at_work: int = len(part), before: int = len(found),
                 history: list[Epoch] = history, marks: list[float] = marks,
             ) -> None:  # fmt: skip
                 history.append(epoch)
                 marks.append(time.perf_counter())
-                self.progress.cohort(number, len(parts), len(part), epoch.epoch + 1, epochs)
+                if len(history) < epochs:  # those that are trained are recorded first
+                    self.progress.students(before + at_work * len(history) / epochs, len(wanted), at_work)
 
-            self.progress.cohort(number, len(parts), len(part), 0, epochs)
+            self.progress.students(len(found), len(wanted), len(part))
             try:
                 outcome = trainer.train(seated, on_epoch=listen, live=live)
             except (MemoryError, jax.errors.JaxRuntimeError) as error:

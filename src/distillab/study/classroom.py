@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer, chunks, replace_capacity
+from distillab.engine.cohort import CohortTrainer, replace_capacity
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Functional, Variables, in_precision
 from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
@@ -21,7 +21,7 @@ from distillab.metrics import all_metrics, confusion_matrix, denoising, reliabil
 from distillab.models import build
 from distillab.study.kept import KeptAnswers, kept_answers
 from distillab.study.material import Labels, Split, draw_labels, shown_examples
-from distillab.study.plan import Trial, trainings
+from distillab.study.plan import Trial
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
 from distillab.study.shown import ShownAnswers, halves
@@ -96,23 +96,23 @@ class Classroom:
         self._initial: dict[int, Variables] = {}
 
     def train(
-        self, cohort: Sequence[Trial], on_epoch: Callable[[int], None]
-    ) -> Iterator[tuple[list[TrialRecord], int, float]]:
-        """Train a cohort, in parts where memory does not hold it whole.
+        self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]
+    ) -> tuple[list[TrialRecord], int, float]:
+        """Train as many students side by side, from the first on, as memory holds.
 
-        Yields:
-            The records of each part as soon as it is trained, its number of students, and the seconds that it took.
+        Args:
+            students: each with the trials that it stands for.
+            on_epoch: is told of every epoch, from 1.
+
+        Returns:
+            The records of the trained, their number, and the seconds that it took.
 
         Raises:
             WorkError: where memory does not hold one student a device.
         """
-        waiting = [trainings(cohort)]
-        while waiting:
-            part = waiting.pop(0)
-            self._measure(part[0][0])
-            if len(part) > self.trainer.capacity:
-                waiting = [list(chunk) for chunk in chunks(part, self.trainer.capacity)] + waiting
-                continue
+        self._measure(students[0][0])
+        while True:
+            part = students[: self.trainer.capacity]
             clock = time.perf_counter()
             try:
                 records = self._train(part, on_epoch)
@@ -120,9 +120,8 @@ class Classroom:
                 if not out_of_memory(error):
                     raise
                 self._halve(len(part), error)
-                waiting.insert(0, part)
                 continue
-            yield records, len(part), time.perf_counter() - clock
+            return records, len(part), time.perf_counter() - clock
 
     def _measure(self, trial: Trial) -> None:
         """Before the first cohort, take no more seats than the memory holds."""

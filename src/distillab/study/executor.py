@@ -1,23 +1,27 @@
 """Where a study's students train: one contract, and the executor that trains them in this process.
 
-The contract. An executor is given groups of cohorts and gives back each cohort's results, in whatever order they come.
-A cohort is idempotent: trained anywhere, again or elsewhere, it gives the same results, so that it may be lost and
-tried again. An executor writes nothing; who runs the study records what it is given, and only that counts.
+The contract. An executor makes a crew, which is given cohorts and gives back each cohort's results, in whatever order
+they come. A cohort is idempotent: trained anywhere, again or elsewhere, it gives the same results, so that it may be
+lost and tried again. An executor writes nothing; who runs the study records what it is given, and only that counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias
 
 from jax.sharding import Mesh
 
 from distillab.data import Dataset
 from distillab.engine.devices import inside
+from distillab.study.backlog import Cohort, Team
 from distillab.study.classroom import Classroom
+from distillab.study.dispatch import Crew, Finished
 from distillab.study.material import Split
-from distillab.study.plan import Trial, trainings
+from distillab.study.plan import Trial
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
 from distillab.study.store import TrialRecord
@@ -27,26 +31,29 @@ SEATS = {"loop": 8, "vmap": 64}
 """Students a device trains before their results are recorded: few where they take turns, so that little is lost when
 the run is stopped; many where they train at once."""
 
+Pupil: TypeAlias = list[Trial]
+"""A student to train: one trial, or several where it is measured at several epochs."""
 
-class Group(NamedTuple):
-    """Cohorts that one program can train, and what they share."""
+
+class Lesson(NamedTuple):
+    """What the cohorts that one program can train share."""
 
     settings: Settings
     """Of any of their trials."""
     rows: Split
     teachers: dict[str, Answers]
     """Those that their trials name."""
-    cohorts: list[list[Trial]]
-
-    @property
-    def largest(self) -> int:
-        """The students of the largest cohort."""
-        return max(len(trainings(cohort)) for cohort in self.cohorts)
+    taught: dict[str, Settings]
+    """By teacher, the settings of any trial that it teaches."""
+    largest: int
+    """The students of the largest cohort."""
 
 
 class Done(NamedTuple):
     """A cohort, or a part of one, that is trained."""
 
+    settings: Settings
+    """Of one of its trials."""
     records: list[TrialRecord]
     students: int
     examples: int
@@ -56,30 +63,23 @@ class Done(NamedTuple):
 
 
 class Executor(Protocol):
-    """Trains cohorts."""
+    """Knows where students can be trained, and makes a crew there."""
 
     @property
-    def capacity(self) -> int:
-        """The most students of a cohort."""
+    def team(self) -> Team:
+        """Who trains them."""
 
     @property
     def where(self) -> tuple[int, str]:
         """How many devices, and JAX's name of their kind: for the record."""
 
-    def train(self, dataset: Dataset, groups: Iterable[Group], cohorts: int, progress: Progress) -> Iterator[Done]:
-        """Train every cohort of every group once.
+    def crew(self, dataset: Dataset, lesson: Callable[[str], Lesson], progress: Progress) -> Crew[Pupil, Done]:
+        """Workers for a study.
 
         Args:
             dataset: the data.
-            groups: in order; each is asked for when there is room for it.
-            cohorts: how many there are in all, for the progress.
-            progress: is told.
-
-        Yields:
-            What is trained, as it comes.
-
-        Raises:
-            WorkError: a cohort cannot be trained, or nothing is left to train on.
+            lesson: makes what the cohorts of a load share, by the load's key; asked for when it is needed.
+            progress: is told where memory decides.
         """
 
 
@@ -98,37 +98,72 @@ class Local:
     memory: int | None = None
 
     @property
-    def capacity(self) -> int:
-        return self.grid.size * (self.seats or SEATS[inside(self.where[1])])
+    def team(self) -> Team:
+        how = inside(self.where[1])
+        return Team(1, self.grid.size, self.seats or SEATS[how], shrinks=how == "loop")
 
     @property
     def where(self) -> tuple[int, str]:
         return self.grid.size, self.grid.devices.flat[0].platform
 
-    def train(self, dataset: Dataset, groups: Iterable[Group], cohorts: int, progress: Progress) -> Iterator[Done]:
-        number = 0
-        for group in groups:
+    def crew(self, dataset: Dataset, lesson: Callable[[str], Lesson], progress: Progress) -> Crew[Pupil, Done]:
+        return _Here(self, dataset, lesson, progress)
+
+
+@dataclass
+class _Here:
+    """One worker: this process, which trains a cohort whenever it is waited for."""
+
+    executor: Local
+    dataset: Dataset
+    lesson: Callable[[str], Lesson]
+    progress: Progress
+    workers: int = 1
+    _waiting: deque[tuple[int, Cohort[Pupil]]] = field(default_factory=deque)
+    _given: int = 0
+    _room: tuple[str, Classroom] | None = None
+
+    def submit(self, cohort: Cohort[Pupil]) -> int:
+        self._given += 1
+        self._waiting.append((self._given, cohort))
+        return self._given
+
+    def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Done]]:
+        ticket, cohort = self._waiting.popleft()
+        report(ticket, 0.0)
+        if self._room is None or self._room[0] != cohort.key:
+            self._room = None  # its arrays make place for the next one's
+            found, how = self.lesson(cohort.key), self.executor
             room = Classroom(
-                dataset, group.settings, group.rows, group.teachers, self.grid, group.largest, self.memory, progress
+                self.dataset,
+                found.settings,
+                found.rows,
+                found.teachers,
+                how.grid,
+                found.largest,
+                how.memory,
+                self.progress,
             )
-            for cohort in group.cohorts:
-                number += 1
-                yield from train_cohort(room, cohort, _reporter(progress, number, cohorts, cohort))
+            self._room = cohort.key, room
+        done = train_cohort(self._room[1], cohort.students, lambda share: report(ticket, share))
+        return [Finished(ticket, done, done.students)]
+
+    def cancel(self, ticket: Hashable) -> None:
+        self._waiting = deque((other, cohort) for other, cohort in self._waiting if other != ticket)
+
+    def clock(self) -> float:
+        return time.monotonic()
 
 
-def train_cohort(room: Classroom, cohort: Sequence[Trial], on_epoch: Callable[[int], None]) -> Iterator[Done]:
-    """Train one cohort in a classroom, in as many parts as memory asks for."""
-    examples = cohort[0].settings.epochs * len(room.rows.train)
-    for records, students, seconds in room.train(cohort, on_epoch):
-        yield Done(records, students, examples, seconds)
+def train_cohort(room: Classroom, students: Sequence[Pupil], report: Callable[[float], None]) -> Done:
+    """Train as many of a cohort's students in a classroom, from the first on, as memory holds at once.
 
-
-def _reporter(progress: Progress, number: int, cohorts: int, cohort: Sequence[Trial]) -> Callable[[int], None]:
-    """Tell that a cohort begins, and return what tells of its epochs."""
-    students, epochs = len(trainings(cohort)), cohort[0].settings.epochs
-
-    def tell(epoch: int) -> None:
-        progress.cohort(number, cohorts, students, epoch, epochs)
-
-    tell(0)
-    return tell
+    Args:
+        room: where.
+        students: who.
+        report: is told the share of their training that is over, below 1.
+    """
+    settings = students[0][0].settings
+    epochs = settings.epochs
+    records, trained, seconds = room.train(students, lambda epoch: report(epoch / epochs) if epoch < epochs else None)
+    return Done(settings, records, trained, epochs * len(room.rows.train), seconds)

@@ -1,10 +1,10 @@
-"""From a study's grid to trials, and from trials to cohorts."""
+"""From a study's grid to trials, and from trials to students that one program can train."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,29 +113,19 @@ def trials(spec: Spec, data: str) -> Iterator[Trial]:
             yield Trial(name, seed, cell, teacher)
 
 
-def cohorts(wanted: Sequence[Trial], done: Collection[str], capacity: int) -> list[list[Trial]]:
-    """Group the trials that are still to do into cohorts of nearly equal size.
+def pupils(wanted: Sequence[Trial]) -> dict[str, list[list[Trial]]]:
+    """Gather the students that one program can train, by what they have in common.
 
     Args:
-        wanted: all trials, in order.
-        done: identities of those that are recorded.
-        capacity: the most students a cohort may have; a student measured at several epochs counts once.
+        wanted: trials, in order.
 
     Returns:
-        Cohorts in order; every trial that is not done is in exactly one, those of one student in the same.
+        `trainings` of those with the same `cohort_key`, in order.
     """
     groups: dict[str, list[Trial]] = {}
     for trial in wanted:
-        if trial.id not in done:
-            groups.setdefault(cohort_key(trial.settings), []).append(trial)
-    plan = []
-    for group in groups.values():
-        students = trainings(group)
-        count = -(-len(students) // capacity)
-        size = -(-len(students) // count)
-        parts = (students[start : start + size] for start in range(0, len(students), size))
-        plan += [[trial for student in part for trial in student] for part in parts]
-    return plan
+        groups.setdefault(cohort_key(trial.settings), []).append(trial)
+    return {key: trainings(group) for key, group in groups.items()}
 
 
 def trainings(wanted: Sequence[Trial]) -> list[list[Trial]]:

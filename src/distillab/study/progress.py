@@ -14,8 +14,8 @@ class Progress(Protocol):
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
         """A teacher has finished `epoch` of its epochs; 0 when it begins."""
 
-    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
-        """Cohort `number` (from 1) of this run has finished `epoch` of its epochs; 0 when it begins."""
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        """So many of this run's students are trained, those at work in part; so many are at work."""
 
 
 class Silence:
@@ -27,5 +27,5 @@ class Silence:
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
         del name, epoch, epochs, loss
 
-    def cohort(self, number: int, cohorts: int, students: int, epoch: int, epochs: int) -> None:
-        del number, cohorts, students, epoch, epochs
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        del trained, students, at_work

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from jax.sharding import Mesh
 
 from distillab.data import Dataset, load
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
 from distillab.models import build
-from distillab.study.estimate import estimate
-from distillab.study.executor import Executor, Group, Local
+from distillab.study.backlog import Backlog, Load
+from distillab.study.dispatch import dispatch
+from distillab.study.estimate import Costs, estimate
+from distillab.study.executor import Executor, Lesson, Local, Pupil
 from distillab.study.folder import Folder
-from distillab.study.material import shown_examples, split, teacher_material
-from distillab.study.plan import Trial, cohort_key, cohorts, trials
+from distillab.study.material import Split, shown_examples, split, teacher_material
+from distillab.study.plan import Trial, cohort_key, pupils, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
-from distillab.study.settings import ensemble
+from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Spec, load_spec
+from distillab.study.speeds import Speeds
 from distillab.study.store import Store, TrialRecord
 from distillab.study.teachers import Answers, Faculty, hears_stored_answers
 
@@ -59,6 +61,7 @@ def run_study(
     progress: Progress | None = None,
     recorded: Callable[[Sequence[TrialRecord]], None] | None = None,
     executor: Executor | None = None,
+    speeds: Speeds | None = None,
     part: tuple[int, int] = (1, 1),
 ) -> Summary:
     """Run a study, or what is missing of it.
@@ -75,6 +78,7 @@ def run_study(
         progress: is told what happens; by default nobody.
         recorded: is given students as soon as they are on record.
         executor: where students train; by default in this process, on its `devices`. Teachers train here in any case.
+        speeds: what earlier runs measured, for the estimate; learns what this one measures.
         part: (k, n), to train only every n-th seed from the k-th on: for a study that is run in n places and merged.
 
     Raises:
@@ -83,23 +87,31 @@ def run_study(
         WorkError: the work failed; what was recorded before stays.
     """
     started, begin = now(), time.perf_counter()
-    progress = progress or Silence()
+    which, parts = _share(part)
+    progress, speeds = progress or Silence(), speeds or Speeds()
     dataset = load(spec.base.dataset, data_dir=data_dir)
     grid = mesh(devices)
     executor = executor or Local(grid, seats, memory)
     _check_fit(spec, dataset)
-    wanted = list(trials(spec, dataset.digest))
-    folder = Folder(out)
-    left = _left(folder, spec, wanted)
-    which, parts = part
-    if not 1 <= which <= parts:
-        raise not_allowed("part", f"{which}/{parts}", "K/N with K from 1 to N")
-    wanted = [trial for trial in wanted if trial.seed % parts == which - 1]
-    left = [trial for trial in left if trial.seed % parts == which - 1]
-    _check_size(folder, left, dataset, grid, most)
+    folder, wanted = Folder(out), list(trials(spec, dataset.digest))
+    left = [trial for trial in _left(folder, spec, wanted) if trial.seed % parts == which]
+    wanted = [trial for trial in wanted if trial.seed % parts == which]
+    costs = Costs(dataset, grid, speeds)
+    filed = {path.stem for path in folder.teachers.glob("*.keras")}
+    cost, loads = estimate(pupils(left), costs, executor.team, filed)
+    if most is not None and len(left) > most:
+        raise RequestError(
+            f"The study has {len(left):,} trials to train, more than {most:,}: {cost.in_words()}. Add --yes to train "
+            "them all, or shorten an axis."
+        )
     trained: list[TrialRecord] = []
     with folder.write(spec) as store:
-        plan = cohorts(wanted, store.done(), executor.capacity)
+        done = store.done()
+        if not done.isdisjoint(trial.id for trial in left):  # another process was here in between
+            cost, loads = estimate(
+                pupils([trial for trial in left if trial.id not in done]), costs, executor.team, filed
+            )
+        backlog = Backlog(loads, executor.team)
         count, platform = executor.where
         facts = provenance(
             command=command,
@@ -107,20 +119,37 @@ def run_study(
             devices=count,
             platform_name=platform,
         )
-        run = store.begin_run(started, facts) if plan else None
+        run = store.begin_run(started, facts) if backlog.students else 0
+        if backlog.students:
+            progress.note(f"To train: {cost.in_words(datetime.now())}.")
         faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
-        groups = _groups(plan, dataset, faculty, store)
-        for done in executor.train(dataset, groups, len(plan), progress):
+        crew = executor.crew(dataset, _Timetable(loads, dataset, faculty, store, executor.team.capacity), progress)
+        paces: dict[str, list[float]] = {}
+        for found in dispatch(backlog, crew, progress.students):
             store.add_cohort(
-                done.records, run=run or 0, students=done.students, examples=done.examples, seconds=done.seconds
+                found.records, run=run, students=found.students, examples=found.examples, seconds=found.seconds
             )
-            trained += done.records
+            turns = -(-found.students // executor.team.devices)
+            paces.setdefault(costs.student_key(found.settings), []).append(found.seconds / turns / found.examples)
+            trained += found.records
             if recorded is not None:
-                recorded(done.records)
-        if run is not None:
+                recorded(found.records)
+        for settings, seconds in faculty.taught:
+            examples = len(teacher_material(dataset, settings, split(dataset, settings))[0])
+            paces.setdefault(costs.teacher_key(settings), []).extend(second / examples for second in seconds)
+        speeds.learn(paces)
+        if run:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)
     return Summary(out, len(wanted), len(trained), diverged, time.perf_counter() - begin)
+
+
+def _share(part: tuple[int, int]) -> tuple[int, int]:
+    """Which seeds a part has: the remainder, and what they are divided by."""
+    which, parts = part
+    if not 1 <= which <= parts:
+        raise not_allowed("part", f"{which}/{parts}", "K/N with K from 1 to N")
+    return which - 1, parts
 
 
 def _check_fit(spec: Spec, dataset: Dataset) -> None:
@@ -156,38 +185,30 @@ def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in wanted if trial.id not in recorded]
 
 
-def _check_size(folder: Folder, left: Sequence[Trial], dataset: Dataset, grid: Mesh, most: int | None) -> None:
-    """Refuse more trials than the caller said, with an estimate of what they would cost."""
-    if most is not None and len(left) > most:
-        filed = {path.stem for path in folder.teachers.glob("*.keras")}
-        cost = estimate(left, dataset, grid, filed).in_words()
-        raise RequestError(
-            f"The study has {len(left):,} trials to train, more than {most:,}: {cost}. Add --yes to train them all, or "
-            "shorten an axis."
-        )
+class _Timetable:
+    """Makes what the cohorts of a load share, with their teachers' answers, when its first cohort is due."""
 
+    def __init__(
+        self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: Faculty, store: Store, capacity: int
+    ) -> None:
+        self._students = {load.key: load.students for load in loads}
+        self._dataset, self._faculty, self._store, self._capacity = dataset, faculty, store, capacity
+        self._known: dict[tuple[str, bool], Answers] = {}
 
-def _groups(plan: Sequence[list[Trial]], dataset: Dataset, faculty: Faculty, store: Store) -> Iterator[Group]:
-    """Gather the cohorts that one program can train, each group with its teachers' answers."""
-    teachers: dict[tuple[str, bool], Answers] = {}
-    for several in _by_key(plan):
-        settings = several[0][0].settings
-        rows = split(dataset, settings)
-        members = [trial for cohort in several for trial in cohort]
-        training = any(hears_stored_answers(trial.settings) for trial in members)
-        for trial in members:
-            if (trial.teacher, training) not in teachers:
-                teachers[trial.teacher, training] = faculty.answers(trial.settings, rows, training=training)
-        known = {trial.teacher: teachers[trial.teacher, training] for trial in members}
-        places, shown = shown_examples(dataset, rows)
-        heard = {trial.teacher: trial.settings for trial in members}
-        store.add_shown(shown, {name: faculty.shown(known[name], one, rows, places) for name, one in heard.items()})
-        yield Group(settings, rows, known, several)
+    def __call__(self, key: str) -> Lesson:
+        students = self._students[key]
+        settings = students[0][0].settings
+        rows = split(self._dataset, settings)
+        several = {trials[0].teacher: trials[0].settings for trials in students}
+        training = any(hears_stored_answers(trials[0].settings) for trials in students)
+        teachers = {name: self._answers(name, one, rows, training=training) for name, one in several.items()}
+        places, shown = shown_examples(self._dataset, rows)
+        told = {name: self._faculty.shown(teachers[name], one, rows, places) for name, one in several.items()}
+        self._store.add_shown(shown, told)
+        return Lesson(settings, rows, teachers, several, min(self._capacity, len(students)))
 
-
-def _by_key(plan: Sequence[list[Trial]]) -> Iterable[list[list[Trial]]]:
-    """Gather the cohorts that one program can train."""
-    groups: dict[str, list[list[Trial]]] = {}
-    for cohort in plan:
-        groups.setdefault(cohort_key(cohort[0].settings), []).append(cohort)
-    return groups.values()
+    def _answers(self, name: str, settings: Settings, rows: Split, *, training: bool) -> Answers:
+        """Loads share their teachers' answers: whoever has the same teacher has the same rows."""
+        if (name, training) not in self._known:
+            self._known[name, training] = self._faculty.answers(settings, rows, training=training)
+        return self._known[name, training]

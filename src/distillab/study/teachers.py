@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +60,16 @@ class Faculty:
         store: keeps their records.
         progress: is told of every epoch.
         wanted: the settings of all cells: teachers that are snapshots of one training are taken in one go.
+
+    Attributes:
+        taught: the settings of each teacher that was trained here, and the seconds of each epoch.
     """
 
     def __init__(
         self, dataset: Dataset, folder: Folder, store: Store, progress: Progress, wanted: Iterable[Settings]
     ) -> None:
         self.dataset, self.folder, self.store, self.progress = dataset, folder, store, progress
+        self.taught: list[tuple[Settings, list[float]]] = []
         self._snapshots: dict[str, dict[str, float]] = {}
         for settings in wanted:
             for one in members(settings):
@@ -120,8 +125,14 @@ class Faculty:
         waiting = dict(self._snapshots[self._training(settings)])
         epochs = int(np.ceil(max(waiting.values())))
         self.progress.teacher(how.model, 0, epochs, None)
+        seconds: list[float] = []
+        self.taught.append((settings, seconds))
+        clock = time.perf_counter()
 
         def on_epoch(epoch: Epoch) -> None:
+            nonlocal clock
+            seconds.append(time.perf_counter() - clock)
+            clock = time.perf_counter()
             losses.append(float(epoch.loss[0]))
             self.progress.teacher(how.model, epoch.epoch + 1, epochs, losses[-1])
 
