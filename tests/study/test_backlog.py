@@ -62,11 +62,10 @@ def test_a_worker_alone_gets_as_few_cohorts_as_fit_with_as_many_students_on_ever
     assert sizes == [12, 12, 10]  # three cohorts, not two of 16 and one of 2; all but the last even
 
 
-def test_several_workers_get_cohorts_that_halve_as_the_work_does() -> None:
-    """64 students, 2 workers: a quarter of what is left, from 8 seats on: 64, 56, 48, 40, 32, 24 ... left."""
+def test_several_workers_get_cohorts_that_shrink_with_the_work_that_is_left() -> None:
+    """An eighth of what is left, for two workers: of 64 students 8, of 56 then 7, of 49 then 6, ..."""
     sizes = [len(cohort.students) for cohort in taken(Backlog([Load("a", range(64))], Team(2, 1, 8)))]
-    assert sizes[:5] == [8, 8, 8, 8, 8]
-    assert sizes[5:] == [6, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    assert sizes == [8, 7, 6, 5, 4, 4, 3, 3, 3, 2, 2, 2] + 15 * [1]
 
 
 def test_where_a_small_cohort_costs_as_much_as_a_full_one_none_shrinks() -> None:

@@ -15,7 +15,7 @@ R = TypeVar("R")
 AHEAD = 2
 """Cohorts handed out for each worker: one at work, and one so that it need not wait for the next."""
 
-LATE = 2.0
+LATE = 1.5
 """A cohort that takes so many times what it should is also given to a worker that has nothing else to do."""
 
 
@@ -47,7 +47,8 @@ class Crew(Protocol[T, R]):
         """Wait until a cohort is finished, or for a moment.
 
         Args:
-            report: is told what share of a cohort at work is trained; below 1, for what is trained is recorded first.
+            report: is told what share of a cohort is trained, 0 when it begins; below 1, for what is trained is
+                recorded before it is told of.
 
         Raises:
             WorkError: a cohort cannot be trained, or no worker is left.
@@ -66,8 +67,10 @@ class _Work(Generic[T]):
 
     cohort: Cohort[T]
     begun: float
+    """When it was handed out, and later, when a worker began."""
     tickets: list[Hashable]
     """Two where a second worker has been given it, too."""
+    waits: bool = True
     share: float = 0.0
 
 
@@ -100,7 +103,10 @@ def dispatch(
 
     def report(ticket: Hashable, share: float) -> None:
         if ticket in at_work:
-            at_work[ticket].share = max(share, at_work[ticket].share)
+            work = at_work[ticket]
+            if work.waits:
+                work.waits, work.begun = False, crew.clock()
+            work.share = max(share, work.share)
             tell_all()
 
     while True:

@@ -69,6 +69,7 @@ class SimulatedCrew:
         self._idle = list(range(self.workers))
         self._events: list[tuple[float, int, int, bool]] = []  # when, ticket, worker, whether it is finished
         self._at_work: dict[int, tuple[int, Cohort[Any]]] = {}
+        self._new: list[int] = []  # tickets of cohorts that were begun since the last wait
         slow = np.arange(self.workers) < round(self.weather.slow * self.workers)
         self.paces = np.where(self._rng.permutation(slow), self.weather.slowness, 1.0)
 
@@ -82,6 +83,9 @@ class SimulatedCrew:
         return ticket
 
     def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Sequence[Any]]]:
+        for ticket in self._new:
+            report(ticket, 0.0)
+        self._new = []
         self._now, ticket, worker, finished = heapq.heappop(self._events)
         if ticket < 0:  # a worker is back
             self._idle.append(worker)
@@ -112,6 +116,7 @@ class SimulatedCrew:
         while self._idle and self._queue:
             worker, (ticket, cohort) = self._idle.pop(0), self._queue.popleft()
             self._at_work[ticket] = worker, cohort
+            self._new.append(ticket)
             luck = float(np.exp(self.weather.spread * self._rng.standard_normal()))
             takes = cohort.seconds * float(self.paces[worker]) * luck + self.weather.overhead
             lives = float(self._rng.exponential(3600 / self.weather.failures)) if self.weather.failures else takes

@@ -108,7 +108,7 @@ class _RayCrew:
         self._seats: dict[str, int] = {}
         self._task = ray.remote(worker.train).options(max_retries=TRIES, retry_exceptions=False, **executor.needs)
         self._waiting: dict[Any, tuple[int, Cohort[Pupil]]] = {}
-        self._given, self._looked, self._workers = 0, 0.0, 0
+        self._given, self._looked, self._read, self._workers = 0, 0.0, 0.0, 0
         beside = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._board = ray.remote(worker.Board).options(num_cpus=0, scheduling_strategy=beside).remote()
         self._terms = ray.put(worker.Terms(executor.devices, executor.gpus > 0, executor.memory, worker.versions()))
@@ -141,12 +141,12 @@ class _RayCrew:
     def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Done]]:
         ray = self._ray
         ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=WAIT)
-        if not ready:
+        if time.monotonic() - self._read > WAIT:
+            self._read = time.monotonic()
             if not nodes(ray):
                 raise WorkError("The cluster has no node left. Start one, and run the same command again.")
             for ticket, share in self._shares().items():
                 report(ticket, share)
-            return []
         return [self._finished(reference) for reference in ready]
 
     def cancel(self, ticket: Hashable) -> None:

@@ -179,6 +179,7 @@ def train(
             last = time.monotonic()
             board.write.remote(ticket, share)
 
+    report(0.0)
     try:
         name = f"{lesson.key} {seats}"
         if _room is None or _room[0] != name:
