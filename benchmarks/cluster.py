@@ -185,7 +185,7 @@ def main() -> None:
             trial.disturbed("command-killed", 0.3, killed)
             trial.disturbed("interrupted", 0.3, interrupted)
             trial.disturbed("standing-still", 0.5, node_stands_still)
-            _, said = trial.timed("little-memory", there=True, more=("--memory", "14MB"))
+            _, said = trial.timed("little-memory", there=True, more=("--memory", "1100kB"))
             notes = [line for line in said.splitlines() if "at a time" in line]
             print(
                 f"memory for few students: {notes[0] if notes else 'held all'} {trial.same('little-memory')}",

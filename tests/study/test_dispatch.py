@@ -104,7 +104,7 @@ def test_what_memory_does_not_hold_is_handed_out_again_in_smaller_cohorts(fails:
 def test_it_tells_how_many_are_trained_those_at_work_in_part() -> None:
     told: list[tuple[float, int, int]] = []
     list(dispatch(Backlog([Load("a", range(4))], Team(1, 1, 2)), Small(), lambda *words: told.append(words)))
-    assert told == [(1.0, 4, 4), (2, 4, 2), (3.0, 4, 2), (4, 4, 0)]
+    assert told == [(1.0, 4, 2), (2, 4, 0), (3.0, 4, 2), (4, 4, 0)]
 
 
 def test_an_error_of_the_crew_ends_it() -> None:

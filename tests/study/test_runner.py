@@ -273,7 +273,9 @@ def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(t
 
 
 def test_memory_for_not_even_one_student_is_an_error_that_says_what_is_needed(tiny: Make, tmp_path: Path) -> None:
-    with pytest.raises(WorkError, match=r"One student needs .* MiB on its device, and 0 MiB are allowed. Raise --mem"):
+    with pytest.raises(
+        WorkError, match=r"One student needs .* MiB on its device, and 0\.0 MiB are allowed. Raise --mem"
+    ):
         run_study(tiny(), tmp_path / "none", memory=1000)
 
 

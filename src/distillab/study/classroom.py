@@ -132,7 +132,7 @@ class Classroom:
         fit, size = need.students(self.limit), self.trainer.mesh.size
         if not fit:
             raise WorkError(
-                f"One student needs {need.bytes(1) / 2**20:,.0f} MiB on its device, and {self.limit / 2**20:,.0f} MiB "
+                f"One student needs {need.bytes(1) / 2**20:,.1f} MiB on its device, and {self.limit / 2**20:,.1f} MiB "
                 "are allowed. Raise --memory, or lower batch_size."
             )
         if fit * size < self.trainer.capacity:

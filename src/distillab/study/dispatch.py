@@ -97,9 +97,9 @@ def dispatch(
     def tell_all() -> None:
         if tell is None:
             return
-        several = list(dict.fromkeys(at_work.values()))
-        partly = sum(work.share * len(work.cohort.students) for work in several)
-        tell(trained + partly, students, sum(len(work.cohort.students) for work in several))
+        begun = [work for work in dict.fromkeys(at_work.values()) if not work.waits]
+        partly = sum(work.share * len(work.cohort.students) for work in begun)
+        tell(trained + partly, students, sum(len(work.cohort.students) for work in begun))
 
     def report(ticket: Hashable, share: float) -> None:
         if ticket in at_work:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from distillab.errors import RequestError, not_allowed
@@ -25,6 +29,8 @@ def connected(address: str) -> Any:
     Raises:
         RequestError: Ray is not installed, or nothing answers there.
     """
+    # What becomes of cohorts still at work when a run has ended for one that failed is of no interest.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     try:
         import ray
     except ImportError as error:
@@ -33,14 +39,30 @@ def connected(address: str) -> Any:
         return ray
     _check_address(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
+        with _silent():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
         line = " ".join(str(error).split())[:200]
         raise RequestError(
-            f"There is no Ray cluster at {address!r} ({type(error).__name__}: {line}). Start one: ray start --head "
-            "--node-ip-address 127.0.0.1"
+            f"No Ray cluster lets this process in at {address!r} ({type(error).__name__}: {line}). Start one with ray "
+            "start --head --node-ip-address 127.0.0.1; if it runs and wants a token, set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN_PATH as on its nodes."
         ) from error
     return ray
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing on standard error: Ray's core writes there itself, a line for every attempt to connect."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _check_address(address: str) -> None:

@@ -181,8 +181,8 @@ class _RayCrew:
             ) from error
         if attempt.done is None:
             return self._fewer(ticket, cohort, None)
-        if attempt.trained < len(cohort.students):
-            self._progress.note(f"{attempt.trained} students at a time: a worker's memory does not hold more.")
+        if attempt.trained < len(cohort.students) and attempt.trained < self._seats[cohort.key]:
+            self._progress.note(f"A worker's memory does not hold more students at a time than {attempt.trained}.")
             self._seats[cohort.key] = attempt.trained
         return Finished(ticket, attempt.done, attempt.trained)
 
