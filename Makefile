@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-backends test-presets lint types check bench install clean
+.PHONY: demo test test-backends test-presets test-cluster lint types check bench install clean
 
 demo: install
 	$(BIN)/distillab run demo
@@ -16,6 +16,11 @@ test: .venv/installed-test
 # Every preset at its quick size, from the run to the page: minutes, so not among the tests of every change.
 test-presets: .venv/installed-test
 	$(BIN)/python -m pytest tests/study/test_presets.py tests/data/test_images.py -m presets -n 1
+
+# A real Ray cluster of two nodes on this machine, its parts killed one after the other: about ten minutes.
+test-cluster: .venv/installed-test
+	$(PIP_INSTALL) -e '.[ray]'
+	$(BIN)/python benchmarks/cluster.py
 
 # Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
 test-backends: .venv-backends/installed
