@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.test_killed import finish, results, start, wait_for_a_run
+from benchmarks.kills import finish, results, start
+from tests.study.conftest import wait_for_a_run
 
 from distillab.cli.stop import Stop, Terminated
 from distillab.study.progress import Silence
@@ -77,7 +78,8 @@ def test_what_is_trained_is_recorded_before_the_run_ends(tmp_path: Path) -> None
 def test_a_second_signal_ends_it_at_once(
     sent: int, ended: type[BaseException], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Stop(Silence()):
+    with Stop(Silence()) as progress:
+        progress.cohort(1, 1, 1, 0, 2)
         os.kill(os.getpid(), sent)
         assert "stopping after this epoch; again to stop at once" in capsys.readouterr().err
         with pytest.raises(ended):
@@ -89,3 +91,12 @@ def test_signals_mean_afterwards_what_they_meant_before() -> None:
     with Stop(Silence()):
         assert signal.getsignal(signal.SIGTERM) != before[1]
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(("sent", "ended"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_nothing_is_waited_for_while_nothing_trains(sent: int, ended: type[BaseException]) -> None:
+    with Stop(Silence()) as progress:
+        with pytest.raises(ended):
+            os.kill(os.getpid(), sent)
+        with pytest.raises(ended):  # nor is it forgotten where the first was lost in a finaliser
+            progress.teacher("mlp-8", 0, 1, None)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
-from distillab.errors import WorkError
-from distillab.files import replace_file
+from distillab.files import cannot_write, replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
 from distillab.report.page import page
@@ -48,7 +47,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         try:
             replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
-            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+            raise cannot_write(path, error) from error
 
 
 def figures_as_png(results: Results) -> dict[str, bytes]:
