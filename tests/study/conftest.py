@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,27 @@ def count_runs(out: Path) -> int:
         return 0
     with Store(out / "study.db", read_only=True) as store:
         return len(store.runs())
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a disk of its own, of a size such as "4M", in memory; the test is skipped where that is not allowed."""
+    there: list[Path] = []
+
+    def mount(size: str) -> Path:
+        path = tmp_path / f"disk-{len(there)}"
+        path.mkdir()
+        try:
+            done = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, text=True
+            )
+        except FileNotFoundError:
+            pytest.skip("there is no mount here")
+        if done.returncode:
+            pytest.skip(f"a disk in memory cannot be mounted here: {done.stderr.strip()}")
+        there.append(path)
+        return path
+
+    yield mount
+    for path in there:
+        subprocess.run(["umount", "--lazy", path], check=True)

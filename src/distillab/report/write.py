@@ -19,11 +19,12 @@ from distillab.study.folder import Folder
 FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
-def write_report(folder: Folder) -> tuple[Path, ...]:
-    """Write a study's figures, answer and page into its folder.
+def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
+    """Write a study's figures, answer and page into its folder, or the page alone elsewhere.
 
     Args:
         folder: of a study, finished or not.
+        out: where the page goes instead, as from a folder that cannot be written.
 
     Returns:
         The files: see `study_files`.
@@ -33,6 +34,8 @@ def write_report(folder: Folder) -> tuple[Path, ...]:
         WorkError: a file cannot be written.
     """
     files = study_files(folder, read_results(folder))
+    if out is not None:
+        files = {out: files[folder.report]}
     write_files(files)
     return tuple(files)
 

@@ -2,7 +2,7 @@
 
 The contract. One process writes at a time, under the folder's lock; any number may read. A cohort's results are
 recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
-A reader sees the file as it was when opened, until it closes it, and should not stay long: a writer waits for it.
+Within `with`, a reader sees the file as it was at the first look; it should not stay long, for a writer waits for it.
 Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
 whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ.
 """
@@ -115,13 +115,13 @@ class Store:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
+        self.path, self._read_only = path, read_only
         if path.exists() and not path.is_file():
             raise RequestError(f"{path} is not a file. Move it away, or choose another folder with --out.")
         if read_only and not path.exists():
             raise RequestError(f"{path.parent} holds no study: {path.name} is missing. Run 'distillab run' first.")
         with _clear_errors(path):
-            self._connection = _snapshot(path) if read_only else _connect(path, "rwc")
+            self._connection = _sound(path) if read_only else _connect(path, "rwc")
             try:
                 if not read_only:  # EXTRA: no loss of power takes back what was recorded
                     self._connection.execute("PRAGMA synchronous = EXTRA")
@@ -136,6 +136,9 @@ class Store:
         (application,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (page,) = self._connection.execute("PRAGMA page_size").fetchone()
+        if tables and self.path.stat().st_size % page:  # SQLite itself would read zeros for what is missing
+            raise sqlite3.DatabaseError("its last page is cut short")
         if application == 0 and tables == 0 and new:
             statements = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
             self._connection.executescript(f"BEGIN; {SCHEMA} {statements} COMMIT;")
@@ -160,6 +163,8 @@ class Store:
         self._connection.close()
 
     def __enter__(self) -> Store:
+        if self._read_only:  # what is read in several queries belongs together, though a run goes on recording
+            self._connection.execute("BEGIN")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -430,15 +435,15 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
 
 
-def _snapshot(path: Path) -> sqlite3.Connection:
-    """Open a file for reading as it is now; what a killed writer left half done in it is taken back first."""
+def _sound(path: Path) -> sqlite3.Connection:
+    """Open a file for reading; what a killed writer left half done in it is taken back first."""
     try:
-        return _begin(_connect(path, "ro"))
+        return _looked(_connect(path, "ro"))
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
             raise
     try:
-        _begin(_connect(path, "rw")).close()  # SQLite rolls back with the first look
+        _looked(_connect(path, "rw")).close()  # SQLite rolls back with the first look
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
             raise
@@ -446,12 +451,11 @@ def _snapshot(path: Path) -> sqlite3.Connection:
             f"{path} was being written when its run was killed, and what was half done must be taken back first, which "
             f"needs a folder that may be written. Copy {path.parent} to such a place, whole, and read it there."
         ) from error
-    return _begin(_connect(path, "ro"))
+    return _looked(_connect(path, "ro"))
 
 
-def _begin(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _looked(connection: sqlite3.Connection) -> sqlite3.Connection:
     try:
-        connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
