@@ -125,8 +125,8 @@ def state(out: Path) -> State:
 
 def moment(chance: random.Random, duration: float) -> tuple[str, float]:
     """When to kill: how, and after how many seconds."""
-    how = chance.choice([FIRST, ANY, WRITING])
-    return how, chance.uniform(0, {FIRST: 1.0, ANY: duration, WRITING: duration}[how])
+    how = chance.choices([FIRST, ANY, WRITING], [1, 2, 2])[0]
+    return how, chance.uniform(0, {FIRST: 1.0, ANY: 0.8 * duration, WRITING: 0.6 * duration}[how])
 
 
 def kill(process: Any, out: Path, how: str, seconds: float, chance: random.Random) -> bool:
@@ -220,10 +220,9 @@ def campaign(place: Path, tree: dict[str, Any], kills: int, seed: int, tell: Cal
 
 
 def _kind(name: str) -> str:
-    """What a file that was being written would have been."""
-    return (
-        name.removesuffix("-journal") if name.startswith("study") else re.sub(r"^\.\d+\.([0-9a-f]{16,}\.)?", "", name)
-    )
+    """Which file was being written."""
+    whole = re.sub(r"^\.\d+\.", "", name).removesuffix("-journal")
+    return whole if whole.startswith("study") else f"a {whole.rpartition('.')[2]} file"
 
 
 def main() -> None:

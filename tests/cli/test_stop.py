@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.kills import finish, results, start
+from benchmarks.kills import finish, results, said, start
 from tests.study.conftest import wait_for_a_run
 
 from distillab.cli.stop import Stop, Terminated
@@ -40,11 +43,33 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int)
     os.kill(process.pid, sent)
     process.join(120)
     assert process.exitcode == code
+    told = said(out).read_text().splitlines()
+    assert told[-1] == (
+        f"distillab: interrupted. What was recorded stays; this goes on from there: distillab run {study} --out {out}"
+    )
     with Store(out / "study.db", read_only=True) as store:
         before = len(store.done())
     assert before < 24
     finish(study, out)
     assert len(results(out)["trials"]) == 24
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_before_anything_is_begun_leaves_nothing(tmp_path: Path, sent: int, code: int) -> None:
+    """Keras and JAX are being imported: SIGTERM has its own meaning then, and a shell calls that 143, too."""
+    words = [sys.executable, "-m", "distillab", "run", "demo", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    deadline = time.monotonic() + 60
+    while loaded.exists() and "numpy" not in loaded.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(sent)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert "Traceback" not in told
+    assert ("goes on from there: distillab run demo --out" in told) == (code == 130)
+    assert not (tmp_path / "out").exists()
 
 
 def stopped_at(spec: Spec, out: Path, *, cohort: int, epoch: int, sent: int) -> type[BaseException]:
@@ -58,6 +83,26 @@ def stopped_at(spec: Spec, out: Path, *, cohort: int, epoch: int, sent: int) -> 
     with pytest.raises((KeyboardInterrupt, Terminated)) as ended, Stop(Sender()) as progress:
         run_study(spec, out, seats=1, progress=progress)
     return ended.type
+
+
+@pytest.mark.parametrize(("sent", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_while_the_teacher_trains_ends_the_run_after_that_epoch(
+    tmp_path: Path, sent: int, kind: type[BaseException]
+) -> None:
+    epochs: list[int] = []
+
+    class Sender(Silence):
+        def teacher(self, name: str, epoch: int, of: int, loss: float | None) -> None:
+            epochs.append(epoch)
+            if epoch == 1:
+                os.kill(os.getpid(), sent)
+
+    spec, out = tiny(seeds=1, teacher={"model": "mlp-4", "epochs": 3}), tmp_path / "study"
+    with pytest.raises(kind), Stop(Sender()) as progress:
+        run_study(spec, out, progress=progress)
+    assert epochs == [0, 1]
+    assert not list(out.glob("teachers/*"))
+    assert run_study(spec, out).trained == 3
 
 
 def test_what_is_trained_is_recorded_before_the_run_ends(tmp_path: Path) -> None:
