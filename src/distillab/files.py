@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-
-from distillab.errors import WorkError
-
-_ADVICE = {
-    errno.ENOSPC: " Make space; what is recorded stays, and the same command goes on from there.",
-    errno.EDQUOT: " Make space; what is recorded stays, and the same command goes on from there.",
-    errno.EROFS: " Choose a folder that may be written.",
-    errno.EACCES: " Choose a folder that you may write in.",
-}
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -45,14 +35,3 @@ def temporaries(folder: Path, names: Collection[str] = ()) -> list[Path]:
     """
     found = {path: re.fullmatch(r"\.\d+\.(.+)", path.name) for path in folder.glob(".*")}
     return sorted(path for path, match in found.items() if match and (not names or match[1] in names))
-
-
-def cannot_write(place: Path, error: OSError) -> WorkError:
-    """Word the failure of writing a file: which, why, and what to do.
-
-    Args:
-        place: what was being written, where the error itself does not say.
-        error: what the system said.
-    """
-    advice = _ADVICE.get(error.errno or 0, "")
-    return WorkError(f"{error.filename or place} cannot be written: {error.strerror or error}.{advice}")

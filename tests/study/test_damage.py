@@ -231,3 +231,9 @@ def test_a_reader_that_stays_is_named_and_nothing_is_lost(tmp_path: Path, monkey
         add(store, trial("b"))
         assert store.done() == {"a", "b"}
         assert store.faults() == []
+
+
+def test_no_loss_of_power_takes_back_what_was_recorded(tmp_path: Path) -> None:
+    """The journal's end is on the disk, too, before a cohort counts as recorded: SQLite's EXTRA, 3."""
+    with Store(tmp_path / "study.db") as store:
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (3,)

@@ -385,6 +385,39 @@ def test_memory_that_runs_out_elsewhere_is_told_in_one_line(
 # --- files that go
 
 
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("accuracy: 0.9\n" * 100)
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [emptied, a_folder, a_text, halved])
+def test_no_command_begins_anew_in_place_of_a_store_that_is_damaged(
+    undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    damage(out / "study.db")
+    before = (out / "study.db").is_file() and (out / "study.db").read_bytes()
+    assert str(out / "study.db") in refused(SPEC, out)
+    for words in (("answer", out), ("report", out), ("data", "check", out), ("merge", out, undisturbed)):
+        code, _, told = command(capsys, *words)
+        assert (code, told.count("\n")) == (2, 1)
+        assert f"{out / 'study.db'} is " in told
+    assert before == ((out / "study.db").is_file() and (out / "study.db").read_bytes())
+
+
 @pytest.mark.parametrize(
     ("what", "when"),
     [

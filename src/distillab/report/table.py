@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distillab.errors import RequestError, not_allowed
-from distillab.files import cannot_write, replace_file
+from distillab.errors import RequestError, cannot_write, not_allowed
+from distillab.files import replace_file
 from distillab.report.study import Study
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
-from distillab.files import cannot_write, replace_file
+from distillab.errors import cannot_write
+from distillab.files import replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
 from distillab.report.page import page

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from distillab.errors import RequestError
-from distillab.files import cannot_write, replace_file, temporaries
+from distillab.errors import RequestError, cannot_write
+from distillab.files import replace_file, temporaries
 from distillab.study.spec import Spec, load_spec
 from distillab.study.store import Store
 
