@@ -123,10 +123,26 @@ def state(out: Path) -> State:
             return State(True, left, store.done(), faults)
 
 
-def moment(chance: random.Random, duration: float) -> tuple[str, float]:
-    """When to kill: how, and after how many seconds."""
-    how = chance.choices([FIRST, ANY, WRITING], [1, 2, 2])[0]
-    return how, chance.uniform(0, {FIRST: 1.0, ANY: 0.8 * duration, WRITING: 0.6 * duration}[how])
+class Moments:
+    """When to kill: the machine has other work, too, so how far a run comes in a second is learned as it goes.
+
+    Args:
+        duration: seconds that an undisturbed run takes.
+        seed: of the chance.
+    """
+
+    def __init__(self, duration: float, seed: int) -> None:
+        self.chance, self.reach = random.Random(seed), duration
+
+    def next(self) -> tuple[str, float]:
+        """How, and after how many seconds."""
+        how = self.chance.choices([FIRST, ANY, WRITING], [1, 2, 2])[0]
+        return how, self.chance.uniform(0, 1.0 if how == FIRST else self.reach)
+
+    def learn(self, how: str, gained: bool, ended: bool) -> None:
+        """Wait longer where kills come before anything is recorded, and less long where studies end before them."""
+        if how != FIRST or ended:
+            self.reach *= 0.7 if ended else 0.95 if gained else 1.15
 
 
 def kill(process: Any, out: Path, how: str, seconds: float, chance: random.Random) -> bool:
@@ -148,17 +164,22 @@ def disturbed(study: Path, place: Path, kills: int, duration: float, seed: int) 
     Yields:
         The folder, how its run was killed, and what is left; "" where a study has come to its end.
     """
-    chance = random.Random(seed)
-    killed, number = 0, 0
+    moments, nothing = Moments(duration, seed), State(False, {})
+    killed, number, before = 0, 0, nothing
     out = place / "disturbed-0"
     while killed < kills:
-        how, seconds = moment(chance, duration)
+        how, seconds = moments.next()
         process = start(study, out)
-        if kill(process, out, how, seconds, chance):
+        if kill(process, out, how, seconds, moments.chance):
             killed += 1
-            yield out, how, state(out)
+            now = state(out)
+            moments.learn(how, len(now.trials) > len(before.trials), ended=False)
+            before = now
+            yield out, how, now
         else:
             _succeed(process, said(out))
+            moments.learn(how, gained=True, ended=True)
+            before = nothing
             yield out, "", state(out)
             number += 1
             out = place / f"disturbed-{number}"

@@ -8,19 +8,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.kills import TINY, campaign
+from benchmarks.kills import ANY, TINY, State, campaign, wrong
 
 KILLS = 10
 
 
 def test_ten_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     told: list[str] = []
-    assert campaign(tmp_path, TINY, KILLS, seed=20150309, tell=told.append) == []
+    assert campaign(tmp_path, TINY | {"seeds": 16, "epochs": 4}, KILLS, seed=20150309, tell=told.append) == []
     assert told[-1].startswith(f"{KILLS} kills")
 
 
-def test_a_campaign_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise it would say nothing that it says nothing."""
-    monkeypatch.setattr("benchmarks.kills.results", lambda out: {"trials": [out]})
-    found = campaign(tmp_path, TINY | {"seeds": 1, "alpha": 0.5}, 0, seed=1, tell=lambda text: None)
-    assert found == ["disturbed-0: the finished study differs from the undisturbed one"]
+def test_whatever_a_kill_could_spoil_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.kills.results", lambda out: {"trials": ["a", "b"]})
+    now = State(True, {tmp_path / ".1.study.yaml": 1}, {"a"}, ["Student a has 1 of 2 epochs."])
+    sound = State(True, {}, {"a"})
+    assert list(wrong(tmp_path, ANY, sound, {"a"}, {})) == []
+    assert list(wrong(tmp_path, ANY, sound, {"a", "b"}, {})) == ["1 students that were recorded are gone"]
+    assert list(wrong(tmp_path, ANY, now, {"a"}, {})) == ["Student a has 1 of 2 epochs."]
+    assert list(wrong(tmp_path, "", sound, {"a"}, {"trials": ["a", "b"]})) == []
+    assert list(wrong(tmp_path, "", now, {"a"}, {"trials": ["a"]})) == [
+        "Student a has 1 of 2 epochs.",
+        "left over: .1.study.yaml",
+        "the finished study differs from the undisturbed one",
+    ]
