@@ -29,6 +29,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # Files whose few tests take long go first, so that no worker is left with one of them at the end.
 LONG = (
     "test_killed.py",
+    "test_faults.py",
     "test_readme.py",
     "test_notebook.py",
     "test_images.py",

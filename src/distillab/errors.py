@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DistillabError(Exception):
@@ -55,3 +57,27 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
     nearest = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return RequestError(f"There is no {kind} {given!r}.{guess} Known: {', '.join(names)}.")
+
+
+_MAKE_SPACE = " Make space; what is recorded stays, and the same command goes on from there."
+_TO_DO = {
+    errno.ENOSPC: _MAKE_SPACE,
+    errno.EDQUOT: _MAKE_SPACE,
+    errno.EROFS: " Choose a folder that may be written.",
+    errno.EACCES: " Choose a folder that you may write in.",
+}
+
+
+def cannot_write(place: Path, error: OSError) -> WorkError:
+    """Word the failure of writing a file: which, why, and what to do.
+
+    Args:
+        place: what was being written, where the error itself does not say.
+        error: what the system said.
+
+    Example:
+        >>> str(cannot_write(Path("study.yaml"), OSError(errno.EROFS, "Read-only file system")))
+        'study.yaml cannot be written: Read-only file system. Choose a folder that may be written.'
+    """
+    to_do = _TO_DO.get(error.errno or 0, "")
+    return WorkError(f"{error.filename or place} cannot be written: {error.strerror or error}.{to_do}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 
@@ -23,3 +24,14 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporaries(folder: Path, names: Collection[str] = ()) -> list[Path]:
+    """What processes that were killed in `replace_file` left in a folder.
+
+    Args:
+        folder: it may be missing.
+        names: of the files that were being written; none: of any.
+    """
+    found = {path: re.fullmatch(r"\.\d+\.(.+)", path.name) for path in folder.glob(".*")}
+    return sorted(path for path, match in found.items() if match and (not names or match[1] in names))

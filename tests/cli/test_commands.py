@@ -185,7 +185,7 @@ def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
         (["report", "/no/such/folder"], "There is no folder '/no/such/folder'"),
         (["report", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),
         (["report", "/no/such/folder", "/no/such/folder"], "folder is named twice. Name each study once."),
-        (["report", "/no/such/folder", "--out", "one.html"], "--out is for several studies"),
+        (["report", "/no/such/folder", "--out", "one.html"], "There is no folder '/no/such/folder'"),
         (["report"], "Missing argument 'DIR...'"),
         (["merge", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),
         (["data", "export", "/no/such/folder", "--to", "rows.csv"], "There is no folder '/no/such/folder'"),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.test_killed import finish, results, start, wait_for_a_run
+from benchmarks.kills import finish, results, said, start
+from tests.study.conftest import wait_for_a_run
 
 from distillab.cli.stop import Stop, Terminated
 from distillab.study.progress import Silence
@@ -39,11 +43,33 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int)
     os.kill(process.pid, sent)
     process.join(120)
     assert process.exitcode == code
+    told = said(out).read_text().splitlines()
+    assert told[-1] == (
+        f"distillab: interrupted. What was recorded stays; this goes on from there: distillab run {study} --out {out}"
+    )
     with Store(out / "study.db", read_only=True) as store:
         before = len(store.done())
     assert before < 24
     finish(study, out)
     assert len(results(out)["trials"]) == 24
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_before_anything_is_begun_leaves_nothing(tmp_path: Path, sent: int, code: int) -> None:
+    """Keras and JAX are being imported: SIGTERM has its own meaning then, and a shell calls that 143, too."""
+    words = [sys.executable, "-m", "distillab", "run", "demo", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    deadline = time.monotonic() + 60
+    while loaded.exists() and "numpy" not in loaded.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(sent)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert "Traceback" not in told
+    assert ("goes on from there: distillab run demo --out" in told) == (code == 130)
+    assert not (tmp_path / "out").exists()
 
 
 def stopped_at(spec: Spec, out: Path, *, trained: float, sent: int) -> type[BaseException]:
@@ -57,6 +83,26 @@ def stopped_at(spec: Spec, out: Path, *, trained: float, sent: int) -> type[Base
     with pytest.raises((KeyboardInterrupt, Terminated)) as ended, Stop(Sender()) as progress:
         run_study(spec, out, seats=1, progress=progress)
     return ended.type
+
+
+@pytest.mark.parametrize(("sent", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_while_the_teacher_trains_ends_the_run_after_that_epoch(
+    tmp_path: Path, sent: int, kind: type[BaseException]
+) -> None:
+    epochs: list[int] = []
+
+    class Sender(Silence):
+        def teacher(self, name: str, epoch: int, of: int, loss: float | None) -> None:
+            epochs.append(epoch)
+            if epoch == 1:
+                os.kill(os.getpid(), sent)
+
+    spec, out = tiny(seeds=1, teacher={"model": "mlp-4", "epochs": 3}), tmp_path / "study"
+    with pytest.raises(kind), Stop(Sender()) as progress:
+        run_study(spec, out, progress=progress)
+    assert epochs == [0, 1]
+    assert not list(out.glob("teachers/*"))
+    assert run_study(spec, out).trained == 3
 
 
 @pytest.mark.parametrize(("trained", "recorded"), [(3, 2), (4, 4)])  # cohorts of two: in the second, and after it
@@ -74,7 +120,8 @@ def test_what_is_trained_is_recorded_before_the_run_ends(tmp_path: Path, trained
 def test_a_second_signal_ends_it_at_once(
     sent: int, ended: type[BaseException], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Stop(Silence()):
+    with Stop(Silence()) as progress:
+        progress.students(0, 1, 1)
         os.kill(os.getpid(), sent)
         assert "stopping after this epoch; again to stop at once" in capsys.readouterr().err
         with pytest.raises(ended):
@@ -86,3 +133,12 @@ def test_signals_mean_afterwards_what_they_meant_before() -> None:
     with Stop(Silence()):
         assert signal.getsignal(signal.SIGTERM) != before[1]
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(("sent", "ended"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_nothing_is_waited_for_while_nothing_trains(sent: int, ended: type[BaseException]) -> None:
+    with Stop(Silence()) as progress:
+        with pytest.raises(ended):
+            os.kill(os.getpid(), sent)
+        with pytest.raises(ended):  # nor is it forgotten where the first was lost in a finaliser
+            progress.teacher("mlp-8", 0, 1, None)

@@ -183,7 +183,7 @@ def test_a_full_disk_is_told_in_one_line(tiny: Make, tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(folder_module, "replace_file", full)
-    with pytest.raises(WorkError, match=r"study\.yaml cannot be written: No space left on device"):
+    with pytest.raises(WorkError, match=r"study\.db cannot be written: No space left on device"):
         run_study(tiny(), tmp_path / "out")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
-        click.echo("distillab: interrupted. What was recorded stays; the same command goes on from there.", err=True)
+        told = "What was recorded stays; this goes on from there: " + shlex.join(["distillab", *given])
+        resumes = next((word for word in given if not word.startswith("-")), "") in ("run", "distill")
+        click.echo(f"distillab: interrupted.{' ' + told if resumes else ''}", err=True)
         code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
         sys.stderr.close()
@@ -63,6 +66,14 @@ def _tell(error: Exception, debug: bool) -> int:
     if isinstance(error, DistillabError):
         click.echo(f"distillab: {error}", err=True)
         return error.exit_code
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        click.echo("distillab: memory ran out. Use less data, a smaller batch_size, or fewer --devices.", err=True)
+        return 1
+    if isinstance(error, OSError) and error.strerror:  # the system's own word is clear
+        place = f"{error.filename} cannot be used: " if error.filename else ""
+        click.echo(f"distillab: {place}{error.strerror}.", err=True)
+        return 1
     hint = "" if debug else " This is a fault of distillab's; run again with --debug to see where it happened."
-    click.echo(f"distillab: {type(error).__name__}: {' '.join(str(error).split())[:300]}{hint}", err=True)
+    click.echo(f"distillab: {type(error).__name__}: {text}{hint}", err=True)
     return 1

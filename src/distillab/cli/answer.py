@@ -31,7 +31,8 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
         trials = store.trials(metrics=wanted, epochs=False)
         if metric is not None:
             spec = asked_by(spec, metric, trials)
-        found = find_answer(spec, trials, store.teachers(), classes=store.classes(), answers=store.answers())
+        teachers, classes, answers = store.teachers(), store.classes(), store.answers()
+    found = find_answer(spec, trials, teachers, classes=classes, answers=answers)
     if form == "json":
         click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return

@@ -14,7 +14,9 @@ COMPARISON = "comparison.html"
 @click.command(short_help="Write report.html, answer.json and the figures of a study; or compare studies.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help=f"For several studies: the file to write.  [default: {COMPARISON}]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help=f"The page's file; of one study, the page alone.  [default: DIR/report.html; of several, {COMPARISON}]",
 )
 def report(folders: tuple[Path, ...], out: Path | None) -> None:
     """Write DIR/report.html and DIR/figures, accuracy_vs_alpha.png first of all, and print their paths.
@@ -42,8 +44,8 @@ def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
         if distilled is not None:
             raise RequestError(f"{distilled} holds a distillation, and only studies are compared. Name it alone.")
         return write_comparison([Folder(folder) for folder in folders], out or Path(COMPARISON))
-    if out is not None:
-        raise RequestError("--out is for several studies: the report of one lies in its own folder. Leave --out out.")
     if is_distillation(folders[0]):
+        if out is not None:
+            raise RequestError("--out is for studies: the page of a distillation lies in its folder. Leave --out out.")
         return write_distillation_report(folders[0])
-    return write_report(Folder(folders[0]))
+    return write_report(Folder(folders[0]), out)

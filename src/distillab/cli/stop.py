@@ -15,7 +15,8 @@ class Terminated(BaseException):
 
 
 class Stop:
-    """Listens to a run, and stops it between two epochs after SIGINT or SIGTERM; a second signal stops it at once.
+    """Listens to a run, and stops it between two epochs after SIGINT or SIGTERM; a second signal stops it at once, and
+    so does the first while nothing trains yet.
 
     Args:
         listener: is told everything.
@@ -29,6 +30,7 @@ class Stop:
     def __init__(self, listener: Progress) -> None:
         self._listener = listener
         self._asked: int | None = None
+        self._begun = False
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Stop:
@@ -49,17 +51,19 @@ class Stop:
         self._listener.note(text)
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        self._begun = True
         self._listener.teacher(name, epoch, epochs, loss)
         self._check()
 
     def students(self, trained: float, students: int, at_work: int) -> None:
+        self._begun = True
         self._listener.students(trained, students, at_work)
         self._check()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked is not None:
+        before, self._asked = self._asked, number  # noted first: what is raised here may be lost in a finaliser
+        if before is not None or not self._begun:
             self._raise(number)
-        self._asked = number
         click.echo("distillab: stopping after this epoch; again to stop at once.", err=True)
 
     def _check(self) -> None:

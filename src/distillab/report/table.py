@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distillab.errors import RequestError, WorkError, not_allowed
+from distillab.errors import RequestError, cannot_write, not_allowed
 from distillab.files import replace_file
 from distillab.report.study import Study
 
@@ -39,5 +39,5 @@ def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
     except ImportError as error:
         raise RequestError("Parquet needs pyarrow. Install it: pip install pyarrow, or write a .csv") from error
     except OSError as error:
-        raise WorkError(f"{error.filename or to} cannot be written: {error.strerror or error}.") from error
+        raise cannot_write(to, error) from error
     return to

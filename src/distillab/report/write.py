@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
-from distillab.errors import WorkError
+from distillab.errors import cannot_write
 from distillab.files import replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
@@ -20,11 +20,12 @@ from distillab.study.folder import Folder
 FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
-def write_report(folder: Folder) -> tuple[Path, ...]:
-    """Write a study's figures, answer and page into its folder.
+def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
+    """Write a study's figures, answer and page into its folder, or the page alone elsewhere.
 
     Args:
         folder: of a study, finished or not.
+        out: where the page goes instead, as from a folder that cannot be written.
 
     Returns:
         The files: see `study_files`.
@@ -34,6 +35,8 @@ def write_report(folder: Folder) -> tuple[Path, ...]:
         WorkError: a file cannot be written.
     """
     files = study_files(folder, read_results(folder))
+    if out is not None:
+        files = {out: files[folder.report]}
     write_files(files)
     return tuple(files)
 
@@ -48,7 +51,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         try:
             replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
-            raise WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+            raise cannot_write(path, error) from error
 
 
 def figures_as_png(results: Results) -> dict[str, bytes]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from distillab.errors import RequestError, WorkError
-from distillab.files import replace_file
+from distillab.errors import RequestError, cannot_write
+from distillab.files import replace_file, temporaries
 from distillab.study.spec import Spec, load_spec
 from distillab.study.store import Store
 
@@ -67,7 +67,7 @@ class Folder:
 
     def recorded(self) -> dict[str, int]:
         """The trials on record here, each with its seed; none where there is no study."""
-        if not self.store.is_file():
+        if not (self.spec.is_file() and self.store.exists()):
             return {}
         with Store(self.store, read_only=True) as store:
             return store.seeds()
@@ -81,13 +81,15 @@ class Folder:
             WorkError: where it cannot be written.
         """
         try:
-            fresh = not self.path.exists()
-            if not fresh:
+            if self.path.exists():
                 self._check(spec)
             self.path.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path / ".lock", timeout=0):
-                if self.spec.is_file():
-                    self._check(spec)
+                self._check(spec)
+                for left in (*self._begun(), *temporaries(self.teachers), *temporaries(self.logits)):
+                    left.unlink()  # of killed runs: under the lock, no living one writes these
+                if not self.store.exists():
+                    replace_file(self.store, lambda path: Store(path).close())  # whole from the first moment on
                 with Store(self.store) as store:
                     replace_file(self.spec, lambda path: path.write_text(spec.to_yaml(), encoding="utf-8"))
                     yield store
@@ -96,7 +98,7 @@ class Folder:
                 f"Another process is at work in {self.path}. Wait until it ends, or choose another folder with --out."
             ) from error
         except OSError as error:
-            raise WorkError(f"{error.filename or self.path} cannot be written: {error.strerror or error}.") from error
+            raise cannot_write(self.path, error) from error
 
     def _check(self, spec: Spec) -> None:
         """Refuse a folder that is not this study's."""
@@ -109,5 +111,17 @@ class Folder:
                     f"{self.path} holds another study: it differs in {', '.join(differences)}. "
                     "Choose another folder with --out."
                 )
-        elif any(item.name != ".lock" for item in self.path.iterdir()):
+        elif not self._only_begun():
             raise RequestError(f"{self.path} is not empty and holds no study. Choose another folder with --out.")
+
+    def _only_begun(self) -> bool:
+        """Whether here lies no more than a run leaves that was killed before it had written `study.yaml`."""
+        others = set(self.path.iterdir()) - {self.path / ".lock", *self._begun()}
+        if others != {self.store}:
+            return not others
+        with Store(self.store, read_only=True) as store:
+            return not store.done()
+
+    def _begun(self) -> list[Path]:
+        """Of its own two files, those that a killed run had begun to write."""
+        return temporaries(self.path, (self.spec.name, self.store.name, f"{self.store.name}-journal"))

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from distillab.errors import RequestError, WorkError
+from distillab.errors import RequestError
 from distillab.files import replace_file
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
@@ -48,7 +48,7 @@ def merge(into: Folder, other: Folder) -> Merged:
     spec = dataclasses.replace(ours, frame=ours.frame.model_copy(update={"seeds": seeds}))
     with Store(other.store, read_only=True) as source, into.write(spec) as target:
         found = target.take_from(source)
-    _copy_teachers(into, other)
+        _copy_teachers(into, other)
     return Merged(*found)
 
 
@@ -59,11 +59,8 @@ def _spec(folder: Folder) -> Spec:
 
 
 def _copy_teachers(into: Folder, other: Folder) -> None:
-    try:
-        for path in _missing(into, other):
-            replace_file(into.teachers / path, lambda place, path=path: shutil.copyfile(other.teachers / path, place))  # type: ignore[misc]
-    except OSError as error:
-        raise WorkError(f"{error.filename or into.teachers} cannot be written: {error.strerror or error}.") from error
+    for path in _missing(into, other):
+        replace_file(into.teachers / path, lambda place, path=path: shutil.copyfile(other.teachers / path, place))  # type: ignore[misc]
 
 
 def _missing(into: Folder, other: Folder) -> Iterable[str]:

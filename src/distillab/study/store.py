@@ -2,6 +2,7 @@
 
 The contract. One process writes at a time, under the folder's lock; any number may read. A cohort's results are
 recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
+Within `with`, a reader sees the file as it was at the first look; it should not stay long, for a writer waits for it.
 Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
 whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ.
 """
@@ -28,6 +29,9 @@ from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, un
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
 
+
+PATIENCE = 30.0
+"""Seconds that a reader and a writer wait for each other."""
 
 _NONE = "SELECT NULL WHERE 0"
 
@@ -111,22 +115,37 @@ class Store:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
-        if read_only and not path.is_file():
+        self.path, self._read_only = path, read_only
+        if path.exists() and not path.is_file():
+            raise RequestError(f"{path} is not a file. Move it away, or choose another folder with --out.")
+        if read_only and not path.exists():
             raise RequestError(f"{path.parent} holds no study: {path.name} is missing. Run 'distillab run' first.")
         with _clear_errors(path):
-            address = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-            self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._open(new=not read_only)
+            self._connection = _sound(path) if read_only else _connect(path, "rwc")
+            try:
+                if not read_only:  # EXTRA: no loss of power takes back what was recorded
+                    self._connection.execute("PRAGMA synchronous = EXTRA")
+                self._open(new=not read_only)
+                if not read_only:  # unless another program has changed it, it is so already
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _open(self, *, new: bool) -> None:
         (application,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (page,) = self._connection.execute("PRAGMA page_size").fetchone()
+        if tables and self.path.stat().st_size % page:  # SQLite itself would read zeros for what is missing
+            raise sqlite3.DatabaseError("its last page is cut short")
         if application == 0 and tables == 0 and new:
             statements = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
             self._connection.executescript(f"BEGIN; {SCHEMA} {statements} COMMIT;")
+        elif application == 0 and tables == 0:
+            raise RequestError(
+                f"{self.path} is empty: what it held is lost. Put a copy of it back, or delete it to begin again."
+            )
         elif application != APPLICATION:
             raise RequestError(f"{self.path} is not a distillab study. Choose another folder with --out.")
         elif not 1 <= version <= VERSION:
@@ -144,6 +163,8 @@ class Store:
         self._connection.close()
 
     def __enter__(self) -> Store:
+        if self._read_only:  # what is read in several queries belongs together, though a run goes on recording
+            self._connection.execute("BEGIN")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,11 +176,11 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # SQLite itself has rolled back where the disk is full
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with _clear_errors(self.path):
@@ -409,14 +430,59 @@ def _text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
+
+
+def _sound(path: Path) -> sqlite3.Connection:
+    """Open a file for reading; what a killed writer left half done in it is taken back first."""
+    try:
+        return _looked(_connect(path, "ro"))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+    try:
+        _looked(_connect(path, "rw")).close()  # SQLite rolls back with the first look
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        raise WorkError(
+            f"{path} was being written when its run was killed, and what was half done must be taken back first, which "
+            f"needs a folder that may be written. Copy {path.parent} to such a place, whole, and read it there."
+        ) from error
+    return _looked(_connect(path, "ro"))
+
+
+def _looked(connection: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 @contextmanager
 def _clear_errors(path: Path) -> Iterator[None]:
     """Say in one line what SQLite could not do."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise WorkError(
-            f"{path} cannot be used: {error}. Check the disk's space and the folder's permissions."
-        ) from error
+        raise WorkError(f"{path} cannot be used: {error}. {_advice(path, error)}") from error
     except sqlite3.DatabaseError as error:
-        raise RequestError(f"{path} is damaged or not a distillab study: {error}. Choose another folder.") from error
+        raise RequestError(
+            f"{path} is damaged or not a distillab study: {error}. Put a copy of it back, or choose another folder."
+        ) from error
+
+
+def _advice(path: Path, error: sqlite3.OperationalError) -> str:
+    """What to do about an error of SQLite's."""
+    code = error.sqlite_errorcode
+    if code == sqlite3.SQLITE_READONLY_DBMOVED or not path.exists():
+        return "It was moved or deleted while it was in use, or its folder was; put it back and give the command again."
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return "Make space; what is recorded stays, and the same command goes on from there."
+    if code & 0xFF == sqlite3.SQLITE_BUSY:
+        return f"Another program has kept it for {PATIENCE:g} s. Close that, and give the command again."
+    return "Check the disk's space and the folder's permissions."

@@ -170,6 +170,10 @@ class Faculty:
 
     def _keep(self, name: str, teacher: Functional, variables: Variables, losses: list[float]) -> None:
         """File a trained teacher; its losses first, so that they are there whenever it is."""
+        if not self.folder.spec.is_file():  # and is not made again: it would be no study's
+            raise WorkError(
+                f"{self.folder.path} was moved or deleted while its study ran. Put it back, and give the command again."
+            )
         replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
         replace_file(self._file(name), lambda temporary: write_variables(teacher.model, variables).save(temporary))
 

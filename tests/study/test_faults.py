@@ -1,0 +1,492 @@
+"""What may happen to a run besides a kill: each fault is survived with the same results, or refused in one line."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+from benchmarks.kills import finish, results, said, start
+from filelock import FileLock
+from tests.study.conftest import TINY, wait_for_a_run
+
+from distillab.cli import main
+from distillab.engine.cohort import CohortTrainer
+from distillab.errors import DistillabError, RequestError, WorkError
+from distillab.report.write import write_report
+from distillab.study import provenance, runner, teachers
+from distillab.study.folder import Folder
+from distillab.study.integrity import check
+from distillab.study.progress import Silence
+from distillab.study.runner import run_study
+from distillab.study.spec import Spec, read_spec
+from distillab.study.store import Store
+
+SPEC = read_spec(TINY)
+IN_THE_THIRD_COHORT = 5.0
+"""Students trained, of cohorts of two: four are recorded, and of two more the first of two epochs is over."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("undisturbed") / "study"
+    run_study(SPEC, path)
+    return path
+
+
+class At(Silence):
+    """Does something at an epoch of the teacher, or when so many students are trained."""
+
+    def __init__(self, do: Callable[[], object], *, teacher: int | None = None, trained: float | None = None):
+        self.do, self.of_teacher, self.trained = do, teacher, trained
+
+    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        if epoch == self.of_teacher:
+            self.do()
+
+    def students(self, trained: float, students: int, at_work: int) -> None:
+        if trained == self.trained:
+            self.do()
+
+
+def refused(spec: Spec, out: Path, **options: Any) -> str:
+    """Run a study that cannot go on, and return the line that says so."""
+    with pytest.raises(DistillabError) as ended:
+        run_study(spec, out, **options)
+    assert "\n" not in str(ended.value)
+    return f"{ended.value.exit_code}: {ended.value}"
+
+
+def goes_on(out: Path, undisturbed: Path, recorded: int) -> None:
+    """A study that was disturbed holds so many students, is sound, and comes to the same end."""
+    if (out / "study.yaml").exists():
+        assert check(Folder(out)).faults == ()
+        assert len(results(out)["trials"]) == recorded
+    run_study(SPEC, out)
+    assert results(out) == results(undisturbed)
+    assert not [path.name for path in out.rglob(".*") if path.name != ".lock"]
+
+
+def command(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out, told.err
+
+
+# --- a full disk
+
+
+def fill(disk: Path) -> None:
+    """Leave no room on a disk."""
+    with (disk / "filler").open("ab", buffering=0) as file:
+        for size in (2**20, 4096, 1):
+            try:
+                while file.write(b"x" * size) == size:
+                    pass
+            except OSError:
+                continue
+
+
+def test_a_disk_that_is_full_before_the_study_begins(undisturbed: Path, disk: Callable[[str], Path]) -> None:
+    place = disk("4M")
+    fill(place)
+    assert "disk is full. Make space; what is recorded stays" in refused(SPEC, place / "study")
+    (place / "filler").unlink()
+    goes_on(place / "study", undisturbed, 0)
+
+
+def test_a_disk_that_fills_while_the_teacher_is_written(undisturbed: Path, disk: Callable[[str], Path]) -> None:
+    place = disk("4M")
+    out = place / "study"
+    told = refused(SPEC, out, progress=At(lambda: fill(place), teacher=0))
+    assert told.startswith("1: ")
+    assert "No space left on device. Make space" in told
+    assert not list((out / "teachers").glob("*.keras"))
+    (place / "filler").unlink()
+    goes_on(out, undisturbed, 0)
+
+
+def test_a_disk_that_fills_while_logits_are_written(
+    undisturbed: Path, disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = disk("4M")
+    stored = teachers.stored_logits
+
+    def on_full(*arguments: Any) -> Any:
+        fill(place)
+        return stored(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(teachers, "stored_logits", on_full)
+        assert "No space left on device. Make space" in refused(SPEC, place / "study")
+    (place / "filler").unlink()
+    goes_on(place / "study", undisturbed, 0)
+
+
+def test_a_disk_that_fills_while_a_cohort_is_recorded(undisturbed: Path, disk: Callable[[str], Path]) -> None:
+    place = disk("4M")
+    out = place / "study"
+    told = refused(SPEC, out, seats=1, progress=At(lambda: fill(place), trained=IN_THE_THIRD_COHORT))
+    assert told.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
+    is_read(out)
+    (place / "filler").unlink()
+    goes_on(out, undisturbed, 4)
+
+
+def is_read(out: Path) -> None:
+    """What was recorded can be read though nothing can be written."""
+    assert check(Folder(out)).faults == ()
+    with Store(out / "study.db", read_only=True) as store:
+        assert len(store.trials()) == 4
+
+
+def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_finish(
+    undisturbed: Path, disk: Callable[[str], Path], tmp_path: Path
+) -> None:
+    used = sum(path.stat().st_blocks for path in undisturbed.rglob("*")) * 512
+    place = disk(f"{int(0.7 * used)}")
+    study, out = tmp_path / "study.yaml", place / "study"
+    study.write_text(SPEC.to_yaml())
+    log = said(out)
+    log.symlink_to(tmp_path / "said.txt")
+    process = start(study, out)
+    process.join(120)
+    (line,) = [line for line in log.read_text().splitlines() if not line.startswith(("Teacher ", "To train: "))]
+    assert process.exitcode == 1
+    assert line.startswith("distillab: ")
+    assert "Make space; what is recorded stays" in line
+    subprocess.run(["mount", "-o", "remount,size=8M", place], check=True)
+    finish(study, out)
+    assert results(out) == results(undisturbed)
+
+
+def test_a_full_disk_leaves_the_old_report_whole(undisturbed: Path, disk: Callable[[str], Path]) -> None:
+    place = disk("4M")
+    out = place / "study"
+    shutil.copytree(undisturbed, out)
+    write_report(Folder(out))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    fill(place)
+    with pytest.raises(WorkError, match=r"cannot be written: No space left on device\. Make space"):
+        write_report(Folder(out))
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+# --- a folder that cannot be written
+
+
+def test_a_study_on_a_read_only_disk_is_read_and_not_run(
+    undisturbed: Path, disk: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = disk("8M")
+    one, two = place / "one", place / "two"
+    shutil.copytree(undisturbed, one)
+    shutil.copytree(undisturbed, two)
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    assert "Read-only file system. Choose a folder that may be written." in refused(read_spec(TINY | {"seeds": 4}), one)
+    assert "Read-only file system. Choose a folder that may be written." in refused(SPEC, place / "three")
+    assert command(capsys, "answer", one)[0] == 0
+    assert command(capsys, "data", "check", one)[1].endswith("sound; 9 students, teachers: 1, runs: 1.\n")
+    assert command(capsys, "data", "export", one, "--to", tmp_path / "rows.csv")[0] == 0
+    assert command(capsys, "report", one, two, "--out", tmp_path / "both.html")[0] == 0
+    code, told, _ = command(capsys, "report", one, "--out", tmp_path / "one.html")
+    assert (code, told) == (0, f"{tmp_path / 'one.html'}\n")
+    code, _, told = command(capsys, "report", one)
+    assert (code, told.count("\n")) == (1, 1)
+    assert "Read-only file system" in told
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Another user than root, for whom permissions hold."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        yield
+        return
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def test_a_folder_of_somebody_else_is_read_and_not_run(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "study"
+        shutil.copytree(undisturbed, out)
+        for path in (out, *out.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        Path(place).chmod(0o555)
+        try:
+            with somebody_else():
+                told = refused(read_spec(TINY | {"seeds": 4}), out)
+                assert "Permission denied. Choose a folder that you may write in." in told
+                assert "cannot be written: Permission denied" in refused(SPEC, Path(place) / "new")
+                assert command(capsys, "answer", out)[0] == 0
+                assert command(capsys, "data", "check", out)[0] == 0
+        finally:
+            for path in (Path(place), out, *out.rglob("*")):
+                path.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o000)
+        with somebody_else():
+            code, _, told = command(capsys, "answer", Path(place) / "study")
+        Path(place).chmod(0o700)
+    assert (code, told.count("\n")) == (1, 1)
+    assert "cannot be used: Permission denied" in told
+    assert "fault of distillab" not in told
+
+
+# --- a clock that jumps
+
+
+def test_a_clock_that_runs_backwards_changes_no_result_and_no_duration(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = itertools.count()
+    begin = datetime(2026, 1, 2, tzinfo=UTC)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return begin - timedelta(hours=next(hours))
+
+    monkeypatch.setattr(time, "time", lambda: Clock.now().timestamp())
+    monkeypatch.setattr(provenance, "datetime", Clock)
+    summary = run_study(SPEC, tmp_path / "study")
+    with Store(tmp_path / "study" / "study.db", read_only=True) as store:
+        (run,) = store.runs()
+        seconds = [second for (second,) in store._rows("SELECT seconds FROM cohorts")]
+    assert run["finished"] < run["started"]  # as the clock said
+    assert min([summary.seconds, *seconds]) > 0
+    assert results(tmp_path / "study") == results(undisturbed)
+    assert write_report(Folder(tmp_path / "study"))
+
+
+# --- two at once
+
+
+def test_a_second_run_is_refused_whatever_the_path_and_the_first_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, out = tmp_path / "study.yaml", tmp_path / "study"
+    study.write_text(read_spec(TINY | {"seeds": 8, "epochs": 30}).to_yaml())
+    finish(study, tmp_path / "other")
+    (tmp_path / "link").symlink_to(out)
+    monkeypatch.chdir(tmp_path)
+    process = start(study, out)
+    wait_for_a_run(process, out, 0)
+    begun = process.is_alive()
+    for path in (out, "link", "./study"):
+        code, _, told = command(capsys, "run", study, "--out", path)
+        assert (code, told.count("\n")) == (2, 1)
+        assert "Another process is at work in" in told
+    code, _, told = command(capsys, "merge", out, tmp_path / "other")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "Another process is at work in" in told
+    while process.is_alive():  # who looks is never in the way
+        assert command(capsys, "answer", out)[0] == 0
+        assert command(capsys, "data", "check", out)[0] == 0
+    process.join()
+    assert begun
+    assert process.exitcode == 0, said(out).read_text()
+    assert results(out) == results(tmp_path / "other")
+
+
+def test_a_lock_that_nobody_holds_stops_nobody(undisturbed: Path, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / ".lock").write_text("12345")
+    goes_on(tmp_path / "study", undisturbed, 0)
+    with FileLock(tmp_path / "study" / ".lock"), pytest.raises(RequestError, match="Another process"):
+        run_study(read_spec(TINY | {"seeds": 4}), tmp_path / "study")
+
+
+@pytest.mark.parametrize("there", [["study.db"], [".77.study.yaml"], ["study.db", ".77.study.yaml", ".lock"]])
+def test_what_a_run_left_that_was_killed_at_its_first_steps_is_no_other_study(
+    undisturbed: Path, tmp_path: Path, there: list[str]
+) -> None:
+    out = tmp_path / "study"
+    out.mkdir()
+    for name in there:
+        if name == "study.db":
+            Store(out / name).close()
+        else:
+            (out / name).write_text("dataset: syn")
+    goes_on(out, undisturbed, 0)
+
+
+def test_results_without_their_study_are_not_written_to(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path / "study")
+    (tmp_path / "study" / "study.yaml").unlink()
+    assert "is not empty and holds no study" in refused(SPEC, tmp_path / "study")
+
+
+def test_files_that_killed_runs_had_begun_are_cleared(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    for name in (".1.study.yaml", "teachers/.2.abc.keras", "logits/.3.abc.npy"):
+        (out / name).write_bytes(b"half")
+    (out / ".4.mine.txt").write_text("not distillab's")
+    run_study(SPEC, out)
+    assert [path.name for path in out.rglob(".*") if path.name != ".lock"] == [".4.mine.txt"]
+
+
+# --- memory
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")]
+)
+def test_memory_that_runs_out_in_the_middle_of_training_changes_no_result(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    stages = CohortTrainer.stages
+
+    def small(self: CohortTrainer, students: list[Any], *more: Any, on_epoch: Any = None, **options: Any) -> Any:
+        def exhausted(epoch: Any) -> None:
+            if len(students) > 2:
+                raise error
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        return stages(self, students, *more, on_epoch=exhausted, **options)
+
+    monkeypatch.setattr(CohortTrainer, "stages", small)
+    run_study(SPEC, tmp_path / "study")
+    assert results(tmp_path / "study") == results(undisturbed)
+
+
+def test_memory_that_runs_out_elsewhere_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(*arguments: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(runner, "load", load)
+    code, _, told = command(capsys, "run", "demo", "--out", tmp_path / "study")
+    assert (code, told.count("\n")) == (1, 1)
+    assert told.startswith("distillab: memory ran out. Use less data")
+
+
+# --- files that go
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("accuracy: 0.9\n" * 100)
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [emptied, a_folder, a_text, halved])
+def test_no_command_begins_anew_in_place_of_a_store_that_is_damaged(
+    undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    damage(out / "study.db")
+    before = (out / "study.db").is_file() and (out / "study.db").read_bytes()
+    assert str(out / "study.db") in refused(SPEC, out)
+    for words in (("answer", out), ("report", out), ("data", "check", out), ("merge", out, undisturbed)):
+        code, _, told = command(capsys, *words)
+        assert (code, told.count("\n")) == (2, 1)
+        assert f"{out / 'study.db'} is " in told
+    assert before == ((out / "study.db").is_file() and (out / "study.db").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("what", "when"),
+    [
+        ("renamed", {"teacher": 0}),
+        ("renamed", {"trained": IN_THE_THIRD_COHORT}),
+        ("deleted", {"trained": IN_THE_THIRD_COHORT}),
+        ("store deleted", {"trained": IN_THE_THIRD_COHORT}),
+    ],
+)
+def test_a_folder_that_goes_while_it_is_in_use_ends_the_run_and_nothing_is_written_in_its_place(
+    undisturbed: Path, tmp_path: Path, what: str, when: dict[str, Any]
+) -> None:
+    out, moved = tmp_path / "study", tmp_path / "moved"
+
+    def go() -> None:
+        if what == "renamed":
+            out.rename(moved)
+        elif what == "deleted":
+            shutil.rmtree(out)
+        else:
+            (out / "study.db").unlink()
+
+    told = refused(SPEC, out, seats=1, progress=At(go, **when))
+    assert told.startswith("1: ")
+    assert "moved or deleted" in told
+    if what != "store deleted":
+        assert not out.exists()
+    if what == "renamed":
+        goes_on(moved, undisturbed, 4 if "trained" in when else 0)
+    else:
+        run_study(SPEC, out)
+        assert results(out) == results(undisturbed)
+
+
+LONGER = read_spec(TINY | {"seeds": 4})
+
+
+@pytest.fixture(scope="module")
+def longer(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("longer") / "study"
+    shutil.copytree(undisturbed, path)
+    run_study(LONGER, path)
+    return path
+
+
+def cut(content: bytes) -> bytes:
+    return content[:500]
+
+
+def turned(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 64]) + content[middle + 64 :]
+
+
+@pytest.mark.parametrize("kind", ["teachers/*.keras", "logits/*.npy"])
+@pytest.mark.parametrize("damage", [cut, turned])
+def test_files_beside_the_store_are_refused_where_damaged_and_made_again_where_missing(
+    undisturbed: Path, longer: Path, tmp_path: Path, kind: str, damage: Callable[[bytes], bytes]
+) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    files = sorted(out.glob(kind))
+    for path in files:
+        path.write_bytes(damage(path.read_bytes()))
+    assert "Delete it: it will be " in refused(LONGER, out)
+    assert results(out) == results(undisturbed)
+    for path in files:
+        path.unlink()
+    run_study(LONGER, out)
+    assert results(out) == results(longer)
