@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from distillab.errors import RequestError, WorkError
 from distillab.study.kept import KeptAnswers
-from distillab.study.schema import RESULT_TABLES
+from distillab.study.schema import RESULTS
 from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.store import Store, TeacherRecord, TrialRecord
 
@@ -133,7 +133,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 5"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 6"):
         Store(path)
 
 
@@ -171,7 +171,7 @@ def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == OLD.read_bytes()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
@@ -179,10 +179,15 @@ def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: 
         before = store.results()
         assert bool(store.confusions()) == (version >= 3)
         assert bool(store.answers()) == (version >= 4)
-        assert (store.reliability(), store.examples(), store.shown(), store.teacher_shown()) == ({}, {}, {}, {})
+        of_examples = store.reliability(), store.examples(), store.shown(), store.teacher_shown()
+        assert all(map(bool, of_examples)) if version >= 5 else of_examples == ({}, {}, {}, {})
+        trials = store.trials()
+    assert path.read_bytes() == OLD.with_name(f"version-{version}.db").read_bytes()
     with Store(path) as store:
-        assert store.results() == {table: [] for table in RESULT_TABLES} | before
-        (first, *_) = store.trials()
+        assert store.results() == before
+        assert set(before) == set(RESULTS)
+        assert store.trials() == trials
+        (first, *_) = trials
         kept = KeptAnswers(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
         added = dataclasses.replace(
             first,
@@ -198,14 +203,14 @@ def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: 
         (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
         assert store.confusions()["f" * 16] == [[3, 1], [0, 4]]
         answers = store.answers()["f" * 16]
-        assert store.reliability() == {"f" * 16: [[0, 0.0, 0.0], [2, 0.8, 0.5]]}
+        assert store.reliability()["f" * 16] == [[0, 0.0, 0.0], [2, 0.8, 0.5]]
         shown = store.shown()["f" * 16]
         assert (shown.examples, shown.labels.tolist(), shown.logits.tolist()) == ("e", [1], [[0.5, -1.5]])
     np.testing.assert_array_equal(answers.probabilities, kept.probabilities)
     np.testing.assert_array_equal(answers.labels, kept.labels)
     assert found.metrics == {("train", "recovered"): 0.25}
     with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (5,)
+        assert other.execute("PRAGMA user_version").fetchone() == (6,)
     other.close()
 
 
