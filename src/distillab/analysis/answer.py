@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from distillab.analysis.across import Across, across
 from distillab.analysis.advice import advice, caveats
-from distillab.analysis.curves import AlphaCurve, alpha_curves
+from distillab.analysis.curves import AlphaCurve, alpha_curves, rows_of
 from distillab.analysis.denoising import SHARES, Denoising, denoising, in_a_sentence
 from distillab.analysis.finding import Finding, find
 from distillab.analysis.measures import MEASURES, Measure
@@ -123,7 +123,8 @@ def answer(
     Returns:
         The same answer for the same rows, in whatever order they come.
     """
-    curves = alpha_curves(spec, trials, teachers) if curves is None else curves
+    rows = rows_of(spec, trials)
+    curves = alpha_curves(spec, trials, teachers, rows=rows) if curves is None else curves
     findings = tuple(find(curve, margin=spec.frame.margin) for curve in curves)
     return Answer(
         question=spec.frame.question,
@@ -132,8 +133,8 @@ def answer(
         seeds=spec.frame.seeds,
         findings=findings,
         across=across(spec, curves, findings),
-        denoising=denoising(spec, curves, trials, classes),
-        predicted=predictions(spec, curves, findings, trials, answers or {}),
+        denoising=denoising(curves, rows.values(), classes),
+        predicted=predictions(curves, findings, rows.values(), answers or {}),
         unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
     )
 
