@@ -222,7 +222,7 @@ def _curve(
     label: str,
     place: Mapping[str, Any],
     alphas: Floats,
-    trials: list[TrialRecord],
+    trials: Sequence[TrialRecord],
     teachers: Mapping[str, TeacherRecord],
 ) -> AlphaCurve:
     metric, seeds = spec.frame.metric, tuple(range(spec.frame.seeds))

@@ -231,7 +231,7 @@ def chosen_alpha(alphas: Floats, validation: Floats) -> float:
 def chosen_alphas(alphas: Floats, validation: Floats) -> Floats:
     """The same for every row of validation means, shape (N, A)."""
     best = validation >= validation.max(axis=1, keepdims=True) - _TIE
-    return np.where(best, alphas, -np.inf).max(axis=1)
+    return np.asarray(np.where(best, alphas, -np.inf).max(axis=1))
 
 
 def _choose(rows: list[Row], sign: int) -> Choice:

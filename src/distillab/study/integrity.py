@@ -74,7 +74,7 @@ _DIVERGED_WITH_METRICS = (
 
 
 def _epochs(settings: str) -> int | None:
-    told = json.loads(settings)
+    told: dict[str, int | None] = json.loads(settings)
     return told.get("snapshot") or told.get("epochs")
 
 

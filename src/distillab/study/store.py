@@ -3,7 +3,8 @@
 The contract. One process writes at a time, under the folder's lock; any number may read. A cohort's results are
 recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
 Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
-whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ.
+whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ. docs/store.md has it in full: the
+tables, the versions, and what readers with SQL may count on.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from distillab.study.kept import KeptAnswers
 from distillab.study.records import TeacherRecord, TrialRecord
 from distillab.study.schema import MIGRATIONS, RESULTS, SCHEMA, VERSION
 from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, unpacked_logits
-from distillab.study.union import CELLS, INSERT_TRIAL, METRIC_NAMES, Different, Numbered, unite
+from distillab.study.union import CELLS, INSERT_TRIAL, METRIC_NAMES, DifferenceError, Numbered, unite
 
 __all__ = ["APPLICATION", "Store", "TeacherRecord", "TrialRecord"]
 
@@ -73,9 +74,17 @@ class Store:
         elif version < VERSION:
             if not new:  # a copy is brought up to date, one that SQLite keeps aside; the file stays as it is
                 self._connection = _copied(self._connection)
+            self._bring_up_to_date(version)
+
+    def _bring_up_to_date(self, version: int) -> None:
+        """Go from version to version, a transaction each: what fails or is killed on the way leaves the older file."""
+        try:
             for older in range(version, VERSION):
                 statements = f"{MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
                 self._connection.executescript(f"BEGIN IMMEDIATE; {statements} COMMIT;")
+        except BaseException:
+            self._connection.close()  # which takes back what was half done
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -160,8 +169,8 @@ class Store:
             for record in records:
                 told = _text(record.coordinates), _text(record.settings)
                 state = "finished" if record.diverged_epoch is None else "diverged"
-                row = (record.seed, record.alpha, cell[told], record.teacher, state, record.diverged_epoch)
-                number = connection.execute(INSERT_TRIAL, (record.id, *row, record.last_finite_loss)).lastrowid or 0
+                place = (record.seed, record.alpha, cell[told], record.teacher, state, record.diverged_epoch)
+                number = connection.execute(INSERT_TRIAL, (record.id, *place, record.last_finite_loss)).lastrowid or 0
                 values += [(metric[key], number, value) for key, value in record.metrics.items()]
                 epochs = [(number, epoch, *figures) for epoch, figures in enumerate(record.epochs)]
                 connection.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", epochs)
@@ -197,7 +206,7 @@ class Store:
         with self._transaction() as connection:
             try:
                 added, known = unite(connection, other._connection)
-            except Different as error:
+            except DifferenceError as error:
                 raise RequestError(
                     f"{other.path.parent} and {self.path.parent} hold different results of {error}: they were trained "
                     "on machines that round differently, or one is damaged. They cannot be merged."
@@ -261,18 +270,27 @@ class Store:
                 if metrics is None or name in metrics:
                     for trial, value in self._each("SELECT trial, value FROM metric_values WHERE metric = ?", [metric]):
                         measured[trial][key] = value
-            history: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
-            for trial, *values in self._each(
-                "SELECT trial, loss, hard, soft, validation_accuracy FROM epoch_values ORDER BY trial, epoch"
-            ) if epochs else ():
-                loss, hard, soft, accuracy = (math.nan if one is None else one for one in values)  # NULL holds NaN
-                history[trial].append((loss, hard, soft, accuracy))
+            history = self._history() if epochs else defaultdict(tuple)
             return [
-                TrialRecord(
-                    name, seed, alpha, *cells[cell], teacher, history[number], measured[number], diverged_epoch, last
-                )
-                for number, name, seed, alpha, cell, teacher, diverged_epoch, last in rows
+                TrialRecord(name, seed, alpha, *cells[cell], teacher, history[number], measured[number], epoch, last)
+                for number, name, seed, alpha, cell, teacher, epoch, last in rows
             ]
+
+    def _history(self) -> Mapping[int, Sequence[tuple[float, float, float, float]]]:
+        """Every trial's epochs, by its number."""
+        history: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
+        query = "SELECT trial, loss, hard, soft, validation_accuracy FROM epoch_values ORDER BY trial, epoch"
+        nan = math.nan  # which NULL holds
+        for trial, loss, hard, soft, accuracy in self._each(query):
+            history[trial].append(
+                (
+                    nan if loss is None else loss,
+                    nan if hard is None else hard,
+                    nan if soft is None else soft,
+                    nan if accuracy is None else accuracy,
+                )
+            )
+        return history
 
     def confusions(self) -> dict[str, list[list[int]]]:
         """Counts of the students' test answers by trial: a row a label, a column an answer."""
@@ -321,7 +339,9 @@ class Store:
 
     def results(self) -> dict[str, list[Any]]:
         """The rows of all results, sorted: equal for equal results."""
-        return {table: sorted(self._rows(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()}
+        return {
+            table: sorted(self._rows(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()
+        }
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ INSERT_TRIAL = (
 _BY_TEXT = ("confusions", "answers", "reliability", "examples", "shown", "teacher_shown")
 
 
-class Different(Exception):
+class DifferenceError(Exception):
     """One result that both files hold is not the same in them; the message says which."""
 
 
@@ -58,7 +58,7 @@ def unite(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> tuple[int, in
         How many trials were added, and how many were here already.
 
     Raises:
-        Different: both hold a result, and it is not the same; the caller takes back what was added.
+        DifferenceError: both hold a result, and it is not the same; the caller takes back what was added.
     """
     for table in ("teachers", "teacher_epochs"):
         _rows(ours, theirs, table)
@@ -81,7 +81,7 @@ def _rows(ours: sqlite3.Connection, theirs: sqlite3.Connection, table: str) -> N
         if here is None:
             ours.execute(insert, row)
         elif here != row:
-            raise Different(f"{' '.join(map(str, row[:width]))} ({table})")
+            raise DifferenceError(f"{' '.join(map(str, row[:width]))} ({table})")
 
 
 def _trials(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> tuple[dict[int, int], set[int]]:
@@ -104,7 +104,7 @@ def _trials(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> tuple[dict[
             number[place] = added.lastrowid or 0
             continue
         if here != row:
-            raise Different(f"{name} (trials)")
+            raise DifferenceError(f"{name} (trials)")
         ((number[place],),) = ours.execute("SELECT number FROM trials WHERE id = ?", [name])
         known.add(number[place])
     return number, known
@@ -121,7 +121,7 @@ def _epochs(ours: sqlite3.Connection, theirs: sqlite3.Connection, number: dict[i
             if here is None:
                 yield trial, *row
             elif here != (trial, *row):
-                raise Different(f"{_name(ours, trial)} {row[0]} (epochs)")
+                raise DifferenceError(f"{_name(ours, trial)} {row[0]} (epochs)")
 
     ours.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", lacking())
 
@@ -138,7 +138,7 @@ def _metrics(ours: sqlite3.Connection, theirs: sqlite3.Connection, number: dict[
             if trial not in here:
                 lacking.append((metric, trial, value))
             elif here[trial] != value:
-                raise Different(f"{_name(ours, trial)} {split} {name} (metrics)")
+                raise DifferenceError(f"{_name(ours, trial)} {split} {name} (metrics)")
         ours.executemany("INSERT INTO metric_values VALUES (?, ?, ?)", lacking)
 
 
