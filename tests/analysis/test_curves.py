@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from distillab.analysis import alpha_curves
+from distillab.analysis.curves import finite_intervals
 from distillab.errors import RequestError
+from distillab.stats import t_interval
 
 
 def flat(alpha: float, seed: int) -> float:
@@ -140,3 +142,14 @@ def test_two_rows_at_one_place_are_refused(rows):
     twin = dataclasses.replace(first, id="another")
     with pytest.raises(RequestError, match="Student another is the second with seed 0"):
         alpha_curves(spec, [first, *rest, twin], {})
+
+
+def test_intervals_of_columns_with_different_seeds_are_those_of_each_alone():
+    values = np.random.default_rng(0).normal(0.9, 0.01, size=(6, 5))
+    values[[0, 3, 3], [1, 1, 4]] = np.nan
+    values[:, 2] = np.nan
+    for column, found in zip(values.T, finite_intervals(values), strict=True):
+        there = column[np.isfinite(column)]
+        alone = t_interval(there) if len(there) else None
+        assert found[0] == len(there)
+        np.testing.assert_equal(found[1:], (np.nan,) * 3 if alone is None else alone[:3])
