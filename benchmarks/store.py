@@ -69,8 +69,8 @@ def fill(folder: Folder) -> None:
 
 
 def answered(folder: Folder) -> tuple[float, ...]:
-    """Seconds to open, to read, to sort and to answer."""
-    from distillab.analysis import alpha_curves, answer, needed_metrics, three_sentences
+    """Seconds to open, to read and to answer."""
+    from distillab.analysis import answer, needed_metrics, three_sentences
 
     begin = time.perf_counter()
     spec, store = folder.read()
@@ -78,11 +78,9 @@ def answered(folder: Folder) -> tuple[float, ...]:
         opened = time.perf_counter()
         trials, teachers = store.trials(metrics=needed_metrics(spec), epochs=False), store.teachers()
         read = time.perf_counter()
-        curves = alpha_curves(spec, trials, teachers)
-        sorted_ = time.perf_counter()
-        three_sentences(answer(spec, trials, teachers, curves=curves))
+        three_sentences(answer(spec, trials, teachers))
     end = time.perf_counter()
-    return opened - begin, read - opened, sorted_ - read, end - sorted_
+    return opened - begin, read - opened, end - read
 
 
 def command(*words: str | Path) -> float:
@@ -101,11 +99,10 @@ def main() -> None:
         spec, size = read_spec(TREE), folder.store.stat().st_size / 2**20
         print(f"{spec.size:,} trials, {size:,.0f} MiB, {os.cpu_count()} cores")
         rounds = sorted((answered(folder) for _ in range(ROUNDS)), key=sum)
-        for name, (opened, read, sorted_, told) in (("fastest", rounds[0]), ("median", rounds[ROUNDS // 2])):
-            total = opened + read + sorted_ + told
+        for name, (opened, read, told) in (("fastest", rounds[0]), ("median", rounds[ROUNDS // 2])):
             print(
-                f"{name} of {ROUNDS}: opened in {opened:.2f} s, read in {read:.2f} s, sorted in {sorted_:.2f} s, "
-                f"answered in {told:.2f} s: {total:.2f} s in all"
+                f"{name} of {ROUNDS}: opened in {opened:.2f} s, read in {read:.2f} s, answered in {told:.2f} s: "
+                f"{opened + read + told:.2f} s in all"
             )
         whole = sorted(command("answer", folder.path) for _ in range(ROUNDS))
         print(f"distillab answer: {whole[0]:.2f} s at the fastest of {ROUNDS}, {whole[ROUNDS // 2]:.2f} s the median")

@@ -346,7 +346,7 @@ def test_some_metrics_and_no_epochs_are_read_when_asked_for(tmp_path: Path) -> N
     with Store(tmp_path / "study.db") as store:
         store.add_teacher(TEACHER)
         add(store, trial("a", metrics={("test", "accuracy"): 0.9, ("test", "nll"): 0.5}))
-        (found,) = store.trials(metrics=("accuracy", "f1_macro"), epochs=False)
+        (found,) = store.trials(metrics=[("test", "accuracy"), ("test", "f1_macro")], epochs=False)
         assert (found.metrics, list(found.epochs)) == ({("test", "accuracy"): 0.9}, [])
         (whole,) = store.trials()
     assert len(whole.metrics) == 2

@@ -96,9 +96,10 @@ class Answer:
         }
 
 
-def needed_metrics(spec: Spec) -> tuple[str, ...]:
-    """The metrics that `answer` reads of a study's rows; besides them it needs no epochs."""
-    return (spec.frame.metric, *SHARES, *(f"teacher_{name}" for name in SHARES), "brier")
+def needed_metrics(spec: Spec) -> tuple[tuple[str, str], ...]:
+    """The metrics that `answer` reads of a study's rows, by split and name; besides them it needs no epochs."""
+    shares = (("train", name) for share in SHARES for name in (share, f"teacher_{share}"))
+    return (("test", spec.frame.metric), ("validation", spec.frame.metric), *shares, ("validation", "brier"))
 
 
 def answer(

@@ -175,6 +175,7 @@ def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRe
         if trial.seed < spec.frame.seeds:
             groups.setdefault(id(trial.coordinates), []).append(trial)
     places: dict[str, str] = {}
+    students: dict[tuple[str, float], list[TrialRecord]] = {}
     for group in groups.values():
         told = json.dumps(group[0].coordinates, sort_keys=True)
         if told not in places:
@@ -182,19 +183,20 @@ def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRe
         if places[told] not in found:
             raise RequestError(f"Student {group[0].id} has no place in this study: it was recorded at {told}.")
         found[places[told]] += group
-    for rows in found.values():
-        if len({(trial.alpha, trial.seed) for trial in rows}) < len(rows):
+        students.setdefault((places[told], group[0].alpha), []).extend(group)
+    for rows in students.values():
+        if len({trial.seed for trial in rows}) < len(rows):
             raise _crowded(rows)
     return found
 
 
 def _crowded(rows: Sequence[TrialRecord]) -> RequestError:
     """What is wrong where two students have the same place."""
-    taken: set[tuple[float, int]] = set()
+    taken: set[int] = set()
     for trial in rows:
-        if (trial.alpha, trial.seed) in taken:
+        if trial.seed in taken:
             break
-        taken.add((trial.alpha, trial.seed))
+        taken.add(trial.seed)
     told = json.dumps(trial.coordinates, sort_keys=True)
     return RequestError(
         f"Student {trial.id} is the second with seed {trial.seed} at {told}: the folder mixes students of different "
@@ -273,7 +275,8 @@ class Seats(NamedTuple):
         """One metric, shape (R, A); nan where a student is missing or was not asked."""
         values = np.full(shape, np.nan)
         if self.trials:
-            values[self.rows, self.columns] = [trial.metrics.get(key, math.nan) for trial in self.trials]
+            nan = math.nan
+            values[self.rows, self.columns] = [trial.metrics.get(key, nan) for trial in self.trials]
         return values
 
 
@@ -286,6 +289,8 @@ def seated(trials: Iterable[TrialRecord], alphas: Floats) -> Seats:
 
 def _learning(seats: Seats, shape: tuple[int, int], epochs: int) -> Learning:
     """Means over the students that did not diverge, epoch by epoch."""
+    if not any(trial.epochs for trial in seats.trials):
+        return Learning(*np.full((2, epochs, shape[1]), np.nan))
     progress = np.full((*shape, epochs, 2), np.nan)
     for trial, row, column in zip(*seats, strict=True):
         if trial.diverged_epoch is None:

@@ -11,7 +11,7 @@ import numpy as np
 from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seated
 from distillab.analysis.numerals import alphas_in_words, percent
 from distillab.data.noise import transition_matrix
-from distillab.stats import compare_to
+from distillab.stats import holm, paired_ts
 from distillab.study.settings import Settings
 from distillab.study.store import TrialRecord
 from distillab.theory import flip_threshold
@@ -120,12 +120,14 @@ def _denoises(alphas: Floats, recovered: Floats) -> tuple[float, ...]:
     if not len(hard) or len(recovered) < 2 or len(columns) < 2:
         return ()
     place = int(np.flatnonzero(columns == hard[0])[0])
-    compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0), bootstrap=False)
+    others = np.delete(columns, place)
+    tests = paired_ts(recovered[:, others] - recovered[:, hard])
+    adjusted = holm([test.p for test in tests])
     return tuple(
         sorted(
-            float(alphas[columns[one.column]])
-            for one in compared
-            if one.paired_t.difference > 0 and one.p_adjusted <= SIGNIFICANCE
+            float(alphas[column])
+            for column, test, p in zip(others, tests, adjusted, strict=True)
+            if test.difference > 0 and p <= SIGNIFICANCE
         )
     )
 

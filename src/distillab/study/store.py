@@ -16,7 +16,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -248,18 +248,17 @@ class Store:
             for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
         }
 
-    def trials(self, *, metrics: Collection[str] | None = None, epochs: bool = True) -> list[TrialRecord]:
+    def trials(self, *, metrics: Collection[tuple[str, str]] | None = None, epochs: bool = True) -> list[TrialRecord]:
         """The recorded trials, ordered by seed and identity; those of one cell share their mappings.
 
         Args:
-            metrics: the names to read; None: all. Of a large study that is most of the work.
+            metrics: those to read, by split and name; None: all. Of a large study that is most of the work.
             epochs: whether to read them.
         """
         with _clear_errors(self.path), _no_collection():
             rows = self._rows(
-                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials"
+                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials ORDER BY number"
             )
-            rows.sort(key=itemgetter(2, 1))
             cells = {
                 number: (json.loads(coordinates), json.loads(settings))
                 for number, coordinates, settings in self._rows("SELECT number, coordinates, settings FROM cells")
@@ -267,14 +266,16 @@ class Store:
             measured: defaultdict[int, dict[tuple[str, str], float]] = defaultdict(dict)
             for metric, split, name in self._rows("SELECT number, split, name FROM metric_names ORDER BY number"):
                 key = split, name
-                if metrics is None or name in metrics:
+                if metrics is None or key in metrics:
                     for trial, value in self._each("SELECT trial, value FROM metric_values WHERE metric = ?", [metric]):
                         measured[trial][key] = value
             history = self._history() if epochs else defaultdict(tuple)
-            return [
+            trials = [  # first made, then sorted: those of a cell, mostly read together, lie together in memory
                 TrialRecord(name, seed, alpha, *cells[cell], teacher, history[number], measured[number], epoch, last)
                 for number, name, seed, alpha, cell, teacher, epoch, last in rows
             ]
+            trials.sort(key=attrgetter("seed", "id"))
+            return trials
 
     def _history(self) -> Mapping[int, Sequence[tuple[float, float, float, float]]]:
         """Every trial's epochs, by its number."""
