@@ -257,7 +257,8 @@ class Store:
         """
         with _clear_errors(self.path), _no_collection():
             rows = self._rows(
-                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials ORDER BY number"
+                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials "
+                "ORDER BY number"
             )
             cells = {
                 number: (json.loads(coordinates), json.loads(settings))
