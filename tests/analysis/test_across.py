@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from distillab.analysis import answer, in_words
+from distillab.analysis import alpha_curves, answer, in_words
+from distillab.analysis.across import DRAWS, _Drawn
+from distillab.analysis.finding import chosen_alpha
 from distillab.analysis.movement import cells, headings, in_brief, movement
 from distillab.study.settings import Settings
 
@@ -199,3 +201,15 @@ def test_the_axis_is_plain_json_without_nan(rows) -> None:
     assert one["axis"] == "noise.rate"
     assert [value["alpha"] for value in one["values"]] == [0.75, 0.25]
     assert one["changes"][0]["alpha"] == -0.5
+
+
+def test_the_alphas_of_drawn_seeds_equal_a_plain_loop(rows) -> None:
+    spec = rows.spec(seeds=7, alpha=[0, 0.25, 0.5, 0.75, 1])
+
+    def counted(alpha: float, seed: int) -> float:  # ties are common
+        return round(0.9 + 0.02 * np.random.default_rng([round(4 * alpha), seed]).random(), 2)
+
+    (curve,) = alpha_curves(spec, rows.trials(spec, counted), {})
+    drawn = np.random.default_rng(0).integers(0, 7, size=(DRAWS, 7))
+    plain = [chosen_alpha(curve.alphas, curve.validation[seeds].mean(axis=0)) for seeds in drawn]
+    assert _Drawn([curve])[0, curve.complete].tolist() == plain

@@ -208,7 +208,22 @@ def test_the_needed_metrics_are_all_that_an_answer_reads(rows):
         trial.metrics.update({("test", "nll"): 0.1, ("validation", "brier"): 0.2})
     wanted = needed_metrics(spec)
     fewer = [
-        dataclasses.replace(t, epochs=[], metrics={k: v for k, v in t.metrics.items() if k[1] in wanted})
-        for t in trials
+        dataclasses.replace(t, epochs=[], metrics={k: v for k, v in t.metrics.items() if k in wanted}) for t in trials
     ]
     assert answer(spec, fewer, rows.teachers()).to_json() == answer(spec, trials, rows.teachers()).to_json()
+
+
+def test_shuffled_rows_of_many_settings_give_the_same_answer_to_the_bit(rows):
+    spec = rows.spec(seeds=7, temperature=[1, 3], noise={"rate": [0, 0.1]})
+
+    def shares(settings, seed):
+        return 0.5 + 0.1 * hump(settings.alpha, seed)
+
+    shares.of_settings = True
+    trials = rows.trials(spec, hump, without=[(0.5, 6)], diverged=[(0.0, 2)], shares=shares)
+    for trial in trials:
+        if trial.metrics:
+            trial.metrics["train", "teacher_recovered"] = 0.1 + 0.7 * hump(trial.alpha, trial.seed)
+    order = np.random.default_rng(0).permutation(len(trials))
+    told = [answer(spec, some, rows.teachers()).to_json() for some in (trials, [trials[place] for place in order])]
+    assert json.dumps(told[0]) == json.dumps(told[1])

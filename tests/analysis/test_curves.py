@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from distillab.analysis import alpha_curves
+from distillab.analysis.curves import finite_intervals
 from distillab.errors import RequestError
+from distillab.stats import t_interval
 
 
 def flat(alpha: float, seed: int) -> float:
@@ -35,7 +37,7 @@ def test_an_interval_is_worked_by_hand(rows):
     # Seeds 0.90, 0.91, 0.92: mean 0.91, sd 0.01, t(0.975; 2) = 4.303, so 0.91 +- 4.303 * 0.01 / sqrt(3) = 0.02484.
     spec = rows.spec()
     (curve,) = alpha_curves(spec, rows.trials(spec, flat), {})
-    n, mean, low, high = curve.interval(0)
+    n, mean, low, high = curve.intervals[0]
     assert n == 3
     assert (mean, low, high) == pytest.approx((0.91, 0.91 - 0.02484, 0.91 + 0.02484), abs=1e-5)
 
@@ -46,7 +48,7 @@ def test_a_seed_that_lacks_an_alpha_is_shown_but_not_paired(rows):
     assert curve.missing == 1
     assert curve.complete.tolist() == [True, True, False]
     assert math.isfinite(curve.test[2, 0])
-    assert curve.interval(0)[:2] == (2, pytest.approx(0.905))
+    assert curve.intervals[0][:2] == (2, pytest.approx(0.905))
 
 
 def test_a_diverged_student_is_recorded_and_its_alpha_unsound(rows):
@@ -56,7 +58,7 @@ def test_a_diverged_student_is_recorded_and_its_alpha_unsound(rows):
     assert curve.diverged_count.tolist() == [0, 1, 0]
     assert curve.missing == 0
     assert curve.complete.all()
-    assert curve.interval(1)[0] == 2
+    assert curve.intervals[1][0] == 2
 
 
 def test_learning_curves_are_means_over_the_students_that_did_not_diverge(rows):
@@ -106,7 +108,7 @@ def test_seeds_beyond_the_study_are_left_aside(rows):
 def test_a_study_without_rows_has_empty_curves(rows):
     (curve,) = alpha_curves(rows.spec(), [], {})
     assert (curve.missing, curve.teacher, curve.complete.any()) == (9, None, False)
-    assert math.isnan(curve.interval(0)[1])
+    assert math.isnan(curve.intervals[0][1])
 
 
 def test_groups_recorded_before_a_key_joined_them_find_their_setting(rows):
@@ -140,3 +142,14 @@ def test_two_rows_at_one_place_are_refused(rows):
     twin = dataclasses.replace(first, id="another")
     with pytest.raises(RequestError, match="Student another is the second with seed 0"):
         alpha_curves(spec, [first, *rest, twin], {})
+
+
+def test_intervals_of_columns_with_different_seeds_are_those_of_each_alone():
+    values = np.random.default_rng(0).normal(0.9, 0.01, size=(6, 5))
+    values[[0, 3, 3], [1, 1, 4]] = np.nan
+    values[:, 2] = np.nan
+    for column, found in zip(values.T, finite_intervals(values), strict=True):
+        there = column[np.isfinite(column)]
+        alone = t_interval(there) if len(there) else None
+        assert found[0] == len(there)
+        np.testing.assert_equal(found[1:], (np.nan,) * 3 if alone is None else alone[:3])

@@ -15,7 +15,8 @@ import pytest
 
 from distillab.cli import main
 from distillab.cli.run import _bytes
-from distillab.study.spec import presets
+from distillab.study.folder import Folder
+from distillab.study.spec import presets, read_spec
 
 TINY = [
     *("--set", "dataset=synthetic"),
@@ -260,6 +261,25 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert "Usage: distillab" in done.stdout
+
+
+def test_answering_imports_no_engine_and_no_drawing(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    with Folder(study).write(read_spec({"dataset": "digits"})):
+        pass
+    code = f"""
+import sys
+from distillab.cli import main
+try:
+    main(["answer", {str(study)!r}])
+except SystemExit as ended:
+    assert not ended.code
+heavy = [name for name in ("keras", "jax", "matplotlib", "sklearn", "pandas", "scipy.stats") if name in sys.modules]
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert "No verdict" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,20 @@ def test_a_sound_folder_has_no_fault(sound: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        ("DELETE FROM metrics WHERE name = 'accuracy' AND split = 'test'", "is finished, and has no test accuracy"),
-        ("DELETE FROM epochs WHERE epoch = 0", "epochs."),
+        (
+            "DELETE FROM metric_values WHERE metric IN "
+            "(SELECT number FROM metric_names WHERE name = 'accuracy' AND split = 'test')",
+            "is finished, and has no test accuracy",
+        ),
+        ("DELETE FROM epoch_values WHERE epoch = 0", "has 1 of 2 epochs."),
+        ("DELETE FROM epoch_values", "has 0 of 2 epochs."),
+        ("INSERT INTO epoch_values VALUES (99, 0, 1, 1, 1, 1)", "There are epochs of 1 student that is not recorded"),
+        ("INSERT INTO metric_values VALUES (1, 99, 1)", "There are metrics of 1 student that is not recorded"),
+        ("UPDATE trials SET cell = 99", "There are 6 students whose settings are not recorded"),
         ("DELETE FROM teachers", "which is not recorded"),
         ("UPDATE trials SET diverged_epoch = 0", "diverged, and has metrics"),
         ("UPDATE trials SET id = 'f' || substr(id, 2)", "are none of this study's"),
-        ("DELETE FROM trials WHERE seed = 1", "confusion counts of 3 students that are not recorded"),
+        ("DELETE FROM trials WHERE seed = 1", "There are confusion counts of 3 students that are not recorded"),
     ],
 )
 def test_what_is_wrong_is_named(copied: Path, damage: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +27,11 @@ def results(path: Path) -> object:
 
 def take_out(path: Path, seeds: str) -> None:
     """Make a folder one that has not trained some seeds."""
-    tables = ("epochs", "metrics", "confusions", "answers", "reliability", "shown")
+    tables = dict.fromkeys(("confusions", "answers", "reliability", "shown"), "id")
+    tables |= dict.fromkeys(("epoch_values", "metric_values"), "number")
     with sqlite3.connect(path / "study.db") as file:
-        for table in tables:
-            file.execute(f"DELETE FROM {table} WHERE trial IN (SELECT id FROM trials WHERE seed IN ({seeds}))")
+        for table, key in tables.items():
+            file.execute(f"DELETE FROM {table} WHERE trial IN (SELECT {key} FROM trials WHERE seed IN ({seeds}))")
         file.execute(f"DELETE FROM trials WHERE seed IN ({seeds})")
     file.close()
 
@@ -103,12 +105,48 @@ def test_another_study_is_refused(tiny: Make, tmp_path: Path) -> None:
     assert results(tmp_path / "one") == before
 
 
-def test_one_student_with_two_results_is_refused(halves: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "UPDATE metric_values SET value = value + 0.25 "
+            "WHERE metric IN (SELECT number FROM metric_names WHERE name = 'accuracy')",
+            "accuracy (metrics)",
+        ),
+        ("UPDATE metric_values SET value = NULL WHERE metric = 1", "(metrics)"),
+        ("UPDATE epoch_values SET loss = loss + 1 WHERE epoch = 1", "1 (epochs)"),
+        ("UPDATE trials SET last_finite_loss = 7", "(trials)"),
+        ("UPDATE confusions SET counts = '[[1]]'", "(confusions)"),
+        ("UPDATE teacher_epochs SET loss = loss + 1", "0 (teacher_epochs)"),
+    ],
+)
+def test_one_student_with_two_results_is_refused(halves: tuple[Path, Path], change: str, told: str) -> None:
     one, two = halves
     with sqlite3.connect(two / "study.db") as file:
-        file.execute("UPDATE metrics SET value = value + 0.25 WHERE name = 'accuracy'")
+        file.execute(change)
     file.close()
     before = results(one)
-    with pytest.raises(RequestError, match=r"hold different results of .* \(metrics\).*They cannot be merged"):
+    with pytest.raises(RequestError, match=f"hold different results of .*{re.escape(told)}.*They cannot be merged"):
         merge(Folder(one), Folder(two))
     assert results(one) == before
+
+
+def test_a_row_that_only_the_other_holds_of_a_student_of_both_is_added(whole: Path, halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    with sqlite3.connect(one / "study.db") as file:
+        file.execute("DELETE FROM epoch_values WHERE epoch = 1")
+        file.execute("DELETE FROM metric_values WHERE metric IN (1, 3)")
+        file.execute("DELETE FROM reliability")
+    file.close()
+    merge(Folder(one), Folder(two))
+    merge(Folder(one), Folder(whole))
+    assert results(one) == results(whole)
+
+
+def test_a_study_in_a_file_of_an_older_version_is_merged_and_stays_as_it_is(tmp_path: Path) -> None:
+    old = Path(__file__).parent / "assets" / "version-5.db"
+    with Store(old, read_only=True) as source, Store(tmp_path / "study.db") as target:
+        assert target.take_from(source) == (4, 0)
+        assert target.take_from(source) == (0, 4)
+        assert target.results() == source.results()
+        assert target.trials() == source.trials()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distillab.errors import RequestError, WorkError
+from distillab.study import schema
 from distillab.study.kept import KeptAnswers
-from distillab.study.schema import RESULT_TABLES
+from distillab.study.schema import RESULTS
 from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.store import Store, TeacherRecord, TrialRecord
 
@@ -133,7 +137,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 5"):
+    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 6"):
         Store(path)
 
 
@@ -171,7 +175,7 @@ def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == OLD.read_bytes()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
@@ -179,10 +183,15 @@ def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: 
         before = store.results()
         assert bool(store.confusions()) == (version >= 3)
         assert bool(store.answers()) == (version >= 4)
-        assert (store.reliability(), store.examples(), store.shown(), store.teacher_shown()) == ({}, {}, {}, {})
+        of_examples = store.reliability(), store.examples(), store.shown(), store.teacher_shown()
+        assert all(map(bool, of_examples)) if version >= 5 else of_examples == ({}, {}, {}, {})
+        trials = store.trials()
+    assert path.read_bytes() == OLD.with_name(f"version-{version}.db").read_bytes()
     with Store(path) as store:
-        assert store.results() == {table: [] for table in RESULT_TABLES} | before
-        (first, *_) = store.trials()
+        assert store.results() == before
+        assert set(before) == set(RESULTS)
+        assert store.trials() == trials
+        (first, *_) = trials
         kept = KeptAnswers(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
         added = dataclasses.replace(
             first,
@@ -198,15 +207,120 @@ def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: 
         (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
         assert store.confusions()["f" * 16] == [[3, 1], [0, 4]]
         answers = store.answers()["f" * 16]
-        assert store.reliability() == {"f" * 16: [[0, 0.0, 0.0], [2, 0.8, 0.5]]}
+        assert store.reliability()["f" * 16] == [[0, 0.0, 0.0], [2, 0.8, 0.5]]
         shown = store.shown()["f" * 16]
         assert (shown.examples, shown.labels.tolist(), shown.logits.tolist()) == ("e", [1], [[0.5, -1.5]])
     np.testing.assert_array_equal(answers.probabilities, kept.probabilities)
     np.testing.assert_array_equal(answers.labels, kept.labels)
     assert found.metrics == {("train", "recovered"): 0.25}
     with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (5,)
+        assert other.execute("PRAGMA user_version").fetchone() == (6,)
     other.close()
+
+
+def test_a_file_of_version_5_says_the_same_in_the_tables_of_version_6() -> None:
+    """Against plain SQL over the old tables."""
+    path = OLD.with_name("version-5.db")
+    with sqlite3.connect(path) as file:
+        told = {
+            table: sorted(file.execute(f"SELECT * FROM {table}"))
+            for table in ("trials", "epochs", "metrics", "confusions", "reliability", "teachers")
+        }
+        metrics = {row[0]: {} for row in told["trials"]}  # type: ignore[var-annotated]
+        for trial, split, name, value in file.execute("SELECT * FROM metrics ORDER BY rowid"):
+            metrics[trial][split, name] = value
+    file.close()
+    with Store(path, read_only=True) as store:
+        assert {table: store.results()[table] for table in told} == told
+        assert {table: sorted(store.select(f"SELECT * FROM {table}")) for table in ("epochs", "metrics")} == {
+            table: told[table] for table in ("epochs", "metrics")
+        }
+        trials = store.trials()
+    assert {trial.id: list(trial.metrics.items()) for trial in trials} == {
+        name: list(values.items()) for name, values in metrics.items()
+    }
+    assert [len(trial.epochs) for trial in trials] == [2, 2, 2, 2]
+
+
+def test_a_migration_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(OLD.with_name("version-5.db").read_bytes())
+    with Store(path, read_only=True) as store:
+        before = store.results()
+    monkeypatch.setitem(schema.MIGRATIONS, 5, f"{schema.MIGRATIONS[5]} SELECT * FROM missing;")
+    with pytest.raises(WorkError, match="no such table: missing"):
+        Store(path)
+    monkeypatch.undo()
+    with sqlite3.connect(path) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (5,)
+        assert file.execute("SELECT type FROM sqlite_master WHERE name = 'metrics'").fetchone() == ("table",)
+    file.close()
+    with Store(path) as store:
+        assert store.results() == before
+
+
+KILLED = """
+import os, sqlite3, sys
+from pathlib import Path
+from distillab.study import schema, store
+connect = sqlite3.connect
+def with_end(*arguments, **options):
+    connection = connect(*arguments, **options)
+    connection.create_function("end", 0, lambda: os._exit(9))
+    connection.execute("PRAGMA cache_size = 1")  # what is changed goes to the disk at once
+    return connection
+sqlite3.connect = with_end
+schema.MIGRATIONS[5] = schema.MIGRATIONS[5].replace("DROP TABLE epochs;", "DROP TABLE epochs; SELECT end();")
+store.Store(Path(sys.argv[1]))
+"""
+
+
+def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(OLD.with_name("version-5.db").read_bytes())
+    with Store(path, read_only=True) as store:
+        before = store.results()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == 9
+    assert path.with_name("study.db-journal").exists()
+    with sqlite3.connect(path) as file:  # SQLite takes back what was half done
+        assert file.execute("PRAGMA user_version").fetchone() == (5,)
+        assert file.execute("SELECT type FROM sqlite_master WHERE name = 'metrics'").fetchone() == ("table",)
+    file.close()
+    with Store(path) as store:
+        assert store.results() == before
+
+
+def test_settings_are_held_once_for_all_students_of_a_cell(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"), trial("b", seed=1))
+        add(store, trial("c", seed=2), trial("d", settings={"alpha": 0.2}))
+        assert store.select("SELECT count(*) FROM cells") == [(2,)]
+        assert store.select("SELECT count(*) FROM metric_names") == [(2,)]
+
+
+def test_every_table_and_view_has_its_line_in_the_contract(tmp_path: Path) -> None:
+    contract = (Path(__file__).parents[2] / "docs" / "store.md").read_text()
+    with Store(tmp_path / "study.db") as store:
+        for (name,) in store.select("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"):
+            assert f"`{name}" in contract
+            for _, column, *_ in store.select(f"PRAGMA table_info({name})"):
+                assert column in contract, (name, column)
+
+
+def test_the_queries_in_the_contract_find_what_they_promise(tmp_path: Path) -> None:
+    contract = (Path(__file__).parents[2] / "docs" / "store.md").read_text()
+    by_temperature, paired = re.findall(r"```sql\n(.*?)```", contract, re.DOTALL)
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        for alpha in (0.0, 1.0):
+            cell = {"alpha": alpha, "settings": {"temperature": 3.0}, "coordinates": {"alpha": alpha}}
+            scores = [{("test", "accuracy"): 0.5 + 0.25 * alpha * (seed + 1), ("test", "nll"): 9.0} for seed in (0, 1)]
+            add(store, *(trial(f"{alpha}{s}", seed=s, metrics=one, **cell) for s, one in enumerate(scores)))
+    with sqlite3.connect(tmp_path / "study.db") as file:
+        assert file.execute(by_temperature).fetchall() == [(0.0, 3.0, 2, 0.5), (1.0, 3.0, 2, 0.875)]
+        assert file.execute(paired).fetchall() == [(0, -0.25), (1, -0.5)]
+    file.close()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
@@ -232,7 +346,7 @@ def test_some_metrics_and_no_epochs_are_read_when_asked_for(tmp_path: Path) -> N
     with Store(tmp_path / "study.db") as store:
         store.add_teacher(TEACHER)
         add(store, trial("a", metrics={("test", "accuracy"): 0.9, ("test", "nll"): 0.5}))
-        (found,) = store.trials(metrics=("accuracy", "f1_macro"), epochs=False)
+        (found,) = store.trials(metrics=[("test", "accuracy"), ("test", "f1_macro")], epochs=False)
         assert (found.metrics, list(found.epochs)) == ({("test", "accuracy"): 0.9}, [])
         (whole,) = store.trials()
     assert len(whole.metrics) == 2

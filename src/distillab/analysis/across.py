@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
-from distillab.analysis.finding import SEEDS_FOR_A_RANGE, Finding, Gain, chosen_alpha
+from distillab.analysis.finding import SEEDS_FOR_A_RANGE, Finding, Gain, chosen_alphas
 from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
 from distillab.analysis.measures import Measure
 from distillab.stats import holm, model_confidence_set, paired_t, t_interval
@@ -115,13 +116,13 @@ def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], fin
     order = list(range(len(values))) if ascending is None else ascending
     curves, findings = [curves[index] for index in order], [findings[index] for index in order]
     told = [value_name(along, values[index]) for index in order]
-    draws = [_alphas_of_drawn_seeds(curve, curve.complete) for curve in curves]
+    draws = _Drawn(curves)
     gains = [_gains_by_seed(curve, finding) for curve, finding in zip(curves, findings, strict=True)]
     tuned = [_tuned_by_seed(curve, finding) for curve, finding in zip(curves, findings, strict=True)]
     best = _as_good_as_the_best(tuned, curves[0].measure)
     points = []
     for index, finding in enumerate(findings):
-        low, high = _middle(draws[index])
+        low, high = _middle(draws[index, curves[index].complete])
         choice = finding.best
         points.append(
             Point(
@@ -142,9 +143,24 @@ def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], fin
         ordered=ascending is not None,
         alphas=curves[0].alphas,
         points=tuple(points),
-        changes=_changes(told, points, curves, gains),
+        changes=_changes(told, points, curves, gains, draws),
         surface=np.array([[row.mean for row in finding.rows] for finding in findings]),
     )
+
+
+class _Drawn:
+    """`_alphas_of_drawn_seeds` of some curves, each found once."""
+
+    def __init__(self, curves: Sequence[AlphaCurve]) -> None:
+        self._curves = curves
+        self._found: dict[tuple[int, bytes], Floats] = {}
+
+    def __getitem__(self, asked: tuple[int, Flags]) -> Floats:
+        index, among = asked
+        key = index, among.tobytes()
+        if key not in self._found:
+            self._found[key] = _alphas_of_drawn_seeds(self._curves[index], among)
+        return self._found[key]
 
 
 def _alphas_of_drawn_seeds(curve: AlphaCurve, among: Flags) -> Floats:
@@ -157,9 +173,17 @@ def _alphas_of_drawn_seeds(curve: AlphaCurve, among: Flags) -> Floats:
     if len(seeds) < FEWEST_SEEDS or not len(sound):
         return np.empty(0)
     validation = curve.measure.sign * curve.validation[np.ix_(seeds, sound)]
-    rows = np.random.default_rng(0).integers(0, len(seeds), size=(DRAWS, len(seeds)))
-    alphas = curve.alphas[sound]
-    return np.array([chosen_alpha(alphas, means) for means in validation[rows].mean(axis=1)])
+    return chosen_alphas(curve.alphas[sound], _drawn_shares(len(seeds)) @ validation)
+
+
+@lru_cache(maxsize=4)
+def _drawn_shares(count: int) -> Floats:
+    """How much of each of `DRAWS` samples each of `count` seeds makes up, shape (DRAWS, count); a row sums to 1."""
+    drawn = np.random.default_rng(0).integers(0, count, size=(DRAWS, count))
+    places = drawn + count * np.arange(DRAWS)[:, None]
+    shares = np.bincount(places.ravel(), minlength=DRAWS * count).reshape(DRAWS, count) / count
+    shares.setflags(write=False)
+    return shares
 
 
 def _middle(draws: Floats) -> tuple[float, float]:
@@ -195,7 +219,11 @@ def _as_good_as_the_best(tuned: Sequence[Floats], measure: Measure) -> NDArray[n
 
 
 def _changes(
-    told: Sequence[str], points: Sequence[Point], curves: Sequence[AlphaCurve], gains: Sequence[Floats]
+    told: Sequence[str],
+    points: Sequence[Point],
+    curves: Sequence[AlphaCurve],
+    gains: Sequence[Floats],
+    draws: _Drawn,
 ) -> tuple[Change, ...]:
     found: list[Change] = []
     for index in range(1, len(points)):
@@ -206,7 +234,7 @@ def _changes(
         more = gains[index][pairs] - gains[0][pairs]
         test, interval = paired_t(more), t_interval(more)
         both = curves[index].complete & curves[0].complete
-        low, high = _middle(_alphas_of_drawn_seeds(curves[index], both) - _alphas_of_drawn_seeds(curves[0], both))
+        low, high = _middle(draws[index, both] - draws[0, both])
         found.append(Change(told[index], this - first, low, high, test.difference, interval.low, interval.high, test.p))
     adjusted = holm([change.p for change in found]) if found else ()
     return tuple(change._replace(p=float(p)) for change, p in zip(found, adjusted, strict=True))

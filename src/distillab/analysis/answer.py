@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from distillab.analysis.across import Across, across
 from distillab.analysis.advice import advice, caveats
-from distillab.analysis.curves import AlphaCurve, alpha_curves
+from distillab.analysis.curves import AlphaCurve, alpha_curves, rows_of
 from distillab.analysis.denoising import SHARES, Denoising, denoising, in_a_sentence
 from distillab.analysis.finding import Finding, find
 from distillab.analysis.measures import MEASURES, Measure
@@ -96,9 +96,10 @@ class Answer:
         }
 
 
-def needed_metrics(spec: Spec) -> tuple[str, ...]:
-    """The metrics that `answer` reads of a study's rows; besides them it needs no epochs."""
-    return (spec.frame.metric, *SHARES, *(f"teacher_{name}" for name in SHARES), "brier")
+def needed_metrics(spec: Spec) -> tuple[tuple[str, str], ...]:
+    """The metrics that `answer` reads of a study's rows, by split and name; besides them it needs no epochs."""
+    shares = (("train", name) for share in SHARES for name in (share, f"teacher_{share}"))
+    return (("test", spec.frame.metric), ("validation", spec.frame.metric), *shares, ("validation", "brier"))
 
 
 def answer(
@@ -123,7 +124,8 @@ def answer(
     Returns:
         The same answer for the same rows, in whatever order they come.
     """
-    curves = alpha_curves(spec, trials, teachers) if curves is None else curves
+    rows = rows_of(spec, trials)
+    curves = alpha_curves(spec, trials, teachers, rows=rows) if curves is None else curves
     findings = tuple(find(curve, margin=spec.frame.margin) for curve in curves)
     return Answer(
         question=spec.frame.question,
@@ -132,8 +134,8 @@ def answer(
         seeds=spec.frame.seeds,
         findings=findings,
         across=across(spec, curves, findings),
-        denoising=denoising(spec, curves, trials, classes),
-        predicted=predictions(spec, curves, findings, trials, answers or {}),
+        denoising=denoising(curves, rows.values(), classes),
+        predicted=predictions(curves, findings, rows.values(), answers or {}),
         unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
     )
 

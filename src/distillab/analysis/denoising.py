@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, rows_of
+from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seated
 from distillab.analysis.numerals import alphas_in_words, percent
 from distillab.data.noise import transition_matrix
-from distillab.stats import compare_to, t_interval
+from distillab.stats import holm, paired_ts
 from distillab.study.settings import Settings
-from distillab.study.spec import Spec
 from distillab.study.store import TrialRecord
 from distillab.theory import flip_threshold
 
@@ -52,63 +51,48 @@ class Denoising(NamedTuple):
     def band(self, which: str) -> Band:
         """`recovered` or `memorised`, over the seeds."""
         values: Floats = getattr(self, which)
-        found = [t_interval(column[np.isfinite(column)]) if np.isfinite(column).any() else None for column in values.T]
-        return Band(
-            *(
-                np.array([math.nan if one is None else getattr(one, name) for one in found])
-                for name in ("estimate", "low", "high")
-            )
-        )
+        return Band(*(np.array(told) for told in list(zip(*finite_intervals(values), strict=True))[1:]))
 
 
 def denoising(
-    spec: Spec, curves: Sequence[AlphaCurve], trials: Iterable[TrialRecord], classes: int | None
+    curves: Sequence[AlphaCurve], rows: Iterable[Sequence[TrialRecord]], classes: int | None
 ) -> tuple[Denoising, ...]:
     """Sort the shares of recovered and memorised labels by setting and alpha.
 
     Args:
-        spec: the study.
         curves: one for each setting.
-        trials: the rows of its students.
+        rows: the students of each setting.
         classes: C, where it is known.
 
     Returns:
         One for each setting with wrong labels and with students that were asked about them.
     """
-    found = rows_of(spec, trials)
     return tuple(
         told
-        for key, curve in zip(found, curves, strict=True)
-        if (told := _of_setting(curve, found[key], classes)) is not None
+        for curve, trials in zip(curves, rows, strict=True)
+        if (told := _of_setting(curve, trials, classes)) is not None
     )
 
 
 def _of_setting(curve: AlphaCurve, trials: Sequence[TrialRecord], classes: int | None) -> Denoising | None:
-    column = {float(alpha): index for index, alpha in enumerate(curve.alphas)}
-    shares = {name: np.full((len(curve.seeds), len(curve.alphas)), np.nan) for name in SHARES}
-    teachers: dict[str, list[float]] = {"teacher_recovered": [], "teacher_memorised": []}
-    for trial in trials:
-        for name, values in shares.items():
-            if trial.alpha in column:
-                values[trial.seed, column[trial.alpha]] = trial.metrics.get(("train", name), math.nan)
-        for name, theirs in teachers.items():
-            theirs.append(trial.metrics.get(("train", name), math.nan))
-    if not np.isfinite(shares["recovered"]).any():
+    seats, shape = seated(trials, curve.alphas), (len(curve.seeds), len(curve.alphas))
+    recovered = seats.table(shape, ("train", "recovered"))
+    if not np.isfinite(recovered).any():
         return None
     return Denoising(
         label=curve.label,
         alphas=curve.alphas,
-        recovered=shares["recovered"],
-        memorised=shares["memorised"],
-        teacher_recovered=float(np.nanmean(teachers["teacher_recovered"])) if _any(teachers, "recovered") else math.nan,
-        teacher_memorised=float(np.nanmean(teachers["teacher_memorised"])) if _any(teachers, "memorised") else math.nan,
+        recovered=recovered,
+        memorised=seats.table(shape, ("train", "memorised")),
+        teacher_recovered=_mean(seats.table(shape, ("train", "teacher_recovered"))),
+        teacher_memorised=_mean(seats.table(shape, ("train", "teacher_memorised"))),
         threshold=threshold(curve.settings, classes),
-        denoises=_denoises(curve.alphas, shares["recovered"][curve.complete]),
+        denoises=_denoises(curve.alphas, recovered[curve.complete]),
     )
 
 
-def _any(teachers: Mapping[str, Sequence[float]], name: str) -> bool:
-    return bool(np.isfinite(teachers[f"teacher_{name}"]).any())
+def _mean(values: Floats) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
 def threshold(settings: Settings, classes: int | None) -> float:
@@ -136,12 +120,14 @@ def _denoises(alphas: Floats, recovered: Floats) -> tuple[float, ...]:
     if not len(hard) or len(recovered) < 2 or len(columns) < 2:
         return ()
     place = int(np.flatnonzero(columns == hard[0])[0])
-    compared = compare_to(recovered[:, columns], place, rng=np.random.default_rng(0), bootstrap=False)
+    others = np.delete(columns, place)
+    tests = paired_ts(recovered[:, others] - recovered[:, hard])
+    adjusted = holm([test.p for test in tests])
     return tuple(
         sorted(
-            float(alphas[columns[one.column]])
-            for one in compared
-            if one.paired_t.difference > 0 and one.p_adjusted <= SIGNIFICANCE
+            float(alphas[column])
+            for column, test, p in zip(others, tests, adjusted, strict=True)
+            if test.difference > 0 and p <= SIGNIFICANCE
         )
     )
 

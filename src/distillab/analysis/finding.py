@@ -164,7 +164,7 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
             found |= _gains(paired, alphas, sound, reference, sign)
     rows = []
     for index, alpha in enumerate(curve.alphas.tolist()):
-        n, mean, low, high = curve.interval(index)
+        n, mean, low, high = curve.intervals[index]
         known = paired.size > 0 and index in sound
         rows.append(
             Row(
@@ -225,7 +225,13 @@ def chosen_alpha(alphas: Floats, validation: Floats) -> float:
         alphas: shape (A,).
         validation: shape (A,), of which more is better.
     """
-    return float(alphas[validation >= validation.max() - _TIE].max())
+    return float(chosen_alphas(alphas, validation[None])[0])
+
+
+def chosen_alphas(alphas: Floats, validation: Floats) -> Floats:
+    """The same for every row of validation means, shape (N, A)."""
+    best = validation >= validation.max(axis=1, keepdims=True) - _TIE
+    return np.asarray(np.where(best, alphas, -np.inf).max(axis=1))
 
 
 def _choose(rows: list[Row], sign: int) -> Choice:

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, rows_of
+from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seated
 from distillab.analysis.finding import Finding
 from distillab.analysis.measures import NOTHING, Measure
 from distillab.stats import paired_t, t_interval
 from distillab.study.kept import KeptAnswers
-from distillab.study.spec import Spec
 from distillab.study.store import TrialRecord
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
@@ -75,10 +74,9 @@ class Prediction:
 
 
 def predictions(
-    spec: Spec,
     curves: Sequence[AlphaCurve],
     findings: Sequence[Finding],
-    trials: Iterable[TrialRecord],
+    rows: Iterable[Sequence[TrialRecord]],
     answers: Mapping[str, KeptAnswers],
 ) -> tuple[Prediction, ...]:
     """Predict the best alpha of every setting whose ends were kept.
@@ -87,10 +85,9 @@ def predictions(
     over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
 
     Args:
-        spec: the study.
         curves: one for each setting.
         findings: what they show.
-        trials: the rows of its students.
+        rows: the students of each setting.
         answers: the validation answers that were kept, by trial.
 
     Returns:
@@ -100,8 +97,7 @@ def predictions(
     """
     if not answers:
         return ()
-    grouped = rows_of(spec, trials).values()
-    found = (_of_setting(*one, answers) for one in zip(curves, findings, grouped, strict=True))
+    found = (_of_setting(*one, answers) for one in zip(curves, findings, rows, strict=True))
     return tuple(one for one in found if one is not None)
 
 
@@ -145,14 +141,13 @@ def _of_setting(
 
 def _measured(curve: AlphaCurve, trials: Sequence[TrialRecord], seeds: Sequence[int]) -> tuple[Measured, ...]:
     """The Brier score on the validation data, which was recorded for every student."""
-    found = []
-    for alpha in curve.alphas.tolist():
-        rows = [trial.metrics for trial in trials if trial.alpha == alpha and trial.seed in seeds]
-        values = [row["validation", "brier"] for row in rows if ("validation", "brier") in row]
-        if values:
-            interval = t_interval(values)
-            found.append(Measured(alpha, interval.estimate, interval.low, interval.high))
-    return tuple(found)
+    scores = seated(trials, curve.alphas).table((len(curve.seeds), len(curve.alphas)), ("validation", "brier"))
+    found = finite_intervals(scores[list(seeds)])
+    return tuple(
+        Measured(alpha, mean, low, high)
+        for alpha, (n, mean, low, high) in zip(curve.alphas.tolist(), found, strict=True)
+        if n
+    )
 
 
 def _loss(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Loss | None:

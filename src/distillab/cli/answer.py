@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -20,6 +21,10 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
       distillab answer runs/demo
       distillab answer runs/demo --metric f1_macro
     """
+    # Read when NumPy is imported. The products here are small: where others are at work on the same cores, as a study
+    # that still runs, a second thread costs many times what it saves.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     from distillab.analysis import answer as find_answer
     from distillab.analysis import asked_by, in_words, needed_metrics
     from distillab.study.folder import Folder

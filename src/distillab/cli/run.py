@@ -130,8 +130,8 @@ def run(
             tracker.finish(figures)
     saved, store = Folder(folder).read()
     with store:
-        rows = store.trials(metrics=needed_metrics(saved), epochs=False)
-        click.echo(three_sentences(answer(saved, rows, store.teachers())))
+        rows, teachers = store.trials(metrics=needed_metrics(saved), epochs=False), store.teachers()
+    click.echo(three_sentences(answer(saved, rows, teachers)))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
 

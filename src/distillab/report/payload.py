@@ -119,7 +119,7 @@ def metric_numbers(curve: AlphaCurve, *, dots: bool = True) -> dict[str, Any]:
     against = [_differences(curve, paired, sound, reference) for reference in (1.0, 0.0)]
     rows = []
     for index in range(len(curve.alphas)):
-        n, *values = curve.interval(index)
+        n, *values = curve.intervals[index]
         rows.append([n, *_rounded(values), *(found.get(index) for found in against)])
     validation = curve.validation[np.ix_(curve.complete, sound)]
     chosen = len(validation) > 0 and len(sound) > 0 and bool(np.isfinite(validation).all())

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
-import math
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distillab.analysis import AlphaCurve, Answer, alpha_curves, answer
 from distillab.analysis.numerals import counted
 from distillab.analysis.sentences import sentences
-from distillab.errors import RequestError, unknown
+from distillab.errors import unknown
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style
+from distillab.report.frames import epochs_frame, students_frame
 from distillab.report.page import OVERVIEW, overview_row
 from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
-from distillab.study.store import TrialRecord
 
 if TYPE_CHECKING:
     import pandas
@@ -113,17 +111,7 @@ class Study:
         Raises:
             RequestError: pandas is not installed.
         """
-        rows = [
-            {
-                **self._place(trial),
-                "state": "finished" if trial.diverged_epoch is None else "diverged",
-                "diverged_epoch": math.nan if trial.diverged_epoch is None else trial.diverged_epoch + 1,
-                "teacher": trial.teacher,
-                **{f"{part}_{metric}": value for (part, metric), value in sorted(trial.metrics.items())},
-            }
-            for trial in self.results.trials
-        ]
-        return _frame(rows, ["id", "seed", "alpha", *self._axes, "state", "diverged_epoch", "teacher"])
+        return students_frame(self.spec, self.results.trials)
 
     def epochs_to_pandas(self) -> pandas.DataFrame:
         """The students' epochs, a row each.
@@ -135,21 +123,7 @@ class Study:
         Raises:
             RequestError: pandas is not installed.
         """
-        names = ("loss", "hard", "soft", "validation_accuracy")
-        rows = [
-            {**self._place(trial), "epoch": number, **dict(zip(names, values, strict=True))}
-            for trial in self.results.trials
-            for number, values in enumerate(trial.epochs, start=1)
-        ]
-        return _frame(rows, ["id", "seed", "alpha", *self._axes, "epoch", *names])
-
-    @property
-    def _axes(self) -> list[str]:
-        return [axis.key for axis in self.spec.axes if axis.key != "alpha"]
-
-    def _place(self, trial: TrialRecord) -> dict[str, Any]:
-        places = {key: _flat(trial.coordinates.get(key)) for key in self._axes}
-        return {"id": trial.id, "seed": trial.seed, "alpha": trial.alpha, **places}
+        return epochs_frame(self.spec, self.results.trials)
 
     def __repr__(self) -> str:
         found = self.answer
@@ -182,19 +156,3 @@ class Study:
         data = base64.b64encode(buffer.getvalue()).decode()
         shown = f"The students' test {self.answer.measure.label} against alpha"
         return f'<img alt="{escape(shown)}" style="background:#fff;max-width:100%" src="data:image/png;base64,{data}">'
-
-
-def _flat(value: Any) -> Any:
-    """A value of an axis as a cell: groups as text."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}={part}" for key, part in value.items())
-    return value
-
-
-def _frame(rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> pandas.DataFrame:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise RequestError("A table of the students needs pandas. Install it: pip install pandas") from error
-    rest = dict.fromkeys(name for row in rows for name in row if name not in first)
-    return pd.DataFrame(rows, columns=[*first, *rest])

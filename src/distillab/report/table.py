@@ -7,7 +7,8 @@ from typing import Any
 
 from distillab.errors import RequestError, cannot_write, not_allowed
 from distillab.files import replace_file
-from distillab.report.study import Study
+from distillab.report.frames import read_frame
+from distillab.study.folder import Folder
 
 
 def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
@@ -28,8 +29,7 @@ def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
     kind = to.suffix.lower()
     if kind not in (".csv", ".parquet"):
         raise not_allowed("--to", str(to), "a name that ends in .csv or .parquet")
-    study = Study.load(folder)
-    table = study.epochs_to_pandas() if epochs else study.to_pandas()
+    table = read_frame(Folder(folder), epochs=epochs)
 
     def write(place: Path) -> Any:
         return table.to_csv(place, index=False) if kind == ".csv" else table.to_parquet(place, index=False)

@@ -7,9 +7,9 @@ number licenses.
 from distillab.stats.comparisons import Comparison, compare_to
 from distillab.stats.confidence_set import ConfidenceSet, Resampling, model_confidence_set
 from distillab.stats.equivalence import Equivalence, tost
-from distillab.stats.intervals import Interval, bootstrap_interval, t_interval
+from distillab.stats.intervals import Interval, bootstrap_interval, t_interval, t_intervals
 from distillab.stats.multiple import holm
-from distillab.stats.paired import PairedTest, paired_t, sign_flip
+from distillab.stats.paired import PairedTest, paired_t, paired_ts, sign_flip, sign_flips
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
 from distillab.stats.power import one_sided_power, paired_power, tost_power
 from distillab.stats.same_examples import SameExamples, mcnemar
@@ -40,9 +40,12 @@ __all__ = [
     "one_sided_power",
     "paired_power",
     "paired_t",
+    "paired_ts",
     "seeds_to_decide",
     "sign_flip",
+    "sign_flips",
     "t_interval",
+    "t_intervals",
     "tost",
     "tost_power",
     "verdict",

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.stats.intervals import Interval, bootstrap_interval, t_interval
+from distillab.stats.intervals import Interval, bootstrap_interval, t_intervals
 from distillab.stats.multiple import holm
-from distillab.stats.paired import PairedTest, drawn_signs, paired_t, sign_flip
+from distillab.stats.paired import PairedTest, drawn_signs, paired_ts, sign_flips
 from distillab.stats.sample import Floats, as_scores, check_count, check_share
 
 
@@ -69,8 +69,10 @@ def compare_to(
     check_count("resamples", resamples, 100)
     seed = int(rng.integers(2**63))
     others = [column for column in range(columns) if column != reference]
-    differences = [scores[:, column] - scores[:, reference] for column in others]
-    tests = [paired_t(difference) for difference in differences]
+    if not others:
+        return ()
+    differences = scores[:, others] - scores[:, [reference]]
+    tests = paired_ts(differences)
     adjusted = holm([test.p for test in tests])
     drawn = _signs(seed, resamples, len(scores)) if 2 ** len(scores) > resamples else None
 
@@ -83,13 +85,21 @@ def compare_to(
     return tuple(
         Comparison(
             column=column,
-            t_interval=t_interval(difference, confidence=confidence),
+            t_interval=within,
             bootstrap_interval=interval(difference),
             paired_t=test,
-            sign_flip=sign_flip(difference, rng=np.random.default_rng(seed), resamples=resamples, drawn=drawn),
-            p_adjusted=float(p),
+            sign_flip=flips,
+            p_adjusted=p,
         )
-        for column, difference, test, p in zip(others, differences, tests, adjusted, strict=True)
+        for column, difference, within, test, flips, p in zip(
+            others,
+            differences.T,
+            t_intervals(differences, confidence=confidence),
+            tests,
+            sign_flips(differences, rng=np.random.default_rng(seed), resamples=resamples, drawn=drawn),
+            adjusted.tolist(),
+            strict=True,
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -91,32 +92,63 @@ def model_confidence_set(
         test, weights = _flip_test, (all_signs(n) if exact else _with_observed(drawn_signs(rng, resamples, n))) / n
         said = "sign flip, exact" if exact else f"sign flip, {resamples} draws"
 
-    left, p, running, order = np.arange(distinct.shape[1]), np.ones(distinct.shape[1]), 0.0, list[int]()
+    worse, better = np.triu_indices(distinct.shape[1], 1)
+    statistic, null = test(distinct[:, better] - distinct[:, worse], weights, floor)
+    rounds, largest = _eliminated(statistic, worse, better, distinct.shape[1])
+    running = np.maximum.accumulate(_shares(null, np.minimum(rounds[worse], rounds[better]), largest))
+    candidate_p = np.append(running, 1.0)[rounds[member]]
+    order = np.argsort(rounds[member], kind="stable").tolist()
+    return ConfidenceSet(candidate_p > 1 - confidence, candidate_p, tuple(order), n, f"MCS, T_R, {said}")
+
+
+def _eliminated(
+    statistic: Floats, worse: NDArray[np.intp], better: NDArray[np.intp], candidates: int
+) -> tuple[NDArray[np.intp], list[float]]:
+    """In which round, from 0, each candidate goes (those that stay: in the one after the last), and each round's T_R.
+
+    The order asks for the pairs' statistics alone; what they are worth, `_shares` says.
+    """
+    behind = np.full((candidates, candidates), -np.inf)
+    behind[worse, better], behind[better, worse] = statistic, -statistic
+    rounds, left, largest = np.zeros(candidates, dtype=np.intp), np.arange(candidates), list[float]()
     while len(left) > 1:
-        worse, better = np.triu_indices(len(left), 1)
-        behind = distinct[:, left[better]] - distinct[:, left[worse]]
-        statistic, share = test(behind, weights, floor)
-        each = np.full(len(left), -np.inf)
-        np.maximum.at(each, worse, statistic)
-        np.maximum.at(each, better, -statistic)
+        each = behind[np.ix_(left, left)].max(axis=1)
         worst = each >= each.max() - SAME
         if worst.all():
             break
-        order += np.flatnonzero(np.isin(member, left[worst])).tolist()
-        running = max(running, share)
-        p[left[worst]] = running
         left = left[~worst]
-    order += np.flatnonzero(np.isin(member, left)).tolist()
-    candidate_p = p[member]
-    return ConfidenceSet(candidate_p > 1 - confidence, candidate_p, tuple(order), n, f"MCS, T_R, {said}")
+        rounds[left] += 1
+        largest.append(float(each.max()))
+    return rounds, largest
+
+
+def _shares(null: Floats, lasts: NDArray[np.intp], largest: Sequence[float]) -> Floats:
+    """Each round's share of the resamples whose T_R is at least the observed one.
+
+    A round's T_R is the maximum over the pairs still in, so from the last round back to the first each pair joins it
+    once.
+
+    Args:
+        null: shape (pairs, resamples), magnitudes.
+        lasts: shape (pairs,), the last round in which both of a pair are in.
+        largest: each round's observed T_R.
+    """
+    shares, highest = np.ones(len(largest)), np.zeros(null.shape[1])
+    for number in range(len(largest), -1, -1):
+        joining = null[lasts == number]
+        if len(joining):
+            np.maximum(highest, joining.max(axis=0), out=highest)
+        if number < len(largest):
+            shares[number] = np.mean(highest >= largest[number] - SAME)
+    return shares
 
 
 _ROUNDING = 1e-12
 """Deviations smaller than this share of the largest score are rounding, not data."""
 
 
-def _flip_test(behind: Floats, weights: Floats, floor: float) -> tuple[Floats, float]:
-    """Each pair's statistic, shape (pairs,), and the p value of the largest magnitude.
+def _flip_test(behind: Floats, weights: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Each pair's statistic, shape (pairs,), and its magnitude in each resample, shape (pairs, resamples).
 
     g = mean / rms stands for t: t = sqrt(R - 1) g / sqrt(1 - g^2) grows with g, so the maximum and the order are the
     same;
@@ -125,20 +157,19 @@ def _flip_test(behind: Floats, weights: Floats, floor: float) -> tuple[Floats, f
     rms = np.sqrt(np.mean(behind**2, axis=0))
     scale = np.divide(1.0, rms, out=np.zeros_like(rms), where=rms > floor)
     statistic = behind.mean(axis=0) * scale
-    null = np.abs((weights @ behind) * scale).max(axis=1)
-    return statistic, float(np.mean(null >= np.abs(statistic).max() - SAME))
+    null = behind.T @ weights.T
+    null *= scale[:, None]
+    return statistic, np.abs(null, out=null)
 
 
-def _bootstrap_test(behind: Floats, weights: Floats, floor: float) -> tuple[Floats, float]:
+def _bootstrap_test(behind: Floats, weights: Floats, floor: float) -> tuple[Floats, Floats]:
     """As `_flip_test`, with t itself, its standard error and its null from the bootstrap."""
     mean = behind.mean(axis=0)
-    moved = weights @ behind - mean
+    moved = behind.T @ weights.T - mean[:, None]
     # A difference that never varies is certain to the bootstrap; the floor keeps its t finite.
-    error = np.maximum(np.sqrt(np.mean(moved**2, axis=0)), floor)
+    error = np.maximum(np.sqrt(np.mean(moved**2, axis=1)), floor)
     scale = np.divide(1.0, error, out=np.zeros_like(error), where=error > 0)
-    statistic = mean * scale
-    null = np.abs(moved * scale).max(axis=1)
-    return statistic, float(np.mean(null >= np.abs(statistic).max() - SAME))
+    return mean * scale, np.abs(moved * scale[:, None])
 
 
 def _with_observed(signs: Floats) -> Floats:

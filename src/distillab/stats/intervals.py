@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
-from scipy.stats import bootstrap
 
-from distillab.stats.sample import as_sample, check_count, check_share, identical
+from distillab.stats.sample import along_memory, as_sample, as_scores, check_count, check_share, identical
 
 
 class Interval(NamedTuple):
@@ -48,15 +47,33 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
     Note: it covers the seeds drawn again on the same data and the same test set, and one look at them. It does not
     cover another data set, nor seeds added until the interval pleased.
     """
-    sample = as_sample(values)
+    return t_intervals(as_sample(values)[:, None], confidence=confidence)[0]
+
+
+def t_intervals(values: ArrayLike, *, confidence: float = 0.95) -> tuple[Interval, ...]:
+    """Give `t_interval` of every column: the same numbers, sooner.
+
+    Args:
+        values: shape (R, K), finite; a row is a seed.
+        confidence: strictly between 0 and 1.
+
+    Returns:
+        K intervals, in column order.
+
+    Raises:
+        RequestError: as `t_interval`.
+    """
+    samples = along_memory(as_scores(values, "values"))
     check_share("confidence", confidence)
-    n, mean = len(sample), float(sample.mean())
-    if n == 1:
-        return Interval(mean, float("nan"), float("nan"), n, "t")
-    if identical(sample):
-        return Interval(mean, mean, mean, n, "t")
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2) * sample.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n, "t")
+    n, means = len(samples), samples.mean(axis=0)
+    half = np.full(means.shape, np.nan)
+    if n > 1:
+        spread = stdtrit(n - 1, 0.5 + confidence / 2) * samples.std(axis=0, ddof=1) / np.sqrt(n)
+        half = np.where(identical(samples), 0.0, spread)
+    return tuple(
+        Interval(mean, low, high, n, "t")
+        for mean, low, high in zip(means.tolist(), (means - half).tolist(), (means + half).tolist(), strict=True)
+    )
 
 
 def bootstrap_interval(
@@ -93,6 +110,8 @@ def bootstrap_interval(
         return Interval(mean, float("nan"), float("nan"), n, "BCa bootstrap")
     if identical(sample):
         return Interval(mean, mean, mean, n, "BCa bootstrap")
+    from scipy.stats import bootstrap  # half a second to import, and few ask for it
+
     # `random_state` is the name both the oldest supported SciPy and the newest know.
     found = bootstrap(
         (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="BCa", random_state=rng

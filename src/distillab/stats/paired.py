@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distillab.stats.sample import SAME, Floats, as_sample, check_count
+from distillab.stats.sample import SAME, Floats, along_memory, as_sample, as_scores, check_count
 from distillab.stats.t_test import one_sample_t
 
 
@@ -46,9 +46,28 @@ def paired_t(differences: ArrayLike) -> PairedTest:
     Note: p holds for one look at a number of seeds fixed beforehand. Adding seeds until p falls below 0.05 makes it
     false.
     """
-    found = one_sample_t(as_sample(differences, "differences"))
-    method = "sign test (identical differences)" if found.identical else "paired t"
-    return PairedTest(float(found.mean), float(found.statistic), float(found.p), found.n, method)
+    return paired_ts(as_sample(differences, "differences")[:, None])[0]
+
+
+def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
+    """Test every column as `paired_t` does: the same numbers, sooner.
+
+    Args:
+        differences: shape (R, K), finite; a row is a seed.
+
+    Returns:
+        K tests, in column order.
+
+    Raises:
+        RequestError: as `paired_t`.
+    """
+    found = one_sample_t(along_memory(as_scores(differences, "differences")))
+    return tuple(
+        PairedTest(mean, statistic, p, found.n, "sign test (identical differences)" if same else "paired t")
+        for mean, statistic, p, same in zip(
+            found.mean.tolist(), found.statistic.tolist(), found.p.tolist(), found.identical.tolist(), strict=True
+        )
+    )
 
 
 def sign_flip(
@@ -83,18 +102,43 @@ def sign_flip(
     Note: it needs symmetry, not normality. One look at a number of seeds fixed beforehand, as `paired_t`.
     """
     sample = as_sample(differences, "differences")
+    return sign_flips(sample[:, None], rng=rng, resamples=resamples, drawn=drawn)[0]
+
+
+def sign_flips(
+    differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999, drawn: Floats | None = None
+) -> tuple[PairedTest, ...]:
+    """Test every column as `sign_flip` does, all by the same patterns.
+
+    Args:
+        differences: shape (R, K), finite; a row is a seed.
+        rng: as `sign_flip` takes it.
+        resamples: at least 100.
+        drawn: as `sign_flip` takes it.
+
+    Returns:
+        K tests, in column order.
+
+    Raises:
+        RequestError: as `sign_flip`.
+    """
+    samples = along_memory(as_scores(differences, "differences"))
     check_count("resamples", resamples, 100)
-    n, mean = len(sample), float(sample.mean())
+    n, means = len(samples), samples.mean(axis=0)
     # Sorted magnitudes: neither the order of the seeds nor a swap of the pair changes what is drawn.
-    size = np.sort(np.abs(sample))
+    size = np.sort(np.abs(samples), axis=0)
     # A pattern that gives the observed mean in another order of summation must count as equal to it.
-    bound = abs(float(sample.sum())) - SAME * float(size.sum())
-    if 2**n <= resamples:
-        p = float(np.mean(np.abs(all_signs(n) @ size) >= bound))
-        return PairedTest(mean, mean, p, n, "sign flip, exact")
-    drawn = drawn_signs(rng, resamples, n) if drawn is None else drawn
-    count = int(np.count_nonzero(np.abs(drawn @ size) >= bound))
-    return PairedTest(mean, mean, (count + 1) / (resamples + 1), n, f"sign flip, {resamples} draws")
+    bound = np.abs(samples.sum(axis=0)) - SAME * size.sum(axis=0)
+    exact = 2**n <= resamples
+    if exact:
+        drawn = all_signs(n)
+    elif drawn is None:
+        drawn = drawn_signs(rng, resamples, n)
+    sums = size.T @ drawn.T
+    count = np.count_nonzero(np.abs(sums, out=sums) >= bound[:, None], axis=1)
+    p = count / 2**n if exact else (count + 1) / (resamples + 1)
+    method = f"sign flip, {'exact' if exact else f'{resamples} draws'}"
+    return tuple(PairedTest(mean, mean, each, n, method) for mean, each in zip(means.tolist(), p.tolist(), strict=True))
 
 
 def all_signs(n: int) -> Floats:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
-from scipy.stats import binomtest
+from scipy.special import bdtr, ndtri
 
 from distillab.errors import not_allowed
 from distillab.stats.sample import check_share
@@ -64,7 +63,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) ->
     check_share("confidence", confidence)
     n = len(one)
     b, c = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(~one & other))
-    p = float(binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+    p = min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5)))
     for_first, for_second = (b + 1) / (n + 2), (c + 1) / (n + 2)
     middle = for_first - for_second
     half = float(ndtri(0.5 + confidence / 2)) * float(np.sqrt((for_first + for_second - middle**2) / (n + 2)))

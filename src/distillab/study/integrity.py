@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from distillab.study.folder import Folder
 from distillab.study.plan import trials as planned
 from distillab.study.spec import Spec
-from distillab.study.store import TrialRecord
+from distillab.study.store import Store
 
 
 class Condition(NamedTuple):
@@ -38,39 +39,76 @@ def check(folder: Folder) -> Condition:
         faults = list(store.faults())
         if faults:
             return Condition(0, 0, 0, tuple(faults))
-        rows, teachers, runs = store.trials(), store.teachers(), store.runs()
-        confusions, told = store.confusions(), store.shown()
-    for trial in rows:
-        faults += _of_trial(trial)
-        if trial.teacher not in teachers:
-            faults.append(f"Student {trial.id} learned from teacher {trial.teacher}, which is not recorded.")
-    measured = {trial.id for trial in rows}
-    for name, there in (("confusion counts", set(confusions)), ("shown answers", set(told))):
-        if not there <= measured:
-            faults.append(f"There are {name} of {len(there - measured)} students that are not recorded.")
-    faults += _of_study(spec, rows, runs)
-    return Condition(len(rows), len(teachers), len(runs), tuple(faults))
+        seeds, runs = store.seeds(), store.runs()
+        teachers = {name for (name,) in store.select("SELECT id FROM teachers")}
+        faults += [*_of_trials(store), *_of_teachers(store, teachers), *_strays(store)]
+    faults += _of_study(spec, seeds, runs)
+    return Condition(len(seeds), len(teachers), len(runs), tuple(faults))
 
 
-def _of_trial(trial: TrialRecord) -> Iterator[str]:
-    diverged = trial.diverged_epoch is not None
-    if diverged and trial.metrics:
-        yield f"Student {trial.id} diverged, and has metrics."
-    if not diverged and ("test", "accuracy") not in trial.metrics:
-        yield f"Student {trial.id} is finished, and has no test accuracy."
-    epochs = trial.settings.get("snapshot") or trial.settings.get("epochs")
-    if not diverged and epochs is not None and len(trial.epochs) != epochs:
-        yield f"Student {trial.id} has {len(trial.epochs)} of {epochs} epochs."
+def _of_trials(store: Store) -> Iterator[str]:
+    """Students that lack what they should have, or have what they should not."""
+    lengths = {number: _epochs(settings) for number, settings in store.select("SELECT number, settings FROM cells")}
+    with_accuracy = {number for (number,) in store.select(_WITH_ACCURACY)}
+    epochs = dict(store.select("SELECT trial, count(*) FROM epoch_values GROUP BY trial"))
+    ill = {number for (number,) in store.select(_DIVERGED_WITH_METRICS)}
+    for number, name, cell, diverged_epoch in store.select("SELECT number, id, cell, diverged_epoch FROM trials"):
+        if diverged_epoch is not None:
+            if number in ill:
+                yield f"Student {name} diverged, and has metrics."
+            continue
+        if number not in with_accuracy:
+            yield f"Student {name} is finished, and has no test accuracy."
+        planned_epochs, there = lengths.get(cell), epochs.get(number, 0)
+        if planned_epochs is not None and there != planned_epochs:
+            yield f"Student {name} has {there} of {planned_epochs} epochs."
 
 
-def _of_study(spec: Spec, rows: list[TrialRecord], runs: list[dict[str, object]]) -> Iterator[str]:
+_WITH_ACCURACY = (
+    "SELECT trial FROM metric_names JOIN metric_values ON metric = number WHERE split = 'test' AND name = 'accuracy'"
+)
+_DIVERGED_WITH_METRICS = (
+    "SELECT number FROM trials WHERE diverged_epoch IS NOT NULL AND EXISTS (SELECT 1 FROM metric_names "
+    "JOIN metric_values ON metric = metric_names.number WHERE trial = trials.number)"
+)
+
+
+def _epochs(settings: str) -> int | None:
+    told: dict[str, int | None] = json.loads(settings)
+    return told.get("snapshot") or told.get("epochs")
+
+
+def _of_teachers(store: Store, teachers: set[str]) -> Iterator[str]:
+    for name, teacher in store.select("SELECT id, teacher FROM trials"):
+        if teacher not in teachers:
+            yield f"Student {name} learned from teacher {teacher}, which is not recorded."
+
+
+def _strays(store: Store) -> Iterator[str]:
+    """Rows that belong to no student."""
+    for what, table, key in (
+        ("epochs", "epoch_values", "number"),
+        ("metrics", "metric_values", "number"),
+        ("confusion counts", "confusions", "id"),
+        ("shown answers", "shown", "id"),
+    ):
+        query = f"SELECT count(DISTINCT trial) FROM {table} WHERE trial NOT IN (SELECT {key} FROM trials)"
+        ((count,),) = store.select(query)
+        if count:
+            yield f"There are {what} of {count} student{'s that are' if count > 1 else ' that is'} not recorded."
+    ((count,),) = store.select("SELECT count(*) FROM trials WHERE cell NOT IN (SELECT number FROM cells)")
+    if count:
+        yield f"There are {count} students whose settings are not recorded."
+
+
+def _of_study(spec: Spec, seeds: dict[str, int], runs: list[dict[str, object]]) -> Iterator[str]:
     """Students whose identity is none of this study's, on the data of its runs."""
     digests = {str(data["digest"]) for run in runs if isinstance(data := run.get("data"), dict) and "digest" in data}
     if len(digests) > 1:
         yield f"Its runs used {len(digests)} different data sets."
-    if not digests or not rows:
+    if not digests or not seeds:
         return
     known = {trial.id for digest in digests for trial in planned(spec, digest)}
-    strange = sum(trial.id not in known for trial in rows if trial.seed < spec.frame.seeds)
+    strange = sum(name not in known for name, seed in seeds.items() if seed < spec.frame.seeds)
     if strange:
         yield f"{strange:,} students are none of this study's: of other settings, data or another version."

@@ -4,18 +4,20 @@ The contract. One process writes at a time, under the folder's lock; any number 
 recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
 Within `with`, a reader sees the file as it was at the first look; it should not stay long, for a writer waits for it.
 Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
-whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ.
+whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ. docs/store.md has it in full: the
+tables, the versions, and what readers with SQL may count on.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,82 +26,18 @@ from numpy.typing import NDArray
 
 from distillab.errors import RequestError, WorkError
 from distillab.study.kept import KeptAnswers
-from distillab.study.schema import MIGRATIONS, RESULT_TABLES, SCHEMA, VERSION
+from distillab.study.records import TeacherRecord, TrialRecord
+from distillab.study.schema import MIGRATIONS, RESULTS, SCHEMA, VERSION
 from distillab.study.shown import ShownAnswers, ShownExamples, packed_logits, unpacked_logits
+from distillab.study.union import CELLS, INSERT_TRIAL, METRIC_NAMES, DifferenceError, Numbered, unite
+
+__all__ = ["APPLICATION", "Store", "TeacherRecord", "TrialRecord"]
 
 APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
 
 
 PATIENCE = 30.0
 """Seconds that a reader and a writer wait for each other."""
-
-_NONE = "SELECT NULL WHERE 0"
-
-_KEYS = dict.fromkeys(RESULT_TABLES, 1) | {"teacher_epochs": 2, "epochs": 2, "metrics": 3, "teacher_shown": 2}
-"""How many columns, the first ones, tell a row of each result table from the others."""
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """A trained student, as it is recorded.
-
-    Args:
-        id: the trial's identity.
-        seed: its seed.
-        alpha: its weight of the hard labels.
-        coordinates: its place on the study's axes.
-        settings: all its settings.
-        teacher: its teacher's identity.
-        epochs: per epoch (loss, hard, soft, validation accuracy); nan where a loss is not finite.
-        metrics: (split, name) to value; empty for a student that diverged. Of the split "train" there are shares of the
-            examples with wrong labels: `recovered` (the student answers the clean label), `memorised` (the wrong one),
-            and the teacher's own, `teacher_recovered` and `teacher_memorised`.
-        diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
-        last_finite_loss: the loss of its last step that was finite; None where there was none.
-        confusion: counts of its test answers, a row a label and a column an answer; None for a student that diverged.
-            `Store.trials` leaves it out: `Store.confusions` reads it.
-        answers: to the validation examples, of the few students whose answers are kept. `Store.trials` leaves them out:
-            `Store.answers` reads them.
-        reliability: of its test answers, in bins of confidence of equal width: how many, their mean confidence, the
-            share that is right; None where it has no probabilities. `Store.reliability` reads it.
-        shown: its answers to the examples that are shown. `Store.shown` reads them.
-    """
-
-    id: str
-    seed: int
-    alpha: float
-    coordinates: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    teacher: str
-    epochs: Sequence[tuple[float, float, float, float]]
-    metrics: Mapping[tuple[str, str], float]
-    diverged_epoch: int | None = None
-    last_finite_loss: float | None = None
-    confusion: Sequence[Sequence[int]] | None = None
-    answers: KeptAnswers | None = None
-    reliability: Sequence[Sequence[float]] | None = None
-    shown: ShownAnswers | None = None
-
-
-@dataclass(frozen=True)
-class TeacherRecord:
-    """A trained teacher, as it is recorded.
-
-    Args:
-        id: its identity.
-        settings: how it was trained.
-        weights: digest of its weights.
-        examples: how many training examples it saw.
-        metrics: name to value, on the test set.
-        losses: mean training loss of each epoch.
-    """
-
-    id: str
-    settings: Mapping[str, Any]
-    weights: str
-    examples: int
-    metrics: Mapping[str, float]
-    losses: Sequence[float]
 
 
 class Store:
@@ -153,10 +91,20 @@ class Store:
                 f"{self.path} has version {version}, and this distillab reads versions up to {VERSION}. Install a "
                 "newer distillab, or choose another folder with --out."
             )
-        elif new:  # an older file is read as it is, and brought up to date before anything is added to it
+        elif version < VERSION:
+            if not new:  # a copy is brought up to date, one that SQLite keeps aside; the file stays as it is
+                self._connection = _copied(self._connection)
+            self._bring_up_to_date(version)
+
+    def _bring_up_to_date(self, version: int) -> None:
+        """Go from version to version, a transaction each: what fails or is killed on the way leaves the older file."""
+        try:
             for older in range(version, VERSION):
                 statements = f"{MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
                 self._connection.executescript(f"BEGIN IMMEDIATE; {statements} COMMIT;")
+        except BaseException:
+            self._connection.close()  # which takes back what was half done
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -185,6 +133,13 @@ class Store:
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with _clear_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
+
+    def _each(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        return self._connection.execute(query, parameters)
+
+    def select(self, query: str) -> list[Any]:
+        """The rows that a query of the caller's finds, over the tables and views that the contract names."""
+        return self._rows(query)
 
     def begin_run(self, started: str, provenance: Mapping[str, Any]) -> int:
         """Note that a run begins, and return its number."""
@@ -231,25 +186,16 @@ class Store:
             seconds: wall-clock time of the training, compilation included.
         """
         with self._transaction() as connection:
+            metric, cell = Numbered(connection, METRIC_NAMES), Numbered(connection, CELLS)
+            values: list[tuple[int, int, float]] = []
             for record in records:
-                connection.execute(
-                    "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        record.id,
-                        record.seed,
-                        record.alpha,
-                        _text(record.coordinates),
-                        _text(record.settings),
-                        record.teacher,
-                        "finished" if record.diverged_epoch is None else "diverged",
-                        record.diverged_epoch,
-                        record.last_finite_loss,
-                    ),
-                )
-                epochs = [(record.id, epoch, *values) for epoch, values in enumerate(record.epochs)]
-                connection.executemany("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?)", epochs)
-                metrics = [(record.id, split, name, value) for (split, name), value in record.metrics.items()]
-                connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?)", metrics)
+                told = _text(record.coordinates), _text(record.settings)
+                state = "finished" if record.diverged_epoch is None else "diverged"
+                place = (record.seed, record.alpha, cell[told], record.teacher, state, record.diverged_epoch)
+                number = connection.execute(INSERT_TRIAL, (record.id, *place, record.last_finite_loss)).lastrowid or 0
+                values += [(metric[key], number, value) for key, value in record.metrics.items()]
+                epochs = [(number, epoch, *figures) for epoch, figures in enumerate(record.epochs)]
+                connection.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", epochs)
                 if record.confusion is not None:
                     row = (record.id, json.dumps(record.confusion, separators=(",", ":")))
                     connection.execute("INSERT INTO confusions VALUES (?, ?)", row)
@@ -261,6 +207,7 @@ class Store:
                 if record.shown is not None:
                     packed = (record.id, *record.shown.packed())
                     connection.execute("INSERT INTO shown VALUES (?, ?, ?, ?, ?)", packed)
+            connection.executemany("INSERT INTO metric_values VALUES (?, ?, ?)", sorted(values, key=itemgetter(0, 1)))
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
                 (run, students, examples, seconds),
@@ -278,35 +225,24 @@ class Store:
         Raises:
             RequestError: a student or teacher that both hold has different results; nothing has been added.
         """
-        ours, theirs = self.results(), other.results()
-        for table, places in _KEYS.items():
-            mine = {row[:places]: row for row in ours[table]}
-            for row in theirs.get(table, []):
-                if mine.get(row[:places], row) != row:
-                    raise RequestError(
-                        f"{other.path.parent} and {self.path.parent} hold different results of "
-                        f"{' '.join(str(part) for part in row[:places])} ({table}): they were trained on machines that "
-                        "round differently, or one is damaged. They cannot be merged."
-                    )
-        here = {row[0] for row in ours["trials"]}
-        new = {row[0] for row in theirs["trials"]} - here
         with self._transaction() as connection:
-            for table in RESULT_TABLES:
-                known = {row[: _KEYS[table]] for row in ours[table]}
-                rows = [row for row in theirs.get(table, []) if row[: _KEYS[table]] not in known]
-                if rows:
-                    marks = ", ".join("?" * len(rows[0]))
-                    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            try:
+                added, known = unite(connection, other._connection)
+            except DifferenceError as error:
+                raise RequestError(
+                    f"{other.path.parent} and {self.path.parent} hold different results of {error}: they were trained "
+                    "on machines that round differently, or one is damaged. They cannot be merged."
+                ) from None
             last = None
-            for run in other.runs() if new else []:
+            for run in other.runs() if added else []:
                 told = {key: value for key, value in run.items() if key not in ("started", "finished")}
                 entry = (run["started"], run["finished"], _text(told | {"merged from": other.path.parent.name}))
                 last = connection.execute("INSERT INTO runs (started, finished, provenance) VALUES (?, ?, ?)", entry)
-            if new:  # what they cost there, as one cohort
-                seconds, examples = (total / len(theirs["trials"]) for total in other.cost())
-                cost = (last.lastrowid if last else None, len(new), round(examples), seconds * len(new))
+            if added:  # what they cost there, as one cohort
+                seconds, examples = (total / (added + known) for total in other.cost())
+                cost = (last.lastrowid if last else None, added, round(examples), seconds * added)
                 connection.execute("INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)", cost)
-        return len(new), len(theirs["trials"]) - len(new)
+        return added, known
 
     def faults(self) -> list[str]:
         """What SQLite's own check finds wrong with the file; nothing, as a rule."""
@@ -334,76 +270,85 @@ class Store:
             for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
         }
 
-    def trials(self, *, metrics: Collection[str] | None = None, epochs: bool = True) -> list[TrialRecord]:
+    def trials(self, *, metrics: Collection[tuple[str, str]] | None = None, epochs: bool = True) -> list[TrialRecord]:
         """The recorded trials, ordered by seed and identity; those of one cell share their mappings.
 
         Args:
-            metrics: the names to read; None: all. Of a large study that is most of the work.
+            metrics: those to read, by split and name; None: all. Of a large study that is most of the work.
             epochs: whether to read them.
         """
-        read = lru_cache(maxsize=None)(json.loads)
-        history: dict[str, list[tuple[float, float, float, float]]] = {}
-        for trial, *values in self._rows(
-            "SELECT trial, loss, hard, soft, validation_accuracy FROM epochs ORDER BY trial, epoch" if epochs else _NONE
-        ):
-            loss, hard, soft, accuracy = (math.nan if value is None else value for value in values)  # NULL holds NaN
-            history.setdefault(trial, []).append((loss, hard, soft, accuracy))
-        measured: dict[str, dict[tuple[str, str], float]] = {}
-        chosen = "" if metrics is None else f" WHERE name IN ({', '.join('?' * len(metrics))})"
-        for trial, split, name, value in self._rows(f"SELECT * FROM metrics{chosen}", list(metrics or ())):
-            measured.setdefault(trial, {})[split, name] = value
-        return [
-            TrialRecord(
-                id=name,
-                seed=seed,
-                alpha=alpha,
-                coordinates=read(coordinates),
-                settings=read(settings),
-                teacher=teacher,
-                epochs=history.get(name, []),
-                metrics=measured.get(name, {}),
-                diverged_epoch=diverged_epoch,
-                last_finite_loss=last,
+        with _clear_errors(self.path), _no_collection():
+            rows = self._rows(
+                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials "
+                "ORDER BY number"
             )
-            for name, seed, alpha, coordinates, settings, teacher, _, diverged_epoch, last in self._rows(
-                "SELECT * FROM trials ORDER BY seed, id"
+            cells = {
+                number: (json.loads(coordinates), json.loads(settings))
+                for number, coordinates, settings in self._rows("SELECT number, coordinates, settings FROM cells")
+            }
+            measured: defaultdict[int, dict[tuple[str, str], float]] = defaultdict(dict)
+            for metric, split, name in self._rows("SELECT number, split, name FROM metric_names ORDER BY number"):
+                key = split, name
+                if metrics is None or key in metrics:
+                    for trial, value in self._each("SELECT trial, value FROM metric_values WHERE metric = ?", [metric]):
+                        measured[trial][key] = value
+            history = self._history() if epochs else defaultdict(tuple)
+            trials = [  # first made, then sorted: those of a cell, mostly read together, lie together in memory
+                TrialRecord(name, seed, alpha, *cells[cell], teacher, history[number], measured[number], epoch, last)
+                for number, name, seed, alpha, cell, teacher, epoch, last in rows
+            ]
+            trials.sort(key=attrgetter("seed", "id"))
+            return trials
+
+    def _history(self) -> Mapping[int, Sequence[tuple[float, float, float, float]]]:
+        """Every trial's epochs, by its number."""
+        history: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
+        query = "SELECT trial, loss, hard, soft, validation_accuracy FROM epoch_values ORDER BY trial, epoch"
+        nan = math.nan  # which NULL holds
+        for trial, loss, hard, soft, accuracy in self._each(query):
+            history[trial].append(
+                (
+                    nan if loss is None else loss,
+                    nan if hard is None else hard,
+                    nan if soft is None else soft,
+                    nan if accuracy is None else accuracy,
+                )
             )
-        ]
+        return history
 
     def confusions(self) -> dict[str, list[list[int]]]:
         """Counts of the students' test answers by trial: a row a label, a column an answer."""
-        rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial") if self._has("confusions") else []
+        rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial")
         return {trial: json.loads(counts) for trial, counts in rows}
 
     def answers(self) -> dict[str, KeptAnswers]:
         """The validation answers that are kept, by trial."""
-        rows = self._rows("SELECT * FROM answers ORDER BY trial") if self._has("answers") else []
+        rows = self._rows("SELECT * FROM answers ORDER BY trial")
         return {trial: KeptAnswers.unpacked(*packed) for trial, *packed in rows}
 
     def reliability(self) -> dict[str, list[list[float]]]:
         """Bins of confidence by trial; see `TrialRecord`."""
-        rows = self._rows("SELECT trial, bins FROM reliability ORDER BY trial") if self._has("reliability") else []
+        rows = self._rows("SELECT trial, bins FROM reliability ORDER BY trial")
         return {trial: json.loads(bins) for trial, bins in rows}
 
     def examples(self) -> dict[str, ShownExamples]:
         """The examples that are shown, by identity."""
-        rows = self._rows("SELECT * FROM examples ORDER BY id") if self._has("examples") else []
+        rows = self._rows("SELECT * FROM examples ORDER BY id")
         return {name: ShownExamples.unpacked(*packed) for name, *packed in rows}
 
     def shown(self) -> dict[str, ShownAnswers]:
         """Students' answers to the shown examples, by trial."""
-        rows = self._rows("SELECT * FROM shown ORDER BY trial") if self._has("shown") else []
+        rows = self._rows("SELECT * FROM shown ORDER BY trial")
         return {trial: ShownAnswers.unpacked(*packed) for trial, *packed in rows}
 
     def teacher_shown(self) -> dict[tuple[str, str], NDArray[np.float16]]:
         """Teachers' logits for the shown examples, by teacher and examples."""
-        there = self._has("teacher_shown")
-        rows = self._rows("SELECT * FROM teacher_shown ORDER BY teacher, examples") if there else []
+        rows = self._rows("SELECT * FROM teacher_shown ORDER BY teacher, examples")
         return {(teacher, examples): unpacked_logits(*packed) for teacher, examples, *packed in rows}
 
     def classes(self) -> int | None:
         """C, counted in the test answers of any student; None where there are none."""
-        rows = self._rows("SELECT counts FROM confusions LIMIT 1") if self._has("confusions") else []
+        rows = self._rows("SELECT counts FROM confusions LIMIT 1")
         return len(json.loads(rows[0][0])) if rows else None
 
     def runs(self) -> list[dict[str, Any]]:
@@ -417,13 +362,10 @@ class Store:
         return float(seconds), int(examples)
 
     def results(self) -> dict[str, list[Any]]:
-        """The rows of all result tables that there are, sorted: equal for equal results."""
-        there = [table for table in RESULT_TABLES if self._has(table)]
-        return {table: sorted(self._rows(f"SELECT * FROM {table}"), key=repr) for table in there}
-
-    def _has(self, table: str) -> bool:
-        """Whether there is such a table: a file of an older version, opened for reading, may have none."""
-        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
+        """The rows of all results, sorted: equal for equal results."""
+        return {
+            table: sorted(self._rows(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()
+        }
 
 
 def _text(value: Mapping[str, Any]) -> str:
@@ -461,6 +403,26 @@ def _looked(connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The same file in a temporary one of SQLite's own, which goes when it is closed."""
+    copy = sqlite3.connect("", isolation_level=None)
+    connection.backup(copy)
+    connection.close()
+    return copy
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the collector rest while millions of objects are made and none is dropped: it would double the time."""
+    rests = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if rests:
+            gc.enable()
 
 
 @contextmanager

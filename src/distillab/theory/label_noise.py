@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom
 
 from distillab.errors import not_allowed
 from distillab.theory.inputs import Floats, as_count, within
@@ -113,6 +112,8 @@ def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
     a, k = within(alpha, 0, 1, "alpha"), as_count(votes, 1, "votes")
     smoothing(rate, 2)
     others = np.arange(k)
+    from scipy.stats import binom  # half a second to import, and few ask for it
+
     chance = binom.pmf(others, k - 1, rate)
     # Compared in whole votes, 2 (1 - alpha) j < (1 - 2 alpha) k and so on, so that ties are ties.
     outvoted = 2 * (a * k + (1 - a) * (1 + others)) < k
