@@ -98,6 +98,9 @@ def read_own(
     Raises:
         RequestError: the data cannot be used; the message says why.
     """
+    for name, share in (("validation", validation), ("test", test)):  # also where the data have parts of their own
+        if isinstance(share, bool) or not 0 < share < 1:
+            raise not_allowed(name, share, "a number between 0 and 1, both excluded")
     data = load(data, data_dir=data_dir) if isinstance(data, str) and data in LOADERS else data
     room = Room(memory)
     parts, names, notes = _parts(data, size, label, room)
