@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from distillab.study.damage import check_rows, told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.plan import trials as planned
 from distillab.study.spec import Spec
@@ -34,11 +35,12 @@ def check(folder: Folder) -> Condition:
         RequestError: the folder holds no study, or its file cannot be opened.
     """
     spec, store = folder.read()
-    with store:
+    with store, told_as_damage(store.path):
         faults = list(store.faults())
         if faults:
             return Condition(0, 0, 0, tuple(faults))
         rows, teachers, runs = store.trials(), store.teachers(), store.runs()
+        check_rows(rows, teachers)
         confusions, told = store.confusions(), store.shown()
     for trial in rows:
         faults += _of_trial(trial)
