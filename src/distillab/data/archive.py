@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -28,6 +29,8 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
+    SyntaxError,
+    tokenize.TokenError,
 )
 """What zipfile and NumPy raise of damaged files, and of headers that claim more than there is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,17 @@ from distillab.files import replace_file
 if TYPE_CHECKING:
     import keras
 
-DAMAGE = (OSError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, MemoryError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 """What NumPy and JSON raise of damaged files, and of headers that claim more than there is."""
 
 
