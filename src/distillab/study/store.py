@@ -418,5 +418,5 @@ def _clear_errors(path: Path) -> Iterator[None]:
         raise WorkError(
             f"{path} cannot be used: {error}. Check the disk's space and the folder's permissions."
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite itself wanted to say
         raise RequestError(f"{path} is damaged or not a distillab study: {error}. Choose another folder.") from error
