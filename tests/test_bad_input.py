@@ -201,6 +201,11 @@ OWN = [
     own("escapes in a name", "--data './\x1b[31mred.csv'", r"\\x1b\[31mred\.csv cannot be read as CSV"),
     own("data of another kind", "--data data.json", "There are no data 'data.json'. Give an .npz"),
     own("labels between classes", "--data halves.npz", "y_train holds 0.5, and labels are whole numbers"),
+    own(
+        "a label of two billion",
+        "--data billions.npz",
+        "No labelled example is of class 1, and the largest is 2147483645",
+    ),
     own("no labels", "--data unlabelled.npz", "No example has a label"),
     own("too few for a test part", "--data few.npz", "share=.* is not allowed"),
     own("an endless share", "--test nan", "test=nan is not allowed: it must be a number between 0 and 1"),
@@ -253,6 +258,9 @@ FOLDERS = [
     Row("the answer of a newer version", "answer newer", "has version 999, and this distillab reads versions up to"),
     Row("the answer of another's database", "answer foreign", "is not a distillab study"),
     Row("the answer of a damaged file", "answer damaged", r"study\.db is damaged or not a distillab study"),
+    Row("the answer of a schema of no letters", "answer unspeakable", r"study\.db is damaged or not a distillab study"),
+    Row("the answer of rows of words", "answer swapped", r"study\.db is damaged or was changed by hand: .*TypeError"),
+    Row("the check of rows of words", "data check swapped", r"study\.db is damaged or was changed by hand"),
     Row("the answer of a damaged study file", "answer scribbled", r"scribbled/study\.yaml is not a YAML file"),
     Row("the answer by no metric", "answer tiny --metric acuracy", "Did you mean 'accuracy'"),
     Row("the answer in another form", "answer tiny --format yaml", "'yaml' is not one of 'text', 'json'"),
@@ -451,6 +459,7 @@ def _archives() -> None:
     Path("locked.npz").write_bytes(locked)
     np.savez("features.npz", **good)
     np.savez("halves.npz", x=x, y=y / 2)
+    np.savez("billions.npz", x=x, y=np.where(y == 1, 2**31 - 3, y))
     np.savez("unlabelled.npz", x=x, y=np.full(60, -1))
     np.savez("few.npz", x=x[:3], y=y[:3])
 
@@ -536,13 +545,16 @@ def _folders() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["run", "tiny.yaml", "--out", "tiny"])
     assert not ended.value.code
-    for name in ("half", "newer", "foreign", "damaged", "scribbled", "other"):
+    for name in ("half", "newer", "foreign", "damaged", "scribbled", "other", "unspeakable", "swapped"):
         shutil.copytree("tiny", name)
     Path("half/study.db").unlink()
     _execute("newer/study.db", "PRAGMA user_version = 999")
     Path("foreign/study.db").unlink()
     _execute("foreign/study.db", "CREATE TABLE theirs (id)")
     Path("damaged/study.db").write_bytes(b"x" * 5000)
+    content = Path("unspeakable/study.db").read_bytes()
+    Path("unspeakable/study.db").write_bytes(content.replace(b"CREATE TABLE teachers", b"CREATE TABL\x80 teachers"))
+    _execute("swapped/study.db", "UPDATE trials SET alpha = 'much'")
     Path("scribbled/study.yaml").write_text("dataset: [")
     other = Path("other/study.yaml")
     other.write_text(other.read_text().replace("temperature: 3.0", "temperature: 4.0"))
