@@ -48,3 +48,31 @@ def test_one_clause_catches_the_family() -> None:
     for kind in (RequestError, WorkError):
         with pytest.raises(DistillabError, match=r"^said$"):
             raise kind("said")
+
+
+def test_what_a_stranger_wrote_cannot_move_the_cursor_or_begin_a_line() -> None:
+    told = str(RequestError("two\nlines, \x1b[31mred, \x9b2J, \u202ebackwards, \udcff"))
+    assert told == "two\\nlines, \\x1b[31mred, \\x9b2J, \\u202ebackwards, \\udcff"
+    assert str(RequestError(told)) == told
+
+
+def test_a_long_message_is_cut_and_still_says_what_to_do() -> None:
+    told = str(RequestError("x" * 10**6 + ". Shorten it."))
+    assert len(told) < 2_100
+    assert told.endswith(". Shorten it.")
+
+
+def test_a_value_is_shown_without_being_written_out() -> None:
+    laughs: object = "ha"
+    for _ in range(200):  # 10^200 times ha
+        laughs = [laughs] * 10
+    assert len(str(not_allowed("alpha", laughs, "a number"))) < 400
+    own: list[object] = []
+    own.append(own)
+    assert len(str(not_allowed("alpha", own, "a number"))) < 400
+    assert "0xffff" in str(not_allowed("seeds", 2**100_000 - 1, "smaller"))
+
+
+@pytest.mark.parametrize("value", [[], (), {}, (1,), (1, "a"), {"a": [1, {"b": (2.5, None)}]}, "it's", b"a", -3, True])
+def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
+    assert str(not_allowed("x", value, "y")) == f"x={value!r} is not allowed: it must be y."

@@ -116,11 +116,14 @@ def stopped(sound: Path, tmp_path: Path, request: pytest.FixtureRequest) -> tupl
         if request.param == "as it does not":  # SQLite then writes pages into the file before it is asked to
             store._connection.execute("PRAGMA cache_size = 5")
         with store._transaction() as connection:
+            connection.execute("INSERT INTO cells VALUES (1000, '{}', '{\"alpha\": 0.1}')")
+            names = [(1000 + j, "test", f"m{j}") for j in range(10)]
+            connection.executemany("INSERT INTO metric_names VALUES (?, ?, ?)", names)
             for k in range(100):
-                row = (f"b{k}", 0, 0.1, "{}", "{}", "t", "finished", None, None)
+                row = (1000 + k, f"b{k}", 0, 0.1, 1000, "t", "finished", None, None)
                 connection.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-                metrics = [(f"b{k}", "test", f"m{j}", 0.5) for j in range(10)]
-                connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?)", metrics)
+                metrics = [(number, 1000 + k, 0.5) for number, _, _ in names]
+                connection.executemany("INSERT INTO metric_values VALUES (?, ?, ?)", metrics)
             return path.read_bytes(), path.with_name("study.db-journal").read_bytes()
     raise AssertionError
 
@@ -173,7 +176,7 @@ def logged(sound: Path, tmp_path: Path) -> Iterator[tuple[bytes, bytes]]:
     other.execute("PRAGMA journal_mode = WAL")
     for k in range(30):
         with other:
-            other.execute("INSERT INTO trials (id, seed, alpha) VALUES (?, 0, 0.1)", (f"c{k:02}",))
+            other.execute("INSERT INTO trials (id, seed, alpha, cell) VALUES (?, 0, 0.1, 1)", (f"c{k:02}",))
     yield path.read_bytes(), path.with_name("study.db-wal").read_bytes()
     other.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 import traceback
@@ -21,9 +22,12 @@ from distillab.cli.run import run
 from distillab.cli.stop import Terminated
 from distillab.cli.studies import studies
 from distillab.cli.theory import theory
-from distillab.errors import DistillabError
+from distillab.errors import DistillabError, in_one_line
 
 INTERRUPTED, TERMINATED = 130, 143
+
+NAMED_WRONG = (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+"""What the system says of a path that cannot be; its other words are of disks and permissions."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main([word for word in given if word != "--debug"], "distillab", standalone_mode=False) or 0
     except click.ClickException as error:
+        error.message = in_one_line(error.message)  # type: ignore[misc]  # click quotes some words as they are
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
@@ -66,14 +71,14 @@ def _tell(error: Exception, debug: bool) -> int:
     if isinstance(error, DistillabError):
         click.echo(f"distillab: {error}", err=True)
         return error.exit_code
-    text = " ".join(str(error).split())[:300]
+    text = in_one_line(" ".join(str(error).split())[:300])
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         click.echo("distillab: memory ran out. Use less data, a smaller batch_size, or fewer --devices.", err=True)
         return 1
-    if isinstance(error, OSError) and error.strerror:  # the system's own word is clear
+    if isinstance(error, OSError) and error.strerror:  # a name or a disk that nobody has looked at before
         place = f"{error.filename} cannot be used: " if error.filename else ""
-        click.echo(f"distillab: {place}{error.strerror}.", err=True)
-        return 1
+        click.echo(f"distillab: {in_one_line(place + error.strerror)}. Name another place, or mend this one.", err=True)
+        return 2 if error.errno in NAMED_WRONG else 1
     hint = "" if debug else " This is a fault of distillab's; run again with --debug to see where it happened."
     click.echo(f"distillab: {type(error).__name__}: {text}{hint}", err=True)
     return 1

@@ -27,16 +27,18 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
 
     from distillab.analysis import answer as find_answer
     from distillab.analysis import asked_by, in_words, needed_metrics
+    from distillab.study.damage import check_rows, told_as_damage
     from distillab.study.folder import Folder
 
     place = Folder(folder)
     spec, store = place.read()
-    with store:
+    with store, told_as_damage(store.path):
         wanted = needed_metrics(spec) if metric is None else None
-        trials = store.trials(metrics=wanted, epochs=False)
-        if metric is not None:
-            spec = asked_by(spec, metric, trials)
-        teachers, classes, answers = store.teachers(), store.classes(), store.answers()
+        trials, teachers = store.trials(metrics=wanted, epochs=False), store.teachers()
+        check_rows(trials, teachers)
+        classes, answers = store.classes(), store.answers()
+    if metric is not None:
+        spec = asked_by(spec, metric, trials)
     found = find_answer(spec, trials, teachers, classes=classes, answers=answers)
     if form == "json":
         click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))

@@ -17,11 +17,12 @@ def bench(quick: bool, out: Path | None) -> None:
     are measured where they are installed.
     """
     from distillab.bench import measure, table
+    from distillab.report.write import check_folder, write_files
 
+    if out is not None:  # told now, not after ten minutes
+        check_folder(out.parent, "--out")
     record = measure(quick=quick, tell=lambda name: click.echo(f"measuring: {name}", err=True))
     click.echo(table(record))
     if out is not None:
-        from distillab.files import replace_file
-
-        replace_file(out, lambda temporary: temporary.write_text(record.to_json(), encoding="utf-8"))
+        write_files({out: record.to_json().encode()})
         click.echo(f"{out}", err=True)

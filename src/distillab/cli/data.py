@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from distillab.errors import in_one_line
+
 if TYPE_CHECKING:
     from distillab.data import Entry
 
@@ -83,4 +85,4 @@ def _check_study(folder: Path) -> None:
 def _line(entry: Entry) -> str:
     where = f"  {entry.path}" if entry.path else ""
     advice = f"  {entry.do}" if entry.do else ""
-    return f"{entry.name:<14} {entry.status:<9}{where}{advice}"
+    return in_one_line(f"{entry.name:<14} {entry.status:<9}{where}{advice}")

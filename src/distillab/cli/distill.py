@@ -142,7 +142,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _sides(name: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
         raise not_allowed(name, text, "height x width, such as 224x224")
     return int(match[1]), int(match[2])

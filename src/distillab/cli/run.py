@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_TRIALS = 2_000
 
+MOST_BYTES = 2**60
+"""No device has as many; a larger number is a slip of the pen."""
+
 
 @click.command(short_help="Run or resume a study: a preset's name or a YAML file.")
 @click.argument("study")
@@ -138,7 +141,7 @@ def run(
 
 def _part(text: str) -> tuple[int, int]:
     """Read a part such as 1/2."""
-    match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    match = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", text)
     if match is None or int(match[1]) > int(match[2]):
         raise not_allowed("--part", text, "K/N with K from 1 to N, such as 1/2")
     return int(match[1]), int(match[2])
@@ -147,7 +150,7 @@ def _part(text: str) -> tuple[int, int]:
 def _bytes(size: str) -> int:
     """Read a size such as 4GiB, 500MB or 1000000."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b)?", size.strip().lower())
-    if match is None or float(match[1]) == 0:
+    if match is None or not 0 < float(match[1]) < MOST_BYTES:
         raise not_allowed("--memory", size, "a number of bytes, or a size such as 4GiB or 500MB")
     base = 1024 if match[2] and "i" in match[2] else 1000
     power = "kmgt".index(match[2][0]) + 1 if match[2] else 0

@@ -23,8 +23,10 @@ def theory(out: Path, quick: bool, seed: int) -> int:
       distillab theory --quick --out runs/theory
     """
     from distillab.report.theory import in_words, write
+    from distillab.report.write import check_folder
     from distillab.theory.checks import table
 
+    check_folder(out, "--out")
     rows = table(quick=quick, seed=seed)
     written = write(out, rows, quick=quick, seed=seed)
     click.echo(in_words(rows, quick=quick))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,7 +15,24 @@ from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
 from distillab.errors import RequestError, not_allowed
 
-DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What zipfile and NumPy raise of damaged files, and of headers that claim more than there is."""
 
 
 def read_arrays(path: Path, do: str) -> dict[str, Array]:

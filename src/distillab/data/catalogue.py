@@ -81,7 +81,9 @@ def known(name: str) -> str:
 
 def is_path(name: str) -> bool:
     """Whether a name is a path to the user's own file or folder."""
-    return name not in LOADERS and (name.lower().endswith((".npz", *ARCHIVES)) or "/" in name or Path(name).is_dir())
+    return name not in LOADERS and (
+        name.lower().endswith((".npz", *ARCHIVES)) or "/" in name or (name != "" and Path(name).is_dir())
+    )
 
 
 def files_of(name: str) -> tuple[str, ...]:

@@ -31,6 +31,9 @@ Files = dict[str, dict[str, dict[str, bytes]]]
 BROKEN = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
 """What decoders raise of damaged files."""
 
+LARGEST_IMAGE = 256 * 2**20
+"""Bytes of an encoded image; an archive may claim more than there is memory."""
+
 WORTH_KEEPING = 5_000
 """So many images take a second or more to decode, and are kept decoded in the cache folder."""
 
@@ -192,9 +195,16 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 name = PurePosixPath(member.name)
                 if member.isfile() and _is_image(name) and len(name.parts) >= 3:
+                    if member.size > LARGEST_IMAGE:
+                        raise RequestError(
+                            f"{path}: {member.name} has {member.size:,} bytes, more than an image's "
+                            f"{LARGEST_IMAGE:,}. Leave it out."
+                        )
                     content = archive.extractfile(member)
                     if content is not None:
                         yield member.name, content.read()
+    except RequestError:
+        raise
     except (tarfile.TarError, *BROKEN) as error:
         raise RequestError(
             f"{path}: the archive cannot be read ({one_line(error)}). Put a true copy in its place."

@@ -108,7 +108,7 @@ class Room:
         path = self._path()
         with archive.open(member) as packed, path.open("wb") as plain:
             shutil.copyfileobj(packed, plain, CHUNK)
-        mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped: Array = np.lib.format.open_memmap(path, mode="r")
         return mapped
 
     def _path(self) -> Path:

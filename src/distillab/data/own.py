@@ -98,6 +98,9 @@ def read_own(
     Raises:
         RequestError: the data cannot be used; the message says why.
     """
+    for name, share in (("validation", validation), ("test", test)):  # also where the data have parts of their own
+        if isinstance(share, bool) or not 0 < share < 1:
+            raise not_allowed(name, share, "a number between 0 and 1, both excluded")
     data = load(data, data_dir=data_dir) if isinstance(data, str) and data in LOADERS else data
     room = Room(memory)
     parts, names, notes = _parts(data, size, label, room)
@@ -114,10 +117,12 @@ def read_own(
         raise RequestError(f"Every labelled example is of class {y[0]}; there must be at least 2 classes.")
     if y.min() < UNLABELLED:
         raise not_allowed("label", int(y.min()), f"from 0 to {classes - 1}, or -1 for none")
-    missing = np.setdiff1d(np.arange(classes), y)
-    if len(missing):
+    present = np.unique(y)  # a label of two billion must not make as many classes
+    gaps = np.flatnonzero(present != np.arange(len(present)))
+    if len(gaps) or len(present) < classes:
+        missing = gaps[0] if len(gaps) else len(present)
         raise RequestError(
-            f"No labelled example is of class {missing[0]}, and the largest is {classes - 1}. Number the classes from "
+            f"No labelled example is of class {missing}, and the largest is {classes - 1}. Number the classes from "
             "0 without a gap."
         )
     rng = np.random.default_rng([11, seed])  # apart from every stream of a study

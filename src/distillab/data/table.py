@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def _label_column(header: list[str], label: str | None) -> int:
 
 def _as_number(name: str) -> tuple[int, int, str]:
     """Whole numbers first, in their order; then text."""
-    return (0, int(name), "") if name.lstrip("-").isdecimal() else (1, 0, name)
+    return (0, int(name), "") if re.fullmatch(r"-?[0-9]{1,18}", name) else (1, 0, name)
 
 
 def _number(text: str, path: Path, row: int, column: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,15 +152,22 @@ def _size_limit(size: float | str | None, teachers: list[Teacher]) -> float | No
             models = [teacher.model for teacher in teachers if teacher.model is not None]
             if not models:
                 raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
-            return float(text[:-1]) / 100 * BYTES * float(np.mean([model.count_params() for model in models]))
+            return _positive(text[:-1]) / 100 * BYTES * float(np.mean([model.count_params() for model in models]))
         for unit, factor in {"kib": 1024, "mib": 1024**2, "kb": 1e3, "mb": 1e6, "b": 1}.items():
             if text.endswith(unit):
-                return float(text[: -len(unit)]) * factor
-        return float(text)
+                return _positive(text[: -len(unit)]) * factor
+        return _positive(text)
     except ValueError as error:
         if isinstance(error, RequestError):
             raise
         raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB") from error
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
 
 
 def shipped(student: StudentModel, variables: Variables, own: OwnData) -> keras.Model:

@@ -360,7 +360,7 @@ class Distiller(keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as before, with the optimiser's state."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.compile(**keras.saving.deserialize_keras_object(config, safe_mode=True))
         self.optimizer.build(self.trainable_variables)
 
 

@@ -15,6 +15,9 @@ from distillab.errors import not_allowed
 
 AXIS = "students"
 ROWS = "rows"
+MOST = 1_024
+"""Devices that a processor is split into; JAX itself takes any number, and memory and threads for each."""
+
 Mapping_ = Literal["loop", "vmap"]
 
 
@@ -25,10 +28,10 @@ def split_host(devices: int | None = None) -> None:
         devices: how many; by default one for each core that this process may use.
 
     Raises:
-        RequestError: where `devices` is less than 1.
+        RequestError: where `devices` is less than 1 or more than `MOST`.
     """
-    if devices is not None and devices < 1:
-        raise not_allowed("devices", devices, "a whole number of at least 1")
+    if devices is not None and not 1 <= devices <= MOST:
+        raise not_allowed("devices", devices, f"a whole number from 1 to {MOST:,}")
     wanted = devices if devices is not None else usable_cores()
     try:
         jax.config.update("jax_num_cpu_devices", wanted)

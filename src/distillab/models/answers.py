@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,19 @@ from distillab.files import replace_file
 
 if TYPE_CHECKING:
     import keras
+
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What NumPy and JSON raise of damaged files, and of headers that claim more than there is."""
 
 
 def architecture(model: keras.Model) -> object:
@@ -81,11 +95,22 @@ def stored_logits(folder: Path, digest: str, shape: tuple[int, ...], compute: Ca
     return logits
 
 
+def read_npy(path: Path) -> np.ndarray:
+    """One array of plain numbers; unlike `numpy.load`, which also takes archives.
+
+    Raises:
+        one of `DAMAGE`.
+    """
+    with path.open("rb") as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
 def _read_sealed(path: Path, seal: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        logits: np.ndarray = np.load(path, allow_pickle=False)
+        logits = read_npy(path)
         expected = json.loads(seal.read_text())["array_sha256"]
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+    except DAMAGE as error:
         raise _damaged(path, str(error)) from error
     contents = hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest()
     if logits.shape != shape or logits.dtype != np.float32 or contents != expected:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, not_allowed
 from distillab.files import replace_file
+from distillab.models.answers import DAMAGE, read_npy
 
 LEAST = 1e-7
 """Probabilities below it are taken to be it before their logarithm: about float32's spacing at 1."""
@@ -94,8 +95,8 @@ class Predictions:
                 "distillab.store_predictions(path, inputs, predictions)."
             )
         try:
-            found, keys = (np.load(file, allow_pickle=False) for file in (path, beside))
-        except (OSError, ValueError, EOFError) as error:
+            found, keys = read_npy(path), read_npy(beside)
+        except DAMAGE as error:
             raise RequestError(f"{path} cannot be read, found damage or Python objects. Store it again.") from error
         if keys.dtype != np.uint64 or keys.shape != found.shape[:1]:
             raise RequestError(f"{path} and {beside.name} do not belong together. Store them again.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 LEAK = 0.2  # slope of the study's LeakyReLU below zero
 MOMENTUM = 0.9  # of moving statistics: Keras's 0.99 lags behind in trainings of a few hundred steps
 DROPOUT = 0.1
+
+LARGEST = 16_384
+"""Of a name's numbers, and `DEEPEST` of how many blocks; more is a slip of the pen that would end the process."""
+
+DEEPEST = 256
+
+MOST_WEIGHTS = 2**30
+"""About: counted between layers, and from the inputs to the first."""
 
 
 def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
@@ -47,6 +56,9 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
             f"{name} reads images (height, width, channels), and the inputs have shape {shape}. "
             "Choose an mlp, such as mlp-64-32."
         )
+    inner = sum(before * after for before, after in pairwise(widths))
+    if widths and math.prod(shape) * widths[0] + 9 * inner > MOST_WEIGHTS:
+        raise not_allowed("model", name, f"of at most {MOST_WEIGHTS:,} weights", "Choose smaller numbers.")
     return entry.build(name, shape, classes, widths)
 
 
@@ -67,11 +79,16 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
         if name != architecture:
             raise not_allowed("model", name, f"{architecture!r} alone: it has no widths")
         return architecture, ()
-    if not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)*", rest):
+    if not re.fullmatch(r"[1-9][0-9]*(-[1-9][0-9]*)*", rest):
         raise not_allowed("model", name, "an architecture and its widths", f"For example {entry.example}.")
-    widths = tuple(int(width) for width in rest.split("-"))
+    numbers = rest.split("-")
+    if any(len(number) > len(str(LARGEST)) or int(number) > LARGEST for number in numbers) or len(numbers) > DEEPEST:
+        raise not_allowed("model", name, f"at most {DEEPEST} numbers of at most {LARGEST:,}")
+    widths = tuple(int(width) for width in numbers)
     if entry.numbers is not None and len(widths) != entry.numbers:
         raise not_allowed("model", name, f"{architecture!r} with {entry.meaning}", f"For example {entry.example}.")
+    if architecture == "vit" and widths[1] > DEEPEST:
+        raise not_allowed("model", name, f"of at most {DEEPEST} blocks")
     return architecture, widths
 
 

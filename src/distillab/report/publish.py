@@ -25,7 +25,7 @@ from distillab.errors import RequestError
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
 from distillab.report.results import read_results
-from distillab.report.write import write_files
+from distillab.report.write import check_folder, write_files
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import TeacherRecord
@@ -51,6 +51,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         WorkError: a file cannot be written.
     """
     name = folder.path.resolve().name
+    check_folder(to, "--to")
     _check_place(to, name)
     results = read_results(folder)
     spec, trials, teachers, runs, cost, classes, confusions, answers, *_ = results

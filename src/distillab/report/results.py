@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.study.damage import check_rows, told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.kept import KeptAnswers
 from distillab.study.shown import ShownAnswers, ShownExamples
@@ -38,11 +39,13 @@ def read_results(folder: Folder) -> Results:
         RequestError: the folder holds no study.
     """
     spec, store = folder.read()
-    with store:
+    with store, told_as_damage(store.path):
+        trials, teachers = store.trials(), store.teachers()
+        check_rows(trials, teachers)
         return Results(
             spec,
-            store.trials(),
-            store.teachers(),
+            trials,
+            teachers,
             store.runs(),
             store.cost(),
             store.classes(),

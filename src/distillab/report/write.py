@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
-from distillab.errors import cannot_write
+from distillab.errors import RequestError, cannot_write
 from distillab.files import replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
@@ -52,6 +52,19 @@ def write_files(files: Mapping[Path, bytes]) -> None:
             replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
             raise cannot_write(path, error) from error
+
+
+def check_folder(path: Path, name: str) -> None:
+    """Refuse a folder for files where a file is in its way, before there is anything to write.
+
+    Raises:
+        RequestError: it is a file, or lies in one.
+    """
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise RequestError(f"{place} is a file. Choose another folder with {name}.")
+            return
 
 
 def figures_as_png(results: Results) -> dict[str, bytes]:

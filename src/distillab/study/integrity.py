@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from distillab.study.damage import told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.plan import trials as planned
 from distillab.study.spec import Spec
@@ -35,15 +36,35 @@ def check(folder: Folder) -> Condition:
         RequestError: the folder holds no study, or its file cannot be opened.
     """
     spec, store = folder.read()
-    with store:
+    with store, told_as_damage(store.path):
         faults = list(store.faults())
         if faults:
             return Condition(0, 0, 0, tuple(faults))
         seeds, runs = store.seeds(), store.runs()
         teachers = {name for (name,) in store.select("SELECT id FROM teachers")}
-        faults += [*_of_trials(store), *_of_teachers(store, teachers), *_strays(store)]
+        faults += [*_of_types(store), *_of_trials(store), *_of_teachers(store, teachers), *_strays(store)]
     faults += _of_study(spec, seeds, runs)
     return Condition(len(seeds), len(teachers), len(runs), tuple(faults))
+
+
+_NUMBER = "typeof({0}) NOT IN ('real', 'integer', 'null')"  # NULL holds what is not a number
+_ILL_TYPED = {
+    "trials": "typeof(id) <> 'text' OR typeof(teacher) <> 'text' OR typeof(seed) <> 'integer' OR "
+    "typeof(alpha) NOT IN ('real', 'integer') OR alpha NOT BETWEEN 0 AND 1 OR "
+    "typeof(diverged_epoch) NOT IN ('integer', 'null')",
+    "metric_values": _NUMBER.format("value"),
+    "epoch_values": " OR ".join(_NUMBER.format(name) for name in ("loss", "hard", "soft", "validation_accuracy")),
+    "cells": "NOT json_valid(coordinates) OR NOT json_valid(settings)",
+    "teachers": "NOT json_valid(settings) OR NOT json_valid(metrics)",
+}
+
+
+def _of_types(store: Store) -> Iterator[str]:
+    """Rows that no study wrote: SQLite takes a word where a number belongs."""
+    for table, wrong in _ILL_TYPED.items():
+        ((count,),) = store.select(f"SELECT count(*) FROM {table} WHERE {wrong}")
+        if count:
+            yield f"{count:,} rows of {table} hold what no study writes: values of other types, or out of range."
 
 
 def _of_trials(store: Store) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from distillab.errors import RequestError
 from distillab.files import replace_file
+from distillab.study.damage import told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import Store
@@ -46,7 +47,7 @@ def merge(into: Folder, other: Folder) -> Merged:
         )
     seeds = max(ours.frame.seeds, theirs.frame.seeds)
     spec = dataclasses.replace(ours, frame=ours.frame.model_copy(update={"seeds": seeds}))
-    with Store(other.store, read_only=True) as source, into.write(spec) as target:
+    with Store(other.store, read_only=True) as source, into.write(spec) as target, told_as_damage(other.store):
         found = target.take_from(source)
         _copy_teachers(into, other)
     return Merged(*found)

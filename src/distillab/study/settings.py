@@ -32,6 +32,12 @@ Metric = Literal[
 OF_PROBABILITIES: frozenset[Metric] = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
 
+LARGEST = 2**31 - 1
+"""Of whole numbers: they are counted with on devices, in 32 bits."""
+
+MOST_MEMBERS = 100
+"""Teachers that answer together."""
+
 
 def _no_switch(value: Any) -> Any:
     """Refuse yes and no where a number belongs: Python would take them for 1 and 0."""
@@ -52,7 +58,10 @@ def _model_name(value: str) -> str:
 
 
 def _model_names(value: str) -> str:
-    for name in ensemble(value):
+    names = ensemble(value)
+    if len(names) > MOST_MEMBERS:
+        raise not_allowed("model", value, f"at most {MOST_MEMBERS} names")
+    for name in names:
         parse(name)
     return value
 
@@ -63,9 +72,9 @@ def ensemble(models: str) -> tuple[str, ...]:
 
 
 Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
-Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1)]
-Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
-Pixels = Annotated[int, BeforeValidator(_no_switch), Field(ge=0)]
+Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1, le=LARGEST)]
+Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
+Pixels = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
@@ -155,7 +164,7 @@ class Teacher(_Frozen):
     """
 
     model: ModelNames = "cnn-256-512"
-    members: Count = 1
+    members: Annotated[Count, Field(le=MOST_MEMBERS)] = 1
     labels: TeachersLabels = "clean"
     train_size: Count | None = None
     epochs: Count = 3

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from distillab.errors import DistillabError, RequestError, not_allowed, unknown
+from distillab.errors import DistillabError, RequestError, not_allowed, shown, unknown
+from distillab.study.notation import read_yaml
 from distillab.study.settings import OF_PROBABILITIES, Frame, Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -115,7 +116,7 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     _check_keys(tree, {**Frame.model_fields, **Settings.model_fields}, "")
     frame = _validate(Frame, {key: tree[key] for key in Frame.model_fields if key in tree})
     first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
-    lists = list(_axes(first, ""))
+    lists = list(_axes(first))
     for key, values in lists:
         if not values:
             raise not_allowed(key, values, "a value, or a list of at least one")
@@ -162,21 +163,17 @@ def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) 
     """
     path = study_file(name)
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise RequestError(f"{path} is not a YAML file: {reason}") from error
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not a YAML file: {error}") from error
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    tree = read_yaml(text, f"{path} is not a YAML file")
     if quick:
         tree = _quick(tree, str(path))
     for override in overrides:
         tree = _override(tree, override)
-    source = str(path) if path.parent != PRESETS else f"The preset {name!r}"
-    try:
-        return read_spec(tree, source=source)
-    except RecursionError as error:  # a YAML alias inside the very group that it names
-        raise RequestError(f"{source} is not a study: a group in it contains itself.") from error
+    return read_spec(tree, source=str(path) if path.parent != PRESETS else f"The preset {name!r}")
 
 
 def presets() -> dict[str, Path]:
@@ -210,18 +207,17 @@ def _quick(tree: Any, source: str) -> Any:
 def _override(tree: Any, override: str) -> Any:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise RequestError(f"--set {override!r} is not allowed: it must be KEY=VALUE, such as --set seeds=3.")
+        raise RequestError(f"--set {shown(override)} is not allowed: it must be KEY=VALUE, such as --set seeds=3.")
     listed = "," in text and not text.lstrip().startswith(("[", "{", '"', "'"))
-    try:
-        value = yaml.safe_load(f"[{text}]" if listed else text)
-    except yaml.YAMLError as error:
-        raise RequestError(f"--set {override!r} is not allowed: its value is not YAML.") from error
+    value = read_yaml(f"[{text}]" if listed else text, f"--set {shown(override)} is not allowed: its value is not YAML")
     return _set(tree, key, value) if isinstance(tree, Mapping) else tree
 
 
 def _set(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     """A copy of a study's mapping with one key set, checked to be one."""
-    top = key.split(".")[0]
+    top, *inner = key.split(".")
+    if len(inner) > 1:
+        raise RequestError(f"There is no key {shown(key)}: a key has one dot at most, as in noise.rate.")
     _check_keys({top: None}, {**Frame.model_fields, **Settings.model_fields}, "")
     if "." in key and isinstance(tree.get(top), list):  # an axis of groups: every one of them is changed
         return {**tree, top: [_with({top: group}, key, value)[top] for group in tree[top]]}
@@ -239,12 +235,11 @@ def _check_keys(tree: Mapping[Any, Any], fields: Mapping[str, Any], prefix: str)
                     _check_keys(part, group.model_fields, f"{prefix}{key}.")
 
 
-def _axes(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]]:
-    for key, value in tree.items():
-        if isinstance(value, list) and not (prefix + key == MATRIX and _is_matrix(value)):
-            yield prefix + key, value
-        elif isinstance(value, Mapping):
-            yield from _axes(value, f"{prefix}{key}.")
+def _axes(tree: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The lists among the settings and in their groups; groups within those are none, and refused elsewhere."""
+    for key, value in _flatten(tree).items():
+        if isinstance(value, list) and not (key == MATRIX and _is_matrix(value)):
+            yield key, value
 
 
 def _is_matrix(value: list[Any]) -> bool:
@@ -273,13 +268,13 @@ def _allowed(fault: Any) -> str:
         case "literal_error":
             return f"one of {limits['expected'].replace(' or ', ', ')}"
         case "greater_than_equal":
-            return f"at least {limits['ge']:g}"
+            return f"at least {_limit(limits['ge'])}"
         case "greater_than":
-            return f"greater than {limits['gt']:g}"
+            return f"greater than {_limit(limits['gt'])}"
         case "less_than_equal":
-            return f"at most {limits['le']:g}"
+            return f"at most {_limit(limits['le'])}"
         case "less_than":
-            return f"less than {limits['lt']:g}"
+            return f"less than {_limit(limits['lt'])}"
         case "int_parsing" | "int_type" | "int_from_float":
             return "a whole number"
         case "float_parsing" | "float_type" | "finite_number":
@@ -292,6 +287,10 @@ def _allowed(fault: Any) -> str:
             return str(limits["error"])
         case _:
             return str(fault["msg"])
+
+
+def _limit(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _place(key: str) -> tuple[int, ...]:
@@ -326,11 +325,12 @@ def _with(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     return {**tree, head: _with(group if isinstance(group, Mapping) else {}, rest, value)}
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys; groups lie one level deep, and whatever lies deeper is a value."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= {f"{key}.{part}": inner for part, inner in value.items()}
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[f"{key}"] = value
     return flat

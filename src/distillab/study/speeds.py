@@ -21,9 +21,9 @@ class Speeds:
 
     Example:
         >>> speeds = Speeds()
-        >>> speeds.learn({"cnn-16-32": [2e-5, 1e-5, 1.1e-5]})
+        >>> speeds.learn({"cnn-16-32": [2e-5, 1e-5, 1e-5]})
         >>> speeds.of("cnn-16-32")
-        1.05e-05
+        1e-05
     """
 
     def __init__(self, path: Path | None = None) -> None:

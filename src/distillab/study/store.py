@@ -432,7 +432,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise WorkError(f"{path} cannot be used: {error}. {_advice(path, error)}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite itself wanted to say
         raise RequestError(
             f"{path} is damaged or not a distillab study: {error}. Put a copy of it back, or choose another folder."
         ) from error
