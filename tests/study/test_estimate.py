@@ -50,7 +50,7 @@ def test_what_earlier_runs_measured_takes_the_place_of_arithmetic(tiny: Make, tm
     wanted = list(trials(tiny(), load("synthetic").digest))
     speeds, costs = Speeds(tmp_path / "speeds.json"), Costs(load("synthetic"), mesh(), Speeds())
     one = wanted[0].settings
-    speeds.learn({costs.student_key(one): [9.0, 0.01, 0.03], costs.teacher_key(one): [0.5]})
+    speeds.learn({costs.student_key(one): [(9.0, 1), (0.01, 1), (0.03, 1)], costs.teacher_key(one): [(50.0, 100)]})
     found = cost_of(wanted, speeds=Speeds(tmp_path / "speeds.json"))
     assert found.measured
     assert found.device_seconds == pytest.approx(9 * 2 * 180 * 0.02)  # the median without the first, which compiled
@@ -59,7 +59,7 @@ def test_what_earlier_runs_measured_takes_the_place_of_arithmetic(tiny: Make, tm
 
 def test_a_run_measures_what_the_next_estimate_uses(tiny: Make, tmp_path: Path) -> None:
     speeds = Speeds(tmp_path / "speeds.json")
-    run_study(tiny(), tmp_path / "study", speeds=speeds)
+    run_study(tiny(teacher={"model": "cnn-4-6", "epochs": 2}), tmp_path / "study", seats=1, speeds=speeds)
     costs = Costs(load("synthetic"), mesh(), Speeds(tmp_path / "speeds.json"))
     settings = tiny().base
     assert costs.student(settings) > 0

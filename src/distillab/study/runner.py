@@ -124,20 +124,20 @@ def run_study(
             progress.note(f"To train: {cost.in_words(datetime.now())}.")
         faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
         crew = executor.crew(dataset, _Timetable(loads, dataset, faculty, store, executor.team.capacity), progress)
-        paces: dict[str, list[float]] = {}
+        measured: dict[str, list[tuple[float, int]]] = {}
         for found in dispatch(backlog, crew, progress.students):
             store.add_cohort(
                 found.records, run=run, students=found.students, examples=found.examples, seconds=found.seconds
             )
             turns = -(-found.students // executor.team.devices)
-            paces.setdefault(costs.student_key(found.settings), []).append(found.seconds / turns / found.examples)
+            measured.setdefault(costs.student_key(found.settings), []).append((found.seconds, turns * found.examples))
             trained += found.records
             if recorded is not None:
                 recorded(found.records)
         for settings, seconds in faculty.taught:
             examples = len(teacher_material(dataset, settings, split(dataset, settings))[0])
-            paces.setdefault(costs.teacher_key(settings), []).extend(second / examples for second in seconds)
-        speeds.learn(paces)
+            measured.setdefault(costs.teacher_key(settings), []).extend((second, examples) for second in seconds)
+        speeds.learn(measured)
         if run:
             store.end_run(run, now())
     diverged = sum(record.diverged_epoch is not None for record in trained)

@@ -12,6 +12,9 @@ from distillab.files import replace_file
 
 FILE = "speeds.json"
 
+LONG = 30.0
+"""Seconds against which those of a compilation hardly matter."""
+
 
 class Speeds:
     """Seconds that training takes for one example on one device, by what is trained.
@@ -21,7 +24,7 @@ class Speeds:
 
     Example:
         >>> speeds = Speeds()
-        >>> speeds.learn({"cnn-16-32": [2e-5, 1e-5, 1e-5]})
+        >>> speeds.learn({"cnn-16-32": [(9.0, 500_000), (5.0, 500_000)]})
         >>> speeds.of("cnn-16-32")
         1e-05
     """
@@ -34,14 +37,22 @@ class Speeds:
         """What is known."""
         return self._known.get(key)
 
-    def learn(self, measured: Mapping[str, Sequence[float]]) -> None:
+    def learn(self, measured: Mapping[str, Sequence[tuple[float, int]]]) -> None:
         """Keep what a run has measured; newer measurements take the place of older ones.
 
         Args:
-            measured: seconds of an example, one a cohort in the order of training. The first is left out where there
-                are others, for it was compiled.
+            measured: seconds and examples of each cohort, in the order of training. The first is left out, for it was
+                compiled, unless it took so long that this hardly matters.
         """
-        new = {key: statistics.median(values[1:] or values) for key, values in measured.items() if values}
+        new = {}
+        for key, cohorts in measured.items():
+            paces = [
+                seconds / examples
+                for place, (seconds, examples) in enumerate(cohorts)
+                if examples and (place or seconds > LONG)
+            ]
+            if paces:
+                new[key] = statistics.median(paces)
         if not new:
             return
         self._known |= new
