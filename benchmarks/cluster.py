@@ -36,9 +36,9 @@ def ray(*words: str) -> None:
     subprocess.run([HERE / "ray", *words], check=True, **QUIET)
 
 
-def first_node() -> None:
+def first_node(place: Path) -> None:
     ray("start", "--head", "--node-ip-address", "127.0.0.1", "--port", str(PORT), "--num-cpus", "1",
-        "--disable-usage-stats", "--include-dashboard=false")  # fmt: skip
+        "--disable-usage-stats", "--include-dashboard=false", "--temp-dir", str(place))  # fmt: skip
 
 
 def second_node() -> None:
@@ -98,7 +98,9 @@ class Trial:
         self.broken += not fine
         return f"{recorded(out)} students, {'the same to the bit' if fine else 'DIFFERENT'}"
 
-    def disturbed(self, name: str, share: float, disturb: Callable[[subprocess.Popen[bytes]], str]) -> None:
+    def disturbed(
+        self, name: str, share: float, disturb: Callable[[subprocess.Popen[bytes]], str], expected: int = 0
+    ) -> None:
         """Run on the cluster, do something when a share of the students is recorded, and see it through."""
         out = self.folder / name
         process = subprocess.Popen(self.command(out), **QUIET)
@@ -110,7 +112,9 @@ class Trial:
         if code:
             self.timed(name, there=True)
         again = f", exit {code}, and started again" if code else ""
-        print(f"{told} at {at} of {self.students}{again}: {self.same(name)}", flush=True)
+        ill = "" if code == expected and at < self.students else f" NOT AS IT SHOULD: exit {expected} was expected;"
+        self.broken += bool(ill)
+        print(f"{told} at {at} of {self.students}{again}:{ill} {self.same(name)}", flush=True)
 
 
 def costs(trial: Trial, rounds: int) -> None:
@@ -125,12 +129,6 @@ def costs(trial: Trial, rounds: int) -> None:
     a, b = statistics.median(here), statistics.median(there)
     told = f"here {a:.1f} s, cluster {b:.1f} s ({100 * (b / a - 1):+.1f} %)"
     print(f"{trial.students} students, medians of {rounds}: {told}; {trial.same('there-0')}", flush=True)
-
-
-def worker_killed(process: subprocess.Popen[bytes]) -> str:
-    (pid, *_) = processes("ray::train")
-    os.kill(pid, signal.SIGKILL)
-    return "worker killed"
 
 
 def killed(process: subprocess.Popen[bytes]) -> str:
@@ -154,13 +152,21 @@ def main() -> None:
         token.write_text(secrets.token_hex(32))
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
         trial = Trial(Path(place), words.seeds)
-        first_node()
+        cluster = Path(place) / "ray"
+        first_node(cluster)
         try:
-            first = processes("raylet/raylet")
+            mine = f"raylet/raylet.*{cluster}"  # there may be other clusters on this machine
+            first = processes(mine)
             second_node()
 
             def others() -> list[int]:
-                return [pid for pid in processes("raylet/raylet") if pid not in first]
+                return [pid for pid in processes(mine) if pid not in first]
+
+            def worker_killed(process: subprocess.Popen[bytes]) -> str:
+                workers = [pid for raylet in processes(mine) for pid in children(raylet)]
+                at_work = [pid for pid in workers if pid in processes("ray::train")]
+                os.kill(at_work[0], signal.SIGKILL)
+                return "worker killed"
 
             def node_killed(process: subprocess.Popen[bytes]) -> str:
                 for pid in others():
@@ -182,8 +188,8 @@ def main() -> None:
 
             costs(trial, words.rounds)
             trial.disturbed("worker-killed", 0.25, worker_killed)
-            trial.disturbed("command-killed", 0.3, killed)
-            trial.disturbed("interrupted", 0.3, interrupted)
+            trial.disturbed("command-killed", 0.3, killed, expected=-signal.SIGKILL)
+            trial.disturbed("interrupted", 0.3, interrupted, expected=130)
             trial.disturbed("standing-still", 0.5, node_stands_still)
             _, said = trial.timed("little-memory", there=True, more=("--memory", "1100kB"))
             notes = [line for line in said.splitlines() if "at a time" in line]
@@ -194,7 +200,8 @@ def main() -> None:
             trial.disturbed("node-killed", 0.25, node_killed)
             trial.disturbed("node-joins", 0.25, node_joins)
         finally:
-            ray("stop", "--force")
+            for pid in processes(str(cluster)):
+                os.kill(pid, signal.SIGTERM)
     sys.exit(trial.broken > 0)
 
 

@@ -72,12 +72,13 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
 
 
 _MAKE_SPACE = " Make space; what is recorded stays, and the same command goes on from there."
-_TO_DO = {
+TO_DO = {
     errno.ENOSPC: _MAKE_SPACE,
     errno.EDQUOT: _MAKE_SPACE,
     errno.EROFS: " Choose a folder that may be written.",
     errno.EACCES: " Choose a folder that you may write in.",
 }
+"""What to do about a place that cannot be written, by the system's number of the error."""
 
 
 def cannot_write(place: Path, error: OSError) -> WorkError:
@@ -92,7 +93,7 @@ def cannot_write(place: Path, error: OSError) -> WorkError:
         'study.yaml cannot be written: Read-only file system. Choose a folder that may be written.'
     """
     short = error.errno is None and "requested and" in str(error)  # NumPy's words for a file that could not grow
-    to_do = _MAKE_SPACE if short else _TO_DO.get(error.errno or 0, "")
+    to_do = _MAKE_SPACE if short else TO_DO.get(error.errno or 0, "")
     return WorkError(f"{error.filename or place} cannot be written: {error.strerror or error}.{to_do}")
 
 

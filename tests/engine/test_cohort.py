@@ -107,6 +107,15 @@ def test_a_cohort_that_leaves_seats_empty_gives_the_same_results(model: Function
     assert results(school, four(model)[:3]) == results(school, four(model))[:3]
 
 
+@pytest.mark.parametrize(("count", "taken"), [(1, [1, 0]), (2, [1, 1]), (3, [2, 1]), (4, [2, 2])])
+def test_the_devices_share_a_small_cohort_evenly(school: CohortTrainer, count: int, taken: list[int]) -> None:
+    assert school._taken(count).tolist() == taken
+    places = school._places(count)
+    each = school.capacity // 2
+    assert [int(np.sum(places // each == device)) for device in range(2)] == taken
+    assert all(place % each < taken[place // each] for place in places)
+
+
 def test_students_side_by_side_equal_students_in_turn(
     model: Functional, examples: Examples, school: CohortTrainer
 ) -> None:

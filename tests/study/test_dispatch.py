@@ -107,6 +107,24 @@ def test_it_tells_how_many_are_trained_those_at_work_in_part() -> None:
     assert told == [(1.0, 4, 2), (2, 4, 0), (3.0, 4, 2), (4, 4, 0)]
 
 
+def test_where_there_is_no_worker_just_now_it_waits_for_one() -> None:
+    class Away(Small):
+        waited = 0
+
+        def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[list[int]]]:
+            if self.waiting:
+                self.workers = 0  # it leaves with its last cohort
+                return super().wait(report)
+            self.waited += 1
+            self.workers = int(self.waited % 3 == 0)
+            return []
+
+    crew = Away()
+    found = [student for several in dispatch(Backlog([Load("a", range(20))], Team(1)), crew) for student in several]
+    assert sorted(found) == list(range(20))
+    assert crew.waited > 3
+
+
 def test_an_error_of_the_crew_ends_it() -> None:
     class Broken(Small):
         def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[list[int]]]:

@@ -52,7 +52,7 @@ class Travelling:
     def team(self) -> Team:
         return Team(self.workers, 2, 2)
 
-    def crew(self, dataset: Any, lesson: Callable[[str], Any], progress: Any) -> Travelling:
+    def crew(self, dataset: Any, keys: Any, lesson: Callable[[str], Any], progress: Any) -> Travelling:
         self.dataset, self.lesson = dataset, lesson
         return self
 
@@ -64,7 +64,7 @@ class Travelling:
     def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Any]]:
         ticket, cohort = self.waiting.pop() if self.backwards else self.waiting.popleft()
         found = self.lesson(cohort.key)
-        seats = self.seats.setdefault(cohort.key, found.largest)
+        seats = self.seats.setdefault(cohort.key, self.team.capacity)
         terms = worker.Terms(2, False, None, worker.versions())
         arrived = pickle.loads(pickle.dumps((self.dataset, worker.packed(found, cohort.key), cohort.students)))
         attempt = worker.train(*arrived, seats, terms)

@@ -120,6 +120,7 @@ def run(
             part=share,
         )
     from distillab.analysis import answer, needed_metrics, three_sentences
+    from distillab.study.damage import told_as_damage
     from distillab.study.folder import Folder
 
     if trackers:
@@ -132,7 +133,7 @@ def run(
         for tracker in trackers:
             tracker.finish(figures)
     saved, store = Folder(folder).read()
-    with store:
+    with store, told_as_damage(store.path):
         rows, teachers = store.trials(metrics=needed_metrics(saved), epochs=False), store.teachers()
     click.echo(three_sentences(answer(saved, rows, teachers)))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"

@@ -19,6 +19,7 @@ import numpy as np
 import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
 from distillab.engine.batches import batched_logits
 from distillab.engine.devices import AXIS, compiler_options, inside
@@ -154,8 +155,7 @@ class CohortTrainer:
         Yields:
             Each stop and the students as they were then, in order.
         """
-        count = len(students)
-        shared = self._shared
+        shared, places = self._shared, self._places(len(students))
         if self.recipe.augmentation and live is None and any(student.alpha < 1 for student in students):
             raise ValueError("stored logits do not answer changed images: with augmentation, alpha < 1 needs `live`")
         if self.recipe.augmentation and live is not None:
@@ -170,17 +170,17 @@ class CohortTrainer:
                 logits = [live(teacher, seed, epoch) for teacher, seed in lessons]
                 logits += logits[-1:] * (self.capacity - len(logits))  # one shape, one program
                 shared = shared._replace(teacher_logits=jax.device_put(np.stack(logits), self._everywhere))
-            orders = self._rows([epoch_order(s.seed, epoch, *self._span) for s in students])
+            orders = self._rows([epoch_order(s.seed, epoch, *self._span) for s in students], places)
             stretches, first = [], 0
             for last, looks in self._looks(epoch, stops):
                 program = self._epoch_program(first, last)
                 seats, record = program(seats, shared, occupied, orders, np.int32(epoch))
-                stretches.append((last - first, Epoch(epoch, *(np.asarray(column)[:count] for column in record))))
+                stretches.append((last - first, Epoch(epoch, *(np.asarray(column)[places] for column in record))))
                 first = last
                 if last == self.steps:
                     on_epoch(_joined(stretches))
                 if looks:
-                    outcome = self._outcome(seats, shared, occupied, count, answer_training)
+                    outcome = self._outcome(seats, shared, occupied, places, answer_training)
                     yield from ((stop, outcome) for stop in looks)
 
     def _looks(self, epoch: int, stops: Collection[float]) -> list[tuple[int, list[float]]]:
@@ -192,25 +192,25 @@ class CohortTrainer:
         return sorted(looks.items())
 
     def _outcome(
-        self, seats: _Seats, shared: _Shared, occupied: jax.Array, count: int, answer_training: bool
+        self, seats: _Seats, shared: _Shared, occupied: jax.Array, places: NDArray[np.intp], answer_training: bool
     ) -> Outcome:
         test, validation = self._answer_program(seats, shared, occupied)
         answers = self._training_program(seats, shared, occupied) if answer_training else None
         shown = None if self.examples.x_shown is None else self._shown_program(seats, shared, occupied)
-        variables = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], seats.variables)
+        variables = jax.tree.map(lambda leaf: np.asarray(leaf)[places], seats.variables)
         return Outcome(
             variables,
-            np.asarray(test)[:count],
-            np.asarray(validation)[:count],
-            None if answers is None else np.asarray(answers)[:count],
-            None if shown is None else np.asarray(shown)[:count],
+            np.asarray(test)[places],
+            np.asarray(validation)[places],
+            None if answers is None else np.asarray(answers)[places],
+            None if shown is None else np.asarray(shown)[places],
         )
 
     def footprint(self, student: Student) -> Footprint:
         """Measure the memory of a cohort: the compiler's own account of a program for one student a device."""
         small = replace_capacity(self, self.mesh.size)
         seats, occupied = small._seat([student])
-        order = small._rows([epoch_order(student.seed, 0, *self._span)])
+        order = small._rows([epoch_order(student.seed, 0, *self._span)], small._places(1))
         program = (
             small._epoch_program(0, small.steps).lower(seats, small._shared, occupied, order, np.int32(0)).compile()
         )
@@ -226,30 +226,42 @@ class CohortTrainer:
         """Training examples, and the rows of an epoch once its last batch is filled up."""
         return len(self.examples.x_train), self.steps * self.recipe.batch_size
 
-    def _rows(self, rows: Sequence[Any]) -> jax.Array:
-        """Stack one array a student, repeat the last on the empty seats, and shard the result over the devices."""
-        filled = [*rows, *[rows[-1]] * (self.capacity - len(rows))]
+    def _places(self, count: int) -> NDArray[np.intp]:
+        """The seats of so many students: the first ones of every device, and as many on each as on the others."""
+        per_device = self.capacity // self.mesh.size
+        taken = self._taken(count)
+        return np.concatenate([device * per_device + np.arange(seats) for device, seats in enumerate(taken)])
+
+    def _taken(self, count: int) -> NDArray[np.int32]:
+        """How many seats of each device so many students take."""
+        devices = self.mesh.size
+        return (count // devices + (np.arange(devices) < count % devices)).astype(np.int32)
+
+    def _rows(self, rows: Sequence[Any], places: NDArray[np.intp]) -> jax.Array:
+        """Stack one array a student at its seat, the last on the empty ones too, and shard them over the devices."""
+        filled = [rows[-1]] * self.capacity
+        for place, row in zip(places, rows, strict=True):
+            filled[place] = row
         return jax.device_put(np.stack(filled), self._by_student)
 
     def _seat(self, students: Sequence[Student]) -> tuple[_Seats, jax.Array]:
         """Place a cohort on the devices, and say how many seats of each device are taken."""
         if not 1 <= len(students) <= self.capacity:
             raise ValueError(f"a cohort of {len(students)} students does not fit {self.capacity} seats")
-        variables = jax.tree.map(lambda *leaves: self._rows(leaves), *(s.initial for s in students))
+        rows = partial(self._rows, places=self._places(len(students)))
+        variables = jax.tree.map(lambda *leaves: rows(leaves), *(s.initial for s in students))
         seats = _Seats(
             variables=variables,
             optimiser=self._fresh_optimiser(variables.trainable),
-            alpha=self._rows([np.float32(s.alpha) for s in students]),
-            temperature=self._rows([np.float32(s.temperature) for s in students]),
-            learning_rate=self._rows([np.float32(s.learning_rate) for s in students]),
-            seed=self._rows([np.uint32(s.seed % 2**32) for s in students]),
-            teacher=self._rows([np.int32(s.teacher) for s in students]),
-            labels=self._rows([s.labels.astype(np.int32) for s in students]),
-            validation_labels=self._rows([s.validation_labels.astype(np.int32) for s in students]),
+            alpha=rows([np.float32(s.alpha) for s in students]),
+            temperature=rows([np.float32(s.temperature) for s in students]),
+            learning_rate=rows([np.float32(s.learning_rate) for s in students]),
+            seed=rows([np.uint32(s.seed % 2**32) for s in students]),
+            teacher=rows([np.int32(s.teacher) for s in students]),
+            labels=rows([s.labels.astype(np.int32) for s in students]),
+            validation_labels=rows([s.validation_labels.astype(np.int32) for s in students]),
         )
-        per_device = self.capacity // self.mesh.size
-        taken = np.clip(len(students) - per_device * np.arange(self.mesh.size), 0, per_device).astype(np.int32)
-        return seats, jax.device_put(taken, self._by_student)
+        return seats, jax.device_put(self._taken(len(students)), self._by_student)
 
     @cached_property
     def _fresh_optimiser(self) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distillab.errors import RequestError
+from distillab.study.damage import told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.store import TrialRecord
@@ -24,7 +25,7 @@ def read_frame(folder: Folder, *, epochs: bool) -> pandas.DataFrame:
         RequestError: the folder holds no study, or pandas is not installed.
     """
     spec, store = folder.read()
-    with store:
+    with store, told_as_damage(store.path):
         trials = store.trials(metrics=() if epochs else None, epochs=epochs)
     return (epochs_frame if epochs else students_frame)(spec, trials)
 

@@ -90,6 +90,11 @@ class Backlog(Generic[T]):
         self._most = {load.key: team.capacity for load in dear_first}
 
     @property
+    def keys(self) -> list[str]:
+        """Of the loads that are left, in order."""
+        return [load.key for load, _ in self._left]
+
+    @property
     def students(self) -> int:
         """How many are left."""
         return sum(len(students) for _, students in self._left)

@@ -146,7 +146,7 @@ class Classroom:
             raise WorkError(
                 f"Memory ran out with {students} students. Lower batch_size, or use fewer --devices."
             ) from error
-        self.trainer = replace_capacity(self.trainer, min(self.trainer.capacity, students) // 2)
+        self.trainer = replace_capacity(self.trainer, max(size, min(self.trainer.capacity, students) // 2))
         self.progress.note(f"Memory ran out with {students} students; going on with {self.trainer.capacity} at a time.")
 
     def _train(self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]) -> list[TrialRecord]:

@@ -18,7 +18,6 @@ UNREADABLE = (
     ArithmeticError,
     AttributeError,
     RecursionError,
-    MemoryError,
     zlib.error,
 )
 """What reading of such rows raises: JSON, compressed arrays, numbers that are words."""

@@ -44,7 +44,7 @@ class Crew(Protocol[T, R]):
         """Hand out a cohort, and return what it is called from now on."""
 
     def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[R]]:
-        """Wait until a cohort is finished, or for a moment.
+        """Wait until a cohort is finished, or for a moment; also where none is at work, while there is no worker.
 
         Args:
             report: is told what share of a cohort is trained, 0 when it begins; below 1, for what is trained is
@@ -113,14 +113,17 @@ def dispatch(
         while len(at_work) < AHEAD * crew.workers and (cohort := backlog.take(crew.workers)) is not None:
             ticket = crew.submit(cohort)
             at_work[ticket] = _Work(cohort, crew.clock(), [ticket])
-        if not at_work:
+        if not at_work and not backlog.students:
             return
         late = None if backlog.students or len(at_work) >= crew.workers else _late(at_work, paces, crew.clock())
         if late is not None:
             again = crew.submit(late.cohort)
             late.tickets.append(again)
             at_work[again] = late
-        for ticket, result, done in crew.wait(report):
+        finished = crew.wait(report)
+        if not finished:
+            tell_all()
+        for ticket, result, done in finished:
             work = at_work.get(ticket)
             if work is None:
                 continue  # the slower of two

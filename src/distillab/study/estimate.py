@@ -125,7 +125,7 @@ class Costs:
         """What decides a student's pace."""
         parts = [settings.student.model, settings.student.precision, str(settings.batch_size), settings.optimiser]
         if not hears_stored_answers(settings):
-            parts.append(f"live {settings.teacher.model}")
+            parts.append(f"live {settings.teacher.members} {settings.teacher.model}")
         return self._key(parts)
 
     def teacher_key(self, settings: Settings) -> str:

@@ -45,8 +45,6 @@ class Lesson(NamedTuple):
     """Those that their trials name."""
     taught: dict[str, Settings]
     """By teacher, the settings of any trial that it teaches."""
-    largest: int
-    """The students of the largest cohort."""
 
 
 class Done(NamedTuple):
@@ -73,12 +71,15 @@ class Executor(Protocol):
     def where(self) -> tuple[int, str]:
         """How many devices, and JAX's name of their kind: for the record."""
 
-    def crew(self, dataset: Dataset, lesson: Callable[[str], Lesson], progress: Progress) -> Crew[Pupil, Done]:
+    def crew(
+        self, dataset: Dataset, keys: Sequence[str], lesson: Callable[[str], Lesson], progress: Progress
+    ) -> Crew[Pupil, Done]:
         """Workers for a study.
 
         Args:
             dataset: the data.
-            lesson: makes what the cohorts of a load share, by the load's key; asked for when it is needed.
+            keys: of its loads, in the order in which they are trained.
+            lesson: makes what the cohorts of a load share, by its key; its teachers may have to be trained first.
             progress: is told where memory decides.
         """
 
@@ -106,7 +107,9 @@ class Local:
     def where(self) -> tuple[int, str]:
         return self.grid.size, self.grid.devices.flat[0].platform
 
-    def crew(self, dataset: Dataset, lesson: Callable[[str], Lesson], progress: Progress) -> Crew[Pupil, Done]:
+    def crew(
+        self, dataset: Dataset, keys: Sequence[str], lesson: Callable[[str], Lesson], progress: Progress
+    ) -> Crew[Pupil, Done]:
         return _Here(self, dataset, lesson, progress)
 
 
@@ -122,6 +125,7 @@ class _Here:
     _waiting: deque[tuple[int, Cohort[Pupil]]] = field(default_factory=deque)
     _given: int = 0
     _room: tuple[str, Classroom] | None = None
+    """Of the load at work, as large as its first cohort: later ones are no larger."""
 
     def submit(self, cohort: Cohort[Pupil]) -> int:
         self._given += 1
@@ -140,7 +144,7 @@ class _Here:
                 found.rows,
                 found.teachers,
                 how.grid,
-                found.largest,
+                len(cohort.students),
                 how.memory,
                 self.progress,
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from distillab.errors import RequestError, cannot_write
+from distillab.errors import TO_DO, RequestError, cannot_write
 from distillab.files import replace_file, temporaries
 from distillab.study.spec import Spec, load_spec
 from distillab.study.store import Store
@@ -98,7 +98,14 @@ class Folder:
                 f"Another process is at work in {self.path}. Wait until it ends, or choose another folder with --out."
             ) from error
         except OSError as error:
+            if not self._is_of(error):
+                raise
             raise cannot_write(self.path, error) from error
+
+    def _is_of(self, error: OSError) -> bool:
+        """Whether an error of whoever works in the folder is one of writing in it, and not of a connection, say."""
+        inside = isinstance(error.filename, str | Path) and Path(error.filename).is_relative_to(self.path)
+        return inside or error.errno in TO_DO or error.errno is None
 
     def _check(self, spec: Spec) -> None:
         """Refuse a folder that is not this study's."""

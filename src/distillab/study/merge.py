@@ -47,8 +47,9 @@ def merge(into: Folder, other: Folder) -> Merged:
         )
     seeds = max(ours.frame.seeds, theirs.frame.seeds)
     spec = dataclasses.replace(ours, frame=ours.frame.model_copy(update={"seeds": seeds}))
-    with Store(other.store, read_only=True) as source, into.write(spec) as target, told_as_damage(other.store):
-        found = target.take_from(source)
+    with into.write(spec) as target:
+        with Store(other.store, read_only=True) as source, told_as_damage(other.store):
+            found = target.take_from(source)
         _copy_teachers(into, other)
     return Merged(*found)
 

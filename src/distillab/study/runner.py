@@ -98,20 +98,21 @@ def run_study(
     wanted = [trial for trial in wanted if trial.seed % parts == which]
     costs = Costs(dataset, grid, speeds)
     filed = {path.stem for path in folder.teachers.glob("*.keras")}
-    cost, loads = estimate(pupils(left), costs, executor.team, filed)
+    team = executor.team
+    cost, loads = estimate(pupils(left), costs, team, filed)
     if most is not None and len(left) > most:
         raise RequestError(
             f"The study has {len(left):,} trials to train, more than {most:,}: {cost.in_words()}. Add --yes to train "
             "them all, or shorten an axis."
         )
-    trained: list[TrialRecord] = []
+    trained = diverged = 0
+    measured: dict[str, list[tuple[float, int]]] = {}
     with folder.write(spec) as store:
         done = store.done()
         if not done.isdisjoint(trial.id for trial in left):  # another process was here in between
-            cost, loads = estimate(
-                pupils([trial for trial in left if trial.id not in done]), costs, executor.team, filed
-            )
-        backlog = Backlog(loads, executor.team)
+            left = [trial for trial in left if trial.id not in done]
+            cost, loads = estimate(pupils(left), costs, team, filed)
+        backlog = Backlog(loads, team)
         count, platform = executor.where
         facts = provenance(
             command=command,
@@ -123,25 +124,28 @@ def run_study(
         if backlog.students:
             progress.note(f"To train: {cost.in_words(datetime.now())}.")
         faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
-        crew = executor.crew(dataset, _Timetable(loads, dataset, faculty, store, executor.team.capacity), progress)
-        measured: dict[str, list[tuple[float, int]]] = {}
+        crew = executor.crew(dataset, backlog.keys, _Timetable(loads, dataset, faculty, store), progress)
         for found in dispatch(backlog, crew, progress.students):
             store.add_cohort(
                 found.records, run=run, students=found.students, examples=found.examples, seconds=found.seconds
             )
-            turns = -(-found.students // executor.team.devices)
-            measured.setdefault(costs.student_key(found.settings), []).append((found.seconds, turns * found.examples))
-            trained += found.records
+            if isinstance(executor, Local):  # how fast others are says nothing of this machine
+                examples = -(-found.students // team.devices) * found.examples
+                measured.setdefault(costs.student_key(found.settings), []).append((found.seconds, examples))
+            trained += len(found.records)
+            diverged += sum(record.diverged_epoch is not None for record in found.records)
             if recorded is not None:
                 recorded(found.records)
         for settings, seconds in faculty.taught:
             examples = len(teacher_material(dataset, settings, split(dataset, settings))[0])
             measured.setdefault(costs.teacher_key(settings), []).extend((second, examples) for second in seconds)
-        speeds.learn(measured)
         if run:
             store.end_run(run, now())
-    diverged = sum(record.diverged_epoch is not None for record in trained)
-    return Summary(out, len(wanted), len(trained), diverged, time.perf_counter() - begin)
+    try:
+        speeds.learn(measured)
+    except OSError as error:
+        progress.note(f"How fast this was could not be kept for the next estimate: {error}.")
+    return Summary(out, len(wanted), trained, diverged, time.perf_counter() - begin)
 
 
 def _share(part: tuple[int, int]) -> tuple[int, int]:
@@ -188,11 +192,9 @@ def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
 class _Timetable:
     """Makes what the cohorts of a load share, with their teachers' answers, when its first cohort is due."""
 
-    def __init__(
-        self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: Faculty, store: Store, capacity: int
-    ) -> None:
+    def __init__(self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: Faculty, store: Store) -> None:
         self._students = {load.key: load.students for load in loads}
-        self._dataset, self._faculty, self._store, self._capacity = dataset, faculty, store, capacity
+        self._dataset, self._faculty, self._store = dataset, faculty, store
         self._known: dict[tuple[str, bool], Answers] = {}
 
     def __call__(self, key: str) -> Lesson:
@@ -205,7 +207,7 @@ class _Timetable:
         places, shown = shown_examples(self._dataset, rows)
         told = {name: self._faculty.shown(teachers[name], one, rows, places) for name, one in several.items()}
         self._store.add_shown(shown, told)
-        return Lesson(settings, rows, teachers, several, min(self._capacity, len(students)))
+        return Lesson(settings, rows, teachers, several)
 
     def _answers(self, name: str, settings: Settings, rows: Split, *, training: bool) -> Answers:
         """Loads share their teachers' answers: whoever has the same teacher has the same rows."""

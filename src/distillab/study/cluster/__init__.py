@@ -1,4 +1,4 @@
-"""Students on a Ray cluster: a cohort a task, placed and tried again by Ray, recorded by the process that asked."""
+"""Students on a Ray cluster: a cohort a task, placed by Ray, tried again where it is lost, recorded by who asked."""
 
 from distillab.study.cluster.executor import RayExecutor
 
