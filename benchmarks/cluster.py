@@ -1,6 +1,6 @@
 """A study on a Ray cluster of two nodes on this machine: the same results as here, whatever dies, and at what cost.
 
-    python benchmarks/cluster.py [--seeds 40] [--rounds 1]
+    python benchmarks/cluster.py [--seeds 40] [--rounds 1] [--costs]
 
 Two `ray start` processes with a core each, on the loopback address. The demo's study with more seeds is trained here on
 two cores and on the cluster; then on the cluster while a worker, the second node or the command itself is killed, while
@@ -145,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--costs", action="store_true", help="only what the cluster costs")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         token = Path(place) / "token"
@@ -187,6 +188,8 @@ def main() -> None:
                 return "second node's workers stand still"
 
             costs(trial, words.rounds)
+            if words.costs:
+                return
             trial.disturbed("worker-killed", 0.25, worker_killed)
             trial.disturbed("command-killed", 0.3, killed, expected=-signal.SIGKILL)
             trial.disturbed("interrupted", 0.3, interrupted, expected=130)
@@ -201,7 +204,7 @@ def main() -> None:
             trial.disturbed("node-joins", 0.25, node_joins)
         finally:
             for pid in processes(str(cluster)):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGKILL)
     sys.exit(trial.broken > 0)
 
 
