@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-backends test-presets test-cluster lint types check bench install clean
+.PHONY: demo test test-backends test-presets test-slow test-cluster lint types check bench install clean
 
 demo: install
 	$(BIN)/distillab run demo
@@ -12,6 +12,10 @@ demo: install
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+# What is left out of the tests of every change because a quicker one covers it in another way.
+test-slow: .venv/installed-test
+	HYPOTHESIS_PROFILE=default $(BIN)/python -m pytest -m slow
 
 # Every preset at its quick size, from the run to the page: minutes, so not among the tests of every change.
 test-presets: .venv/installed-test

@@ -21,7 +21,11 @@ PRINTS = {
 }
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.name == "own_loss.py" else pytest.mark.slow) for path in EXAMPLES],
+    ids=lambda path: path.name,
+)
 def test_an_example_runs_and_prints_what_it_is_about(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

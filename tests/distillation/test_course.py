@@ -112,6 +112,7 @@ def test_augmented_images_are_answered_by_the_teacher_as_they_change(own: OwnDat
     assert result.verdict.seeds == 2
 
 
+@pytest.mark.slow
 def test_auto_screens_what_the_limit_admits(own: OwnData):
     data = own.dataset
     x, x_test = (data.inputs(part).reshape(len(part), 64) for part in (data.x_train, data.x_test))
@@ -151,6 +152,7 @@ def test_a_folder_of_something_else_is_left_alone(own: OwnData, teacher: keras.M
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp_path: Path):
     digits = load("digits")
     y = np.where(np.arange(600) % 2, digits.y_train[:600], -1)
@@ -164,6 +166,7 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
+@pytest.mark.slow
 def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: OwnData, teacher: keras.Model):
     given = {"alpha": 0.5, "learning_rate": 0.01, **QUICK}
     kl, other = (distill(teacher, "mlp-8", own, loss=loss, **given) for loss in ("kl", "standardised"))
@@ -171,6 +174,7 @@ def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: OwnData, teacher: 
     assert kl.verdict.student != other.verdict.student
 
 
+@pytest.mark.slow
 def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: OwnData, teacher: keras.Model, tmp_path: Path):
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     more = {"search": "optuna", "trials": 4, "losses": ("kl", "reverse_kl"), "learning_rate": 0.01}

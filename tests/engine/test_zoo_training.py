@@ -19,6 +19,8 @@ SHAPE = (8, 8, 1)
 RECIPE = Recipe(epochs=2, batch_size=16, optimiser="sgd", schedule="constant")
 RATE, ALPHA, T = 0.05, 0.3, 2.0
 STUDENTS = ["linear", "cnn-3-5", "mlp-6", "resnet-4-6", "mobilenet-4-6-8", "gru-5", "lstm-5-4", "vit-8-1"]
+PLAIN = ("cnn-3-5", "resnet-4-6", "gru-5")
+"""Among them are moving statistics and recurrence; the others take longer."""
 
 
 def test_every_architecture_is_here() -> None:
@@ -38,7 +40,9 @@ def student(model: Functional, seed: int) -> Student:
     return Student(ALPHA, T, RATE, seed, model.initial(seed), labels, labels[:0])
 
 
-@pytest.mark.parametrize("name", STUDENTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in PLAIN else pytest.mark.slow) for name in STUDENTS]
+)
 def test_a_student_of_a_cohort_equals_model_fit_alone(name: str, examples: Examples) -> None:
     """Moving statistics, dropout, recurrence and attention included; dropout draws the same masks in both."""
     model = Functional(build(name, SHAPE, C))

@@ -278,7 +278,13 @@ def test_the_controls_are_reached_by_keyboard(rich: Folder, opened: Opener) -> N
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"viewport": {"width": 390, "height": 844}, "is_mobile": True}], ids=["desktop", "phone"]
+    "how",
+    [
+        pytest.param({}, id="desktop"),
+        pytest.param(
+            {"viewport": {"width": 390, "height": 844}, "is_mobile": True}, id="phone", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_nothing_stands_in_the_way_of_anyone(rich: Folder, opened: Opener, how: dict[str, Any]) -> None:
     axe = pytest.importorskip("axe_core_python.sync_playwright", reason="pip install axe-core-python").Axe()

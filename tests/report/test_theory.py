@@ -46,6 +46,7 @@ def test_table_and_five_figures_are_written(written: tuple[Path, ...]) -> None:
     assert [row["verdict"] for row in rows] == ["agrees", "differs", "agrees"]
 
 
+@pytest.mark.slow
 def test_figures_are_the_same_twice(written: tuple[Path, ...], tmp_path: Path) -> None:
     again = write(tmp_path / "again", ROWS, quick=True, seed=0)
     pairs = zip(again, written, strict=True)

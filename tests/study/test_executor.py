@@ -13,12 +13,10 @@ import pytest
 from tests.study.conftest import TINY
 
 from distillab.engine.cohort import CohortTrainer
-from distillab.engine.devices import mesh
 from distillab.errors import WorkError
 from distillab.study.backlog import Cohort, Team
 from distillab.study.cluster import worker
 from distillab.study.dispatch import Finished
-from distillab.study.executor import Local
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.store import Store
@@ -84,7 +82,6 @@ class Travelling:
 
 
 EXECUTORS: dict[str, Callable[[], Any]] = {
-    "a device": lambda: Local(mesh(1), seats=2),
     "a worker": lambda: Travelling(workers=1),
     "backwards": lambda: Travelling(backwards=True),
     "losing": lambda: Travelling(loses=2),
@@ -116,9 +113,9 @@ def test_every_executor_gives_the_same_results(undisturbed: tuple[Spec, Path], t
 
 
 def test_a_cohort_too_large_for_a_workers_memory_is_split(
-    tiny: Callable[..., Spec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: tuple[Spec, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_study(tiny(), tmp_path / "plenty")
+    spec, folder = undisturbed
     stages, tried = CohortTrainer.stages, []
 
     def small(self: CohortTrainer, students: Sequence[object], *more: object, **options: object) -> object:
@@ -128,9 +125,9 @@ def test_a_cohort_too_large_for_a_workers_memory_is_split(
         return stages(self, students, *more, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(CohortTrainer, "stages", small)
-    run_study(tiny(), tmp_path / "little", executor=Travelling(workers=1))
+    run_study(spec, tmp_path / "little", executor=Travelling(workers=1))
     assert 4 in tried
-    assert results(tmp_path / "little") == results(tmp_path / "plenty")
+    assert results(tmp_path / "little") == results(folder)
 
 
 def test_a_worker_of_other_versions_trains_nothing(tiny: Callable[..., Spec], tmp_path: Path, monkeypatch: Any) -> None:

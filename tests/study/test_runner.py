@@ -261,15 +261,15 @@ def test_folder_refuses_to_read_what_is_not_there(tmp_path: Path) -> None:
         Folder(tmp_path).read()
 
 
-def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(tiny: Make, tmp_path: Path) -> None:
-    spec = tiny()
-    run_study(spec, tmp_path / "plenty")
+def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(
+    finished: Path, tiny: Make, tmp_path: Path
+) -> None:
     listener = Listener()
     # The compiler asks for 206,000 bytes of examples, 147,000 to work in, and 12,000 a student: room for one a device.
-    run_study(spec, tmp_path / "little", memory=370_000, progress=listener)
+    run_study(tiny(), tmp_path / "little", memory=370_000, progress=listener)
     told = [text for kind, *rest in listener.told if kind == "note" for text in rest if "at a time" in str(text)]
     assert len(told) == 1
-    assert results(tmp_path / "little") == results(tmp_path / "plenty")
+    assert results(tmp_path / "little") == results(finished)
 
 
 def test_memory_for_not_even_one_student_is_an_error_that_says_what_is_needed(tiny: Make, tmp_path: Path) -> None:
@@ -280,10 +280,8 @@ def test_memory_for_not_even_one_student_is_an_error_that_says_what_is_needed(ti
 
 
 def test_running_out_of_memory_halves_the_cohort_and_goes_on(
-    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = tiny()
-    run_study(spec, tmp_path / "plenty")
     stages = CohortTrainer.stages
     tried: list[int] = []
 
@@ -295,11 +293,11 @@ def test_running_out_of_memory_halves_the_cohort_and_goes_on(
 
     monkeypatch.setattr(CohortTrainer, "stages", small_device)
     listener = Listener()
-    run_study(spec, tmp_path / "small", progress=listener)
+    run_study(tiny(), tmp_path / "small", progress=listener)
     assert tried[:2] == [1, 9]  # the teacher, then all students at once
     assert max(tried[-3:]) <= 3
     assert any("Memory ran out with 9 students; going on with 4" in str(told) for told in listener.told)
-    assert results(tmp_path / "small") == results(tmp_path / "plenty")
+    assert results(tmp_path / "small") == results(finished)
 
 
 def test_memory_that_never_suffices_is_an_error(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,6 +373,7 @@ def test_several_teachers_answer_together_and_are_trained_once_each(tiny: Make, 
     assert first != second
 
 
+@pytest.mark.slow
 def test_a_live_ensemble_of_one_teacher_and_itself_is_that_teacher(tiny: Make, tmp_path: Path) -> None:
     """Mean and centring change nothing that a student hears; the numbers agree to rounding."""
     changed = {"augmentation": {"shift": 1}, "seeds": 1, "alpha": 0.0}
@@ -466,6 +465,7 @@ def test_students_of_squared_error_answer_with_their_outputs(tiny: Make, tmp_pat
         assert not {metric for _, metric in trials[name].metrics} & OF_PROBABILITIES
 
 
+@pytest.mark.slow
 def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:
     """Every size has rows and a teacher of its own."""
     summary = run_study(tiny(train_size=[100, 200], seeds=1), tmp_path / "sizes")
@@ -485,7 +485,7 @@ def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept
     assert fewer == kept - 1  # the training images': they differ in every epoch
 
 
-@pytest.mark.parametrize("shifts", [[1, 0], [0, 1]])
+@pytest.mark.parametrize("shifts", [[1, 0], pytest.param([0, 1], marks=pytest.mark.slow)])
 def test_changed_and_unchanged_images_in_either_order_give_the_same_students(
     tiny: Make, tmp_path: Path, shifts: list[int]
 ) -> None:
