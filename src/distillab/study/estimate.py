@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import jax
@@ -196,6 +196,7 @@ def estimate(
     return found, loads
 
 
+@cache
 def flops_per_second(grid: Mesh) -> float:
     """How fast this machine multiplies matrices of float32 on all devices, measured in a fraction of a second."""
     matrix = jnp.ones((PROBE, PROBE), jnp.float32)
