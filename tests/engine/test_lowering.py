@@ -104,7 +104,7 @@ paddings = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=16)
+@settings(deadline=None, max_examples=40)
 @given(
     side=sides,
     window=small,
@@ -167,7 +167,7 @@ def test_narrow_convolutions_two_columns_at_once_are_the_same(channels: int) -> 
             assert_same(function, images, kernel, terms=2 * 8 * 8)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=15)
 @given(
     side=sides,
     window=small,
@@ -458,7 +458,7 @@ def stack(side: int, channels: int, plan: list[tuple[str, int, int, int, int]]) 
     return keras.Sequential([keras.Input((side, side, channels)), *(layer(*parts) for parts in plan), *ends])
 
 
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=12)
 @given(side=st.integers(5, 9), channels=st.integers(1, 3), plan=st.lists(LAYER, min_size=1, max_size=3))
 def test_any_stack_of_layers_keeps_its_values_and_gradients(side: int, channels: int, plan: list[Any]) -> None:
     model = stack(side, channels, plan)

@@ -174,7 +174,6 @@ def simulated(studies, seeds, gains, seed):
         yield verdict(shared + gains + draw.normal(0, 0.002, size=(seeds, len(gains))), alphas)
 
 
-@pytest.mark.slow
 def test_equal_alphas_are_called_supported_in_at_most_5_of_100_studies():
     # The bound was fixed before the run: 5 % of 2,000.
     supported = sum(found.kind == "supported" for found in simulated(2000, 10, np.zeros(11), seed=73))

@@ -13,10 +13,12 @@ import pytest
 from tests.study.conftest import TINY
 
 from distillab.engine.cohort import CohortTrainer
+from distillab.engine.devices import mesh
 from distillab.errors import WorkError
 from distillab.study.backlog import Cohort, Team
 from distillab.study.cluster import worker
 from distillab.study.dispatch import Finished
+from distillab.study.executor import Local
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.store import Store
@@ -82,6 +84,7 @@ class Travelling:
 
 
 EXECUTORS: dict[str, Callable[[], Any]] = {
+    "a device": lambda: Local(mesh(1), seats=2),
     "a worker": lambda: Travelling(workers=1),
     "backwards": lambda: Travelling(backwards=True),
     "losing": lambda: Travelling(loses=2),

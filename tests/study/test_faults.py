@@ -152,7 +152,6 @@ def is_read(out: Path) -> None:
         assert len(store.trials()) == 4
 
 
-@pytest.mark.slow
 def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_finish(
     undisturbed: Path, disk: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -173,7 +172,6 @@ def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_fin
     assert results(out) == results(undisturbed)
 
 
-@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_report_whole(undisturbed: Path, disk: Callable[[str], Path]) -> None:
     place = disk("4M")
     out = place / "study"
@@ -258,7 +256,6 @@ def test_a_folder_that_may_not_be_looked_into_is_told_in_one_line(capsys: pytest
 # --- a clock that jumps
 
 
-@pytest.mark.slow
 def test_a_clock_that_runs_backwards_changes_no_result_and_no_duration(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,7 +282,6 @@ def test_a_clock_that_runs_backwards_changes_no_result_and_no_duration(
 # --- two at once
 
 
-@pytest.mark.slow
 def test_a_second_run_is_refused_whatever_the_path_and_the_first_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -427,9 +423,9 @@ def test_no_command_begins_anew_in_place_of_a_store_that_is_damaged(
 @pytest.mark.parametrize(
     ("what", "when"),
     [
-        pytest.param("renamed", {"teacher": 0}, marks=pytest.mark.slow),
+        ("renamed", {"teacher": 0}),
         ("renamed", {"trained": IN_THE_THIRD_COHORT}),
-        pytest.param("deleted", {"trained": IN_THE_THIRD_COHORT}, marks=pytest.mark.slow),
+        ("deleted", {"trained": IN_THE_THIRD_COHORT}),
         ("store deleted", {"trained": IN_THE_THIRD_COHORT}),
     ],
 )
