@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from distillab.study.folder import Folder
-from distillab.study.integrity import check
-from distillab.study.store import Store
+from distillab.study.storage.check import check
+from distillab.study.storage.store import Store
 
 PORT = 6397
 ADDRESS = f"127.0.0.1:{PORT}"

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from distillab.cli import main as command_line
-from distillab.files import temporaries
+from distillab.io import temporaries
 from distillab.study.folder import Folder
-from distillab.study.integrity import check
-from distillab.study.store import Store
+from distillab.study.storage.check import check
+from distillab.study.storage.store import Store
 
 TINY = {
     "dataset": "synthetic",

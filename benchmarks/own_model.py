@@ -108,8 +108,8 @@ def page(out: Path, target: Path) -> None:
 def _train(name: str, inputs, labels, classes: int, path: Path, *, shift: int = 0, flip: bool = False) -> None:
     from distillab.engine.augmentation import Augmentation
     from distillab.engine.functional import Functional, write_variables
-    from distillab.engine.roster import Recipe
     from distillab.engine.teacher import train_teacher
+    from distillab.engine.types import Recipe
     from distillab.models import build
 
     teacher = Functional(build(name, inputs.shape[1:], classes))

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from distillab.analysis.measures import MEASURES
+from distillab.metrics.metric import METRICS
 from distillab.report import write_report
 from distillab.study.folder import Folder
-from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.spec import Spec, read_spec
-from distillab.study.store import Store, TeacherRecord, TrialRecord
+from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
+from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.store import Store
 
 CLASSES, SHOWN, BINS, EPOCHS = 10, 256, 15, 10
 STUDIES = {
@@ -43,23 +44,23 @@ def fill(store: Store, spec: Spec) -> None:
     """Record every trial of a study, at random."""
     rng = np.random.default_rng(0)
     run = store.begin_run("2026-01-01T00:00:00+00:00", {"command": "none", "data": {"classes": list("0123456789")}})
-    store.add_teacher(TeacherRecord("t", {}, "w", 100, dict.fromkeys(MEASURES, 0.98), [0.1]))
+    store.add_teacher(TeacherResult("t", {}, "w", 100, dict.fromkeys(METRICS, 0.98), [0.1]))
     images = rng.integers(0, 255, (SHOWN, 28, 28, 1)).astype(np.uint8)
-    examples = ShownExamples(images, rng.integers(0, CLASSES, SHOWN).astype(np.int16), 1 / 255)
+    examples = GalleryExamples(images, rng.integers(0, CLASSES, SHOWN).astype(np.int16), 1 / 255)
     store.add_shown(examples, {"t": rng.normal(size=(SHOWN, CLASSES)).astype(np.float32)})
     for number, cell in enumerate(spec.cells()):
         records = []
-        for seed in range(spec.frame.seeds):
+        for seed in range(spec.objective.seeds):
             alpha = cell.settings.alpha
             level = 0.9 + 0.05 * alpha * (1 - alpha) + 0.003 * rng.normal()
-            values = {(part, name): level + 1e-3 * rng.normal() for name in MEASURES for part in ("test", "validation")}
+            values = {(part, name): level + 1e-3 * rng.normal() for name in METRICS for part in ("test", "validation")}
             if cell.settings.noise.rate:
                 values |= {("train", "recovered"): level, ("train", "memorised"): 1 - level}
             counts = rng.multinomial(1000, np.full(CLASSES, 1 / CLASSES), CLASSES)
             given = rng.integers(0, CLASSES, SHOWN).astype(np.int16)
             logits = rng.normal(size=(SHOWN, CLASSES)).astype(np.float16)
             records.append(
-                TrialRecord(
+                TrialResult(
                     id=f"{number:08d}{seed:08d}",
                     seed=seed,
                     alpha=alpha,
@@ -70,7 +71,7 @@ def fill(store: Store, spec: Spec) -> None:
                     metrics=values,
                     confusion=counts.tolist(),
                     reliability=[[60, (b + 0.5) / BINS, rng.random()] for b in range(BINS)],
-                    shown=ShownAnswers(examples.id, given, logits),
+                    shown=GalleryPredictions(examples.id, given, logits),
                 )
             )
         store.add_cohort(records, run=run, students=len(records), examples=1000, seconds=1.0)

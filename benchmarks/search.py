@@ -27,21 +27,21 @@ import jax
 
 from distillab.data import load
 from distillab.data.own import read_own
-from distillab.distillation.candidates import RATES, Candidate, Space, best_of
 from distillab.distillation.course import SEARCH_SEED, Course, scored
 from distillab.distillation.request import Request
-from distillab.distillation.search import coarse_to_fine
 from distillab.distillation.students import find_student
 from distillab.distillation.teachers import find_teachers
 from distillab.distillation.workshop import Workshop
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, write_variables
-from distillab.engine.roster import Recipe
 from distillab.engine.teacher import train_teacher
+from distillab.engine.types import Recipe
 from distillab.models import build
+from distillab.search.grid import coarse_to_fine
+from distillab.search.space import RATES, Candidate, Space, best_of
 from distillab.stats import paired_t, t_interval
 from distillab.study.progress import Silence
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 ALPHAS, TEMPERATURES = tuple(np.arange(11) / 10), (1.5, 2.5, 4.0, 6.5, 10.0)
 FRESH = tuple(range(2_000, 2_010))

@@ -1,6 +1,6 @@
 """What a study of 10,000 students takes on 1 to 1,000 workers: `python benchmarks/simulation.py`.
 
-The backlog, and the loop that hands it out, are those of real runs (distillab.study.backlog, distillab.study.dispatch);
+The queue, and the loop that hands it out, are those of real runs (study/queue.py, study/executors/dispatch.py);
 the workers and the clock are made up. Two loads: 8,000 students of 5 s each, and 2,000 of 20 s, as a study of two
 architectures has them. The bound is what no plan can beat: the whole work, shared out evenly over the workers at their
 paces, and not less than one student of 20 s.
@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from distillab.study.backlog import Backlog, Load, Team
-from distillab.study.simulation import SimulatedCrew, Weather, makespan
+from distillab.study.executors.simulation import SimulatedPool, Weather, makespan
+from distillab.study.queue import Load, Queue, Resources
 
 LOADS = [Load("small", range(8_000), 5.0), Load("large", range(2_000), 20.0)]
 WORK = sum(load.seconds * len(load.students) for load in LOADS)
@@ -39,8 +39,8 @@ DRAWS = 5
 
 
 def one(workers: int, weather: Weather) -> dict[str, float]:
-    crew = SimulatedCrew(workers, weather)
-    seconds, cohorts = makespan(Backlog(LOADS, Team(workers)), crew)
+    crew = SimulatedPool(workers, weather)
+    seconds, cohorts = makespan(Queue(LOADS, Resources(workers)), crew)
     bound = max(WORK / float(np.sum(1 / crew.paces)), LONGEST * float(crew.paces.min()))
     return {
         "seconds": seconds,

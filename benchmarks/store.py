@@ -18,11 +18,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `distillab answer` does
 
 import numpy as np
 
-from distillab.analysis.measures import MEASURES
+from distillab.metrics.metric import METRICS
 from distillab.study.folder import Folder
-from distillab.study.plan import trials as planned
 from distillab.study.spec import read_spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.trials import trials as planned
 
 EPOCHS = 10
 TREE = {
@@ -41,31 +41,31 @@ def fill(folder: Folder) -> None:
     """Record every trial of the study, at random."""
     spec, rng = read_spec(TREE), np.random.default_rng(0)
     students = list(planned(spec, DATA["digest"]))
-    cells = len(students) // spec.frame.seeds
+    cells = len(students) // spec.objective.seeds
     spent = 0.0
     with folder.write(spec) as store:
         run = store.begin_run("2026-01-01T00:00:00+00:00", {"data": DATA})
         for teacher in sorted({student.teacher for student in students}):
-            store.add_teacher(TeacherRecord(teacher, {}, "w", 100, dict.fromkeys(MEASURES, 0.98), [0.1]))
+            store.add_teacher(TeacherResult(teacher, {}, "w", 100, dict.fromkeys(METRICS, 0.98), [0.1]))
         for number in range(cells):
             records = []
             for student in students[number::cells]:
                 settings = student.settings
                 alpha = settings.alpha
                 level = 0.9 + 0.05 * alpha * (1 - alpha) + 0.003 * rng.normal()
-                values = {(part, name): level for name in MEASURES for part in ("test", "validation")}
+                values = {(part, name): level for name in METRICS for part in ("test", "validation")}
                 if settings.noise.rate:
                     values |= {("train", "recovered"): level, ("train", "memorised"): 1 - level}
                 epochs, place = [(1.0, 0.5, 0.5, level)] * EPOCHS, student.cell.coordinates
                 told = settings.model_dump()
                 records.append(
-                    TrialRecord(student.id, student.seed, alpha, place, told, student.teacher, epochs, values)
+                    TrialResult(student.id, student.seed, alpha, place, told, student.teacher, epochs, values)
                 )
             begin = time.perf_counter()
             store.add_cohort(records, run=run, students=len(records), examples=1000, seconds=1.0)
             spent += time.perf_counter() - begin
         store.end_run(run, "2026-01-01T01:00:00+00:00")
-    print(f"recorded in {cells} cohorts of {spec.frame.seeds}: {1000 * spent / cells:.1f} ms each")
+    print(f"recorded in {cells} cohorts of {spec.objective.seeds}: {1000 * spent / cells:.1f} ms each")
 
 
 def answered(folder: Folder) -> tuple[float, ...]:

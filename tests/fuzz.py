@@ -292,9 +292,9 @@ def keys() -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """The keys of a study, and those of its groups."""
     from pydantic import BaseModel
 
-    from distillab.study.settings import Frame, Settings
+    from distillab.study.settings import Objective, Settings
 
-    fields = {**Frame.model_fields, **Settings.model_fields}
+    fields = {**Objective.model_fields, **Settings.model_fields}
     groups = {
         name: tuple(field.annotation.model_fields)
         for name, field in fields.items()

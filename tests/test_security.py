@@ -47,7 +47,7 @@ def _faults(node: ast.AST, where: str) -> Iterator[str]:
     if called in ("eval", "exec", "compile", "os.system", "os.popen", "pandas.read_pickle", "pd.read_pickle"):
         yield f"calls {called}"
     if called in ("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "yaml.unsafe_load_all"):
-        yield f"calls {called}: use distillab.study.notation"
+        yield f"calls {called}: use distillab.study.yaml"
     if (
         last in ("load", "read_array")
         and called.split(".")[0] in ("np", "numpy")

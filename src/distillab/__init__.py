@@ -13,9 +13,9 @@ if "keras" not in sys.modules:  # Keras reads this once, at its first import; a 
 # Fetched when first asked for: the command line must start without Keras, which takes seconds to import.
 _FROM = {
     "Study": "distillab.report.study",
-    "AlphaSchedule": "distillab.distiller",
-    "Distiller": "distillab.distiller",
-    "with_teacher_logits": "distillab.distiller",
+    "AlphaSchedule": "distillab.keras",
+    "Distiller": "distillab.keras",
+    "with_teacher_logits": "distillab.keras",
     "distill": "distillab.distillation.course",
     "read_own": "distillab.data.own",
     "store_predictions": "distillab.models.predictions",

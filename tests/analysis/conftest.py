@@ -10,7 +10,7 @@ import pytest
 
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec, read_spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 TREE = {"dataset": "digits", "alpha": [0, 0.5, 1], "seeds": 3, "epochs": 2, "noise": {"rate": 0.1}}
 
@@ -39,14 +39,14 @@ class Rows:
         without: Collection[tuple[float, int]] = (),
         diverged: Collection[tuple[float, int]] = (),
         shares: CellScore | None = None,
-    ) -> list[TrialRecord]:
+    ) -> list[TrialResult]:
         """One row for each student of a study, but those named by (alpha, seed) in `without`.
 
         Scores take alpha and seed, or the settings and seed where they say so by `of_settings`; `shares` is the part of
         the wrong labels that is recovered, the rest being memorised.
         """
         rows = []
-        for seed in range(spec.frame.seeds):
+        for seed in range(spec.objective.seeds):
             for number, cell in enumerate(spec.cells()):
                 settings, alpha = cell.settings, cell.settings.alpha
                 if (alpha, seed) in without:
@@ -64,7 +64,7 @@ class Rows:
                     for e in range(settings.epochs)
                 ]
                 rows.append(
-                    TrialRecord(
+                    TrialResult(
                         id=f"{number:08d}{seed:08d}",
                         seed=seed,
                         alpha=alpha,
@@ -82,9 +82,9 @@ class Rows:
         return rows
 
     @staticmethod
-    def teachers(accuracy: float = 0.99) -> dict[str, TeacherRecord]:
+    def teachers(accuracy: float = 0.99) -> dict[str, TeacherResult]:
         names = "teacher-clean", "teacher-noisy"
-        return {name: TeacherRecord(name, {}, "0" * 16, 100, {"accuracy": accuracy}, [0.1]) for name in names}
+        return {name: TeacherResult(name, {}, "0" * 16, 100, {"accuracy": accuracy}, [0.1]) for name in names}
 
 
 @pytest.fixture

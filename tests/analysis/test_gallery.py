@@ -9,7 +9,7 @@ import pytest
 
 from distillab.analysis import alpha_curves, find
 from distillab.analysis.gallery import EACH, Gallery, galleries
-from distillab.study.shown import ShownAnswers, ShownExamples
+from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
 
 CLEAN = np.array([0, 1, 2, 0, 1, 2], np.int16)
 K, C = len(CLEAN), 3
@@ -24,9 +24,9 @@ def gallery_of(rows: Any, *, given: Any, answers: Any, teacher: Any = None, **ch
     spec = rows.spec(**changes)
     trials = rows.trials(spec, lambda alpha, seed: 0.9 + 0.05 * (alpha == 0.5))
     curves = alpha_curves(spec, trials, {})
-    examples = ShownExamples(np.zeros((K, 2, 2), np.float32), CLEAN, 1.0)
+    examples = GalleryExamples(np.zeros((K, 2, 2), np.float32), CLEAN, 1.0)
     shown = {
-        trial.id: ShownAnswers(
+        trial.id: GalleryPredictions(
             examples.id, np.asarray(given(trial.seed), np.int16), logits_for(answers(trial.alpha, trial.seed))
         )
         for trial in trials

@@ -11,7 +11,7 @@ import pytest
 
 from distillab.analysis import answer, in_words
 from distillab.analysis.prediction import HEADINGS, cells, in_a_sentence
-from distillab.study.kept import KEPT_ALPHAS, KeptAnswers, kept_answers
+from distillab.study.storage.predictions import KEPT_ALPHAS, ValidationPredictions, validation_predictions
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
 RNG = np.random.default_rng(0)
@@ -24,13 +24,13 @@ def linear(alpha: float, seed: int) -> np.ndarray:
     return (1 - alpha) * ENDS[0, seed] + alpha * ENDS[1, seed]
 
 
-def kept(trials, bend: float = 0.0) -> dict[str, KeptAnswers]:
+def kept(trials, bend: float = 0.0) -> dict[str, ValidationPredictions]:
     """The answers of students that are linear in alpha, but for a bend in the middle."""
     found = {}
     for trial in trials:
         if trial.alpha in KEPT_ALPHAS and trial.diverged_epoch is None:
             answers = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
-            found[trial.id] = KeptAnswers(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
+            found[trial.id] = ValidationPredictions(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
     return found
 
 
@@ -103,7 +103,7 @@ def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
     for trial in trials:
         if trial.alpha in (0.0, 1.0):
             p = np.array([[1.0, 0.0]]) + np.array([[-0.375, 0.375]]) + trial.alpha * np.array([[1.0, -1.0]])
-            answers[trial.id] = KeptAnswers(p.astype(np.float16), np.zeros(1, np.int16))
+            answers[trial.id] = ValidationPredictions(p.astype(np.float16), np.zeros(1, np.int16))
     (one,) = answer(spec, trials, {}, answers=answers).predicted
     assert one.alpha == pytest.approx(0.375)
     assert one.nearest == 0.5
@@ -123,11 +123,11 @@ def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
 
 def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
     logits, labels = np.array([[0.0, np.log(3.0)]], np.float32), np.array([1])
-    held = kept_answers(0.5, logits, labels)
+    held = validation_predictions(0.5, logits, labels)
     assert held is not None
     np.testing.assert_allclose(held.probabilities, [[0.25, 0.75]])
-    assert kept_answers(0.3, logits, labels) is None
-    again = KeptAnswers.unpacked(*held.packed())
+    assert validation_predictions(0.3, logits, labels) is None
+    again = ValidationPredictions.unpacked(*held.packed())
     assert again.probabilities.tolist() == held.probabilities.tolist()
     assert again.labels.tolist() == [1]
 

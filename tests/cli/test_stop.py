@@ -19,7 +19,7 @@ from distillab.cli.stop import Stop, Terminated
 from distillab.study.progress import Silence
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec, read_spec
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 TINY = {
     "dataset": "synthetic",

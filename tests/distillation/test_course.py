@@ -8,17 +8,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 import distillab
+import keras
 from distillab.data import load
 from distillab.data.own import OwnData, read_own
 from distillab.distillation.course import distill
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}
 

@@ -11,7 +11,8 @@ import pytest
 
 from distillab.distillation.page import is_distillation, write_distillation_report
 from distillab.errors import RequestError
-from distillab.study.store import Store, TrialRecord
+from distillab.study.storage.records import TrialResult
+from distillab.study.storage.store import Store
 
 SCRIPT = "<script>alert(1)</script>"
 CANDIDATES = [(True, 0.25, 4.0, 0.001), (True, 0.5, 4.0, 0.001), (True, 0.5, 4.0, 0.001), (True, 0.75, 1.5, 0.002)]
@@ -64,7 +65,7 @@ def result_in(folder: Path) -> dict[str, Any]:
     (folder / "result.json").write_text(json.dumps(result))
     with Store(folder / "study.db") as store:
         rows = [
-            TrialRecord(
+            TrialResult(
                 id=f"{number:016x}",
                 seed=1000 + number,
                 alpha=alpha,

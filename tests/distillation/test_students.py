@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
+import keras
 from distillab.data.own import OwnData, read_own
 from distillab.distillation.request import Request
 from distillab.distillation.students import auto_candidates, find_student, shipped

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
+import keras
 from distillab.data.own import OwnData
 from distillab.distillation.request import Request
 from distillab.distillation.teachers import answers, find_teachers

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from distillab.engine.augmentation import NONE, Augmentation
-from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional
 from distillab.engine.randomness import example_keys
-from distillab.engine.roster import Examples, Recipe, Student
 from distillab.engine.teacher import live_teacher
+from distillab.engine.trainer import CohortTrainer
+from distillab.engine.types import Examples, Recipe, Student
 from distillab.errors import RequestError
 from distillab.models import build
 

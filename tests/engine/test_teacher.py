@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import jax
-import keras
 import numpy as np
 import pytest
 
+import keras
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import mesh, rows_mesh
 from distillab.engine.functional import Functional
 from distillab.engine.logits import teacher_logits
-from distillab.engine.roster import Examples, Recipe
 from distillab.engine.teacher import live_teacher, train_teacher
+from distillab.engine.trainer import CohortTrainer
+from distillab.engine.types import Examples, Recipe
 from distillab.models import build
 
 N, C = 70, 4  # N is no multiple of the batch

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers, ops
 
+import keras
 from distillab.models.ending import ending, gives_probabilities, last_layer, without_softmax
+from keras import layers, ops
 
 F, C = 4, 3
 

@@ -21,7 +21,7 @@ from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
 from distillab.study.runner import run_study
 from distillab.study.spec import read_spec
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

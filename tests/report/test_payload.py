@@ -12,7 +12,7 @@ from distillab.report import payload as module
 from distillab.report.payload import metric_numbers, study_payload
 from distillab.report.picture import pictures
 from distillab.report.results import Results
-from distillab.study.shown import ShownExamples
+from distillab.study.storage.examples import GalleryExamples
 
 
 def wavy(alpha: float, seed: int) -> float:
@@ -92,14 +92,14 @@ def test_images_are_drawn_from_what_models_see():
 
     labels = np.zeros(2, np.int16)
     inputs = np.array([[[0, 51], [102, 255]], [[0, 0], [0, 0]]], np.uint8)
-    found = pictures(ShownExamples(inputs, labels, 1 / 255), [0])
+    found = pictures(GalleryExamples(inputs, labels, 1 / 255), [0])
     image = Image.open(BytesIO(b64decode(found[0].removeprefix("data:image/png;base64,"))))
     np.testing.assert_array_equal(np.asarray(image), inputs[0])
     colour = np.random.default_rng(0).random((2, 4, 4, 3)).astype(np.float32)
-    image = Image.open(BytesIO(b64decode(pictures(ShownExamples(colour, labels, 1.0), [1])[1].split(",")[1])))
+    image = Image.open(BytesIO(b64decode(pictures(GalleryExamples(colour, labels, 1.0), [1])[1].split(",")[1])))
     np.testing.assert_allclose(np.asarray(image) / 255, colour[1], atol=0.5 / 255 + 1e-6)
 
 
 def test_what_is_no_image_is_not_drawn():
-    assert pictures(ShownExamples(np.zeros((2, 5), np.float32), np.zeros(2, np.int16), 1.0), [0]) is None
-    assert pictures(ShownExamples(np.zeros((2, 5, 5, 7), np.float32), np.zeros(2, np.int16), 1.0), [0]) is None
+    assert pictures(GalleryExamples(np.zeros((2, 5), np.float32), np.zeros(2, np.int16), 1.0), [0]) is None
+    assert pictures(GalleryExamples(np.zeros((2, 5, 5, 7), np.float32), np.zeros(2, np.int16), 1.0), [0]) is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distillab.study.spec import Spec, read_spec
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 TINY: dict[str, Any] = {
     "dataset": "synthetic",

@@ -12,12 +12,12 @@ from distillab.data import load
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError
 from distillab.study import estimate as module
-from distillab.study.backlog import Team
 from distillab.study.estimate import STUDENT_FACTOR, TEACHER_FACTOR, Costs, Estimate, estimate
-from distillab.study.plan import Trial, pupils, trials
+from distillab.study.queue import Resources
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec
 from distillab.study.speeds import Speeds
+from distillab.study.trials import Trial, pupils, trials
 
 Make = Callable[..., Spec]
 
@@ -25,7 +25,7 @@ Make = Callable[..., Spec]
 def cost_of(wanted: list[Trial], filed: Collection[str] = (), speeds: Speeds | None = None) -> Estimate:
     """What trials cost on two devices of one worker."""
     costs = Costs(load("synthetic"), mesh(), speeds or Speeds())
-    return estimate(pupils(wanted), costs, Team(1, 2), filed)[0]
+    return estimate(pupils(wanted), costs, Resources(1, 2), filed)[0]
 
 
 def test_the_arithmetic_of_dense_networks_is_counted_by_hand(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,16 +21,16 @@ from filelock import FileLock
 from tests.study.conftest import TINY, wait_for_a_run
 
 from distillab.cli import main
-from distillab.engine.cohort import CohortTrainer
+from distillab.engine.trainer import CohortTrainer
 from distillab.errors import DistillabError, RequestError, WorkError
 from distillab.report.write import write_report
 from distillab.study import provenance, runner, teachers
 from distillab.study.folder import Folder
-from distillab.study.integrity import check
 from distillab.study.progress import Silence
 from distillab.study.runner import run_study
 from distillab.study.spec import Spec, read_spec
-from distillab.study.store import Store
+from distillab.study.storage.check import check
+from distillab.study.storage.store import Store
 
 SPEC = read_spec(TINY)
 IN_THE_THIRD_COHORT = 5.0

@@ -44,7 +44,7 @@ def test_a_preset_says_what_it_asks_and_what_it_costs(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_compares_alphas_with_labels_alone_over_at_least_five_seeds(name: str) -> None:
     spec = load_spec(name)
-    assert spec.frame.seeds >= 5
+    assert spec.objective.seeds >= 5
     (alphas,) = (axis.values for axis in spec.axes if axis.key == "alpha")
     assert alphas[0] == 0
     assert alphas[-1] == 1
@@ -81,5 +81,5 @@ def test_every_preset_runs_at_its_quick_size_to_an_answer_and_a_page(
     assert told["students"] == {"planned": spec.size, "missing": 0, "diverged": 0}
     assert bool(told["across"]) == (len([axis for axis in spec.axes if len(axis.values) > 1]) > 1)
     page = (tmp_path / "pages" / f"{name}.md").read_text()
-    assert page.startswith(f"# {spec.frame.question}\n\n**Answer.** ")
+    assert page.startswith(f"# {spec.objective.question}\n\n**Answer.** ")
     assert yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]) == json.loads(json.dumps(spec.to_mapping()))

@@ -14,16 +14,17 @@ import pytest
 from filelock import FileLock
 
 from distillab.data import load
-from distillab.engine.cohort import CohortTrainer
+from distillab.engine.trainer import CohortTrainer
 from distillab.errors import RequestError, WorkError
 from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
-from distillab.study.kept import KEPT_ALPHAS
-from distillab.study.material import draw_labels, split
 from distillab.study.runner import run_study
 from distillab.study.settings import OF_PROBABILITIES
 from distillab.study.spec import Spec
-from distillab.study.store import Store, TeacherRecord, TrialRecord
+from distillab.study.splits import draw_labels, split
+from distillab.study.storage.predictions import KEPT_ALPHAS
+from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.store import Store
 
 Make = Callable[..., Spec]
 
@@ -337,7 +338,7 @@ def test_snapshots_of_a_teacher_are_taken_from_one_training(tiny: Make, tmp_path
     assert [told for told in listener.told if told[0] == "teacher"] == [("teacher", epoch, 2) for epoch in range(3)]
     run_study(tiny(teacher=teacher | {"epochs": [1, 2]}, seeds=1), tmp_path / "trainings")
 
-    def taught(folder: str, key: str) -> dict[object, TeacherRecord]:
+    def taught(folder: str, key: str) -> dict[object, TeacherResult]:
         with Store(tmp_path / folder / "study.db", read_only=True) as store:
             return {one.settings[key]: one for one in store.teachers().values()}
 
@@ -383,7 +384,7 @@ def test_a_live_ensemble_of_one_teacher_and_itself_is_that_teacher(tiny: Make, t
     np.testing.assert_allclose(one, two, rtol=1e-4)
 
 
-def _only_trial(folder: Path) -> TrialRecord:
+def _only_trial(folder: Path) -> TrialResult:
     with Store(folder / "study.db", read_only=True) as store:
         (trial,) = store.trials()
         return trial
@@ -521,7 +522,7 @@ def test_a_folder_of_other_data_or_another_recipe_is_refused(
 ) -> None:
     shutil.copytree(finished, tmp_path / "study")
     before = results(tmp_path / "study")
-    monkeypatch.setattr("distillab.study.plan.RECIPE", 0)
+    monkeypatch.setattr("distillab.study.trials.RECIPE", 0)
     with pytest.raises(RequestError, match="holds 9 students of this study that learned from other data or were"):
         run_study(tiny(seeds=4), tmp_path / "study")
     assert results(tmp_path / "study") == before

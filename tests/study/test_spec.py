@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from distillab.errors import RequestError
-from distillab.study.settings import Frame, Settings
+from distillab.study.settings import Objective, Settings
 from distillab.study.spec import LARGEST_STUDY, Axis, Spec, load_spec, presets, read_spec, study_file
 
 BASE: dict[str, Any] = {"dataset": "digits"}
@@ -42,9 +42,9 @@ def overridden(tmp_path: Path) -> Callable[..., Spec]:
 def test_the_smallest_study_names_a_dataset_and_has_the_defaults() -> None:
     spec = study()
     assert spec.base == Settings(dataset="digits")
-    assert spec.frame == Frame()
+    assert spec.objective == Objective()
     assert spec.axes == ()
-    assert spec.size == Frame().seeds
+    assert spec.size == Objective().seeds
     (cell,) = spec.cells()
     assert cell.settings == spec.base
     assert cell.coordinates == {}
@@ -360,12 +360,12 @@ def test_a_study_written_and_read_again_is_the_same_study(tree: dict[str, Any]) 
     assert read_spec(yaml.safe_load(spec.to_yaml())) == spec
     assert read_spec(spec.to_mapping()) == spec
     assert spec.differs_from(spec) == []
-    assert spec.size == len(list(spec.cells())) * spec.frame.seeds
+    assert spec.size == len(list(spec.cells())) * spec.objective.seeds
 
 
 def test_what_is_written_names_every_key() -> None:
     tree = yaml.safe_load(study(alpha=[0, 1]).to_yaml())
-    assert set(tree) == {*Frame.model_fields, *Settings.model_fields}
+    assert set(tree) == {*Objective.model_fields, *Settings.model_fields}
     assert tree["alpha"] == [0, 1]
     assert tree["teacher"]["model"] == "cnn-256-512"
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from distillab.errors import RequestError, WorkError
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 from distillab.tracking import name_of, open_tracker
 
 pytest.importorskip("tensorboardX", reason="pip install 'distillab[tensorboard]'")
-RECORD = TrialRecord(
+RECORD = TrialResult(
     id="0123456789abcdef",
     seed=3,
     alpha=0.25,

@@ -3,20 +3,20 @@
 Pure: nothing is read and nothing is written here, and neither Keras nor JAX is needed.
 """
 
-from distillab.analysis.answer import Answer, answer, asked_by, needed_metrics
+from distillab.analysis.answer import Finding, answer, asked_by, needed_metrics
 from distillab.analysis.curves import AlphaCurve, Divergence, Learning, alpha_curves
-from distillab.analysis.finding import Choice, Finding, Gain, Row, find
+from distillab.analysis.finding import Choice, Gain, Row, SettingResult, find
 from distillab.analysis.text import in_words, three_sentences
 
 __all__ = [
     "AlphaCurve",
-    "Answer",
     "Choice",
     "Divergence",
     "Finding",
     "Gain",
     "Learning",
     "Row",
+    "SettingResult",
     "alpha_curves",
     "answer",
     "asked_by",

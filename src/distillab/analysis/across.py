@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
-from distillab.analysis.finding import SEEDS_FOR_A_RANGE, Finding, Gain, chosen_alphas
+from distillab.analysis.finding import SEEDS_FOR_A_RANGE, Gain, SettingResult, chosen_alphas
 from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
-from distillab.analysis.measures import Measure
+from distillab.metrics.metric import Metric
 from distillab.stats import holm, model_confidence_set, paired_t, t_interval
 from distillab.study.spec import Axis, Spec
 
@@ -29,7 +29,7 @@ class Point(NamedTuple):
     """One value of the axis."""
 
     value: str
-    finding: Finding
+    finding: SettingResult
     alpha: float | None
     """Chosen on the validation data."""
     alpha_low: float
@@ -61,7 +61,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Across:
+class AxisTrend:
     """What moves along one axis while all others stand still.
 
     Args:
@@ -85,7 +85,7 @@ class Across:
     surface: Floats
 
 
-def across(spec: Spec, curves: Sequence[AlphaCurve], findings: Sequence[Finding]) -> tuple[Across, ...]:
+def across(spec: Spec, curves: Sequence[AlphaCurve], findings: Sequence[SettingResult]) -> tuple[AxisTrend, ...]:
     """Follow the answer along a study's longest axis besides alpha, for each setting of the others.
 
     Args:
@@ -110,7 +110,9 @@ def across(spec: Spec, curves: Sequence[AlphaCurve], findings: Sequence[Finding]
     )
 
 
-def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], findings: Sequence[Finding]) -> Across:
+def _follow(
+    along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], findings: Sequence[SettingResult]
+) -> AxisTrend:
     values: list[Any] = [curve.place[along.key] for curve in curves]
     ascending = in_order(along)
     order = list(range(len(values))) if ascending is None else ascending
@@ -136,7 +138,7 @@ def _follow(along: Axis, rest: Sequence[Axis], curves: Sequence[AlphaCurve], fin
                 as_good_as_the_best=None if best is None else bool(best[index]),
             )
         )
-    return Across(
+    return AxisTrend(
         key=along.key,
         name=axis_name(along),
         among=setting_label(rest, curves[0].place),
@@ -193,7 +195,7 @@ def _middle(draws: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _tuned_by_seed(curve: AlphaCurve, finding: Finding) -> Floats:
+def _tuned_by_seed(curve: AlphaCurve, finding: SettingResult) -> Floats:
     """The test metric at the chosen alpha, shape (R,), nan for seeds that are not complete."""
     if finding.best is None:
         return np.full(len(curve.seeds), np.nan)
@@ -201,7 +203,7 @@ def _tuned_by_seed(curve: AlphaCurve, finding: Finding) -> Floats:
     return np.where(curve.complete, curve.test[:, column], np.nan)
 
 
-def _gains_by_seed(curve: AlphaCurve, finding: Finding) -> Floats:
+def _gains_by_seed(curve: AlphaCurve, finding: SettingResult) -> Floats:
     """The chosen alpha's gain over alpha = 1, shape (R,); nan where there is none."""
     hard = np.flatnonzero((curve.alphas == 1.0) & curve.sound)
     if not len(hard):
@@ -209,7 +211,7 @@ def _gains_by_seed(curve: AlphaCurve, finding: Finding) -> Floats:
     return _tuned_by_seed(curve, finding) - curve.test[:, int(hard[0])]
 
 
-def _as_good_as_the_best(tuned: Sequence[Floats], measure: Measure) -> NDArray[np.bool_] | None:
+def _as_good_as_the_best(tuned: Sequence[Floats], measure: Metric) -> NDArray[np.bool_] | None:
     """Which values no other is shown to be better than: the 95 % model confidence set of the tuned settings."""
     scores = measure.sign * np.stack(tuned, axis=1)
     scores = scores[np.isfinite(scores).all(axis=1)]

@@ -9,11 +9,11 @@ from distillab.analysis.sentences import lacking
 from distillab.stats import SEED_CAP
 
 if TYPE_CHECKING:
-    from distillab.analysis.answer import Answer
-    from distillab.analysis.finding import Finding
+    from distillab.analysis.answer import Finding
+    from distillab.analysis.finding import SettingResult
 
 
-def advice(answer: Answer, finding: Finding) -> list[str]:
+def advice(answer: Finding, finding: SettingResult) -> list[str]:
     """What would bring this setting further; empty where it is decided and whole.
 
     Args:
@@ -50,7 +50,7 @@ def advice(answer: Answer, finding: Finding) -> list[str]:
     return told
 
 
-def circumstances(finding: Finding) -> str:
+def circumstances(finding: SettingResult) -> str:
     """Noise, temperature and draws of a setting, in a sentence or two."""
     temperature = f"temperature {finding.temperature:g}"
     if not finding.perturbed:
@@ -66,7 +66,7 @@ def circumstances(finding: Finding) -> str:
     return f"{noise} {drawn}; validation labels are {validation}."
 
 
-def covered(finding: Finding) -> str:
+def covered(finding: SettingResult) -> str:
     """What the intervals of a setting cover."""
     fresh = finding.perturbed and finding.teacher_labels != "noisy"
     draws = ", order of the batches and the draw of the labels" if fresh else " and order of the batches"
@@ -77,7 +77,7 @@ def covered(finding: Finding) -> str:
     )
 
 
-def caveats(answer: Answer) -> list[str]:
+def caveats(answer: Finding) -> list[str]:
     """What the answer rests on and does not license, over all settings."""
     told = list(dict.fromkeys(covered(finding) for finding in answer.findings))
     short = [finding for finding in answer.findings if finding.complete and finding.complete < finding.seeds]
@@ -113,7 +113,7 @@ def caveats(answer: Answer) -> list[str]:
     return told
 
 
-def _divergence(finding: Finding) -> list[str]:
+def _divergence(finding: SettingResult) -> list[str]:
     if not finding.diverged:
         return []
     counts = listed([f"{row.diverged} at alpha = {row.alpha:g}" for row in finding.rows if row.diverged])

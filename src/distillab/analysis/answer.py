@@ -8,25 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from distillab.analysis.across import Across, across
+from distillab.analysis.across import AxisTrend, across
 from distillab.analysis.advice import advice, caveats
 from distillab.analysis.curves import AlphaCurve, alpha_curves, rows_of
 from distillab.analysis.denoising import SHARES, Denoising, denoising, in_a_sentence
-from distillab.analysis.finding import Finding, find
-from distillab.analysis.measures import MEASURES, Measure
+from distillab.analysis.finding import SettingResult, find
 from distillab.analysis.movement import movement
 from distillab.analysis.prediction import Prediction, predictions
 from distillab.analysis.prediction import in_a_sentence as predicted_in_words
 from distillab.analysis.sentences import sentences
 from distillab.errors import RequestError, unknown
-from distillab.study.kept import KeptAnswers
-from distillab.study.settings import Metric
+from distillab.metrics.metric import METRICS, Metric
+from distillab.study.settings import MetricName
 from distillab.study.spec import Spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.predictions import ValidationPredictions
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Finding:
     """What a study says.
 
     Args:
@@ -45,16 +45,16 @@ class Answer:
     metric: str
     margin: float
     seeds: int
-    findings: tuple[Finding, ...]
-    across: tuple[Across, ...] = ()
+    findings: tuple[SettingResult, ...]
+    across: tuple[AxisTrend, ...] = ()
     denoising: tuple[Denoising, ...] = ()
     predicted: tuple[Prediction, ...] = ()
     unused: int = 0
 
     @property
-    def measure(self) -> Measure:
+    def measure(self) -> Metric:
         """How the metric is called and written."""
-        return MEASURES[self.metric]
+        return METRICS[self.metric]
 
     @property
     def students(self) -> int:
@@ -99,18 +99,18 @@ class Answer:
 def needed_metrics(spec: Spec) -> tuple[tuple[str, str], ...]:
     """The metrics that `answer` reads of a study's rows, by split and name; besides them it needs no epochs."""
     shares = (("train", name) for share in SHARES for name in (share, f"teacher_{share}"))
-    return (("test", spec.frame.metric), ("validation", spec.frame.metric), *shares, ("validation", "brier"))
+    return (("test", spec.objective.metric), ("validation", spec.objective.metric), *shares, ("validation", "brier"))
 
 
 def answer(
     spec: Spec,
-    trials: Sequence[TrialRecord],
-    teachers: Mapping[str, TeacherRecord],
+    trials: Sequence[TrialResult],
+    teachers: Mapping[str, TeacherResult],
     *,
     classes: int | None = None,
-    answers: Mapping[str, KeptAnswers] | None = None,
+    answers: Mapping[str, ValidationPredictions] | None = None,
     curves: Sequence[AlphaCurve] | None = None,
-) -> Answer:
+) -> Finding:
     """Answer a study's question from its rows, be it finished, half-finished or empty.
 
     Args:
@@ -126,21 +126,21 @@ def answer(
     """
     rows = rows_of(spec, trials)
     curves = alpha_curves(spec, trials, teachers, rows=rows) if curves is None else curves
-    findings = tuple(find(curve, margin=spec.frame.margin) for curve in curves)
-    return Answer(
-        question=spec.frame.question,
-        metric=spec.frame.metric,
-        margin=spec.frame.margin,
-        seeds=spec.frame.seeds,
+    findings = tuple(find(curve, margin=spec.objective.margin) for curve in curves)
+    return Finding(
+        question=spec.objective.question,
+        metric=spec.objective.metric,
+        margin=spec.objective.margin,
+        seeds=spec.objective.seeds,
         findings=findings,
         across=across(spec, curves, findings),
         denoising=denoising(curves, rows.values(), classes),
         predicted=predictions(curves, findings, rows.values(), answers or {}),
-        unused=sum(trial.seed >= spec.frame.seeds for trial in trials),
+        unused=sum(trial.seed >= spec.objective.seeds for trial in trials),
     )
 
 
-def asked_by(spec: Spec, metric: str, trials: Sequence[TrialRecord]) -> Spec:
+def asked_by(spec: Spec, metric: str, trials: Sequence[TrialResult]) -> Spec:
     """The same study, asked by another metric than its own: it was recorded for all of them.
 
     Args:
@@ -151,19 +151,19 @@ def asked_by(spec: Spec, metric: str, trials: Sequence[TrialRecord]) -> Spec:
     Raises:
         RequestError: a name that is no such metric, or a study recorded before there was that metric.
     """
-    if metric not in get_args(Metric):
-        raise unknown("metric to compare alphas by", metric, get_args(Metric))
+    if metric not in get_args(MetricName):
+        raise unknown("metric to compare alphas by", metric, get_args(MetricName))
     finished = [trial for trial in trials if trial.diverged_epoch is None]
     if finished and not any(("test", metric) in trial.metrics for trial in finished):
-        recorded = {name for _, name in finished[0].metrics} & set(get_args(Metric))
+        recorded = {name for _, name in finished[0].metrics} & set(get_args(MetricName))
         raise RequestError(
             f"This study's students were recorded without {metric}. They hold {', '.join(sorted(recorded))}. Run the "
             "study in a new folder with --out for the others."
         )
-    return dataclasses.replace(spec, frame=spec.frame.model_copy(update={"metric": metric}))
+    return dataclasses.replace(spec, objective=spec.objective.model_copy(update={"metric": metric}))
 
 
-def _told(one: Across, measure: Measure) -> dict[str, Any]:
+def _told(one: AxisTrend, measure: Metric) -> dict[str, Any]:
     """An axis as plain JSON types; the findings themselves stand with the settings."""
     return {
         "axis": one.key,

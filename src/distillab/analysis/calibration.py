@@ -9,7 +9,7 @@ import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Floats, rows_of
 from distillab.study.spec import Spec
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 
 
 class Reliability(NamedTuple):
@@ -25,7 +25,7 @@ class Reliability(NamedTuple):
 def reliability(
     spec: Spec,
     curves: Sequence[AlphaCurve],
-    trials: Iterable[TrialRecord],
+    trials: Iterable[TrialResult],
     bins: Mapping[str, Sequence[Sequence[float]]],
 ) -> tuple[Reliability | None, ...]:
     """Pool the recorded bins of each setting's students by alpha.
@@ -47,7 +47,7 @@ def reliability(
 
 
 def _pooled(
-    curve: AlphaCurve, trials: Sequence[TrialRecord], bins: Mapping[str, Sequence[Sequence[float]]]
+    curve: AlphaCurve, trials: Sequence[TrialResult], bins: Mapping[str, Sequence[Sequence[float]]]
 ) -> Reliability | None:
     known = [(trial.alpha, np.asarray(bins[trial.id], np.float64)) for trial in trials if trial.id in bins]
     if not known:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.labels import setting_label
-from distillab.analysis.measures import MEASURES, Measure
 from distillab.errors import RequestError
+from distillab.metrics.metric import METRICS, Metric
 from distillab.stats import t_intervals
 from distillab.study.settings import Settings
 from distillab.study.spec import Cell, Spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -67,7 +67,7 @@ class AlphaCurve:
     settings: Settings
     alphas: Floats
     seeds: tuple[int, ...]
-    measure: Measure
+    measure: Metric
     test: Floats
     validation: Floats
     diverged: tuple[Divergence, ...]
@@ -123,10 +123,10 @@ def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], .
 
 def alpha_curves(
     spec: Spec,
-    trials: Iterable[TrialRecord],
-    teachers: Mapping[str, TeacherRecord],
+    trials: Iterable[TrialResult],
+    teachers: Mapping[str, TeacherResult],
     *,
-    rows: Mapping[str, Sequence[TrialRecord]] | None = None,
+    rows: Mapping[str, Sequence[TrialResult]] | None = None,
 ) -> tuple[AlphaCurve, ...]:
     """Sort a study's rows into one curve for each setting, in the order of the study's grid.
 
@@ -159,23 +159,23 @@ def alpha_curves(
 
 def _settings(spec: Spec) -> Iterator[Cell]:
     """The study's grid without alpha, which stands at its first value."""
-    return Spec(spec.frame, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha")).cells()
+    return Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha")).cells()
 
 
-def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
+def rows_of(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
     """Sort a study's rows by setting, in the order of its grid; rows of seeds it does not ask for are left aside.
 
     Raises:
         RequestError: a row that has no place in the study, or two that have the same.
     """
-    found: dict[str, list[TrialRecord]] = {_place(cell.coordinates): [] for cell in _settings(spec)}
-    groups: dict[int, list[TrialRecord]] = {}  # by identity: the store gives students of one cell the same mapping
+    found: dict[str, list[TrialResult]] = {_place(cell.coordinates): [] for cell in _settings(spec)}
+    groups: dict[int, list[TrialResult]] = {}  # by identity: the store gives students of one cell the same mapping
     held = list(trials)  # an identity is one only as long as the mapping is there
     for trial in held:
-        if trial.seed < spec.frame.seeds:
+        if trial.seed < spec.objective.seeds:
             groups.setdefault(id(trial.coordinates), []).append(trial)
     places: dict[str, str] = {}
-    students: dict[tuple[str, float], list[TrialRecord]] = {}
+    students: dict[tuple[str, float], list[TrialResult]] = {}
     for group in groups.values():
         told = json.dumps(group[0].coordinates, sort_keys=True)
         if told not in places:
@@ -190,7 +190,7 @@ def rows_of(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[TrialRe
     return found
 
 
-def _crowded(rows: Sequence[TrialRecord]) -> RequestError:
+def _crowded(rows: Sequence[TrialResult]) -> RequestError:
     """What is wrong where two students have the same place."""
     taken: set[int] = set()
     for trial in rows:
@@ -224,10 +224,10 @@ def _curve(
     label: str,
     place: Mapping[str, Any],
     alphas: Floats,
-    trials: Sequence[TrialRecord],
-    teachers: Mapping[str, TeacherRecord],
+    trials: Sequence[TrialResult],
+    teachers: Mapping[str, TeacherResult],
 ) -> AlphaCurve:
-    metric, seeds = spec.frame.metric, tuple(range(spec.frame.seeds))
+    metric, seeds = spec.objective.metric, tuple(range(spec.objective.seeds))
     seats = seated(trials, alphas)
     diverged = [
         Divergence(trial.alpha, trial.seed, trial.diverged_epoch + 1, trial.last_finite_loss)
@@ -248,7 +248,7 @@ def _curve(
         settings=settings,
         alphas=alphas,
         seeds=seeds,
-        measure=MEASURES[metric],
+        measure=METRICS[metric],
         test=test,
         validation=validation,
         diverged=tuple(sorted(diverged, key=lambda d: (d.alpha, d.seed))),
@@ -261,7 +261,7 @@ def _curve(
 class Seats(NamedTuple):
     """Students with their places in tables of seeds and alphas."""
 
-    trials: list[TrialRecord]
+    trials: list[TrialResult]
     rows: list[int]
     columns: list[int]
 
@@ -280,7 +280,7 @@ class Seats(NamedTuple):
         return values
 
 
-def seated(trials: Iterable[TrialRecord], alphas: Floats) -> Seats:
+def seated(trials: Iterable[TrialResult], alphas: Floats) -> Seats:
     """Find the students' places; a row is a seed, and those at other alphas are left aside."""
     column = {alpha: index for index, alpha in enumerate(alphas.tolist())}
     there = [trial for trial in trials if trial.alpha in column]

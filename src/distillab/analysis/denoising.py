@@ -13,7 +13,7 @@ from distillab.analysis.numerals import alphas_in_words, percent
 from distillab.data.noise import transition_matrix
 from distillab.stats import holm, paired_ts
 from distillab.study.settings import Settings
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 from distillab.theory import flip_threshold
 
 SHARES = ("recovered", "memorised")
@@ -55,7 +55,7 @@ class Denoising(NamedTuple):
 
 
 def denoising(
-    curves: Sequence[AlphaCurve], rows: Iterable[Sequence[TrialRecord]], classes: int | None
+    curves: Sequence[AlphaCurve], rows: Iterable[Sequence[TrialResult]], classes: int | None
 ) -> tuple[Denoising, ...]:
     """Sort the shares of recovered and memorised labels by setting and alpha.
 
@@ -74,7 +74,7 @@ def denoising(
     )
 
 
-def _of_setting(curve: AlphaCurve, trials: Sequence[TrialRecord], classes: int | None) -> Denoising | None:
+def _of_setting(curve: AlphaCurve, trials: Sequence[TrialResult], classes: int | None) -> Denoising | None:
     seats, shape = seated(trials, curve.alphas), (len(curve.seeds), len(curve.alphas))
     recovered = seats.table(shape, ("train", "recovered"))
     if not np.isfinite(recovered).any():

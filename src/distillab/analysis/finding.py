@@ -64,7 +64,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class SettingResult:
     """What one setting shows.
 
     Args:
@@ -136,7 +136,7 @@ class Finding:
         return any(student.alpha == alpha for student in self.diverged)
 
 
-def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Finding:
+def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -181,7 +181,7 @@ def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> Fin
             )
         )
     settings = curve.settings
-    return Finding(
+    return SettingResult(
         label=curve.label,
         verdict=ruling,
         best=_choose([rows[index] for index in sound], sign) if paired.size else None,

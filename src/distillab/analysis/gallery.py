@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import entr, softmax
 
 from distillab.analysis.curves import AlphaCurve, rows_of
-from distillab.analysis.finding import Finding
+from distillab.analysis.finding import SettingResult
 from distillab.analysis.numerals import counted
-from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.spec import Spec
-from distillab.study.store import TrialRecord
+from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
+from distillab.study.storage.records import TrialResult
 
 EACH = 6
 """Examples of a kind."""
@@ -69,10 +69,10 @@ class _Class(NamedTuple):
 def galleries(
     spec: Spec,
     curves: Sequence[AlphaCurve],
-    findings: Sequence[Finding],
-    trials: Iterable[TrialRecord],
-    examples: Mapping[str, ShownExamples],
-    shown: Mapping[str, ShownAnswers],
+    findings: Sequence[SettingResult],
+    trials: Iterable[TrialResult],
+    examples: Mapping[str, GalleryExamples],
+    shown: Mapping[str, GalleryPredictions],
     teachers: Mapping[tuple[str, str], Logits],
 ) -> tuple[Gallery | None, ...]:
     """Choose the examples of each setting, always the same for the same rows.
@@ -99,10 +99,10 @@ def galleries(
 
 def _of_setting(
     curve: AlphaCurve,
-    finding: Finding,
-    trials: Sequence[TrialRecord],
-    examples: Mapping[str, ShownExamples],
-    shown: Mapping[str, ShownAnswers],
+    finding: SettingResult,
+    trials: Sequence[TrialResult],
+    examples: Mapping[str, GalleryExamples],
+    shown: Mapping[str, GalleryPredictions],
     teachers: Mapping[tuple[str, str], Logits],
 ) -> Gallery | None:
     if finding.best is None or curve.settings.label_loss == "squared":

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from distillab.analysis.measures import NOTHING
 from distillab.analysis.numerals import alphas_in_words, bare_p, counted, listed, p_value
+from distillab.metrics.metric import NOTHING
 
 if TYPE_CHECKING:
-    from distillab.analysis.across import Across, Change, Point
-    from distillab.analysis.measures import Measure
+    from distillab.analysis.across import AxisTrend, Change, Point
+    from distillab.metrics.metric import Metric
 
 SIGNIFICANCE = 0.05
 
 
-def movement(across: Across, measure: Measure) -> list[str]:
+def movement(across: AxisTrend, measure: Metric) -> list[str]:
     """Say how verdict, best alpha and gain move along an axis.
 
     Args:
@@ -28,7 +28,7 @@ def movement(across: Across, measure: Measure) -> list[str]:
     return [told for told in (_verdicts(across), _alpha(across), _gain(across, measure)) if told]
 
 
-def in_brief(across: Across, measure: Measure) -> str:
+def in_brief(across: AxisTrend, measure: Metric) -> str:
     """Say the same in one line: the verdicts, and what alpha and gain are at the ends of the axis.
 
     Args:
@@ -41,19 +41,19 @@ def in_brief(across: Across, measure: Measure) -> str:
     return " ".join(told for told in (_verdicts(across), _ends(across, measure)) if told)
 
 
-def headings(across: Across, measure: Measure) -> list[str]:
+def headings(across: AxisTrend, measure: Metric) -> list[str]:
     """The heads of the table's columns."""
     test = f"test {measure.unit}".rstrip()
     columns = [across.name, f"teacher {measure.unit}".rstrip(), "verdict", "alpha", "drawn again", "range", test]
     return [*columns, "to alpha 1", "interval", "p", "best"]
 
 
-def cells(across: Across, measure: Measure) -> list[list[str]]:
+def cells(across: AxisTrend, measure: Metric) -> list[list[str]]:
     """The table's rows: a value of the axis, and what holds there."""
     return [_cells(across, point, measure) for point in across.points]
 
 
-def _cells(across: Across, point: Point, measure: Measure) -> list[str]:
+def _cells(across: AxisTrend, point: Point, measure: Metric) -> list[str]:
     finding, gain = point.finding, point.gain
     grid = across.alphas.tolist()
     within = finding.optimal_range
@@ -72,7 +72,7 @@ def _cells(across: Across, point: Point, measure: Measure) -> list[str]:
     ]
 
 
-def _verdicts(across: Across) -> str:
+def _verdicts(across: AxisTrend) -> str:
     known = [point for point in across.points if point.finding.verdict is not None]
     if not known:
         return ""
@@ -93,7 +93,7 @@ def _verdicts(across: Across) -> str:
     )
 
 
-def _ends(across: Across, measure: Measure) -> str:
+def _ends(across: AxisTrend, measure: Metric) -> str:
     first, last = across.points[0], across.points[-1]
     if not across.ordered:
         return _best_of(across, measure)
@@ -120,7 +120,7 @@ def _gain_moves(change: Change) -> bool:
     return change.p <= SIGNIFICANCE
 
 
-def _alpha(across: Across) -> str:
+def _alpha(across: AxisTrend) -> str:
     points = across.points
     if any(point.alpha is None for point in points):
         return ""
@@ -144,7 +144,7 @@ def _alpha(across: Across) -> str:
     )
 
 
-def _gain(across: Across, measure: Measure) -> str:
+def _gain(across: AxisTrend, measure: Metric) -> str:
     points = across.points
     if not across.ordered:
         return _best_of(across, measure)
@@ -165,7 +165,7 @@ def _gain(across: Across, measure: Measure) -> str:
     )
 
 
-def _best_of(across: Across, measure: Measure) -> str:
+def _best_of(across: AxisTrend, measure: Metric) -> str:
     """Of values that are no numbers: which is best once alpha is tuned."""
     known = [point for point in across.points if math.isfinite(point.tuned)]
     if len(known) < 2:
@@ -186,6 +186,6 @@ def _best_of(across: Across, measure: Measure) -> str:
     return f"{told}; not shown to be worse than the best at 95 %: {listed(good)}."
 
 
-def _gained(point: Point, measure: Measure) -> float:
+def _gained(point: Point, measure: Metric) -> float:
     """By how much the chosen alpha is better than labels alone, more being better for every metric."""
     return 0.0 if point.gain is None else measure.sign * point.gain.difference

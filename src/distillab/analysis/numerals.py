@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from distillab.analysis.measures import NOTHING
+from distillab.metrics.metric import NOTHING
 
 
 def percent(share: float, digits: int = 2) -> str:

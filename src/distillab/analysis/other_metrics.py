@@ -9,24 +9,24 @@ import numpy as np
 
 from distillab.analysis.answer import asked_by
 from distillab.analysis.curves import Floats, alpha_curves, rows_of
-from distillab.analysis.finding import Finding, find
-from distillab.analysis.measures import MEASURES, Measure
+from distillab.analysis.finding import SettingResult, find
 from distillab.analysis.numerals import alphas_in_words
 from distillab.metrics import precision_recall_f1
+from distillab.metrics.metric import METRICS, Metric
 from distillab.study.spec import Spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 
 class Asked(NamedTuple):
     """One setting, asked by one metric."""
 
     metric: str
-    measure: Measure
-    finding: Finding
+    measure: Metric
+    finding: SettingResult
 
 
 def by_every_metric(
-    spec: Spec, trials: Sequence[TrialRecord], teachers: Mapping[str, TeacherRecord], setting: int
+    spec: Spec, trials: Sequence[TrialResult], teachers: Mapping[str, TeacherResult], setting: int
 ) -> tuple[Asked, ...]:
     """Ask one setting by every metric that its students were recorded with.
 
@@ -38,10 +38,10 @@ def by_every_metric(
     """
     recorded = {name for trial in trials for part, name in trial.metrics if part == "test"}
     told = []
-    for metric, measure in MEASURES.items():
+    for metric, measure in METRICS.items():
         if metric in recorded:
             curve = alpha_curves(asked_by(spec, metric, trials), trials, teachers)[setting]
-            told.append(Asked(metric, measure, find(curve, margin=spec.frame.margin)))
+            told.append(Asked(metric, measure, find(curve, margin=spec.objective.margin)))
     return tuple(told)
 
 
@@ -100,7 +100,7 @@ class PerClass(NamedTuple):
 
 def per_class(
     spec: Spec,
-    trials: Sequence[TrialRecord],
+    trials: Sequence[TrialResult],
     confusions: Mapping[str, Sequence[Sequence[int]]],
     setting: int,
     alphas: Sequence[float],
@@ -122,7 +122,7 @@ def per_class(
         for trial in list(rows_of(spec, trials).values())[setting]
         if trial.id in confusions
     }
-    seeds = [seed for seed in range(spec.frame.seeds) if all((seed, alpha) in counts for alpha in alphas)]
+    seeds = [seed for seed in range(spec.objective.seeds) if all((seed, alpha) in counts for alpha in alphas)]
     if not seeds:
         return None
     means = [np.mean([precision_recall_f1(counts[seed, alpha]) for seed in seeds], axis=0) for alpha in alphas]

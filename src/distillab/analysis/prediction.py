@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seated
-from distillab.analysis.finding import Finding
-from distillab.analysis.measures import NOTHING, Measure
+from distillab.analysis.finding import SettingResult
+from distillab.metrics.metric import NOTHING, Metric
 from distillab.stats import paired_t, t_interval
-from distillab.study.kept import KeptAnswers
-from distillab.study.store import TrialRecord
+from distillab.study.storage.predictions import ValidationPredictions
+from distillab.study.storage.records import TrialResult
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
 FEWEST = 2
@@ -75,9 +75,9 @@ class Prediction:
 
 def predictions(
     curves: Sequence[AlphaCurve],
-    findings: Sequence[Finding],
-    rows: Iterable[Sequence[TrialRecord]],
-    answers: Mapping[str, KeptAnswers],
+    findings: Sequence[SettingResult],
+    rows: Iterable[Sequence[TrialResult]],
+    answers: Mapping[str, ValidationPredictions],
 ) -> tuple[Prediction, ...]:
     """Predict the best alpha of every setting whose ends were kept.
 
@@ -102,7 +102,10 @@ def predictions(
 
 
 def _of_setting(
-    curve: AlphaCurve, finding: Finding, trials: Sequence[TrialRecord], answers: Mapping[str, KeptAnswers]
+    curve: AlphaCurve,
+    finding: SettingResult,
+    trials: Sequence[TrialResult],
+    answers: Mapping[str, ValidationPredictions],
 ) -> Prediction | None:
     kept = {(trial.seed, trial.alpha): answers[trial.id] for trial in trials if trial.id in answers}
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
@@ -139,7 +142,7 @@ def _of_setting(
     )
 
 
-def _measured(curve: AlphaCurve, trials: Sequence[TrialRecord], seeds: Sequence[int]) -> tuple[Measured, ...]:
+def _measured(curve: AlphaCurve, trials: Sequence[TrialResult], seeds: Sequence[int]) -> tuple[Measured, ...]:
     """The Brier score on the validation data, which was recorded for every student."""
     scores = seated(trials, curve.alphas).table((len(curve.seeds), len(curve.alphas)), ("validation", "brier"))
     found = finite_intervals(scores[list(seeds)])
@@ -178,7 +181,7 @@ NOTE = (
 )
 
 
-def cells(one: Prediction, measure: Measure) -> tuple[str, ...]:
+def cells(one: Prediction, measure: Metric) -> tuple[str, ...]:
     """A setting as a row of a table."""
     return (
         one.label or "all",
@@ -193,7 +196,7 @@ def cells(one: Prediction, measure: Measure) -> tuple[str, ...]:
     )
 
 
-def in_a_sentence(one: Prediction, measure: Measure) -> str:
+def in_a_sentence(one: Prediction, measure: Metric) -> str:
     """What a prediction is worth, to follow the setting's name."""
     told = f"the students at both ends predict alpha = {one.alpha:.2f}, the sweep chose {one.swept:g}"
     if one.nearest == one.swept:

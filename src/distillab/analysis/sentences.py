@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from distillab.analysis.numerals import alphas_in_words, counted, listed, p_value
 
 if TYPE_CHECKING:
-    from distillab.analysis.answer import Answer
-    from distillab.analysis.finding import Finding, Gain
-    from distillab.analysis.measures import Measure
+    from distillab.analysis.answer import Finding
+    from distillab.analysis.finding import Gain, SettingResult
+    from distillab.metrics.metric import Metric
 
 
-def sentences(answer: Answer, finding: Finding) -> list[str]:
+def sentences(answer: Finding, finding: SettingResult) -> list[str]:
     """Say what a setting shows: the verdict, the alpha to choose, the range of alphas that are as good.
 
     Args:
@@ -25,7 +25,7 @@ def sentences(answer: Answer, finding: Finding) -> list[str]:
     return [_verdict(answer, finding), _choice(answer, finding), _range(finding)]
 
 
-def lacking(finding: Finding) -> str:
+def lacking(finding: SettingResult) -> str:
     """Why there is no comparison with labels alone; empty where there is one."""
     grid = [row.alpha for row in finding.rows]
     if not finding.finished and not finding.diverged:
@@ -47,7 +47,7 @@ def lacking(finding: Finding) -> str:
     return ""
 
 
-def _verdict(answer: Answer, finding: Finding) -> str:
+def _verdict(answer: Finding, finding: SettingResult) -> str:
     missing, ruling = lacking(finding), finding.verdict
     if missing or ruling is None:
         return f"No verdict: {missing}."
@@ -74,13 +74,13 @@ def _verdict(answer: Answer, finding: Finding) -> str:
     return f"Undecided: {n} do not show whether some intermediate alpha beats hard labels alone (alpha = 1)."
 
 
-def _improvement(measure: Measure, gain: Gain) -> str:
+def _improvement(measure: Metric, gain: Gain) -> str:
     """The interval of a gain, more being better for every metric."""
     low, high = sorted(measure.sign * end for end in (gain.low, gain.high))
     return measure.span(low, high, signed=True)
 
 
-def _choice(answer: Answer, finding: Finding) -> str:
+def _choice(answer: Finding, finding: SettingResult) -> str:
     best = finding.best
     if best is None:
         return "No alpha can be chosen on the validation data."
@@ -104,7 +104,7 @@ def _choice(answer: Answer, finding: Finding) -> str:
     return f"{told}{': ' if against else ''}{listed(against) if against else ''}."
 
 
-def _against(measure: Measure, gain: Gain, reference: str) -> str:
+def _against(measure: Metric, gain: Gain, reference: str) -> str:
     if float(measure.difference(gain.difference)) == 0:
         told = f"level with {reference}"
     else:
@@ -114,7 +114,7 @@ def _against(measure: Measure, gain: Gain, reference: str) -> str:
     return f"{told} ({interval}, p {p_value(gain.p)})" if interval != "-" else told
 
 
-def _range(finding: Finding) -> str:
+def _range(finding: SettingResult) -> str:
     grid = [row.alpha for row in finding.rows]
     if finding.best is None:
         return "Which alphas are as good as the best cannot be told."

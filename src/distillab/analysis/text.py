@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.denoising import in_a_sentence
-from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, movement
 from distillab.analysis.numerals import bare_p
 from distillab.analysis.prediction import in_a_sentence as predicted
 from distillab.analysis.sentences import sentences
+from distillab.metrics.metric import NOTHING
 
 if TYPE_CHECKING:
-    from distillab.analysis.answer import Answer
-    from distillab.analysis.finding import Finding, Gain, Row
+    from distillab.analysis.answer import Finding
+    from distillab.analysis.finding import Gain, Row, SettingResult
 
 WIDTH = 100
 
 
-def columns(answer: Answer, finding: Finding) -> dict[str, Callable[[Row], str]]:
+def columns(answer: Finding, finding: SettingResult) -> dict[str, Callable[[Row], str]]:
     """The table's columns by their headings, each with what it writes of a row."""
     measure = answer.measure
 
@@ -52,7 +52,7 @@ def columns(answer: Answer, finding: Finding) -> dict[str, Callable[[Row], str]]
     return told
 
 
-def note(answer: Answer) -> str:
+def note(answer: Finding) -> str:
     """What stands below the table."""
     unit = answer.measure.difference_unit
     counted_in = f" in {unit}" if unit else ""
@@ -70,7 +70,7 @@ ACROSS_NOTE = (
 """What stands below the table of an axis."""
 
 
-def in_words(answer: Answer) -> str:
+def in_words(answer: Finding) -> str:
     """The whole answer: three sentences, the table, what to do, and the caveats; for each setting in turn.
 
     Args:
@@ -109,14 +109,14 @@ def in_words(answer: Answer) -> str:
     return "\n\n".join(blocks)
 
 
-def three_sentences(answer: Answer) -> str:
+def three_sentences(answer: Finding) -> str:
     """The answer at its shortest: three sentences for each setting."""
     return "\n".join(
         _wrapped(" ".join([*_heading(answer, finding), *sentences(answer, finding)])) for finding in answer.findings
     )
 
 
-def table(answer: Answer, finding: Finding) -> str:
+def table(answer: Finding, finding: SettingResult) -> str:
     """The alphas of a setting, one a line; a star marks the one chosen on the validation data."""
     shown = columns(answer, finding)
     lines = [[name.strip() for name in shown]]
@@ -136,7 +136,7 @@ def _aligned(lines: list[list[str]], below: str, marks: list[str] | None = None)
     return "\n".join([*drawn, below])
 
 
-def _heading(answer: Answer, finding: Finding) -> list[str]:
+def _heading(answer: Finding, finding: SettingResult) -> list[str]:
     return [f"[{finding.label}]"] if len(answer.findings) > 1 else []
 
 

@@ -39,9 +39,9 @@ def engine(examples: int, students: int = 4, devices: int | None = None, mapping
     from distillab.engine.devices import mesh, split_host
 
     split_host(devices)
-    from distillab.engine.cohort import CohortTrainer
     from distillab.engine.functional import Functional
-    from distillab.engine.roster import Examples, Recipe, Student
+    from distillab.engine.trainer import CohortTrainer
+    from distillab.engine.types import Examples, Recipe, Student
     from distillab.models import build
 
     images, labels, logits = material(examples)
@@ -64,7 +64,6 @@ def engine(examples: int, students: int = 4, devices: int | None = None, mapping
 def distiller(examples: int) -> Result:
     """Keras's own Distiller with the teacher live, on whatever backend Keras runs."""
     import keras
-
     from distillab.models import build
 
     teacher, student = build(TEACHER, SHAPE, CLASSES), build(STUDENT, SHAPE, CLASSES)
@@ -80,7 +79,6 @@ def distiller(examples: int) -> Result:
 def plain(examples: int) -> Result:
     """The student alone on labels, by `model.fit`."""
     import keras
-
     from distillab.models import build
 
     model = build(STUDENT, SHAPE, CLASSES)
@@ -92,9 +90,8 @@ def plain(examples: int) -> Result:
 def stored(examples: int) -> Result:
     """The student by `model.fit`, with the teacher's stored logits beside the labels."""
     import keras
-    from keras import ops
-
     from distillab.models import build
+    from keras import ops
 
     def loss(y: Any, z: Any) -> Any:
         hard = keras.losses.categorical_crossentropy(y[:, :CLASSES], z, from_logits=True)
@@ -148,8 +145,8 @@ def engine_teacher(examples: int) -> Result:
     split_host()
     from distillab.engine.functional import Functional
     from distillab.engine.logits import teacher_logits
-    from distillab.engine.roster import Recipe
     from distillab.engine.teacher import train_teacher
+    from distillab.engine.types import Recipe
     from distillab.models import build
 
     images, labels, _ = material(examples)
@@ -180,7 +177,6 @@ def engine_teacher(examples: int) -> Result:
 def keras_teacher(examples: int) -> Result:
     """The teacher by `model.fit` and `predict`, on whatever backend Keras runs."""
     import keras
-
     from distillab.models import build
 
     model = build(TEACHER, SHAPE, CLASSES)

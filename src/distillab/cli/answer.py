@@ -27,8 +27,8 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
 
     from distillab.analysis import answer as find_answer
     from distillab.analysis import asked_by, in_words, needed_metrics
-    from distillab.study.damage import check_rows, told_as_damage
     from distillab.study.folder import Folder
+    from distillab.study.storage.damage import check_rows, told_as_damage
 
     place = Folder(folder)
     spec, store = place.read()

@@ -72,7 +72,7 @@ def path(name: str, data_dir: Path | None) -> None:
 
 def _check_study(folder: Path) -> None:
     from distillab.study.folder import Folder
-    from distillab.study.integrity import check
+    from distillab.study.storage.check import check
 
     found = check(Folder(folder))
     for fault in found.faults:

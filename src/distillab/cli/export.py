@@ -11,7 +11,6 @@ import click
 
 if TYPE_CHECKING:
     import keras
-
     from distillab.data import Dataset
     from distillab.export.latency import Latency
 

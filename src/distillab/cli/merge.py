@@ -20,7 +20,7 @@ def merge(folder: Path, others: tuple[Path, ...]) -> None:
       distillab merge runs/noise from-the-cluster/noise
     """
     from distillab.study.folder import Folder
-    from distillab.study.merge import merge as bring_together
+    from distillab.study.storage.merge import merge as bring_together
 
     for other in others:
         found = bring_together(Folder(folder), Folder(other))

@@ -14,8 +14,8 @@ import click
 from distillab.errors import RequestError, not_allowed
 
 if TYPE_CHECKING:
-    from distillab.study.executor import Executor
-    from distillab.study.store import TrialRecord
+    from distillab.study.executors.local import Executor
+    from distillab.study.storage.records import TrialResult
     from distillab.tracking import TrackerName
 
 MOST_TRIALS = 2_000
@@ -94,13 +94,13 @@ def run(
 
     trackers = [open_tracker(name, folder) for name in dict.fromkeys(logs)]
 
-    def log(records: Sequence[TrialRecord]) -> None:
+    def log(records: Sequence[TrialResult]) -> None:
         for tracker in trackers:
             tracker.trials(records)
 
     elsewhere: Executor | None = None
     if executor == "ray":
-        from distillab.study.cluster import RayExecutor
+        from distillab.study.executors.ray import RayExecutor
 
         elsewhere = RayExecutor(address or "auto", worker_cpus or 1, worker_gpus or 0, memory=limit)
     command = shlex.join(["distillab", *sys.argv[1:]])
@@ -120,8 +120,8 @@ def run(
             part=share,
         )
     from distillab.analysis import answer, needed_metrics, three_sentences
-    from distillab.study.damage import told_as_damage
     from distillab.study.folder import Folder
+    from distillab.study.storage.damage import told_as_damage
 
     if trackers:
         from distillab.report.results import read_results

@@ -12,4 +12,4 @@ def studies() -> None:
 
     for name in presets():
         spec = load_spec(name)
-        click.echo(f"{name:<12} {spec.size:>6} trials  {spec.frame.question}")
+        click.echo(f"{name:<12} {spec.size:>6} trials  {spec.objective.question}")

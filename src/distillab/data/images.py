@@ -19,7 +19,7 @@ from distillab.data.archive import one_line, read_arrays
 from distillab.data.dataset import Dataset
 from distillab.data.labels import Array
 from distillab.errors import RequestError
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test")

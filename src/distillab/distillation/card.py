@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from distillab.analysis.measures import MEASURES
-from distillab.distillation.candidates import Candidate
 from distillab.distillation.cost import Cost
 from distillab.distillation.verdict import p_value
+from distillab.metrics.metric import METRICS
+from distillab.search.space import Candidate
 
 if TYPE_CHECKING:
     from distillab.distillation.result import Result
@@ -75,7 +75,7 @@ def _quality(result: Result) -> Iterator[str]:
     yield f"| on {result.data['test']:,} test examples | student | without a teacher | gain | teacher |"
     yield "|---|---|---|---|---|"
     for name in verdict.student:
-        measure = MEASURES[name]
+        measure = METRICS[name]
         cells = [
             f"{measure.bare(one.mean)} ({measure.span(one.low, one.high)})"
             for one in (verdict.student[name], verdict.baseline[name])

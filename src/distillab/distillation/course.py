@@ -19,11 +19,18 @@ from numpy.typing import NDArray
 
 from distillab.data.labels import Array
 from distillab.data.own import UNLABELLED, OwnData, read_own
-from distillab.distillation.candidates import Candidate, Space, coarse
 from distillab.distillation.cost import cost
 from distillab.distillation.request import Request
 from distillab.distillation.result import Result
-from distillab.distillation.search import (
+from distillab.distillation.students import AUTO, StudentModel, auto_candidates, find_student, shipped
+from distillab.distillation.teachers import Teacher, answers, find_teachers
+from distillab.distillation.verdict import judge, p_value
+from distillab.distillation.workshop import Judged, Material, Trained, Workshop
+from distillab.engine.devices import mesh
+from distillab.errors import RequestError, WorkError
+from distillab.io import replace_file
+from distillab.models.answers import add_array
+from distillab.search.grid import (
     BEAM,
     FINALISTS,
     REPEATS,
@@ -34,18 +41,11 @@ from distillab.distillation.search import (
     cost_of_halving,
     successive_halving,
 )
-from distillab.distillation.students import AUTO, StudentModel, auto_candidates, find_student, shipped
-from distillab.distillation.teachers import Teacher, answers, find_teachers
-from distillab.distillation.verdict import judge, p_value
-from distillab.distillation.workshop import Judged, Material, Trained, Workshop
-from distillab.engine.devices import mesh
-from distillab.errors import RequestError, WorkError
-from distillab.files import replace_file
-from distillab.models.answers import add_array
+from distillab.search.space import Candidate, Space, coarse
 from distillab.stats import paired_t, t_interval
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
 SEARCH_SEED = 1_000
@@ -243,7 +243,7 @@ class Course:
         if request.alpha == "predicted":
             found = self._predicted(workshop, space, seeds, evaluate)
         elif request.search == "optuna":
-            from distillab.distillation.optuna_search import ask_optuna
+            from distillab.search.optuna import ask_optuna
 
             storage = workshop.store.path.with_name("optuna.db")
             found = ask_optuna(space, evaluate, epochs=request.epochs, trials=request.trials, storage=storage)

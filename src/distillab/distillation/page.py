@@ -8,13 +8,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from distillab.analysis.measures import MEASURES, NOTHING
 from distillab.distillation.verdict import p_value
 from distillab.errors import RequestError
+from distillab.metrics.metric import METRICS, NOTHING
 from distillab.report.charts import CURVE, LABELS, TEACHER, VIRIDIS, Chart, layered, named, told
 from distillab.report.shell import chart, document, items, key_figures, paragraph, table
 from distillab.report.write import write_files
-from distillab.study.store import Store, TrialRecord
+from distillab.study.storage.records import TrialResult
+from distillab.study.storage.store import Store
 
 RESULT = "result.json"
 
@@ -51,7 +52,7 @@ def write_distillation_report(folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def distillation_page(result: Mapping[str, Any], trials: Iterable[TrialRecord]) -> str:
+def distillation_page(result: Mapping[str, Any], trials: Iterable[TrialResult]) -> str:
     """Write the page.
 
     Args:
@@ -123,7 +124,7 @@ def charts() -> dict[str, Chart]:
 
 def _answer(result: Mapping[str, Any]) -> str:
     verdict = result["verdict"]
-    accuracy, gain = MEASURES["accuracy"], verdict["gain"]["accuracy"]
+    accuracy, gain = METRICS["accuracy"], verdict["gain"]["accuracy"]
     student, alone = verdict["student"]["accuracy"], verdict["baseline"]["accuracy"]
     costs = result["costs"]
     shown = [
@@ -181,7 +182,7 @@ def _quality(result: Mapping[str, Any]) -> str:
     verdict = result["verdict"]
     rows = []
     for name in verdict["student"]:
-        measure, gain = MEASURES[name], verdict["gain"][name]
+        measure, gain = METRICS[name], verdict["gain"][name]
         cells = [
             f"{measure.bare(one['mean'])} ({measure.span(one['low'], one['high'])})"
             for one in (verdict["student"][name], verdict["baseline"][name])
@@ -198,7 +199,7 @@ def _quality(result: Mapping[str, Any]) -> str:
     return table("quality", caption, head, rows) + paragraph(beside, "soft")
 
 
-def _candidates(result: Mapping[str, Any], trials: Iterable[TrialRecord]) -> dict[str, Any]:
+def _candidates(result: Mapping[str, Any], trials: Iterable[TrialResult]) -> dict[str, Any]:
     """Every candidate that was trained for all epochs: its mean validation score, and over how many trainings."""
     request = result["request"]
     scores: dict[tuple[Any, ...], list[float]] = {}
@@ -222,8 +223,8 @@ def _candidates(result: Mapping[str, Any], trials: Iterable[TrialRecord]) -> dic
     ]
     most = max((one["trainings"] for one in found), default=0)
     return {
-        "metric": MEASURES[request["metric"]].axis,
-        "factor": MEASURES[request["metric"]].factor,
+        "metric": METRICS[request["metric"]].axis,
+        "factor": METRICS[request["metric"]].factor,
         "taught": [one for one in found if one["taught"]],
         # of many noisy scores the largest flatters: the level is of those that were looked at longest
         "alone": max((o["score"] for o in found if not o["taught"] and o["trainings"] == most), default=None),

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
-
-from distillab.distillation.candidates import Candidate
 from distillab.distillation.cost import Cost
 from distillab.distillation.request import Request
-from distillab.distillation.search import Scores
 from distillab.distillation.verdict import Verdict
+from distillab.search.grid import Scores
+from distillab.search.space import Candidate
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+import keras
 from distillab.data.own import OwnData
 from distillab.distillation.cost import flops, timed
 from distillab.distillation.request import Request

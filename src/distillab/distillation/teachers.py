@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+import keras
 from distillab.data.labels import Array
 from distillab.data.own import OwnData
 from distillab.distillation.request import Request

@@ -18,22 +18,23 @@ from numpy.typing import NDArray
 
 from distillab.data.labels import Array
 from distillab.data.own import UNLABELLED, OwnData
-from distillab.distillation.candidates import Candidate
 from distillab.distillation.request import MASKABLE, Request
 from distillab.distillation.students import StudentModel
 from distillab.distillation.teachers import Teacher
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer, chunks
 from distillab.engine.devices import inside, out_of_memory
 from distillab.engine.functional import Variables
-from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.teacher import live_teacher
+from distillab.engine.trainer import CohortTrainer, chunks
+from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.metrics import all_metrics
 from distillab.models.answers import add_array, architecture
-from distillab.study.kept import KeptAnswers, kept_answers
+from distillab.search.space import Candidate
 from distillab.study.progress import Progress
-from distillab.study.store import Store, TrialRecord
+from distillab.study.storage.predictions import ValidationPredictions, validation_predictions
+from distillab.study.storage.records import TrialResult
+from distillab.study.storage.store import Store
 
 SEATS = {"loop": 8, "vmap": 64}
 VERSION = 2
@@ -56,7 +57,7 @@ class Trained:
     candidate: Candidate
     seed: int
     metrics: dict[str, float]
-    answers: KeptAnswers | None = None
+    answers: ValidationPredictions | None = None
     logits: NDArray[np.float32] | None = None
     variables: Variables | None = None
 
@@ -360,18 +361,22 @@ class Workshop:
         logits = outcome.test_logits[place]
         finite = all(epoch.finite_steps[place] == steps for epoch in history) and bool(np.isfinite(logits).all())
         metrics = dict(all_metrics(logits, judged.labels, judged.teacher)) if finite else {}
-        kept = kept_answers(candidate.alpha, logits, judged.labels) if finite and judged.split == "validation" else None
+        kept = (
+            validation_predictions(candidate.alpha, logits, judged.labels)
+            if finite and judged.split == "validation"
+            else None
+        )
         return Trained(candidate, seed, metrics, kept, logits, variables)
 
     def _record(
         self, one: Trained, history: Sequence[Epoch], place: int, lessons: Material, split: str, epochs: int
-    ) -> TrialRecord:
+    ) -> TrialResult:
         name = self._name(one.candidate, one.seed, lessons, split, epochs)
         broken = next((epoch for epoch in history if not np.isfinite(epoch.loss[place])), None)
         finite = [
             float(epoch.last_finite_loss[place]) for epoch in history if np.isfinite(epoch.last_finite_loss[place])
         ]
-        return TrialRecord(
+        return TrialResult(
             id=name,
             seed=one.seed,
             alpha=one.candidate.alpha,

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+import keras
 from distillab.engine.classifier import check_classifier, check_traceable, rebuilt
 from distillab.engine.devices import ROWS
 from distillab.engine.lowering import Pays, lower, small_patches
@@ -35,7 +35,7 @@ class Variables:
 jax.tree_util.register_dataclass(Variables, ["trainable", "fixed"], [])
 
 
-class Answer(NamedTuple):
+class ModelOutput(NamedTuple):
     """What a model makes of a batch."""
 
     logits: jax.Array  # (B, C), float32
@@ -88,7 +88,7 @@ class Functional:
         """
         return any(not _is_seed(variable) for variable in self.model.non_trainable_variables)
 
-    def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> Answer:
+    def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> ModelOutput:
         """Answer a batch.
 
         Args:
@@ -100,12 +100,12 @@ class Functional:
             The logits, the fixed variables as the pass leaves them, and the layers' own losses.
         """
 
-        def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> Answer:
+        def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> ModelOutput:
             logits, after, losses = self.model.stateless_call(
                 trainable, fixed, batch, training=training, return_losses=True
             )
             penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
-            return Answer(logits.astype(jnp.float32), list(after), penalty)
+            return ModelOutput(logits.astype(jnp.float32), list(after), penalty)
 
         if self.rows is not None and len(inputs) % self.rows.size == 0:
             inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))

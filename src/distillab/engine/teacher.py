@@ -11,11 +11,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.batches import TEACHER_BATCH, batched_logits
-from distillab.engine.cohort import CohortTrainer
 from distillab.engine.devices import AXIS
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.randomness import example_keys
-from distillab.engine.roster import Epoch, Examples, LiveTeacher, Recipe, Student
+from distillab.engine.trainer import CohortTrainer
+from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
 
 
 def train_teacher(

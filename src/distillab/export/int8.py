@@ -15,7 +15,7 @@ from distillab.errors import WorkError, not_allowed
 from distillab.export.agreement import Agreement, agreement
 from distillab.export.latency import Latency
 from distillab.export.onnx import BATCHES, answers_in_batches, converted, prepared, session, timed
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 if TYPE_CHECKING:
     import keras

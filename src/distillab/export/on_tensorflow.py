@@ -22,7 +22,6 @@ def main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> No
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
-
     from distillab.export.latency import latency
 
     examples = np.load(inputs, allow_pickle=False)

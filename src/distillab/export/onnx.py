@@ -18,7 +18,7 @@ from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import Agreement, agreement, check_agreement
 from distillab.export.latency import Latency, latency
 from distillab.export.pools import with_plain_pools
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 if TYPE_CHECKING:
     import keras
@@ -166,9 +166,9 @@ def converted(model: keras.Model, shape: tuple[int, ...]) -> bytes:
     Raises:
         WorkError: a layer has no counterpart.
     """
-    import keras
     import onnx
 
+    import keras
     from distillab.models.ending import ending
 
     signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]

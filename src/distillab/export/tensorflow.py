@@ -18,7 +18,7 @@ from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
 from distillab.export.latency import Latency
 from distillab.export.onnx import BATCHES, Exported, check_model
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 if TYPE_CHECKING:
     import keras

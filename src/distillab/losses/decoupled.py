@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keras import ops
-
 from distillab.losses.labels import chosen
 from distillab.losses.signature import Array
 from distillab.losses.softened import soften
+from keras import ops
 
 NOWHERE = -1e30  # the logit of a class that is left out: its exponential is 0 in every precision
 

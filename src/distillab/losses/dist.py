@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from keras import ops
-
 from distillab.losses.signature import Array
 from distillab.losses.softened import soften
+from keras import ops
 
 CONSTANT = 1e-12  # variation (a sum of squares) that is no more than the rounding of equal probabilities in float32
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from keras import ops
-
 from distillab.losses.signature import Array
+from keras import ops
 
 
 def label_cross_entropy(student_logits: Array, labels: Array) -> Array:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from keras import ops
-
 from distillab.losses.signature import Array
+from keras import ops
 
 
 def logit_mse(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:

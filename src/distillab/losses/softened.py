@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keras import backend, ops
-
 from distillab.losses.signature import Array
+from keras import backend, ops
 
 
 class Softened(NamedTuple):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distillab.errors import WorkError
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 if TYPE_CHECKING:
     import keras

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, not_allowed
-from distillab.files import replace_file
+from distillab.io import replace_file
 from distillab.models.answers import DAMAGE, read_npy
 
 LEAST = 1e-7

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
-from distillab.analysis.finding import Finding
-from distillab.analysis.measures import Measure
+from distillab.analysis.finding import SettingResult
+from distillab.metrics.metric import Metric
 from distillab.report.spread import spread_out
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class AccuracyVsAlpha(NamedTuple):
     """What one panel shows, in the metric's own numbers."""
 
     title: str
-    measure: Measure
+    measure: Metric
     alphas: Floats
     """Shape (A,), ascending."""
     points: Floats
@@ -54,7 +54,7 @@ class AccuracyVsAlpha(NamedTuple):
         return (float(shown.min()), float(shown.max())) if len(shown) else None
 
 
-def accuracy_vs_alpha_data(curve: AlphaCurve, finding: Finding) -> AccuracyVsAlpha:
+def accuracy_vs_alpha_data(curve: AlphaCurve, finding: SettingResult) -> AccuracyVsAlpha:
     """Gather what the figure shows.
 
     Args:

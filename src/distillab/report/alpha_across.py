@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distillab.analysis.across import Across
-from distillab.analysis.measures import Measure
+from distillab.analysis.across import AxisTrend
+from distillab.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ SPREAD = 0.85
 """Colours are spread over this share of the cells and saturate beyond: one bad corner must not hide the rest."""
 
 
-def draw_surface(across: Across, measure: Measure, ax: Axes) -> Axes:
+def draw_surface(across: AxisTrend, measure: Metric, ax: Axes) -> Axes:
     """Draw the metric over alpha and the axis, a cell for each pair, with its number; the chosen alpha is ringed.
 
     Colour tells how far a cell lies from its row's best: rows of different levels can then be read side by side.
@@ -63,7 +63,7 @@ def draw_surface(across: Across, measure: Measure, ax: Axes) -> Axes:
     return ax
 
 
-def draw_chosen(across: Across, ax: Axes) -> Axes:
+def draw_chosen(across: AxisTrend, ax: Axes) -> Axes:
     """Draw the chosen alpha, the middle 95 % of those chosen when seeds are drawn again, and the optimal range."""
     for row, point in enumerate(across.points):
         for alpha in point.finding.optimal_range or ():
@@ -79,7 +79,7 @@ def draw_chosen(across: Across, ax: Axes) -> Axes:
     return ax
 
 
-def draw_gain(across: Across, measure: Measure, ax: Axes) -> Axes:
+def draw_gain(across: AxisTrend, measure: Metric, ax: Axes) -> Axes:
     """Draw what the chosen alpha gains on labels alone, with its 95 % interval."""
     for row, point in enumerate(across.points):
         if point.gain is None:
@@ -99,7 +99,7 @@ def draw_gain(across: Across, measure: Measure, ax: Axes) -> Axes:
     return ax
 
 
-def _same_rows(across: Across, ax: Axes) -> None:
+def _same_rows(across: AxisTrend, ax: Axes) -> None:
     """The rows of the surface, without their names."""
     rows = len(across.points)
     ax.set_ylim((0, rows) if across.ordered else (rows, 0))
@@ -107,6 +107,6 @@ def _same_rows(across: Across, ax: Axes) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _name_rows(across: Across, ax: Axes) -> None:
+def _name_rows(across: AxisTrend, ax: Axes) -> None:
     ax.set_yticks(np.arange(len(across.points)) + 0.5, [point.value for point in across.points])
     ax.set_ylabel(across.name)

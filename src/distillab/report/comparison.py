@@ -7,10 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distillab.analysis import Answer, Finding, answer
-from distillab.analysis.measures import MEASURES, NOTHING
+from distillab.analysis import Finding, SettingResult, answer
 from distillab.analysis.numerals import alphas_in_words, counted
 from distillab.errors import RequestError
+from distillab.metrics.metric import METRICS, NOTHING
 from distillab.report.charts import Chart, layered, named, told
 from distillab.report.payload import curves_by, measure_words, metric_numbers
 from distillab.report.results import Results, read_results
@@ -32,7 +32,7 @@ class Study(NamedTuple):
 
     name: str
     results: Results
-    answer: Answer
+    answer: Finding
 
 
 def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
@@ -68,7 +68,7 @@ def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
 def comparison_page(studies: Sequence[Study]) -> str:
     """Write the page, as text."""
     lines = list(_lines(studies))
-    measures = {name: measure_words(MEASURES[name]) for name in _common(studies)}
+    measures = {name: measure_words(METRICS[name]) for name in _common(studies)}
     shown = (("difference", "difference to labels alone"), ("value", "value"))
     left_out = max(0, sum(len(study.answer.findings) for study in studies) - MOST_LINES)
     more = f" The first settings of each study; {left_out} more stand in the table." if left_out else ""
@@ -151,7 +151,7 @@ def _common(studies: Sequence[Study]) -> list[str]:
         if study.results.trials
     ]
     common = set.intersection(*recorded) if recorded else set()
-    return [name for name in MEASURES if name in common] or ["accuracy"]
+    return [name for name in METRICS if name in common] or ["accuracy"]
 
 
 def _lines(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
@@ -168,7 +168,7 @@ def _lines(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _called(study: Study, finding: Finding) -> str:
+def _called(study: Study, finding: SettingResult) -> str:
     return f"{study.name}: {finding.label}" if finding.label else study.name
 
 
@@ -179,7 +179,7 @@ def _answers(studies: Sequence[Study]) -> str:
     return table("answers", caption, head, rows, words=2)
 
 
-def _answer(study: Study, finding: Finding) -> tuple[str, ...]:
+def _answer(study: Study, finding: SettingResult) -> tuple[str, ...]:
     measure, best = study.answer.measure, finding.best
     gain = best.over_labels if best else None
     grid = [row.alpha for row in finding.rows]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from distillab.analysis import AlphaCurve, Answer
+from distillab.analysis import AlphaCurve, Finding
 from distillab.report.figures import accuracy_figure, across_figure, denoising_figure, learning_figure, predicted_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def drawings(curves: Sequence[AlphaCurve], answer: Answer) -> Mapping[str, Callable[[], Figure]]:
+def drawings(curves: Sequence[AlphaCurve], answer: Finding) -> Mapping[str, Callable[[], Figure]]:
     """Every figure there is of a study, by name, to be drawn within `house_style`.
 
     Args:

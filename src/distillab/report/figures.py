@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
-from distillab.analysis import AlphaCurve, Answer
-from distillab.analysis.across import Across
+from distillab.analysis import AlphaCurve, Finding
+from distillab.analysis.across import AxisTrend
 from distillab.analysis.denoising import Denoising
-from distillab.analysis.measures import Measure
 from distillab.analysis.numerals import counted
 from distillab.analysis.prediction import Prediction
+from distillab.metrics.metric import Metric
 from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
 from distillab.report.alpha_across import draw_chosen, draw_gain, draw_surface
 from distillab.report.denoising import draw_denoising
@@ -56,7 +56,7 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def accuracy_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
+def accuracy_figure(curves: Sequence[AlphaCurve], answer: Finding) -> Figure:
     """Draw test accuracy against alpha, a panel for each setting. To be called within `house_style`.
 
     Args:
@@ -73,7 +73,7 @@ def accuracy_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     return figure
 
 
-def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
+def learning_figure(curves: Sequence[AlphaCurve], answer: Finding) -> Figure:
     """Draw validation accuracy against epochs, a panel for each setting. To be called within `house_style`."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
@@ -102,7 +102,7 @@ def learning_figure(curves: Sequence[AlphaCurve], answer: Answer) -> Figure:
     return figure
 
 
-def across_figure(across: Sequence[Across], measure: Measure) -> Figure:
+def across_figure(across: Sequence[AxisTrend], measure: Metric) -> Figure:
     """Draw the surface, the chosen alpha and its gain along an axis, a row of three panels for each setting.
 
     To be called within `house_style`.
@@ -162,7 +162,7 @@ def predicted_figure(settings: Sequence[Prediction]) -> Figure:
     return figure
 
 
-def caption_of(answer: Answer) -> str:
+def caption_of(answer: Finding) -> str:
     """The accuracy figure's caption: data, noise, temperature, n, and what the marks are."""
     findings = answer.findings
     sets = ", ".join(dict.fromkeys(PurePath(one.dataset).name for one in findings))

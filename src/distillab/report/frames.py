@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distillab.errors import RequestError
-from distillab.study.damage import told_as_damage
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
-from distillab.study.store import TrialRecord
+from distillab.study.storage.damage import told_as_damage
+from distillab.study.storage.records import TrialResult
 
 if TYPE_CHECKING:
     import pandas
@@ -30,7 +30,7 @@ def read_frame(folder: Folder, *, epochs: bool) -> pandas.DataFrame:
     return (epochs_frame if epochs else students_frame)(spec, trials)
 
 
-def students_frame(spec: Spec, trials: Sequence[TrialRecord]) -> pandas.DataFrame:
+def students_frame(spec: Spec, trials: Sequence[TrialResult]) -> pandas.DataFrame:
     """The students, a row each; see `distillab.report.study.Study.to_pandas`."""
     columns = _places(spec, trials)
     columns["state"] = ["finished" if trial.diverged_epoch is None else "diverged" for trial in trials]
@@ -42,7 +42,7 @@ def students_frame(spec: Spec, trials: Sequence[TrialRecord]) -> pandas.DataFram
     return _frame(columns)
 
 
-def epochs_frame(spec: Spec, trials: Sequence[TrialRecord]) -> pandas.DataFrame:
+def epochs_frame(spec: Spec, trials: Sequence[TrialResult]) -> pandas.DataFrame:
     """The students' epochs, a row each; see `distillab.report.study.Study.epochs_to_pandas`."""
     lengths = [len(trial.epochs) for trial in trials]
     columns = {
@@ -56,7 +56,7 @@ def epochs_frame(spec: Spec, trials: Sequence[TrialRecord]) -> pandas.DataFrame:
     return _frame(columns)
 
 
-def _places(spec: Spec, trials: Iterable[TrialRecord]) -> dict[str, list[Any]]:
+def _places(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[Any]]:
     """Who they are, and where on the study's axes."""
     held = list(trials)
     flat = {id(trial.coordinates): trial.coordinates for trial in held}  # students of one cell share it

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from distillab.analysis import Answer, Finding, prediction
+from distillab.analysis import Finding, SettingResult, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
 from distillab.analysis.denoising import in_a_sentence
-from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, movement
 from distillab.analysis.numerals import alphas_in_words, counted, p_value
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns
+from distillab.metrics.metric import NOTHING
 from distillab.report.charts import charts
 from distillab.report.results import Results
 from distillab.report.shell import chart, controls, document, items, key_figures, paragraph, select, table
@@ -30,7 +30,7 @@ IN_FULL = 3
 """Settings whose answer stands in full at the top; those of larger studies are folded."""
 
 
-def page(results: Results, answer: Answer, payload: Mapping[str, Any]) -> str:
+def page(results: Results, answer: Finding, payload: Mapping[str, Any]) -> str:
     """Write the report of a study, finished, half-finished or empty.
 
     Args:
@@ -68,7 +68,7 @@ def page(results: Results, answer: Answer, payload: Mapping[str, Any]) -> str:
     )
 
 
-def _state(answer: Answer) -> str:
+def _state(answer: Finding) -> str:
     done = answer.students - answer.missing
     told = f"{done:,} of {counted(answer.students, 'student')} recorded, {counted(answer.seeds, 'seed')} asked for."
     if answer.missing:
@@ -76,7 +76,7 @@ def _state(answer: Answer) -> str:
     return told
 
 
-def _answer(answer: Answer) -> str:
+def _answer(answer: Finding) -> str:
     findings = answer.findings
     if len(findings) == 1:
         return _figures_of(answer, findings[0]) + _in_full(answer, findings[0])
@@ -98,7 +98,7 @@ def _answer(answer: Answer) -> str:
 OVERVIEW = ("setting", "verdict", "alpha", "test", "interval", "to labels alone", "interval", "optimal range")
 
 
-def overview_row(answer: Answer, finding: Finding) -> tuple[str, ...]:
+def overview_row(answer: Finding, finding: SettingResult) -> tuple[str, ...]:
     """A setting in a row of cells, under `OVERVIEW`."""
     measure, best = answer.measure, finding.best
     gain = best.over_labels if best else None
@@ -114,13 +114,13 @@ def overview_row(answer: Answer, finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _range(finding: Finding) -> str:
+def _range(finding: SettingResult) -> str:
     if not finding.optimal_range:
         return NOTHING
     return alphas_in_words(finding.optimal_range, [row.alpha for row in finding.rows])
 
 
-def _figures_of(answer: Answer, finding: Finding) -> str:
+def _figures_of(answer: Finding, finding: SettingResult) -> str:
     measure, best = answer.measure, finding.best
     gain = best.over_labels if best else None
     shown: list[tuple[str, str, str, str]] = [
@@ -138,7 +138,7 @@ def _figures_of(answer: Answer, finding: Finding) -> str:
     return key_figures(shown, f"kind-{finding.kind.replace(' ', '-')}")
 
 
-def _in_full(answer: Answer, finding: Finding) -> str:
+def _in_full(answer: Finding, finding: SettingResult) -> str:
     told = "\n".join(paragraph(sentence) for sentence in sentences(answer, finding))
     facts = circumstances(finding)
     if finding.teacher is not None:
@@ -152,7 +152,7 @@ def _check(identity: str, label: str) -> str:
     return f'<label><input type="checkbox" id="{identity}" checked autocomplete="off"> {escape(label)}</label>'
 
 
-def _accuracy(answer: Answer, *, alone: bool) -> str:
+def _accuracy(answer: Finding, *, alone: bool) -> str:
     setting = f"<div{' hidden' if alone else ''}>{select('setting', 'Setting')}</div>"
     return (
         controls(setting, select("metric", "Metric"), _check("dots", "single students"), _check("band", "interval"))
@@ -182,7 +182,7 @@ def _differences() -> str:
     )
 
 
-def _across(answer: Answer) -> str:
+def _across(answer: Finding) -> str:
     """How the answer moves along an axis: the charts, then sentences and a table for each setting of the others."""
     blocks = []
     for one in answer.across:
@@ -212,7 +212,7 @@ def _across(answer: Answer) -> str:
     )
 
 
-def _denoising(answer: Answer) -> str:
+def _denoising(answer: Finding) -> str:
     told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
     return (
         f'<div id="wrong-labels-of-setting">{chart("denoising", "Shares of wrong labels put right and repeated")}'
@@ -290,7 +290,7 @@ def _gallery(payload: Mapping[str, Any]) -> str:
     )
 
 
-def _predicted(answer: Answer) -> str:
+def _predicted(answer: Finding) -> str:
     rows = [prediction.cells(one, answer.measure) for one in answer.predicted]
     shown = "Squared error to the validation labels against alpha: predicted from both ends, and measured"
     return (
@@ -300,7 +300,7 @@ def _predicted(answer: Answer) -> str:
     )
 
 
-def _tables(answer: Answer) -> str:
+def _tables(answer: Finding) -> str:
     told = [_table(answer, finding) for finding in answer.findings]
     if len(told) == 1:
         return told[0]
@@ -310,7 +310,7 @@ def _tables(answer: Answer) -> str:
     )
 
 
-def _table(answer: Answer, finding: Finding) -> str:
+def _table(answer: Finding, finding: SettingResult) -> str:
     shown = columns(answer, finding)
     head = "".join(f'<th scope="col">{escape(name.strip())}</th>' for name in shown)
     best = finding.best.alpha if finding.best else None

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis import Answer, alpha_curves
-from distillab.analysis.across import Across
+from distillab.analysis import Finding, alpha_curves
+from distillab.analysis.across import AxisTrend
 from distillab.analysis.calibration import Reliability, reliability
 from distillab.analysis.curves import AlphaCurve, rows_of
 from distillab.analysis.denoising import SHARES, Denoising
 from distillab.analysis.finding import chosen_alpha
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
-from distillab.analysis.measures import MEASURES, Measure
 from distillab.analysis.prediction import Prediction
 from distillab.metrics import precision_recall_f1
+from distillab.metrics.metric import METRICS, Metric
 from distillab.report.accuracy_vs_alpha import spans
 from distillab.report.picture import pictures
 from distillab.report.results import Results
@@ -42,7 +42,7 @@ KINDS = {
 }
 
 
-def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer) -> dict[str, Any]:
+def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Finding) -> dict[str, Any]:
     """Gather the numbers of a study's page.
 
     Args:
@@ -55,8 +55,8 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
     """
     spec, trials = results.spec, results.trials
     recorded = {name for trial in trials for part, name in trial.metrics if part == "test"}
-    main = spec.frame.metric
-    names = [main, *(name for name in MEASURES if name in recorded and name != main)]
+    main = spec.objective.metric
+    names = [main, *(name for name in METRICS if name in recorded and name != main)]
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
@@ -86,7 +86,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Answer
         )
     return {
         "metric": main,
-        "measures": {name: measure_words(MEASURES[name]) for name in names},
+        "measures": {name: measure_words(METRICS[name]) for name in names},
         "classes": class_names(results),
         "settings": settings,
         "across": [_across(one, answer.measure) for one in answer.across],
@@ -153,11 +153,11 @@ def _differences(
 def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
     """A study's curves by another metric than its own."""
     spec = results.spec
-    asked = dataclasses.replace(spec, frame=spec.frame.model_copy(update={"metric": metric}))
+    asked = dataclasses.replace(spec, objective=spec.objective.model_copy(update={"metric": metric}))
     return alpha_curves(asked, results.trials, results.teachers)
 
 
-def measure_words(measure: Measure) -> dict[str, Any]:
+def measure_words(measure: Metric) -> dict[str, Any]:
     """How a metric is called and written, for the page's script."""
     return {
         "label": measure.label,
@@ -232,7 +232,7 @@ def _predicted(one: Prediction | None) -> dict[str, Any] | None:
     }
 
 
-def _across(one: Across, measure: Measure) -> dict[str, Any]:
+def _across(one: AxisTrend, measure: Metric) -> dict[str, Any]:
     surface = measure.factor * one.surface
     return {
         "among": one.among,

@@ -8,10 +8,10 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.study.shown import ShownExamples
+from distillab.study.storage.examples import GalleryExamples
 
 
-def pictures(examples: ShownExamples, places: list[int]) -> dict[int, str] | None:
+def pictures(examples: GalleryExamples, places: list[int]) -> dict[int, str] | None:
     """Draw some examples.
 
     Args:

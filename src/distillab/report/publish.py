@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distillab.analysis import Answer, alpha_curves, answer, prediction
+from distillab.analysis import Finding, alpha_curves, answer, prediction
 from distillab.analysis.advice import advice, caveats, circumstances
-from distillab.analysis.measures import NOTHING
 from distillab.analysis.movement import cells, headings, in_brief, movement
 from distillab.analysis.numerals import alphas_in_words, counted
 from distillab.analysis.other_metrics import HEADINGS, Asked, by_every_metric, per_class
@@ -22,13 +21,14 @@ from distillab.analysis.other_metrics import in_a_sentence as compared
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns, note
 from distillab.errors import RequestError
+from distillab.metrics.metric import NOTHING
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
 from distillab.report.results import read_results
 from distillab.report.write import check_folder, write_files
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
-from distillab.study.store import TeacherRecord
+from distillab.study.storage.records import TeacherResult
 
 ANSWER = "**Answer.** "
 INDEX = "README.md"
@@ -111,7 +111,7 @@ def _check_place(to: Path, name: str) -> None:
             raise RequestError(f"{path} was not made by 'distillab publish'. Choose another folder with --to.")
 
 
-def headline(found: Answer) -> str:
+def headline(found: Finding) -> str:
     """The answer in one line."""
     if not found.across:
         return " ".join(sentences(found, found.findings[0])[:1])
@@ -122,7 +122,7 @@ def headline(found: Answer) -> str:
     return " ".join(parts)
 
 
-def _found(found: Answer) -> list[str]:
+def _found(found: Finding) -> list[str]:
     """Every setting's verdict and choice."""
     told = []
     for finding in found.findings:
@@ -132,7 +132,7 @@ def _found(found: Answer) -> list[str]:
     return told
 
 
-def _wrong_labels(found: Answer) -> Iterable[list[str]]:
+def _wrong_labels(found: Finding) -> Iterable[list[str]]:
     if not found.denoising:
         return
     ends = (0, -1)
@@ -154,7 +154,7 @@ def _share(share: float) -> str:
     return f"{100 * share:.1f}" if math.isfinite(share) else NOTHING
 
 
-def _across(found: Answer) -> Iterable[list[str]]:
+def _across(found: Finding) -> Iterable[list[str]]:
     for one in found.across:
         among = f", {one.among}" if one.among else ""
         yield [
@@ -167,13 +167,13 @@ def _across(found: Answer) -> Iterable[list[str]]:
         ]
 
 
-def _predictions(found: Answer) -> Iterable[list[str]]:
+def _predictions(found: Finding) -> Iterable[list[str]]:
     if found.predicted:
         rows = [prediction.cells(one, found.measure) for one in found.predicted]
         yield ["## Alpha predicted from both ends", *_table(prediction.HEADINGS, rows), "", prediction.NOTE]
 
 
-def _settings(found: Answer) -> Iterable[list[str]]:
+def _settings(found: Finding) -> Iterable[list[str]]:
     """Every alpha of every setting; folded away where there are many."""
     for finding in found.findings:
         shown = columns(found, finding)
@@ -190,18 +190,18 @@ def _settings(found: Answer) -> Iterable[list[str]]:
             yield [f"<details><summary>Every alpha: {finding.label}</summary>", "", facts, "", *table, "", "</details>"]
 
 
-def _metrics(found: Answer, metrics: Mapping[int, Any]) -> Iterable[list[str]]:
+def _metrics(found: Finding, metrics: Mapping[int, Any]) -> Iterable[list[str]]:
     for index, asked in metrics.items():
         label = found.findings[index].label
         title = f"## Asked by other metrics{f': {label}' if label else ''}"
         yield [title, *_table(HEADINGS, metric_cells(asked)), "", _of_metrics(found, asked)]
 
 
-def _of_metrics(found: Answer, asked: Sequence[Asked]) -> str:
+def _of_metrics(found: Finding, asked: Sequence[Asked]) -> str:
     return f"{compared(asked)} Verdicts with the study's margin of {found.margin:g}, in each metric's own unit.".strip()
 
 
-def _classes(found: Answer, by_class: Mapping[int, Any], names: Sequence[str]) -> Iterable[list[str]]:
+def _classes(found: Finding, by_class: Mapping[int, Any], names: Sequence[str]) -> Iterable[list[str]]:
     for index, told in by_class.items():
         if told is None or told.f1.shape[1] > 100:
             continue
@@ -229,7 +229,7 @@ def _classes(found: Answer, by_class: Mapping[int, Any], names: Sequence[str]) -
         ]
 
 
-def _protocol(spec: Spec, found: Answer, teachers: Mapping[str, TeacherRecord]) -> list[str]:
+def _protocol(spec: Spec, found: Finding, teachers: Mapping[str, TeacherResult]) -> list[str]:
     base = spec.base
     size = {cell.settings.train_size for cell in spec.cells()}
     examples = ", ".join("all" if one is None else f"{one:,}" for one in sorted(size, key=lambda one: one or 0))

@@ -7,28 +7,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.study.damage import check_rows, told_as_damage
 from distillab.study.folder import Folder
-from distillab.study.kept import KeptAnswers
-from distillab.study.shown import ShownAnswers, ShownExamples
 from distillab.study.spec import Spec
-from distillab.study.store import TeacherRecord, TrialRecord
+from distillab.study.storage.damage import check_rows, told_as_damage
+from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
+from distillab.study.storage.predictions import ValidationPredictions
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 
 class Results(NamedTuple):
-    """The study and its rows; see `distillab.study.store.Store` for each."""
+    """The study and its rows; see `distillab.study.storage.store.Store` for each."""
 
     spec: Spec
-    trials: list[TrialRecord]
-    teachers: dict[str, TeacherRecord]
+    trials: list[TrialResult]
+    teachers: dict[str, TeacherResult]
     runs: list[dict[str, Any]]
     cost: tuple[float, int]
     classes: int | None
     confusions: dict[str, list[list[int]]]
-    answers: dict[str, KeptAnswers]
+    answers: dict[str, ValidationPredictions]
     reliability: dict[str, list[list[float]]]
-    examples: dict[str, ShownExamples]
-    shown: dict[str, ShownAnswers]
+    examples: dict[str, GalleryExamples]
+    shown: dict[str, GalleryPredictions]
     teacher_shown: dict[tuple[str, str], NDArray[np.float16]]
 
 

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distillab.analysis import AlphaCurve, Answer, alpha_curves, answer
+from distillab.analysis import AlphaCurve, Finding, alpha_curves, answer
 from distillab.analysis.numerals import counted
 from distillab.analysis.sentences import sentences
 from distillab.errors import unknown
@@ -58,7 +58,7 @@ class Study:
     @property
     def question(self) -> str:
         """What the study asks."""
-        return self.spec.frame.question
+        return self.spec.objective.question
 
     @cached_property
     def curves(self) -> tuple[AlphaCurve, ...]:
@@ -66,7 +66,7 @@ class Study:
         return alpha_curves(self.spec, self.results.trials, self.results.teachers)
 
     @cached_property
-    def answer(self) -> Answer:
+    def answer(self) -> Finding:
         """What the study says."""
         return answer(
             self.spec,

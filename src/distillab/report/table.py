@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distillab.errors import RequestError, cannot_write, not_allowed
-from distillab.files import replace_file
+from distillab.io import replace_file
 from distillab.report.frames import read_frame
 from distillab.study.folder import Folder
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import RequestError, cannot_write
-from distillab.files import replace_file
+from distillab.io import replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
 from distillab.report.page import page

@@ -11,22 +11,22 @@ from jax.sharding import Mesh
 
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cohort import CohortTrainer, replace_capacity
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Functional, Variables, in_precision
-from distillab.engine.roster import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.engine.teacher import live_teacher
+from distillab.engine.trainer import CohortTrainer, replace_capacity
+from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.errors import WorkError
 from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
 from distillab.models import build
-from distillab.study.kept import KeptAnswers, kept_answers
-from distillab.study.material import Labels, Split, draw_labels, shown_examples
-from distillab.study.plan import Trial
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
-from distillab.study.shown import ShownAnswers, halves
-from distillab.study.store import TrialRecord
-from distillab.study.teachers import Answers
+from distillab.study.splits import Labels, Split, draw_labels, shown_examples
+from distillab.study.storage.examples import GalleryPredictions, halves
+from distillab.study.storage.predictions import ValidationPredictions, validation_predictions
+from distillab.study.storage.records import TrialResult
+from distillab.study.teachers import TeacherPredictions
+from distillab.study.trials import Trial
 
 
 class Classroom:
@@ -52,7 +52,7 @@ class Classroom:
         dataset: Dataset,
         settings: Settings,
         rows: Split,
-        teachers: dict[str, Answers],
+        teachers: dict[str, TeacherPredictions],
         grid: Mesh,
         capacity: int,
         memory: int | None,
@@ -97,7 +97,7 @@ class Classroom:
 
     def train(
         self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]
-    ) -> tuple[list[TrialRecord], int, float]:
+    ) -> tuple[list[TrialResult], int, float]:
         """Train as many students side by side, from the first on, as memory holds.
 
         Args:
@@ -149,7 +149,7 @@ class Classroom:
         self.trainer = replace_capacity(self.trainer, max(size, min(self.trainer.capacity, students) // 2))
         self.progress.note(f"Memory ran out with {students} students; going on with {self.trainer.capacity} at a time.")
 
-    def _train(self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]) -> list[TrialRecord]:
+    def _train(self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]) -> list[TrialResult]:
         """Train students side by side and word their results, each for all the trials that it stands for."""
         labels = [self._labels(trials[0]) for trials in students]
         seated = [self._student(trials[0], drawn) for trials, drawn in zip(students, labels, strict=True)]
@@ -162,7 +162,7 @@ class Classroom:
         end = self.trainer.recipe.epochs
         measured = {trial.id: trial.settings.snapshot or end for trials in students for trial in trials}
         perturbed = any(drawn.changed.any() for drawn in labels)
-        found: dict[str, TrialRecord] = {}
+        found: dict[str, TrialResult] = {}
         for stop, outcome in self.trainer.stages(
             seated, sorted(set(measured.values())), on_epoch=listen, live=self.live, answer_training=perturbed
         ):
@@ -196,15 +196,15 @@ class Classroom:
             teacher=self.names.index(trial.teacher),
         )
 
-    def _shown_answers(self, outcome: Outcome, place: int, labels: Labels) -> ShownAnswers | None:
+    def _shown_answers(self, outcome: Outcome, place: int, labels: Labels) -> GalleryPredictions | None:
         if outcome.shown_logits is None:
             return None
         given = labels.train[self.places].astype(np.int16)
-        return ShownAnswers(self._shown_id, given, halves(outcome.shown_logits[place]))
+        return GalleryPredictions(self._shown_id, given, halves(outcome.shown_logits[place]))
 
     def _record(
         self, place: int, trial: Trial, labels: Labels, epochs: Sequence[Epoch], outcome: Outcome
-    ) -> TrialRecord:
+    ) -> TrialResult:
         """One student's results; a student that diverged has its history, and no metrics."""
         steps = self.trainer.steps
         broken = next((epoch for epoch in epochs if epoch.finite_steps[place] < steps), None)
@@ -212,14 +212,14 @@ class Classroom:
         finite = [float(epoch.last_finite_loss[place]) for epoch in until if epoch.finite_steps[place] > 0]
         metrics: dict[tuple[str, str], float] = {}
         confusion: list[list[int]] | None = None
-        answers: KeptAnswers | None = None
+        answers: ValidationPredictions | None = None
         bins: list[list[float]] | None = None
-        shown: ShownAnswers | None = None
+        shown: GalleryPredictions | None = None
         if broken is None:
             linear = trial.settings.label_loss == "squared"
             bins = None if linear else reliability(outcome.test_logits[place], self.dataset.y_test)
             shown = self._shown_answers(outcome, place, labels)
-            answers = kept_answers(
+            answers = validation_predictions(
                 trial.settings.alpha, outcome.validation_logits[place], labels.validation, linear=linear
             )
             confusion = confusion_matrix(outcome.test_logits[place], self.dataset.y_test).tolist()
@@ -237,7 +237,7 @@ class Classroom:
                     theirs_too = denoising(teacher.train.argmax(-1), labels.clean, labels.train)
                     shares |= {f"teacher_{name}": value for name, value in theirs_too.items()}
                 metrics |= {("train", name): value for name, value in shares.items()}
-        return TrialRecord(
+        return TrialResult(
             id=trial.id,
             seed=trial.seed,
             alpha=trial.settings.alpha,

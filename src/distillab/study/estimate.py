@@ -17,13 +17,13 @@ from distillab.data import Dataset
 from distillab.engine.flops import training_flops
 from distillab.engine.functional import Functional
 from distillab.models import build
-from distillab.study.backlog import Backlog, Load, Team
-from distillab.study.material import split, teacher_material
-from distillab.study.plan import Trial, members, training_identity
+from distillab.study.executors.simulation import SimulatedPool, makespan
+from distillab.study.queue import Load, Queue, Resources
 from distillab.study.settings import Settings
-from distillab.study.simulation import SimulatedCrew, makespan
 from distillab.study.speeds import Speeds
+from distillab.study.splits import split, teacher_material
 from distillab.study.teachers import hears_stored_answers
+from distillab.study.trials import Trial, members, training_identity
 
 STUDENT_FACTOR, TEACHER_FACTOR = 5.0, 2.0
 """How many times longer training takes than its bare matrix products, as `distillab bench` measures it for the study's
@@ -152,7 +152,7 @@ class Costs:
 
 
 def estimate(
-    pupils: Mapping[str, Sequence[list[Trial]]], costs: Costs, team: Team, filed: Collection[str] = ()
+    pupils: Mapping[str, Sequence[list[Trial]]], costs: Costs, team: Resources, filed: Collection[str] = ()
 ) -> tuple[Estimate, list[Load[list[Trial]]]]:
     """Estimate the cost of students that are still to train.
 
@@ -182,8 +182,8 @@ def estimate(
                 shared += costs.answers(first.settings)
         alone = costs.student(students[0][0].settings)
         loads.append(Load(key, students, alone + shared / len(students) * team.devices))
-    crew = SimulatedCrew(team.workers)
-    seconds, cohorts = makespan(Backlog(loads, team), crew)
+    crew = SimulatedPool(team.workers)
+    seconds, cohorts = makespan(Queue(loads, team), crew)
     found = Estimate(
         students=sum(len(load.students) for load in loads),
         cohorts=cohorts,

@@ -10,9 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from distillab.errors import TO_DO, RequestError, cannot_write
-from distillab.files import replace_file, temporaries
+from distillab.io import replace_file, temporaries
 from distillab.study.spec import Spec, load_spec
-from distillab.study.store import Store
+from distillab.study.storage.store import Store
 
 
 @dataclass(frozen=True)

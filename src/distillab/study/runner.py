@@ -13,20 +13,21 @@ from distillab.data import Dataset, load
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
 from distillab.models import build
-from distillab.study.backlog import Backlog, Load
-from distillab.study.dispatch import dispatch
 from distillab.study.estimate import Costs, estimate
-from distillab.study.executor import Executor, Lesson, Local, Pupil
+from distillab.study.executors.dispatch import dispatch
+from distillab.study.executors.local import Executor, Local, Pupil, TrainingInputs
 from distillab.study.folder import Folder
-from distillab.study.material import Split, shown_examples, split, teacher_material
-from distillab.study.plan import Trial, cohort_key, pupils, trials
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
+from distillab.study.queue import Load, Queue
 from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Spec, load_spec
 from distillab.study.speeds import Speeds
-from distillab.study.store import Store, TrialRecord
-from distillab.study.teachers import Answers, Faculty, hears_stored_answers
+from distillab.study.splits import Split, shown_examples, split, teacher_material
+from distillab.study.storage.records import TrialResult
+from distillab.study.storage.store import Store
+from distillab.study.teachers import TeacherCache, TeacherPredictions, hears_stored_answers
+from distillab.study.trials import Trial, cohort_key, pupils, trials
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def run_study(
     most: int | None = None,
     command: str = "",
     progress: Progress | None = None,
-    recorded: Callable[[Sequence[TrialRecord]], None] | None = None,
+    recorded: Callable[[Sequence[TrialResult]], None] | None = None,
     executor: Executor | None = None,
     speeds: Speeds | None = None,
     part: tuple[int, int] = (1, 1),
@@ -112,7 +113,7 @@ def run_study(
         if not done.isdisjoint(trial.id for trial in left):  # another process was here in between
             left = [trial for trial in left if trial.id not in done]
             cost, loads = estimate(pupils(left), costs, team, filed)
-        backlog = Backlog(loads, team)
+        backlog = Queue(loads, team)
         count, platform = executor.where
         facts = provenance(
             command=command,
@@ -123,7 +124,7 @@ def run_study(
         run = store.begin_run(started, facts) if backlog.students else 0
         if backlog.students:
             progress.note(f"To train: {cost.in_words(datetime.now())}.")
-        faculty = Faculty(dataset, folder, store, progress, (trial.settings for trial in wanted))
+        faculty = TeacherCache(dataset, folder, store, progress, (trial.settings for trial in wanted))
         crew = executor.crew(dataset, backlog.keys, _Timetable(loads, dataset, faculty, store), progress)
         for found in dispatch(backlog, crew, progress.students):
             store.add_cohort(
@@ -180,7 +181,7 @@ def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
     recorded, planned = folder.recorded(), {trial.id for trial in wanted}
     if folder.spec.is_file() and load_spec(str(folder.spec)).differs_from(spec):
         return list(wanted)  # another study altogether: the folder itself says so before it is written
-    strangers = sum(seed < spec.frame.seeds and name not in planned for name, seed in recorded.items())
+    strangers = sum(seed < spec.objective.seeds and name not in planned for name, seed in recorded.items())
     if strangers:
         raise RequestError(
             f"{folder.path} holds {strangers:,} students of this study that learned from other data or were trained by "
@@ -192,12 +193,12 @@ def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
 class _Timetable:
     """Makes what the cohorts of a load share, with their teachers' answers, when its first cohort is due."""
 
-    def __init__(self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: Faculty, store: Store) -> None:
+    def __init__(self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: TeacherCache, store: Store) -> None:
         self._students = {load.key: load.students for load in loads}
         self._dataset, self._faculty, self._store = dataset, faculty, store
-        self._known: dict[tuple[str, bool], Answers] = {}
+        self._known: dict[tuple[str, bool], TeacherPredictions] = {}
 
-    def __call__(self, key: str) -> Lesson:
+    def __call__(self, key: str) -> TrainingInputs:
         students = self._students[key]
         settings = students[0][0].settings
         rows = split(self._dataset, settings)
@@ -207,9 +208,9 @@ class _Timetable:
         places, shown = shown_examples(self._dataset, rows)
         told = {name: self._faculty.shown(teachers[name], one, rows, places) for name, one in several.items()}
         self._store.add_shown(shown, told)
-        return Lesson(settings, rows, teachers, several)
+        return TrainingInputs(settings, rows, teachers, several)
 
-    def _answers(self, name: str, settings: Settings, rows: Split, *, training: bool) -> Answers:
+    def _answers(self, name: str, settings: Settings, rows: Split, *, training: bool) -> TeacherPredictions:
         """Loads share their teachers' answers: whoever has the same teacher has the same rows."""
         if (name, training) not in self._known:
             self._known[name, training] = self._faculty.answers(settings, rows, training=training)

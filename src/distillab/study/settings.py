@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from distillab.errors import RequestError, not_allowed
 from distillab.models import parse
 
-Metric = Literal[
+MetricName = Literal[
     "accuracy",
     "balanced_accuracy",
     "precision_macro",
@@ -26,10 +26,10 @@ Metric = Literal[
     "ece_width",
     "kl_to_teacher",
 ]
-"""What a study may compare alphas by; `distillab.analysis.measures` says which way is better."""
+"""What a study may compare alphas by; `distillab.metrics.metric` says which way is better."""
 
 
-OF_PROBABILITIES: frozenset[Metric] = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
+OF_PROBABILITIES: frozenset[MetricName] = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
 
 LARGEST = 2**31 - 1
@@ -250,10 +250,10 @@ class Settings(_Frozen):
         return self
 
 
-class Frame(_Frozen):
+class Objective(_Frozen):
     """What a study asks, over all its cells."""
 
     question: str = "How does alpha change the student's accuracy?"
     seeds: Count = 10
-    metric: Metric = "accuracy"
+    metric: MetricName = "accuracy"
     margin: Positive = 0.001

@@ -12,8 +12,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from distillab.errors import DistillabError, RequestError, not_allowed, shown, unknown
-from distillab.study.notation import read_yaml
-from distillab.study.settings import OF_PROBABILITIES, Frame, Settings
+from distillab.study.settings import OF_PROBABILITIES, Objective, Settings
+from distillab.study.yaml import read_yaml
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,12 +44,12 @@ class Spec:
     """A checked study.
 
     Args:
-        frame: the question, the number of seeds, the metric and the margin.
+        objective: the question, the number of seeds, the metric and the margin.
         base: the settings, each axis at its first value.
         axes: in the order of the settings.
     """
 
-    frame: Frame
+    objective: Objective
     base: Settings
     axes: tuple[Axis, ...]
 
@@ -68,11 +68,11 @@ class Spec:
         cells = 1
         for axis in self.axes:
             cells *= len(axis.values)
-        return cells * self.frame.seeds
+        return cells * self.objective.seeds
 
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
-        tree = self.frame.model_dump() | self.base.model_dump()
+        tree = self.objective.model_dump() | self.base.model_dump()
         for axis in self.axes:
             _put(tree, axis.key, list(axis.values))
         return tree
@@ -113,8 +113,8 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     if "dataset" not in tree:
         raise RequestError(f"{source} names no dataset. Add a line such as 'dataset: digits'.")
     tree = {key: value for key, value in tree.items() if key != QUICK}
-    _check_keys(tree, {**Frame.model_fields, **Settings.model_fields}, "")
-    frame = _validate(Frame, {key: tree[key] for key in Frame.model_fields if key in tree})
+    _check_keys(tree, {**Objective.model_fields, **Settings.model_fields}, "")
+    objective = _validate(Objective, {key: tree[key] for key in Objective.model_fields if key in tree})
     first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
     lists = list(_axes(first))
     for key, values in lists:
@@ -128,7 +128,7 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
         if any(value in checked[:index] for index, value in enumerate(checked)):
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
-    spec = Spec(frame, base, tuple(sorted(axes, key=lambda axis: _place(axis.key))))
+    spec = Spec(objective, base, tuple(sorted(axes, key=lambda axis: _place(axis.key))))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
     _check_crossings(spec)
@@ -141,12 +141,12 @@ def _check_crossings(spec: Spec) -> None:
         if axis.key == "dataset" and len(axis.values) > 1:
             do = "Run a study for each of them, in a folder of its own."
             raise not_allowed("dataset", list(axis.values), "a single data set", do)
-    crossed = Spec(spec.frame, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha"))
+    crossed = Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha"))
     for cell in crossed.cells():
-        if cell.settings.label_loss == "squared" and spec.frame.metric in OF_PROBABILITIES:
+        if cell.settings.label_loss == "squared" and spec.objective.metric in OF_PROBABILITIES:
             do = "Outputs that estimate the labels are no probabilities: compare by accuracy or brier."
             raise not_allowed(
-                "metric", spec.frame.metric, "one that needs no probabilities with label_loss=squared", do
+                "metric", spec.objective.metric, "one that needs no probabilities with label_loss=squared", do
             )
 
 
@@ -218,7 +218,7 @@ def _set(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     top, *inner = key.split(".")
     if len(inner) > 1:
         raise RequestError(f"There is no key {shown(key)}: a key has one dot at most, as in noise.rate.")
-    _check_keys({top: None}, {**Frame.model_fields, **Settings.model_fields}, "")
+    _check_keys({top: None}, {**Objective.model_fields, **Settings.model_fields}, "")
     if "." in key and isinstance(tree.get(top), list):  # an axis of groups: every one of them is changed
         return {**tree, top: [_with({top: group}, key, value)[top] for group in tree[top]]}
     return _with(tree, key, value)

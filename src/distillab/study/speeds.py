@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from distillab.files import replace_file
+from distillab.io import replace_file
 
 FILE = "speeds.json"
 

@@ -9,32 +9,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+import keras
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import logits_digest, teacher_logits
-from distillab.engine.roster import Epoch, Recipe
 from distillab.engine.teacher import mean_answer, train_teacher
+from distillab.engine.types import Epoch, Recipe
 from distillab.errors import WorkError
-from distillab.files import replace_file
+from distillab.io import replace_file
 from distillab.metrics import all_metrics
 from distillab.models import build
 from distillab.models.answers import add_array, stored_logits
 from distillab.study.folder import Folder
-from distillab.study.material import Rows, Split, teacher_material
-from distillab.study.plan import members, teacher_identity, training_identity
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
-from distillab.study.store import Store, TeacherRecord
+from distillab.study.splits import Rows, Split, teacher_material
+from distillab.study.storage.records import TeacherResult
+from distillab.study.storage.store import Store
+from distillab.study.trials import members, teacher_identity, training_identity
 
 
 @dataclass(frozen=True)
-class Answers:
+class TeacherPredictions:
     """A teacher, and its logits over the rows that a study needs.
 
     Args:
@@ -51,7 +52,7 @@ class Answers:
     test: NDArray[np.float32]
 
 
-class Faculty:
+class TeacherCache:
     """Fetches teachers' answers, training first those that the folder does not hold.
 
     Args:
@@ -76,7 +77,7 @@ class Faculty:
                 names = self._snapshots.setdefault(self._training(one), {})
                 names[training_identity(one, dataset.digest)] = one.teacher.snapshot or float(one.teacher.epochs)
 
-    def answers(self, settings: Settings, rows: Split, *, training: bool) -> Answers:
+    def answers(self, settings: Settings, rows: Split, *, training: bool) -> TeacherPredictions:
         """The answers of a cell's teacher.
 
         Args:
@@ -89,7 +90,7 @@ class Faculty:
         """
         data, linear = self.dataset, settings.label_loss == "squared"
         several = [self._member(one, rows) for one in members(settings)]
-        answers = Answers(
+        answers = TeacherPredictions(
             tuple(several),
             train=self._ask(several, data.x_train[rows.train], linear) if training else None,
             validation=self._ask(several, data.x_train[rows.validation], linear),
@@ -101,7 +102,7 @@ class Faculty:
             self._record(settings, several, rows, [])
         return answers
 
-    def shown(self, answers: Answers, settings: Settings, rows: Split, places: Rows) -> NDArray[np.float32]:
+    def shown(self, answers: TeacherPredictions, settings: Settings, rows: Split, places: Rows) -> NDArray[np.float32]:
         """A teacher's logits for the training examples at some places of `rows.train`, as they lie; shape (K, C)."""
         if answers.train is not None:
             return answers.train[places]
@@ -189,7 +190,7 @@ class Faculty:
             linear = settings.label_loss == "squared"
             metrics = all_metrics(self._ask(several, self.dataset.x_test, linear), self.dataset.y_test, linear=linear)
             told = settings.teacher.model_dump()
-            self.store.add_teacher(TeacherRecord(name, told, weights, examples, metrics, losses))
+            self.store.add_teacher(TeacherResult(name, told, weights, examples, metrics, losses))
             self.progress.note(f"Teacher {_called(settings)}: test accuracy {metrics['accuracy']:.2%}.")
         elif recorded.weights != weights:
             raise WorkError(

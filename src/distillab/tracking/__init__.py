@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 
 TrackerName = Literal["tensorboard", "mlflow"]
 
@@ -18,7 +18,7 @@ TrackerName = Literal["tensorboard", "mlflow"]
 class Tracker(Protocol):
     """Writes one log."""
 
-    def trials(self, records: Sequence[TrialRecord]) -> None:
+    def trials(self, records: Sequence[TrialResult]) -> None:
         """Log students; those that are in the log already are left out.
 
         Raises:
@@ -46,7 +46,7 @@ def open_tracker(name: TrackerName, folder: Path) -> Tracker:
     return _OPENERS[name](folder)
 
 
-def settings_of(record: TrialRecord) -> dict[str, Any]:
+def settings_of(record: TrialResult) -> dict[str, Any]:
     """A student's seed, alpha and settings, groups flattened with dots; nothing as "none"."""
     told: dict[str, Any] = {"seed": record.seed, "alpha": record.alpha}
     for key, value in _flat(record.settings):
@@ -55,7 +55,7 @@ def settings_of(record: TrialRecord) -> dict[str, Any]:
     return told
 
 
-def scalars_of(record: TrialRecord) -> list[tuple[str, float, int]]:
+def scalars_of(record: TrialResult) -> list[tuple[str, float, int]]:
     """A student's numbers as (name, value, epoch): those of each epoch from 1, and the metrics at the end."""
     names = ("loss", "hard", "soft", "validation_accuracy")
     told = [
@@ -66,11 +66,11 @@ def scalars_of(record: TrialRecord) -> list[tuple[str, float, int]]:
     return told + [(f"{part}/{name}", value, len(record.epochs)) for (part, name), value in record.metrics.items()]
 
 
-def name_of(record: TrialRecord) -> str:
+def name_of(record: TrialResult) -> str:
     """What a student is called in a log: alpha, seed, and the beginning of its identity.
 
     Example:
-        >>> from distillab.study.store import TrialRecord
+        >>> from distillab.study.storage.store import TrialRecord
         >>> name_of(TrialRecord("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
         'alpha=0.5 seed=3 0123456789abcdef'
     """

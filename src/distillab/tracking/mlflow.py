@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distillab.errors import RequestError, WorkError
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 from distillab.tracking import name_of, scalars_of, settings_of
 
 STUDY, TRIAL, PARENT = "distillab.study", "distillab.trial", "mlflow.parentRunId"
@@ -41,7 +41,7 @@ class MLflow:
             ) from error
         self.folder = folder.resolve()
 
-    def trials(self, records: Sequence[TrialRecord]) -> None:
+    def trials(self, records: Sequence[TrialResult]) -> None:
         """Make a run for each student that has none."""
         with _told(self.folder):
             for record in records:
@@ -58,7 +58,7 @@ class MLflow:
                 self._client.log_artifact(self._study, str(path), "figures")
             self._client.set_terminated(self._study)
 
-    def _log(self, record: TrialRecord) -> None:
+    def _log(self, record: TrialResult) -> None:
         from mlflow.entities import Metric, Param
 
         client, now = self._client, _now()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from distillab.errors import RequestError, WorkError
-from distillab.study.store import TrialRecord
+from distillab.study.storage.records import TrialResult
 from distillab.tracking import name_of, scalars_of, settings_of
 
 FOLDER = "tensorboard"
@@ -37,7 +37,7 @@ class TensorBoard:
         self._library = tensorboardX
         self.path = folder / FOLDER
 
-    def trials(self, records: Sequence[TrialRecord]) -> None:
+    def trials(self, records: Sequence[TrialResult]) -> None:
         """Write a run for each student that has none."""
         for record in records:
             place = self.path / name_of(record)
@@ -55,7 +55,7 @@ class TensorBoard:
 
         self._write(self.path / "figures", log)
 
-    def _log(self, writer: Any, record: TrialRecord) -> None:
+    def _log(self, writer: Any, record: TrialResult) -> None:
         for name, value, epoch in scalars_of(record):
             writer.add_scalar(name, value, epoch)
         metrics = {f"{part}/{name}": value for (part, name), value in record.metrics.items()}

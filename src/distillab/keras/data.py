@@ -1,0 +1,119 @@
+"""The data that a distiller is given: do they carry a teacher's logits, and can they be learned from?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import keras
+from distillab.errors import RequestError, not_allowed
+
+CARRYING = {"inputs", "teacher_logits"}
+"""Inputs that carry a teacher's answers are a mapping with exactly these keys."""
+
+
+def carrying(inputs: Any, teacher_logits: Any) -> dict[str, Any]:
+    """Put a teacher's logits beside the inputs that they answer."""
+    return {"inputs": inputs, "teacher_logits": teacher_logits}
+
+
+def carried(inputs: Any) -> Any:
+    """The teacher's logits that inputs carry, or None."""
+    return inputs["teacher_logits"] if _carries(inputs) else None
+
+
+def plain(inputs: Any) -> Any:
+    """Inputs without the teacher's logits."""
+    return inputs["inputs"] if _carries(inputs) else inputs
+
+
+def _carries(inputs: Any) -> bool:
+    return isinstance(inputs, dict) and set(inputs) == CARRYING
+
+
+def check_arrays(x: Any, y: Any, logits_shape: tuple[Any, ...]) -> bool:
+    """Refuse labels and teacher's logits that cannot be learned from.
+
+    Args:
+        x: inputs as given to `fit`.
+        y: labels as given to `fit`.
+        logits_shape: the student's, (None, ..., C).
+
+    Returns:
+        Whether there was an array to look at.
+
+    Raises:
+        RequestError: labels outside 0..C-1, of another shape, not whole; logits of another shape or not finite.
+    """
+    logits = carried(x)
+    if _is_array(logits):
+        _check_logits(np.asarray(logits), logits_shape[-1])
+    if not _is_array(y):
+        return False
+    _check_labels(np.asarray(y), logits_shape)
+    return True
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and hasattr(value, "shape")
+
+
+def _check_logits(logits: np.ndarray, classes: int) -> None:
+    if logits.shape[-1] != classes:
+        raise RequestError(
+            f"The data carry teacher's logits of {logits.shape[-1]} classes, and the student has {classes}: they must "
+            "be the same classes."
+        )
+    finite = np.isfinite(logits).reshape(len(logits), -1).all(axis=1)
+    if not finite.all():
+        raise RequestError(
+            f"The data carry teacher's logits that are not finite, first at example {int(np.argmin(finite))}: the "
+            "teacher has diverged, or its inputs were not finite."
+        )
+
+
+def _check_labels(labels: np.ndarray, logits_shape: tuple[Any, ...]) -> None:
+    classes, rank = logits_shape[-1], len(logits_shape)
+    if labels.ndim != rank - 1 and not (labels.ndim == rank and labels.shape[-1] in (1, classes)):
+        raise RequestError(
+            f"Labels of shape {labels.shape} do not fit logits of shape {logits_shape}: they must be class numbers, "
+            "one an example, or one-hot."
+        )
+    if labels.ndim == rank and labels.shape[-1] == classes:
+        if not np.isfinite(labels).all() or (labels < 0).any():
+            raise RequestError(
+                "y holds a number for each class, and some are below 0 or not finite. They must be >= 0."
+            )
+        return
+    if labels.dtype.kind not in "iub":
+        whole = labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.round(labels)).all()
+        if not whole:
+            raise not_allowed(
+                "y.dtype", str(labels.dtype), "whole class numbers, or one-hot", "np.unique(y, return_inverse=True)."
+            )
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise RequestError(
+            f"y holds labels from {labels.min()} to {labels.max()}, and must hold class numbers from 0 to "
+            f"{classes - 1}: the student has {classes} classes."
+        )
+
+
+class FirstBatch(keras.callbacks.Callback):
+    """Stop with a clear word when the very first loss is not finite: data that stream cannot be checked before."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self._classes, self._seen = classes, False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Look at the first loss, once."""
+        if self._seen:
+            return
+        self._seen = True
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            raise RequestError(
+                f"The loss of the first batch is not finite. Are there labels outside 0..{self._classes - 1}, or NaN "
+                "among the inputs or the teacher's logits? Check a batch of the data set."
+            )

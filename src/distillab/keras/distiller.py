@@ -1,0 +1,375 @@
+"""The Distiller: a Keras model that trains a student on labels and on a teacher's answers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import keras
+from distillab.errors import RequestError, not_allowed
+from distillab.keras import on_jax
+from distillab.keras.data import FirstBatch, carried, check_arrays, plain
+from distillab.keras.models import (
+    check_pair,
+    checked_alpha,
+    checked_logits_model,
+    checked_temperature,
+    logits_shape,
+)
+from distillab.keras.teachers import Teachers
+from distillab.keras.terms import class_numbers, label_loss, teacher_loss
+from distillab.losses import Array, relates_examples
+from distillab.losses.objective import mix
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="distillab")
+class Distiller(keras.Model):
+    """Train a student on the labels and on the answers of a teacher, with Keras's own `fit`.
+
+    Formula: `alpha * CE(y, softmax(z_s)) + (1 - alpha) * T^2 * KL( softmax(z_t / T) || softmax(z_s / T) )`, or with
+    other losses in place of the two. alpha = 1 is training on the labels alone, alpha = 0 on the teacher alone.
+
+    It works on TensorFlow, JAX and PyTorch. The teacher runs in inference mode; nothing about it is changed, and it is
+    not saved with the distiller unless asked for. `distiller.student` is the plain model, to save or to export.
+    A model that ends in softmax is used from before it, and a notice says so; metrics and `predict` then see the
+    student's probabilities, as without distillation.
+
+    Args:
+        student: a built Keras classifier.
+        teacher: a built, trained Keras classifier of the same classes; or several. None where the data carry the
+            teacher's logits (`with_teacher_logits`), or for `distillation_loss="teacher_free"`.
+        teacher_weights: how much each of several teachers counts, numbers > 0; None: all alike.
+        average: how several teachers' answers become one: "probabilities" (arithmetic mean) or "logits" (geometric).
+        teacher_inputs: makes the teacher's inputs of the student's, where they differ in size or scale; a function on
+            `keras.ops`.
+        save_teacher: whether `save` puts the teacher into the file as well.
+        name: the model's name.
+
+    Raises:
+        RequestError: where student and teacher cannot meet: not built, other classes or input shapes, probabilities
+            that cannot be undone, weights that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> layers = keras.layers
+        >>> teacher = keras.Sequential([keras.Input((4,)), layers.Dense(16, "relu"), layers.Dense(3)])
+        >>> student = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        >>> distiller = Distiller(student, teacher)
+        >>> distiller.compile(optimizer="adam", alpha=0.3, temperature=3, metrics=["accuracy"])
+        >>> x, y = np.ones((8, 4), "float32"), np.zeros(8, "int32")
+        >>> sorted(distiller.fit(x, y, verbose=0).history)
+        ['accuracy', 'agreement', 'distillation_loss', 'loss', 'student_loss']
+    """
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: Any = None,
+        *,
+        teacher_weights: Sequence[float] | None = None,
+        average: str = "probabilities",
+        teacher_inputs: Callable[[Any], Any] | None = None,
+        save_teacher: bool = False,
+        name: str = "distiller",
+    ) -> None:
+        logits_model = checked_logits_model(student, "student")
+        teachers = None if teacher is None else Teachers(teacher, teacher_weights, average, teacher_inputs)
+        if teachers is not None:
+            for model in teachers.models:
+                check_pair(logits_model, teachers.classes, model, adapted=teacher_inputs is not None)
+        # The student's policy decides about loss scaling; inputs are left to the models, which cast them themselves.
+        super().__init__(name=name, dtype=student.dtype_policy, autocast=False)
+        self.student = student
+        self.save_teacher = save_teacher
+        # In a namespace Keras does not look: the teacher is no layer of this model, and the student is one only once.
+        self._hidden = SimpleNamespace(teachers=teachers, logits_model=logits_model, shape=logits_shape(logits_model))
+        number = {"shape": (), "dtype": "float32", "trainable": False, "autocast": False}
+        self._alpha = self.add_weight(name="alpha", initializer=keras.initializers.Constant(0.1), **number)
+        self._temperature = self.add_weight(name="temperature", initializer=keras.initializers.Constant(3.0), **number)
+        self._student_loss = keras.metrics.Mean(name="student_loss")
+        self._distillation_loss = keras.metrics.Mean(name="distillation_loss")
+        self._agreement = keras.metrics.Mean(name="agreement")
+        self.train_function: Any = None
+        self.test_function: Any = None
+        self.built = True
+
+    @property
+    def teacher(self) -> Any:
+        """The teacher as it was given: a model, a list of models, or None."""
+        return None if self._hidden.teachers is None else self._hidden.teachers.given
+
+    @property
+    def alpha(self) -> float:
+        """Weight of the labels, in [0, 1]; may be set at any time, and compiles nothing."""
+        return _shortest(self._alpha)
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        self._alpha.assign(checked_alpha(value))
+
+    @property
+    def temperature(self) -> float:
+        """T > 0, which softens both answers; may be set at any time, and compiles nothing."""
+        return _shortest(self._temperature)
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._temperature.assign(checked_temperature(value))
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        *,
+        student_loss_fn: Any = None,
+        distillation_loss: Any = None,
+        distillation_loss_fn: Any = None,
+        alpha: float = 0.1,
+        temperature: float = 3.0,
+        metrics: Any = None,
+        **options: Any,
+    ) -> None:
+        """Say how to train.
+
+        Args:
+            optimizer: as in `keras.Model.compile`.
+            loss: the loss against the labels. None: cross-entropy, of class numbers or one-hot labels. Otherwise a
+                name, a `keras.losses` object with `from_logits=True`, or a function (y, logits).
+            student_loss_fn: another name for `loss`.
+            distillation_loss: the loss against the teacher. None: "kl". Otherwise a name in `distillab.losses.LOSSES`,
+                a function called like those, or a `keras.losses` object that expects probabilities, which is given both
+                softened answers and multiplied by T^2.
+            distillation_loss_fn: another name for `distillation_loss`.
+            alpha: weight of the labels, in [0, 1].
+            temperature: T > 0.
+            metrics: as in `keras.Model.compile`; they see the labels and the student's answers.
+            options: further options of `keras.Model.compile`, such as `steps_per_execution`.
+
+        Raises:
+            RequestError: a value that is not allowed, an unknown name.
+        """
+        if "loss_weights" in options:
+            raise not_allowed("loss_weights", options["loss_weights"], "left out", "alpha weighs the two losses.")
+        hard = _one_of(loss, student_loss_fn, "loss", "student_loss_fn")
+        soft = _one_of(distillation_loss, distillation_loss_fn, "distillation_loss", "distillation_loss_fn")
+        hard_term = label_loss(hard, unwrapped=self._unwrapped)
+        function, soft_term = teacher_loss(soft)
+        if relates_examples(function) and len(self._hidden.shape) > 2:
+            raise RequestError("distillation_loss='dist' relates the examples of a batch: it needs one answer each.")
+        self.alpha, self.temperature = alpha, temperature
+        self._hidden.hard, self._hidden.soft, self._hidden.function = hard_term, soft_term, function
+        self._hidden.asked = {"loss": hard, "distillation_loss": soft, "metrics": metrics}
+        super().compile(optimizer=optimizer, metrics=metrics, **options)
+
+    @property
+    def _unwrapped(self) -> bool:
+        """Whether the student ends in softmax, and is trained by its logits."""
+        return self._hidden.logits_model is not self.student
+
+    def call(self, inputs: Any, training: bool | None = None) -> Array:
+        """The student's logits for a batch, which may carry a teacher's logits."""
+        model = self._hidden.logits_model
+        mode = {"training": training} if "training" in inspect.signature(model.call).parameters else {}
+        return model(plain(inputs), **mode)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Array:
+        """The mixed loss of a batch, with the losses that the student's layers add themselves."""
+        hidden = self._hidden
+        teacher_logits = self._teacher_logits(x)
+        hard = ops.zeros(()) if y is None else hidden.hard(y, y_pred, sample_weight)
+        heard: dict[str, Any] = {"temperature": self._temperature}
+        if teacher_logits is not None:
+            heard["teacher"] = teacher_logits
+        if y is not None:
+            heard["labels"] = class_numbers(y, y_pred)
+        if relates_examples(hidden.function):
+            counted = ops.ones_like(y_pred[:, 0]) if sample_weight is None else ops.reshape(sample_weight, (-1,))
+            heard["weights"] = ops.cast(counted, "float32")
+        soft = hidden.soft(heard, y_pred, sample_weight)
+        self._student_loss.update_state(hard)
+        self._distillation_loss.update_state(soft)
+        if teacher_logits is not None:
+            same = ops.argmax(teacher_logits, axis=-1) == ops.argmax(y_pred, axis=-1)
+            self._agreement.update_state(ops.cast(same, "float32"))
+        own = [ops.sum(ops.cast(loss, "float32")) for loss in self.losses]
+        return sum(own, start=mix(hard, soft, ops.convert_to_tensor(self._alpha)))
+
+    def _teacher_logits(self, x: Any) -> Array | None:
+        """The answers that the data carry, else the teacher's own; None where the loss needs none."""
+        stored = carried(x)
+        if stored is not None:
+            return ops.cast(stored, "float32")
+        if self._hidden.teachers is not None:
+            return self._hidden.teachers.logits(x)
+        if inspect.signature(self._hidden.function).parameters["teacher_logits"].default is None:
+            return None
+        raise RequestError(
+            "There is no teacher to ask: Distiller(student) without a teacher needs data that carry its answers. Pass "
+            "Distiller(student, teacher), or make the data with distillab.with_teacher_logits."
+        )
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Array]:
+        """Update the compiled metrics with the student's answers, and return all metrics."""
+        if y is None:
+            return self.get_metrics_result()
+        return super().compute_metrics(x, y, self._as_student(y_pred), sample_weight)
+
+    def predict_step(self, *arguments: Any) -> Any:
+        """The student's answers to a batch: logits, or probabilities where the student ends in them."""
+        answer = super().predict_step(*arguments)
+        if keras.backend.backend() == "jax":
+            logits, state = answer
+            return self._as_student(logits), state
+        return self._as_student(answer)
+
+    def _as_student(self, logits: Array) -> Array:
+        return ops.softmax(logits, axis=-1) if self._unwrapped else logits
+
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train as `keras.Model.fit` does, after a check of the data."""
+        checked = self._check(x, y, options.get("validation_data"))
+        by_name = len(arguments) < 4  # callbacks may be given by their place as well
+        if (
+            not checked
+            and by_name
+            and isinstance(options.get("callbacks"), (list, type(None), keras.callbacks.Callback))
+        ):
+            given = options.get("callbacks") or []
+            classes = self._hidden.shape[-1]
+            options["callbacks"] = [FirstBatch(classes), *(given if isinstance(given, list) else [given])]
+        with on_jax.kept(self.variables):
+            return super().fit(x, y, *arguments, **options)
+
+    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate` does, after a check of the data."""
+        self._check(x, y)
+        with on_jax.kept(self.variables):
+            return super().evaluate(x, y, *arguments, **options)
+
+    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train on a batch as `keras.Model.train_on_batch` does, after a check of it."""
+        self._check(x, y)
+        return super().train_on_batch(x, y, *arguments, **options)
+
+    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it."""
+        self._check(x, y)
+        return super().test_on_batch(x, y, *arguments, **options)
+
+    def _check(self, x: Any, y: Any, validation: Any = None) -> bool:
+        """Refuse arrays that cannot be learned from; False where the data are no arrays, and cannot be looked at."""
+        self._assert_compile_called("fit")
+        if isinstance(validation, tuple) and len(validation) > 1:
+            check_arrays(validation[0], validation[1], self._hidden.shape)
+        return check_arrays(x, y, self._hidden.shape)
+
+    # What follows concerns JAX, where a compiled step sees only what it is given (`on_jax`).
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the compiled training step, and on JAX pair each batch with the teacher's weights."""
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = on_jax.beside_teachers(self.train_function, self._hidden.teachers)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the compiled evaluation step, and on JAX pair each batch with the teacher's weights."""
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = on_jax.beside_teachers(self.test_function, self._hidden.teachers)
+
+    def train_step(self, *arguments: Any) -> Any:
+        """One training step, as the backend's `keras.Model.train_step`."""
+        return on_jax.step(super().train_step, arguments, self._hidden.teachers)
+
+    def test_step(self, *arguments: Any) -> Any:
+        """One evaluation step, as the backend's `keras.Model.test_step`."""
+        return on_jax.step(super().test_step, arguments, self._hidden.teachers)
+
+    def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
+        """The student's pass and loss as a pure function, with its convolutions as matrix products."""
+        function = super().compute_loss_and_updates
+        if len(self._hidden.shape) > 2:
+            return function(*arguments, **options)  # a mask, which sequences may have, would be lost on the way
+        return on_jax.lowered(lambda *given: function(*given, **options))(*arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration for `keras.saving`: the student, and the teacher if it is to be saved."""
+        teachers = self._hidden.teachers if self.save_teacher else None
+        serialize = keras.saving.serialize_keras_object
+        config = {
+            "name": self.name,
+            "student": serialize(self.student),
+            "save_teacher": self.save_teacher,
+            "teacher": None,
+        }
+        if teachers is not None:
+            if teachers.inputs is not None:
+                raise RequestError("A teacher with teacher_inputs cannot be saved: a function has no safe file format.")
+            config |= {
+                "teacher": [serialize(model) for model in teachers.models],
+                "teacher_weights": teachers.weights,
+                "average": teachers.average,
+            }
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Distiller:
+        """Make a distiller of a configuration; without a teacher, if none was saved."""
+        config = dict(config)
+        deserialize = keras.saving.deserialize_keras_object
+        config["student"] = deserialize(config["student"], custom_objects=custom_objects)
+        if config["teacher"] is not None:
+            models = [deserialize(model, custom_objects=custom_objects) for model in config["teacher"]]
+            config["teacher"] = models[0] if len(models) == 1 else models
+        return cls(**config)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save alpha and the temperature, and the teacher's weights if they are to be saved."""
+        super().save_own_variables(store)
+        for name, variable in self._saved_teacher():
+            store[name] = np.asarray(ops.convert_to_numpy(variable))
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load what `save_own_variables` saved."""
+        names = dict(self._saved_teacher())
+        for name, variable in names.items():
+            variable.assign(store[name])
+        super().load_own_variables({key: store[key] for key in store.keys() if key not in names})  # noqa: SIM118
+
+    def _saved_teacher(self) -> Iterator[tuple[str, Any]]:
+        if self.save_teacher and self._hidden.teachers is not None:
+            for place, model in enumerate(self._hidden.teachers.models):
+                for number, variable in enumerate(model.variables):
+                    yield f"teacher_{place}_{number}", variable
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """How it was compiled; nothing where a loss is a function of one's own, which cannot be written down."""
+        asked = self._hidden.asked if self.compiled else {}
+        written = (str, keras.losses.Loss, type(None))
+        if not asked or not all(isinstance(asked[key], written) for key in ("loss", "distillation_loss")):
+            return {}
+        values = {"optimizer": self.optimizer, "alpha": self.alpha, "temperature": self.temperature, **asked}
+        return {key: keras.saving.serialize_keras_object(value) for key, value in values.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as before, with the optimiser's state."""
+        self.compile(**keras.saving.deserialize_keras_object(config, safe_mode=True))
+        self.optimizer.build(self.trainable_variables)
+
+
+def _shortest(variable: Any) -> float:
+    """A float32 variable's value with no more digits than it has: 0.9, and not 0.8999999761581421."""
+    return float(str(np.float32(ops.convert_to_numpy(variable))))
+
+
+def _one_of(value: Any, other: Any, name: str, other_name: str) -> Any:
+    if value is not None and other is not None:
+        raise RequestError(f"{name} and {other_name} are two names of one thing. Pass one of them.")
+    return other if value is None else value

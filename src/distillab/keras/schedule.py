@@ -1,0 +1,85 @@
+"""Alpha or the temperature as a function of the epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from distillab.errors import RequestError, not_allowed
+
+Schedule = Callable[[int], float]
+"""From the epoch, counted from 0, to a value."""
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return (1 - share) * start + share * end  # exact at both ends
+
+
+def _progress(epoch: int, epochs: int) -> float:
+    return min(1.0, epoch / max(1, epochs - 1))
+
+
+class AlphaSchedule(keras.callbacks.Callback):
+    """Set a distiller's alpha, or its temperature, at the beginning of every epoch; nothing is compiled anew.
+
+    The value is logged with the epoch's other numbers.
+
+    Args:
+        schedule: from the epoch (counted from 0) to the value. `AlphaSchedule.linear(1, 0, epochs=10)`, `.cosine` and
+            `.constant` make the common ones.
+        of: "alpha" or "temperature".
+
+    Example:
+        >>> callback = AlphaSchedule.linear(0.9, 0.1, epochs=5)
+        >>> callback.schedule(0), callback.schedule(4)
+        (0.9, 0.1)
+    """
+
+    def __init__(self, schedule: Schedule, of: str = "alpha") -> None:
+        super().__init__()
+        if not callable(schedule):
+            raise not_allowed("schedule", schedule, "a function of the epoch", "For a fixed alpha, compile(alpha=…).")
+        if of not in ("alpha", "temperature"):
+            raise not_allowed("of", of, "'alpha' or 'temperature'")
+        self.schedule, self.of = schedule, of
+
+    @classmethod
+    def constant(cls, value: float, of: str = "alpha") -> AlphaSchedule:
+        """The same value in every epoch."""
+        return cls(lambda epoch: value, of)
+
+    @classmethod
+    def linear(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
+        """From `start` in epoch 0 in equal steps to `end` in epoch `epochs` - 1, and `end` from then on.
+
+        Example:
+            >>> [AlphaSchedule.linear(1.0, 0.0, 3).schedule(epoch) for epoch in range(4)]
+            [1.0, 0.5, 0.0, 0.0]
+        """
+        return cls(lambda epoch: _between(start, end, _progress(epoch, epochs)), of)
+
+    @classmethod
+    def cosine(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
+        """Like `linear`, along half a cosine: slow at both ends.
+
+        Example:
+            >>> [round(AlphaSchedule.cosine(1.0, 0.0, 3).schedule(epoch), 3) for epoch in range(3)]
+            [1.0, 0.5, 0.0]
+        """
+        return cls(lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2), of)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Refuse a model that has nothing to set."""
+        if not hasattr(self.model, self.of):
+            raise RequestError(f"AlphaSchedule sets a Distiller's {self.of}, and {self.model.name!r} has none.")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the epoch's value."""
+        setattr(self.model, self.of, self.schedule(epoch))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Log the value that the epoch had."""
+        if logs is not None:
+            logs[self.of] = getattr(self.model, self.of)

@@ -1,0 +1,1 @@
+"""Search: proposes trials from the results so far."""

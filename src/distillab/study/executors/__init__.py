@@ -1,0 +1,1 @@
+"""Where students train: in this process or on a Ray cluster."""

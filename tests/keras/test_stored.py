@@ -1,0 +1,212 @@
+"""Stored logits: asked once, believed only for the very examples that were answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.keras.conftest import C, classifier, compiled, weights_of
+from tests.keras.test_distiller import Batches, as_arrays, as_pydataset, as_tensorflow, as_torch
+
+import keras
+from distillab import Distiller, with_teacher_logits
+from distillab.errors import RequestError, WorkError
+from distillab.keras.stored import hashes
+
+Problem = tuple[np.ndarray, np.ndarray]
+
+
+def logits_of(data: Any) -> np.ndarray:
+    return np.asarray(data["teacher_logits"])
+
+
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
+def test_arrays_come_back_as_they_were_with_the_teachers_answers(problem: Problem, average: str) -> None:
+    x, y = problem
+    teachers = [classifier(seed, hidden=8) for seed in (1, 3)]
+    carrying, labels = with_teacher_logits((x, y), teachers, teacher_weights=[1, 2], average=average, cache=None)
+    assert carrying["inputs"] is x
+    assert labels is y
+    live = Distiller(classifier(2), teachers, teacher_weights=[1, 2], average=average)
+    np.testing.assert_allclose(logits_of(carrying), live._hidden.teachers.answer(x), atol=1e-6)
+    assert logits_of(with_teacher_logits(x, teachers[0], cache=None)).shape == (len(x), C)
+    assert len(with_teacher_logits((x, y, np.ones(len(x))), teachers[0], cache=None)) == 3
+
+
+def test_stored_logits_train_the_same_student_as_the_live_teacher(teacher: keras.Model, problem: Problem) -> None:
+    x, y = problem
+    live, stored, alone = (classifier(2) for _ in range(3))
+    logs = compiled(live, teacher).fit(**as_arrays(x, y), epochs=3, verbose=0).history
+    carrying = with_teacher_logits(x, teacher, cache=None)
+    compiled(stored, teacher).fit(**as_arrays(carrying, y), epochs=3, verbose=0)
+    others = compiled(alone).fit(**as_arrays(carrying, y), epochs=3, verbose=0).history  # without a teacher at hand
+    for name in ("loss", "distillation_loss", "agreement"):
+        np.testing.assert_allclose(others[name], logs[name], rtol=1e-5)
+    for other in (stored, alone):
+        for a, b in zip(weights_of(live), weights_of(other), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_what_the_data_carry_goes_before_what_the_teacher_says(problem: Problem) -> None:
+    x, y = problem
+    one, other = classifier(1, hidden=8), classifier(3, hidden=8)
+    carrying = with_teacher_logits(x, one, cache=None)
+    losses = [
+        compiled(classifier(2), teacher).evaluate(data, y, verbose=0, return_dict=True)["distillation_loss"]
+        for teacher, data in ((one, x), (other, carrying), (other, x))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-2)
+
+
+def test_the_usual_options_of_fit_go_with_stored_logits(teacher: keras.Model, problem: Problem) -> None:
+    x, y = problem
+    carrying = with_teacher_logits(x, teacher, cache=None)
+    history = compiled(classifier(2), metrics=["accuracy"]).fit(
+        carrying, y, batch_size=8, validation_split=0.25, class_weight=dict.fromkeys(range(C), 1.0), verbose=0
+    )
+    assert {"val_loss", "val_accuracy", "val_agreement"} <= set(history.history)
+    assert compiled(classifier(2)).predict(carrying, verbose=0).shape == (len(x), C)
+
+
+@pytest.mark.parametrize("form", [as_pydataset, as_tensorflow, as_torch])
+def test_data_sets_come_back_as_what_they_were_and_train_the_same_student(
+    form: Any, teacher: keras.Model, problem: Problem
+) -> None:
+    one, other = classifier(2), classifier(2)
+    compiled(one, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0)
+    given = form(*problem)
+    data = with_teacher_logits(given["x"], teacher, cache=None)
+    assert type(data).__name__ in ("_Sequence", "_MapDataset", "DataLoader")
+    compiled(other).fit(**{**given, "x": data}, epochs=2, verbose=0)
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+class Shuffled(Batches):
+    """Another order in every epoch, and in other batches."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        super().__init__(x.copy(), y.copy())
+        self.rng = np.random.default_rng(0)
+
+    def on_epoch_end(self) -> None:
+        order = self.rng.permutation(len(self.x))
+        self.x, self.y = self.x[order], self.y[order]
+
+
+def test_data_that_shuffle_themselves_keep_each_answer_with_its_example(teacher: keras.Model, problem: Problem) -> None:
+    one, other = classifier(2), classifier(2)
+    compiled(one, teacher).fit(Shuffled(*problem), epochs=3, shuffle=False, verbose=0)
+    compiled(other).fit(
+        with_teacher_logits(Shuffled(*problem), teacher, cache=None), epochs=3, shuffle=False, verbose=0
+    )
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+class Augmented(Batches):
+    """Other examples in every pass."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, after: int) -> None:
+        super().__init__(x, y)
+        self.passes, self.after = 0, after
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        self.passes += place == 0
+        x, y = super().__getitem__(place)
+        return x + np.float32(0.01) * max(0, self.passes - self.after), y
+
+
+def read_through(data: Any, teacher: keras.Model) -> list[Any]:
+    carrying = with_teacher_logits(data, teacher, cache=None)
+    return [carrying[place] for place in range(4)]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_data_that_change_their_examples_are_refused(teacher: keras.Model, problem: Problem, after: int) -> None:
+    """Between the two passes that answer them, or later, in training."""
+    with pytest.raises(RequestError, match=r"as augmentation does.*pass the teacher to Distiller"):
+        read_through(Augmented(*problem, after), teacher)
+    assert len(read_through(Augmented(*problem, after=9), teacher)) == 4
+
+
+def test_equal_examples_share_an_answer_and_are_asked_once(teacher: keras.Model) -> None:
+    x = np.repeat(np.eye(6, dtype=np.float32)[:2], 5, axis=0)
+    logits = logits_of(with_teacher_logits(x, teacher, cache=None))
+    np.testing.assert_array_equal(logits[:5], np.repeat(logits[:1], 5, axis=0))
+    assert len(np.unique(hashes(x))) == 2
+
+
+def test_a_hash_depends_on_values_types_and_shapes_of_every_input() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    distinct = [x, x + 1, x.astype(np.float64), x.reshape(2, 3, 1), {"a": x, "b": x}, {"a": x, "b": 2 * x}]
+    assert len({int(hashes(one)[0]) for one in distinct}) == len(distinct)
+    np.testing.assert_array_equal(hashes(np.asfortranarray(x)), hashes(x.copy()))
+
+
+def test_the_answers_are_kept_on_disk_and_read_again(problem: Problem, tmp_path: Path) -> None:
+    x, _ = problem
+    teacher = classifier(1, hidden=8)
+    first = logits_of(with_teacher_logits(x, teacher, cache=tmp_path))
+    (stored,) = tmp_path.glob("*.npy")
+    again = logits_of(with_teacher_logits(x[::-1], teacher, cache=tmp_path))
+    np.testing.assert_array_equal(again, first[::-1])
+    assert [path.name for path in tmp_path.glob("*.npy")] == [stored.name]
+
+
+def test_another_teacher_or_other_examples_are_answered_anew(problem: Problem, tmp_path: Path) -> None:
+    x, _ = problem
+    teacher = classifier(1, hidden=8)
+    for data, who in ((x, teacher), (x[:32], teacher), (x, classifier(3, hidden=8)), (x, [teacher, classifier(3)])):
+        with_teacher_logits(data, who, cache=tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 4
+    teacher.set_weights([2 * weight for weight in teacher.get_weights()])
+    with_teacher_logits(x, teacher, cache=tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 5
+
+
+def test_a_changed_file_of_the_cache_is_refused(problem: Problem, tmp_path: Path) -> None:
+    x, _ = problem
+    teacher = classifier(1)
+    with_teacher_logits(x, teacher, cache=tmp_path)
+    (stored,) = tmp_path.glob("*.npy")
+    content = bytearray(stored.read_bytes())
+    content[-1] ^= 1
+    stored.write_bytes(content)
+    with pytest.raises(WorkError, match="is not the file that was written"):
+        with_teacher_logits(x, teacher, cache=tmp_path)
+
+
+def test_answers_that_are_not_finite_are_refused(problem: Problem) -> None:
+    x, y = problem
+    x = x.copy()
+    x[5, 0] = np.inf
+    with pytest.raises((WorkError, RequestError), match="not finite"):
+        with_teacher_logits((x, y), classifier(1), cache=None)
+
+
+@pytest.mark.parametrize("data", [(row for row in range(3)), [1, 2], "images/", 3])
+def test_other_kinds_of_data_are_refused_with_what_is_allowed(data: Any) -> None:
+    with pytest.raises(RequestError, match=r"type \w+ cannot carry a teacher's logits: it must be arrays"):
+        with_teacher_logits(data, classifier(1), cache=None)
+
+
+def test_without_teacher_and_stored_logits_there_is_a_clear_word(student: keras.Model, problem: Problem) -> None:
+    with pytest.raises(RequestError, match=r"There is no teacher to ask.*with_teacher_logits"):
+        compiled(student).fit(*problem, verbose=0)
+
+
+def test_the_teacher_free_loss_needs_no_teacher(student: keras.Model, problem: Problem) -> None:
+    logs = compiled(student, distillation_loss="teacher_free", temperature=20).fit(*problem, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+
+
+def test_a_teacher_of_sequences_is_stored_position_by_position() -> None:
+    x = np.random.default_rng(0).standard_normal((5, 7, 6)).astype(np.float32)
+    teacher = keras.Sequential([keras.Input((7, 6)), keras.layers.Dense(C)])
+    np.testing.assert_allclose(
+        logits_of(with_teacher_logits(x, teacher, cache=None)), teacher.predict(x, verbose=0), atol=1e-6
+    )

@@ -1,0 +1,152 @@
+"""Two folders of one study become one, to the bit; different studies, or different results, stay apart."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distillab.errors import RequestError
+from distillab.study.folder import Folder
+from distillab.study.runner import run_study
+from distillab.study.spec import Spec
+from distillab.study.storage.check import check
+from distillab.study.storage.merge import merge
+from distillab.study.storage.store import Store
+
+Make = Callable[..., Spec]
+
+
+def results(path: Path) -> object:
+    with Store(path / "study.db", read_only=True) as store:
+        return store.results()
+
+
+def take_out(path: Path, seeds: str) -> None:
+    """Make a folder one that has not trained some seeds."""
+    tables = dict.fromkeys(("confusions", "answers", "reliability", "shown"), "id")
+    tables |= dict.fromkeys(("epoch_values", "metric_values"), "number")
+    with sqlite3.connect(path / "study.db") as file:
+        for table, key in tables.items():
+            file.execute(f"DELETE FROM {table} WHERE trial IN (SELECT {key} FROM trials WHERE seed IN ({seeds}))")
+        file.execute(f"DELETE FROM trials WHERE seed IN ({seeds})")
+    file.close()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.study.conftest import TINY
+
+    from distillab.study.spec import read_spec
+
+    path = tmp_path_factory.mktemp("whole") / "study"
+    run_study(read_spec(TINY | {"seeds": 3}), path)
+    return path
+
+
+@pytest.fixture
+def halves(whole: Path, tmp_path: Path) -> tuple[Path, Path]:
+    import shutil
+
+    for name, without in (("one", "2"), ("two", "0")):
+        shutil.copytree(whole, tmp_path / name)
+        take_out(tmp_path / name, without)
+    return tmp_path / "one", tmp_path / "two"
+
+
+def test_halves_that_overlap_become_the_whole(whole: Path, halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    before = results(two)
+    found = merge(Folder(one), Folder(two))
+    assert (found.added, found.known) == (3, 3)
+    assert results(one) == results(whole)
+    assert results(two) == before
+    assert check(Folder(one)).faults == ()
+    assert merge(Folder(one), Folder(two)) == (0, 6)
+    with Store(one / "study.db", read_only=True) as store:
+        assert len(store.runs()) == 2  # its own and the other's, once
+
+
+def test_the_order_of_merging_changes_no_result(whole: Path, halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    merge(Folder(two), Folder(one))
+    assert results(two) == results(whole)
+
+
+def test_the_study_has_as_many_seeds_as_the_larger_one(tiny: Make, tmp_path: Path) -> None:
+    run_study(tiny(seeds=1), tmp_path / "small")
+    run_study(tiny(seeds=2), tmp_path / "large")
+    merge(Folder(tmp_path / "small"), Folder(tmp_path / "large"))
+    spec, store = Folder(tmp_path / "small").read()
+    store.close()
+    assert spec.objective.seeds == 2
+    assert results(tmp_path / "small") == results(tmp_path / "large")
+
+
+def test_parts_run_in_two_places_become_the_whole(whole: Path, tiny: Make, tmp_path: Path) -> None:
+    for part in (1, 2):
+        found = run_study(tiny(seeds=3), tmp_path / str(part), part=(part, 2))
+        assert found.trained == found.trials == {1: 6, 2: 3}[part]
+    merge(Folder(tmp_path / "1"), Folder(tmp_path / "2"))
+    assert results(tmp_path / "1") == results(whole)
+
+
+def test_another_study_is_refused(tiny: Make, tmp_path: Path) -> None:
+    run_study(tiny(seeds=1), tmp_path / "one")
+    run_study(tiny(seeds=1, epochs=3), tmp_path / "other")
+    before = results(tmp_path / "one")
+    with pytest.raises(RequestError, match="hold different studies: they differ in epochs"):
+        merge(Folder(tmp_path / "one"), Folder(tmp_path / "other"))
+    with pytest.raises(RequestError, match="cannot be merged with itself"):
+        merge(Folder(tmp_path / "one"), Folder(tmp_path / "one"))
+    assert results(tmp_path / "one") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "UPDATE metric_values SET value = value + 0.25 "
+            "WHERE metric IN (SELECT number FROM metric_names WHERE name = 'accuracy')",
+            "accuracy (metrics)",
+        ),
+        ("UPDATE metric_values SET value = NULL WHERE metric = 1", "(metrics)"),
+        ("UPDATE epoch_values SET loss = loss + 1 WHERE epoch = 1", "1 (epochs)"),
+        ("UPDATE trials SET last_finite_loss = 7", "(trials)"),
+        ("UPDATE confusions SET counts = '[[1]]'", "(confusions)"),
+        ("UPDATE teacher_epochs SET loss = loss + 1", "0 (teacher_epochs)"),
+    ],
+)
+def test_one_student_with_two_results_is_refused(halves: tuple[Path, Path], change: str, told: str) -> None:
+    one, two = halves
+    with sqlite3.connect(two / "study.db") as file:
+        file.execute(change)
+    file.close()
+    before = results(one)
+    with pytest.raises(RequestError, match=f"hold different results of .*{re.escape(told)}.*They cannot be merged"):
+        merge(Folder(one), Folder(two))
+    assert results(one) == before
+
+
+def test_a_row_that_only_the_other_holds_of_a_student_of_both_is_added(whole: Path, halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    with sqlite3.connect(one / "study.db") as file:
+        file.execute("DELETE FROM epoch_values WHERE epoch = 1")
+        file.execute("DELETE FROM metric_values WHERE metric IN (1, 3)")
+        file.execute("DELETE FROM reliability")
+    file.close()
+    merge(Folder(one), Folder(two))
+    merge(Folder(one), Folder(whole))
+    assert results(one) == results(whole)
+
+
+def test_a_study_in_a_file_of_an_older_version_is_merged_and_stays_as_it_is(tmp_path: Path) -> None:
+    old = Path(__file__).parent / "assets" / "version-5.db"
+    with Store(old, read_only=True) as source, Store(tmp_path / "study.db") as target:
+        assert target.take_from(source) == (4, 0)
+        assert target.take_from(source) == (0, 4)
+        assert target.results() == source.results()
+        assert target.trials() == source.trials()

@@ -1,0 +1,100 @@
+"""Rows and labels: what students see, and what nobody may see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from distillab.data import Dataset, load
+from distillab.errors import RequestError
+from distillab.study.settings import Settings
+from distillab.study.spec import read_spec
+from distillab.study.splits import draw_labels, split, teacher_material
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load("digits")
+
+
+def settings(**keys: object) -> Settings:
+    return read_spec({"dataset": "digits", "noise": {"kind": "shift", "rate": 0.1}} | keys).base
+
+
+def test_training_and_validation_rows_share_nothing_and_make_up_the_whole(digits: Dataset) -> None:
+    rows = split(digits, settings(train_size=1000))
+    assert len(rows.used) == 1000
+    assert len(rows.validation) == 100
+    np.testing.assert_array_equal(np.sort([*rows.train, *rows.validation]), rows.used)
+
+
+def test_exactly_the_asked_share_of_labels_is_wrong(digits: Dataset) -> None:
+    cell = settings(train_size=1000)
+    rows = split(digits, cell)
+    labels = draw_labels(digits, cell, rows, seed=0)
+    wrong_validation = labels.validation != digits.y_train[rows.validation]
+    assert labels.changed.sum() + wrong_validation.sum() == 100
+    np.testing.assert_array_equal(labels.changed, labels.train != digits.y_train[rows.train])
+    np.testing.assert_array_equal(labels.train[labels.changed], (digits.y_train[rows.train] - 1)[labels.changed] % 10)
+
+
+def test_each_seed_draws_its_labels_anew_when_the_teacher_has_not_seen_them(digits: Dataset) -> None:
+    cell = settings()
+    rows = split(digits, cell)
+    first, second = (draw_labels(digits, cell, rows, seed).train for seed in (0, 1))
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, draw_labels(digits, cell, rows, 0).train)
+
+
+def test_one_draw_serves_all_seeds_when_the_teacher_trained_on_it(digits: Dataset) -> None:
+    cell = settings(teacher={"labels": "noisy"})
+    rows = split(digits, cell)
+    first, second = (draw_labels(digits, cell, rows, seed).train for seed in (0, 1))
+    np.testing.assert_array_equal(first, second)
+    chosen, seen = teacher_material(digits, cell, rows)
+    np.testing.assert_array_equal(chosen, rows.train)
+    np.testing.assert_array_equal(seen, first)
+
+
+def test_validation_labels_are_perturbed_unless_asked_otherwise(digits: Dataset) -> None:
+    for which, wrong in (("noisy", True), ("clean", False)):
+        cell = settings(validation={"labels": which})
+        rows = split(digits, cell)
+        labels = draw_labels(digits, cell, rows, 0)
+        assert (labels.validation != digits.y_train[rows.validation]).any() == wrong
+
+
+@pytest.mark.parametrize("size", [None, 700, 1347])
+def test_a_clean_teacher_sees_true_labels_and_no_validation_row(digits: Dataset, size: int | None) -> None:
+    cell = settings(train_size=600, teacher={"train_size": size})
+    rows = split(digits, cell)
+    chosen, labels = teacher_material(digits, cell, rows)
+    assert not np.isin(chosen, rows.validation).any()
+    np.testing.assert_array_equal(labels, digits.y_train[chosen])
+    assert len(chosen) == 540 if size is None else 540 <= len(chosen) <= size
+
+
+def test_only_images_can_be_shifted() -> None:
+    x, y = np.zeros((40, 3), np.float32), np.arange(40) % 2
+    table = Dataset("table", x, y, x, y, ("no", "yes"), 1.0)
+    cell = settings(teacher={"shift": 1, "batch_size": 4}, batch_size=4)
+    with pytest.raises(RequestError, match=r"Augmentation needs images .* have shape .3,."):
+        teacher_material(table, cell, split(table, cell))
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"train_size": 5000}, "train_size=5000 is not allowed: it must be at most 1347"),
+        ({"batch_size": 1300}, "batch_size=1300 is not allowed: it must be at most 1212"),
+        ({"teacher": {"train_size": 5000}}, "teacher.train_size=5000 is not allowed: it must be at most 1347"),
+        ({"teacher": {"batch_size": 1300}}, "teacher.batch_size=1300 is not allowed: it must be at most 1212"),
+        ({"teacher": {"labels": "noisy", "train_size": 9}}, "Leave teacher.train_size out"),
+    ],
+)
+def test_settings_that_the_data_cannot_carry_are_refused(
+    digits: Dataset, keys: dict[str, object], message: str
+) -> None:
+    cell = settings(**keys)
+    with pytest.raises(RequestError, match=message):
+        teacher_material(digits, cell, split(digits, cell))

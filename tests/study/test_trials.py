@@ -1,0 +1,130 @@
+"""Trials, their identities, and the cohorts they train in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from distillab.study.settings import Settings
+from distillab.study.spec import Spec, read_spec
+from distillab.study.trials import (
+    RECIPE,
+    cohort_key,
+    members,
+    pupils,
+    teacher_identity,
+    training_identity,
+    trainings,
+    trials,
+)
+
+
+def study(**keys: object) -> Spec:
+    return read_spec({"dataset": "digits", "alpha": [0, 0.5, 1], "seeds": 4} | keys)
+
+
+def ids(spec: Spec, data: str = "d") -> list[str]:
+    return [trial.id for trial in trials(spec, data)]
+
+
+def test_every_cell_meets_every_seed_once() -> None:
+    found = [(trial.seed, trial.settings.alpha) for trial in trials(study(), "d")]
+    assert found == [(seed, alpha) for seed in range(4) for alpha in (0.0, 0.5, 1.0)]
+
+
+def test_an_identity_depends_on_everything_that_decides_the_result() -> None:
+    base = set(ids(study()))
+    assert len(base) == 12
+    changed = [
+        {"epochs": 11},
+        {"temperature": 4},
+        {"noise": {"rate": 0.1}},
+        {"teacher": {"epochs": 4}},
+        {"student": {"model": "cnn-8-8"}},
+        {"validation": {"share": 0.2}},
+        {"learning_rate": 0.002},
+    ]
+    for keys in changed:
+        assert base.isdisjoint(ids(study(**keys))), keys
+    assert base.isdisjoint(ids(study(), data="other contents"))
+
+
+def test_an_identity_does_not_depend_on_the_grid_around_it_or_on_the_question() -> None:
+    wider = study(alpha=[0, 0.25, 0.5, 0.75, 1], seeds=9, question="Another?", margin=0.01)
+    assert set(ids(study())) <= set(ids(wider))
+    assert ids(study(dataset="a/path/to/the/same.npz")) == ids(study())
+
+
+def test_identities_are_the_same_in_every_version() -> None:
+    """A changed identity would train recorded students again: raise RECIPE only when numbers change."""
+    assert RECIPE == 3
+    assert ids(study())[0] == "fbb0b215d08bc52d"
+
+
+def test_a_setting_at_its_default_is_no_part_of_an_identity_so_defaults_change_with_the_recipe() -> None:
+    assert ids(study(optimiser="adam", snapshot=None)) == ids(study())
+    defaults = json.dumps(Settings(dataset="").model_dump(), sort_keys=True)
+    assert (RECIPE, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (3, "3b9a626c576f0f60")
+
+
+def test_where_no_label_is_wrong_a_teacher_of_noisy_labels_is_the_teacher_of_clean_ones() -> None:
+    names = {teacher_identity(study(teacher={"labels": which}).base, "d") for which in ("clean", "noisy", "own")}
+    assert len(names) == 1
+    loud = {
+        teacher_identity(study(teacher={"labels": which}, noise={"rate": 0.1}).base, "d")
+        for which in ("clean", "noisy", "own")
+    }
+    assert len(loud) == 3
+
+
+def test_teachers_that_answer_together_are_told_apart_by_their_members() -> None:
+    def names(**teacher: object) -> list[str]:
+        return [training_identity(one, "d") for one in members(study(teacher=teacher).base)]
+
+    assert len(set(names(model="cnn-2-3+mlp-4", members=2))) == 4
+    assert names(model="mlp-4", members=2) == [*names(model="mlp-4"), *names(model="mlp-4", seed=1)]
+    assert teacher_identity(study(teacher={"model": "mlp-4"}).base, "d") == names(model="mlp-4")[0]
+
+
+def test_trials_that_differ_in_their_snapshot_alone_are_one_student_of_one_cohort() -> None:
+    wanted = list(trials(study(snapshot=[1, 2, 3], alpha=[0, 1], seeds=2), "d"))
+    assert [len(group) for group in trainings(wanted)] == [3] * 4
+    (students,) = pupils(wanted).values()
+    assert students == trainings(wanted)
+
+
+def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
+    def teacher(**keys: object) -> str:
+        return teacher_identity(study(**keys).base, "d")
+
+    quiet, loud = {"noise": {"rate": 0.1}}, {"noise": {"rate": 0.2}}
+    assert teacher(**quiet) == teacher(**loud)
+    noisy = {"teacher": {"labels": "noisy"}}
+    assert teacher(**quiet, **noisy) != teacher(**loud, **noisy)
+    assert teacher(alpha=0.1) == teacher(alpha=0.9)
+
+
+def test_students_are_gathered_by_the_program_that_can_train_them() -> None:
+    wanted = list(trials(study(epochs=[1, 2]), "d"))
+    groups = pupils(wanted)
+    assert [len(students) for students in groups.values()] == [12, 12]
+    for key, students in groups.items():
+        assert {cohort_key(trial.settings) for trials in students for trial in trials} == {key}
+    assert sorted(trial.id for students in groups.values() for (trial,) in students) == sorted(t.id for t in wanted)
+
+
+def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None:
+    def key(**keys: object) -> str:
+        return cohort_key(study(**keys).base)
+
+    alike = [{}, {"alpha": 1}, {"temperature": 9}, {"learning_rate": 1}, {"noise": {"rate": 0.3}}]
+    assert len({key(**keys) for keys in alike}) == 1
+    other = [{}, {"epochs": 3}, {"batch_size": 8}, {"student": {"model": "mlp-4"}}, {"loss": "cross_entropy"}]
+    assert len({key(**keys) for keys in other}) == len(other)
+
+
+def test_the_label_loss_decides_students_teacher_and_cohort() -> None:
+    entropy, squared = (study(loss="logit_mse", label_loss=name) for name in ("cross_entropy", "squared"))
+    assert not set(ids(entropy)) & set(ids(squared))
+    assert teacher_identity(entropy.base, "d") != teacher_identity(squared.base, "d")
+    assert cohort_key(entropy.base) != cohort_key(squared.base)
