@@ -65,5 +65,5 @@ def test_the_rows_of_a_batch_do_lie_on_both_devices(model: keras.Model) -> None:
 def test_students_are_not_spread_over_devices_that_share_out_rows(model: keras.Model) -> None:
     two = Functional(model, rows=rows_mesh(jax.devices()))
     examples = Examples(IMAGES, IMAGES[:0], IMAGES[:1], np.zeros((1, N, C), np.float32), 1 / 255)
-    with pytest.raises(ValueError, match="rows are shared out has one student"):
+    with pytest.raises(ValueError, match="batch rows are sharded trains one student"):
         CohortTrainer(two, examples, Recipe(1, 16), mesh=mesh(), capacity=2)

@@ -109,8 +109,8 @@ def test_a_cohort_that_leaves_seats_empty_gives_the_same_results(model: Function
 
 @pytest.mark.parametrize(("count", "taken"), [(1, [1, 0]), (2, [1, 1]), (3, [2, 1]), (4, [2, 2])])
 def test_the_devices_share_a_small_cohort_evenly(school: CohortTrainer, count: int, taken: list[int]) -> None:
-    assert school._taken(count).tolist() == taken
-    places = school._places(count)
+    assert school._students_per_device(count).tolist() == taken
+    places = school._slots_of(count)
     each = school.capacity // 2
     assert [int(np.sum(places // each == device)) for device in range(2)] == taken
     assert all(place % each < taken[place // each] for place in places)
@@ -201,12 +201,12 @@ def test_the_epochs_record_is_the_mean_over_its_steps(model: Functional, school:
     epochs: list[Epoch] = []
     school.train([student(model, 0, learning_rate=1e-12)], on_epoch=epochs.append)
     only = epochs[0]
-    np.testing.assert_allclose(only.loss, 0.3 * only.hard + 0.7 * only.soft, rtol=1e-5)
+    np.testing.assert_allclose(only.loss, 0.3 * only.label_loss + 0.7 * only.distillation_loss, rtol=1e-5)
     assert 0 <= only.validation_accuracy[0] <= 1
 
 
 def test_a_cohort_larger_than_its_seats_is_refused(model: Functional, school: CohortTrainer) -> None:
-    with pytest.raises(ValueError, match="5 students does not fit 4 seats"):
+    with pytest.raises(ValueError, match="5 students does not fit 4 slots"):
         school.train([student(model, 0)] * 5)
 
 
@@ -247,14 +247,14 @@ def test_the_footprint_is_the_compilers_own_account(model: Functional, examples:
     assert need.shared == sum(array.nbytes for array in arrays)
     # Weights, two moments of each, labels and order, in and out: 4 bytes a number
     weights = sum(w.size for w in student(model, 0).initial.trainable)
-    assert need.seat == pytest.approx(2 * 4 * (3 * weights + N + V + 80), rel=0.02)
+    assert need.slot == pytest.approx(2 * 4 * (3 * weights + N + V + 80), rel=0.02)
     patches = 4 * 16 * 2 * 2 * 27  # of the second convolution alone: 16 images, 2 * 2 places, 27 numbers
     assert patches < need.working < 100 * patches
     assert need.students(need.bytes(7)) == 7
     assert need.students(need.bytes(7) - 1) == 6
     assert need.students(need.shared) == 0
     growth = need.bytes(8) - need.bytes(7)
-    assert growth == need.seat + (need.working if mapping == "vmap" else 0)
+    assert growth == need.slot + (need.working if mapping == "vmap" else 0)
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -298,22 +298,22 @@ def test_a_loss_is_averaged_over_the_batches_as_they_come(model: Functional, exa
             for rows in np.split(np.asarray(order), range(16, N, 16))
         ]
     )
-    np.testing.assert_allclose(epochs[0].soft[0], soft, rtol=1e-4)  # float32 means of at most 16 terms, in other orders
-    np.testing.assert_allclose(epochs[0].loss[0], 0.4 * epochs[0].hard[0] + 0.6 * epochs[0].soft[0], rtol=1e-5)
+    np.testing.assert_allclose(epochs[0].distillation_loss[0], soft, rtol=1e-4)  # float32 means of at most 16 terms, in other orders
+    np.testing.assert_allclose(epochs[0].loss[0], 0.4 * epochs[0].label_loss[0] + 0.6 * epochs[0].distillation_loss[0], rtol=1e-5)
 
 
 def test_finished_students_answer_their_training_inputs_when_asked(
     model: Functional, examples: Examples, school: CohortTrainer
 ) -> None:
     students = four(model)[:3]
-    outcome = school.train(students, answer_training=True)
-    assert outcome.train_answers is not None
-    assert outcome.train_answers.shape == (3, N)
+    outcome = school.train(students, predict_training=True)
+    assert outcome.train_predictions is not None
+    assert outcome.train_predictions.shape == (3, N)
     for place in range(3):
         variables = jax.tree.map(lambda leaf, k=place: leaf[k], outcome.variables)
         logits = model(variables, jnp.asarray(examples.x_train) * examples.scale, training=False).logits
-        np.testing.assert_array_equal(outcome.train_answers[place], np.argmax(logits, axis=-1))
-    assert school.train(students).train_answers is None
+        np.testing.assert_array_equal(outcome.train_predictions[place], np.argmax(logits, axis=-1))
+    assert school.train(students).train_predictions is None
 
 
 def test_looking_at_students_on_the_way_does_not_change_them(
@@ -380,7 +380,7 @@ def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional
     # Four full batches of 16 and one of 6: a row of the last counts 16/6 of the others in the mean over the steps.
     order, share = epoch_order(0, 0, N, 80)[:N], np.repeat([1 / 16, 1 / 6], [64, 6]) / 5
     expected = np.sum(share * (costs * known * N / known.sum())[order])
-    np.testing.assert_allclose(epochs[0].hard[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(epochs[0].label_loss[0], expected, rtol=1e-5)
     assert start.test_logits.shape == (2, M, C)
 
 

@@ -25,7 +25,7 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import inside, out_of_memory
 from distillab.engine.functional import Variables
 from distillab.engine.teacher import live_teacher
-from distillab.engine.trainer import CohortTrainer, chunks
+from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.metrics import all_metrics
@@ -212,7 +212,7 @@ class Workshop:
         trainer = self._trainer(lessons, judged, epochs, loss, len(wanted))
         live = self._live(lessons)
         found: list[Trained] = []
-        for part in chunks(wanted, trainer.capacity):
+        for part in [wanted[i : i + trainer.capacity] for i in range(0, len(wanted), trainer.capacity)]:
             seated = [self._seat(candidate, seed, lessons, judged) for candidate, seed in part]
             history: list[Epoch] = []
             marks = [time.perf_counter()]
@@ -389,7 +389,10 @@ class Workshop:
                 "loss": self._loss(one.candidate),
             },
             teacher="teacher",
-            epochs=[(float(e.loss[place]), float(e.hard[place]), float(e.soft[place]), math.nan) for e in history],
+            epochs=[
+                (float(e.loss[place]), float(e.label_loss[place]), float(e.distillation_loss[place]), math.nan)
+                for e in history
+            ],
             metrics={(split, metric): value for metric, value in one.metrics.items()},
             answers=one.answers,
             diverged_epoch=None if one.metrics else (history[-1] if broken is None else broken).epoch,

@@ -1,4 +1,4 @@
-"""What a cohort is given to learn from, and what it leaves behind."""
+"""The inputs and outputs of a cohort's training."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Examples:
         x_train: training inputs as stored, shape (N, ...), any number type.
         x_validation: validation inputs, shape (V, ...); V may be 0.
         x_test: test inputs, shape (M, ...).
-        teacher_logits: answers over the training inputs, shape (teachers, N, C).
+        teacher_logits: predictions for the training inputs, shape (teachers, N, C).
         scale: stored inputs times this are the models' inputs.
-        x_shown: further inputs that finished students answer, shape (K, ...); None for none.
+        x_examples: further inputs that trained students predict, for the gallery, shape (K, ...); None for none.
     """
 
     x_train: np.ndarray
@@ -30,17 +30,17 @@ class Examples:
     x_test: np.ndarray
     teacher_logits: np.ndarray
     scale: float
-    x_shown: np.ndarray | None = None
+    x_examples: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Student:
-    """What makes one student differ from its neighbours.
+    """What makes one student differ from the others of its cohort.
 
     Args:
-        alpha: weight of the hard labels, in [0, 1].
+        alpha: weight of the labels, in [0, 1].
         temperature: T > 0.
-        learning_rate: the rate at the schedule's height.
+        learning_rate: the peak learning rate, > 0.
         seed: decides the order of the examples.
         initial: the weights to start from.
         labels: training labels, perturbed or not, shape (N,); with `Recipe.unlabelled`, -1 where there is none.
@@ -69,10 +69,10 @@ class Recipe:
         label_loss: a name in `distillab.losses.LABEL_LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
-        augmentation: how training images are changed, anew in every epoch. Stored logits answer the images as they lie,
-            so students that hear a teacher then need a live one.
-        unlabelled: whether labels may be missing. An example without one counts for the teacher's term alone, and the
-            mean of the labels' term is over the examples that have one.
+        augmentation: how training images are augmented, anew in every epoch. Stored logits match unaugmented images,
+            so alpha < 1 then needs a live teacher.
+        unlabelled: whether labels may be missing. An example without one counts for the distillation loss alone, and
+            the label loss is averaged over the examples that have one.
     """
 
     epochs: int
@@ -86,7 +86,7 @@ class Recipe:
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]
-"""(which teacher, seed, epoch) -> its logits (N, C) over the training images as that seed's students see them then."""
+"""(teacher's index, seed, epoch) -> its logits (N, C) for the training images as augmented for that seed and epoch."""
 
 
 class Epoch(NamedTuple):
@@ -94,36 +94,44 @@ class Epoch(NamedTuple):
 
     epoch: int
     loss: np.ndarray  # mean over the epoch's steps
-    hard: np.ndarray
-    soft: np.ndarray
+    label_loss: np.ndarray
+    distillation_loss: np.ndarray
     validation_accuracy: np.ndarray  # nan where there is no validation split
     finite_steps: np.ndarray  # steps taken before the first loss that is not finite
     last_finite_loss: np.ndarray
 
 
 class Outcome(NamedTuple):
-    """What a finished cohort leaves behind, one row a student."""
+    """A trained cohort, one row a student."""
 
     variables: Variables  # leaves of shape (S, ...)
     test_logits: np.ndarray  # (S, M, C)
     validation_logits: np.ndarray  # (S, V, C)
-    train_answers: np.ndarray | None  # (S, N), class numbers; None where they were not asked for
-    shown_logits: np.ndarray | None = None  # (S, K, C); None where nothing is shown
+    train_predictions: np.ndarray | None  # (S, N), class numbers; None where they were not requested
+    example_logits: np.ndarray | None = None  # (S, K, C); None without `Examples.x_examples`
 
 
 class Footprint(NamedTuple):
     """The memory that a device needs, in bytes."""
 
     shared: int  # the examples
-    seat: int  # what a student leaves and takes: weights, optimiser, labels, order
-    working: int  # what a student's step needs besides
-    together: bool  # whether students of a device train at once, and not in turn
+    slot: int  # a student's weights, optimiser, labels and order, before and after an epoch
+    working: int  # temporary memory of a student's step
+    together: bool  # whether the students of a device train at once, not one after another
 
     def bytes(self, students: int) -> int:
-        """What so many students on one device need."""
-        return self.shared + students * self.seat + (students if self.together else 1) * self.working
+        """The memory of some students on one device.
+
+        Args:
+            students: how many.
+        """
+        return self.shared + students * self.slot + (students if self.together else 1) * self.working
 
     def students(self, limit: int) -> int:
-        """How many students fit one device; 0 where not even one does."""
+        """The number of students that fit one device; 0 where not even one does.
+
+        Args:
+            limit: bytes of the device.
+        """
         free = limit - self.shared - (0 if self.together else self.working)
-        return max(0, free // (self.seat + (self.working if self.together else 0)))
+        return max(0, free // (self.slot + (self.working if self.together else 0)))

@@ -14,7 +14,7 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Functional, Variables, in_precision
 from distillab.engine.teacher import live_teacher
-from distillab.engine.trainer import CohortTrainer, replace_capacity
+from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.errors import WorkError
 from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
@@ -72,7 +72,7 @@ class Classroom:
             x_test=dataset.x_test,
             teacher_logits=np.stack([nothing if a.train is None else a.train for a in teachers.values()]),
             scale=dataset.scale,
-            x_shown=self.shown.inputs,
+            x_examples=self.shown.inputs,
         )
         recipe = Recipe(
             epochs=settings.epochs,
@@ -137,7 +137,7 @@ class Classroom:
             )
         if fit * size < self.trainer.capacity:
             self.progress.note(f"{fit * size} students at a time: {need.bytes(fit) / 2**20:,.0f} MiB a device.")
-            self.trainer = replace_capacity(self.trainer, fit * size)
+            self.trainer = self.trainer.with_capacity(fit * size)
 
     def _halve(self, students: int, error: Exception) -> None:
         """Go on with half the seats after memory has run out."""
@@ -146,7 +146,7 @@ class Classroom:
             raise WorkError(
                 f"Memory ran out with {students} students. Lower batch_size, or use fewer --devices."
             ) from error
-        self.trainer = replace_capacity(self.trainer, max(size, min(self.trainer.capacity, students) // 2))
+        self.trainer = self.trainer.with_capacity(max(size, min(self.trainer.capacity, students) // 2))
         self.progress.note(f"Memory ran out with {students} students; going on with {self.trainer.capacity} at a time.")
 
     def _train(self, students: Sequence[list[Trial]], on_epoch: Callable[[int], None]) -> list[TrialResult]:
@@ -164,7 +164,7 @@ class Classroom:
         perturbed = any(drawn.changed.any() for drawn in labels)
         found: dict[str, TrialResult] = {}
         for stop, outcome in self.trainer.stages(
-            seated, sorted(set(measured.values())), on_epoch=listen, live=self.live, answer_training=perturbed
+            seated, sorted(set(measured.values())), on_epoch=listen, live=self.live, predict_training=perturbed
         ):
             for place, (trials, drawn) in enumerate(zip(students, labels, strict=True)):
                 for trial in trials:
@@ -197,10 +197,10 @@ class Classroom:
         )
 
     def _shown_answers(self, outcome: Outcome, place: int, labels: Labels) -> GalleryPredictions | None:
-        if outcome.shown_logits is None:
+        if outcome.example_logits is None:
             return None
         given = labels.train[self.places].astype(np.int16)
-        return GalleryPredictions(self._shown_id, given, halves(outcome.shown_logits[place]))
+        return GalleryPredictions(self._shown_id, given, halves(outcome.example_logits[place]))
 
     def _record(
         self, place: int, trial: Trial, labels: Labels, epochs: Sequence[Epoch], outcome: Outcome
@@ -231,8 +231,8 @@ class Classroom:
                 metrics |= {
                     (part, name): value for name, value in all_metrics(logits, truth, theirs, linear=linear).items()
                 }
-            if outcome.train_answers is not None and labels.changed.any():
-                shares = denoising(outcome.train_answers[place], labels.clean, labels.train)
+            if outcome.train_predictions is not None and labels.changed.any():
+                shares = denoising(outcome.train_predictions[place], labels.clean, labels.train)
                 if teacher.train is not None:
                     theirs_too = denoising(teacher.train.argmax(-1), labels.clean, labels.train)
                     shares |= {f"teacher_{name}": value for name, value in theirs_too.items()}
@@ -256,6 +256,6 @@ class Classroom:
 
 
 def _row(epoch: Epoch, place: int) -> tuple[float, float, float, float]:
-    columns = (epoch.loss, epoch.hard, epoch.soft, epoch.validation_accuracy)
+    columns = (epoch.loss, epoch.label_loss, epoch.distillation_loss, epoch.validation_accuracy)
     loss, hard, soft, accuracy = (float(column[place]) for column in columns)
     return loss, hard, soft, accuracy

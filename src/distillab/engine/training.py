@@ -1,0 +1,214 @@
+"""One student's training as pure functions of its arrays: steps of an epoch, predictions. No student axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from distillab.engine.batches import batched_logits
+from distillab.engine.functional import Functional, Variables
+from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
+from distillab.engine.randomness import example_keys
+from distillab.engine.types import Recipe
+from distillab.losses import LABEL_LOSSES, LOSSES, objective
+
+
+class StudentState(NamedTuple):
+    """One student's arrays."""
+
+    variables: Variables
+    optimiser: Any
+    alpha: jax.Array
+    temperature: jax.Array
+    learning_rate: jax.Array
+    seed: jax.Array
+    teacher: jax.Array
+    labels: jax.Array
+    validation_labels: jax.Array
+
+
+class SharedArrays(NamedTuple):
+    """The examples, which all students share."""
+
+    x_train: Any
+    x_validation: Any
+    x_test: Any
+    teacher_logits: Any
+    x_examples: Any
+
+
+class _Carry(NamedTuple):
+    """What an epoch carries from step to step."""
+
+    variables: Variables
+    optimiser: Any
+    sums: jax.Array  # (3,) loss, label loss and distillation loss, added up
+    finite_steps: jax.Array
+    last_finite_loss: jax.Array
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one student trains and predicts.
+
+    Args:
+        model: the architecture.
+        recipe: epochs, batch size, losses, optimiser.
+        examples: N, the number of training examples.
+        scale: stored inputs times this are the model's inputs.
+    """
+
+    model: Functional
+    recipe: Recipe
+    examples: int
+    scale: float
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-self.examples // self.recipe.batch_size)
+
+    @cached_property
+    def optimiser(self) -> optax.GradientTransformation:
+        """The direction of descent for a learning rate of one."""
+        return OPTIMISERS[self.recipe.optimiser]()
+
+    @cached_property
+    def _schedule(self) -> optax.Schedule:
+        return SCHEDULES[self.recipe.schedule](self.steps * self.recipe.epochs)
+
+    def epoch(
+        self, first: int, last: int, state: StudentState, shared: SharedArrays, order: jax.Array, epoch: jax.Array
+    ) -> tuple[StudentState, tuple[jax.Array, ...]]:
+        """Train for the steps of an epoch from `first` to before `last`: a scan over them.
+
+        Args:
+            first, last: steps, counted from 0 in the epoch.
+            state: the student's arrays.
+            shared: the examples.
+            order: the epoch's row numbers, filled up to whole batches, shape (steps * batch size,).
+            epoch: its number, from 0, a scalar.
+
+        Returns:
+            The state after them, and loss, label loss, distillation loss (means), validation accuracy, the number of
+            finite steps and the last finite loss.
+        """
+        start = _Carry(state.variables, state.optimiser, jnp.zeros(3), jnp.int32(first), jnp.float32(jnp.nan))
+        step = partial(self._step, state, shared, epoch)
+        batch_size = self.recipe.batch_size
+        # The last batch is filled up with rows of no weight; where a batch's rows see each other, it stays short.
+        whole = self.examples // batch_size if self.model.depends_on_batch else self.steps
+        upto = min(last, whole)
+        rows = order[first * batch_size : upto * batch_size].reshape(upto - first, batch_size)
+        numbers = jnp.arange(first * batch_size, upto * batch_size)
+        weights = (numbers < self.examples).astype(jnp.float32).reshape(rows.shape)
+        end, _ = lax.scan(step, start, (jnp.arange(first, upto), rows, weights))
+        if upto < last:
+            rest = order[whole * batch_size : self.examples]
+            end, _ = step(end, (jnp.int32(whole), rest, jnp.ones(len(rest))))
+        after = state._replace(variables=end.variables, optimiser=end.optimiser)
+        means = end.sums / (last - first)
+        accuracy = self._accuracy(end.variables, shared.x_validation, state.validation_labels)
+        return after, (means[0], means[1], means[2], accuracy, end.finite_steps, end.last_finite_loss)
+
+    def _step(
+        self,
+        state: StudentState,
+        shared: SharedArrays,
+        epoch: jax.Array,
+        carry: _Carry,
+        batch: tuple[jax.Array, jax.Array, jax.Array],
+    ) -> tuple[_Carry, None]:
+        """One step: a batch, its gradient, and the optimiser's move."""
+        number, rows, weight = batch
+        # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
+        inputs = self._inputs(lax.optimization_barrier(shared.x_train[rows]))
+        if self.recipe.augmentation:
+            inputs = self.recipe.augmentation(example_keys("augmentation", state.seed, epoch, rows), inputs)
+        labels, label_weights = state.labels[rows], None
+        if self.recipe.unlabelled:
+            known = state.labels >= 0
+            label_weights = jnp.where(known[rows], len(known) / jnp.maximum(1, jnp.sum(known)), 0)
+            labels = jnp.maximum(labels, 0)
+
+        def loss(trainable: Any) -> tuple[jax.Array, Any]:
+            output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
+            terms = objective(
+                output.logits,
+                shared.teacher_logits[state.teacher, rows],
+                labels,
+                weight,
+                alpha=state.alpha,
+                temperature=state.temperature,
+                distillation_loss=LOSSES[self.recipe.loss],
+                label_loss=LABEL_LOSSES[self.recipe.label_loss],
+                label_weights=label_weights,
+            )
+            whole = terms.loss + output.penalty
+            return whole, (terms._replace(loss=whole), output.fixed)
+
+        gradient, (terms, fixed) = jax.grad(loss, has_aux=True)(carry.variables.trainable)
+        direction, optimiser = self.optimiser.update(gradient, carry.optimiser, carry.variables.trainable)
+        rate = state.learning_rate * self._schedule(epoch * self.steps + number)
+        trainable = optax.tree.add_scale(carry.variables.trainable, -rate, direction)
+        alive = jnp.isfinite(terms.loss) & (carry.finite_steps == number)
+        return _Carry(
+            Variables(trainable, fixed),
+            optimiser,
+            carry.sums + jnp.stack(terms),
+            carry.finite_steps + alive,
+            jnp.where(alive, terms.loss, carry.last_finite_loss),
+        ), None
+
+    def evaluate(self, state: StudentState, shared: SharedArrays) -> tuple[jax.Array, jax.Array]:
+        """Predict the test and the validation inputs.
+
+        Args:
+            state: the student's arrays.
+            shared: the examples.
+
+        Returns:
+            Logits, shapes (M, C) and (V, C).
+        """
+        return self._logits(state.variables, shared.x_test), self._logits(state.variables, shared.x_validation)
+
+    def predict_training(self, state: StudentState, shared: SharedArrays) -> jax.Array:
+        """Predict the class numbers of the training inputs, without augmentation.
+
+        Args:
+            state: the student's arrays.
+            shared: the examples.
+
+        Returns:
+            Class numbers, int32, shape (N,).
+        """
+        return jnp.argmax(self._logits(state.variables, shared.x_train), axis=-1).astype(jnp.int32)
+
+    def predict_examples(self, state: StudentState, shared: SharedArrays) -> jax.Array:
+        """Predict the gallery's examples.
+
+        Args:
+            state: the student's arrays.
+            shared: the examples.
+
+        Returns:
+            Logits, shape (K, C).
+        """
+        return self._logits(state.variables, shared.x_examples)
+
+    def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
+        if not len(inputs):
+            return jnp.float32(jnp.nan)
+        return jnp.mean(jnp.argmax(self._logits(variables, inputs), axis=-1) == labels)
+
+    def _logits(self, variables: Variables, inputs: jax.Array) -> jax.Array:
+        return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
+
+    def _inputs(self, stored: jax.Array) -> jax.Array:
+        return stored.astype(jnp.float32) * self.scale
