@@ -10,7 +10,7 @@ import pytest
 import keras
 from distillab.cli import main
 from distillab.data import load
-from distillab.export import latency as latency_module
+from distillab.engine import latency as latency_module
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -10,7 +10,7 @@ import pytest
 import keras
 from distillab.data import load
 from distillab.data.own import OwnData, read_own
-from distillab.export import latency as latency_module
+from distillab.engine import latency as latency_module
 
 
 @pytest.fixture(scope="session")

@@ -1,119 +1,110 @@
-"""`distillab distill`: a model of one's own made small, with the evidence."""
+"""`distillab distill`: a small student from a user's model, with the evidence."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from distillab.cli.options import check_execution, execution_options, run_options
 from distillab.errors import not_allowed
 
+READING = ("validation", "test", "image_size", "label")
 
-@click.command(short_help="Distil your own model: a small student, and whether it helped.")
-@click.option("--teacher", "teachers", multiple=True, required=True, help="What teaches; several answer together.")
+
+@click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
+@click.option("--teacher", "teachers", multiple=True, required=True, help="A trained model; several are averaged.")
 @click.option(
     "--student", "students", multiple=True, required=True, help="A .keras file, module:function, cnn-16-32, or auto."
 )
 @click.option("--data", required=True, help="An .npz, a .csv, an image folder, or a name such as mnist.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where named data lie.")
 @click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
 @click.option("--temperature", default="search", show_default=True, help="A number or 'search'.")
-@click.option("--search", type=click.Choice(["grid", "optuna"]), default="grid", show_default=True, help="How.")
+@click.option("--search", type=click.Choice(["grid", "optuna"]), default="grid", show_default=True, help="Search strategy.")
 @click.option("--trials", type=int, help="For optuna: candidates, and as many for the baseline.")
 @click.option("--rounds", type=int, help="For grid: refinements.")
 @click.option("--search-seeds", type=int, help="Trainings of each candidate.")
-@click.option("--budget", help="Time for search and final training, such as 15m.")
+@click.option("--budget", help="Time for search and final trainings, such as 15m.")
 @click.option("--seeds", type=int, help="Trainings of the final student and of its baseline.")
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Examples a step.")
-@click.option("--learning-rate", type=float, help="Fixed; otherwise searched.")
-@click.option("--loss", multiple=True, help="The teacher's term, such as kl; for optuna, several to choose from.")
+@click.option("--learning-rate", type=float, help="Fixed learning rate; otherwise searched.")
+@click.option("--loss", multiple=True, help="The distillation loss, such as kl; for optuna, several to choose from.")
 @click.option("--optimiser", help="adam, momentum or sgd.")
 @click.option("--schedule", help="cosine, linear or constant.")
-@click.option("--shift", type=int, help="Move images by up to so many pixels.")
+@click.option("--shift", type=int, help="Shift images at random by up to so many pixels.")
 @click.option("--flip", is_flag=True, help="Mirror images at random.")
-@click.option("--metric", help="What chooses: accuracy, f1_macro or balanced_accuracy.")
+@click.option("--metric", help="Metric that chooses: accuracy, f1_macro or balanced_accuracy.")
 @click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
 @click.option("--latency", help="For auto: time for one example, such as 200us.")
 @click.option("--flops", type=float, help="For auto: operations for one example.")
-@click.option("--warm-start", is_flag=True, help="Begin from the weights in the student's file.")
+@click.option("--warm-start", is_flag=True, help="Start from the weights in the student's file.")
 @click.option("--teacher-input", metavar="HxW", help="Resize images to this for the teacher.")
 @click.option("--teacher-scale", type=click.Choice(["raw", "unit"]), help="Inputs as stored, or times 1/255.")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
-@click.option("--image-size", metavar="HxW", help="Bring a folder's images to this size.")
-@click.option("--label", help="A table's column of labels.")
-@click.option("--validation", type=float, default=0.1, show_default=True, help="The share that chooses.")
-@click.option("--test", type=float, default=0.2, show_default=True, help="The share kept for the verdict.")
-@click.option("--module", "modules", multiple=True, help="Python that defines the models' own layers.")
+@click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
+@click.option("--label", help="Label column of a table.")
+@click.option(
+    "--validation",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Fraction of the training data used for validation.",
+)
+@click.option("--test", type=float, default=0.2, show_default=True, help="Fraction of the data kept for the test.")
+@click.option("--module", "modules", multiple=True, help="Python that defines the models' custom layers.")
 @click.option("--trust", is_flag=True, help="Let code in model files run: only if you know who made them.")
-@click.option("--devices", type=int, help="Devices to train on.  [default: all; on a CPU, its cores]")
+@execution_options
 def distill(
-    teachers: tuple[str, ...],
-    students: tuple[str, ...],
-    data: str,
-    out: Path,
-    data_dir: Path | None,
-    validation: float,
-    test: float,
-    image_size: str | None,
-    label: str | None,
-    devices: int | None,
-    **options: Any,
+    teachers: tuple[str, ...], students: tuple[str, ...], data: str, out: Path, **options: Any
 ) -> None:
     """Train a small student from a teacher, find its alpha, say whether that helped, and keep it as student.keras.
 
     A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, or an .npy of stored
-    predictions. The same command again goes on from what is recorded.
+    predictions. The same command again continues from what is recorded.
 
     \b
     Examples:
       distillab distill --teacher teacher.keras --student mymodels.py:tiny_cnn --data flowers/ --out out
       distillab distill --teacher teacher.keras --student auto --size 10% --data train.npz --budget 15m --out out
     """
+    names = ("data_dir", "devices", "memory", "executor", "address", "worker_cpus", "worker_gpus")
+    execution = {name: options.pop(name) for name in names}
+    reading = {name: options.pop(name) for name in READING}
+    check_execution(execution)
     settings = _settings(options)
-    size = None if image_size is None else _sides("--image-size", image_size)
-    from distillab.distillation.request import Request
+    size = None if reading["image_size"] is None else _sides("--image-size", reading["image_size"])
+    from distillab.search.request import request
 
-    Request(**settings)  # what is wrong is told before anything heavy is imported
+    request(**settings)  # rejects wrong values before anything heavy is imported
     from distillab.cli.bar import Bar
     from distillab.cli.stop import Stop
-    from distillab.data.places import cache_folder
-    from distillab.engine.devices import keep_compiled, split_host
 
-    split_host(devices)
-    keep_compiled(cache_folder() / "compiled")
-    from distillab.distillation.course import distill as run
+    run = run_options(execution)
+    from distillab.api.distill import distill as distil
+    from distillab.data.reading import ReadOptions
 
+    read = ReadOptions(
+        data_dir=execution["data_dir"],
+        validation=reading["validation"],
+        test=reading["test"],
+        size=size,
+        label=reading["label"],
+    )
     with Bar() as bar, Stop(bar) as progress:
-        result = run(
-            list(teachers),
-            list(students),
-            data,
-            out,
-            data_dir=data_dir,
-            validation=validation,
-            test=test,
-            image_size=size,
-            label=label,
-            devices=devices,
-            command=shlex.join(["distillab", *(word for word in sys.argv[1:] if word != "--debug")]),
-            progress=progress,
-            **settings,
+        result = distil(
+            list(teachers), list(students), data, out, read=read, options=run, progress=progress, **settings
         )
-    click.echo(result.verdict.sentence)
-    if result.caveat:
-        click.echo(result.caveat)
-    click.echo(f"{out} holds student.keras, model_card.md and result.json.", err=True)
+    click.echo(result.summary())
+    click.echo(f"{out} holds student.keras, model_card.md and answer.json.", err=True)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a `Request` that were given."""
-    from distillab.distillation.request import seconds
+    """The fields of a request that were given."""
+    from distillab.search.request import seconds
 
     given = {name: value for name, value in options.items() if value not in (None, ())}
     losses = given.pop("loss", ())

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     import keras
     from distillab.data import Dataset
-    from distillab.export.latency import Latency
+    from distillab.engine.latency import Latency
 
 Form = Literal["onnx", "litert", "saved_model"]
 

@@ -1,4 +1,4 @@
-"""The teacher answers once: its logits over a data set, and the digest of everything that they depend on."""
+"""A teacher's logits for many inputs, and the digest of everything else that they depend on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from distillab.models.answers import add_array, architecture
 
 
 def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray, scale: float) -> np.ndarray:
-    """Answer many inputs with one model, in inference mode.
+    """Predict many inputs with one model, in inference mode.
 
     Args:
         teacher: the architecture.
@@ -27,27 +27,32 @@ def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray
         Logits, float32, shape (N, C).
     """
 
-    def answer(weights: Variables, rows: jax.Array) -> jax.Array:
-        def answer_batch(batch: jax.Array) -> jax.Array:
+    def predict(weights: Variables, rows: jax.Array) -> jax.Array:
+        def predict_batch(batch: jax.Array) -> jax.Array:
             return teacher(weights, batch.astype("float32") * scale, training=False).logits
 
-        return batched_logits(answer_batch, rows, batch)
+        return batched_logits(predict_batch, rows, batch_size)
 
-    batch = TEACHER_BATCH
+    batch_size = TEACHER_BATCH
     if teacher.rows is not None:
-        batch *= teacher.rows.size
+        batch_size *= teacher.rows.size
         variables, inputs = jax.device_put((variables, inputs), NamedSharding(teacher.rows, PartitionSpec()))
-    return np.asarray(jax.jit(answer)(variables, inputs))
+    return np.asarray(jax.jit(predict)(variables, inputs))
 
 
-def logits_digest(teacher: Functional, variables: Variables, inputs: np.ndarray, scale: float) -> str:
-    """Digest of all that a teacher's logits depend on: architecture, weights, inputs and their scale.
+def teacher_digest(teacher: Functional, variables: Variables, scale: float) -> str:
+    """Digest of everything that a teacher's logits depend on, except the inputs: architecture, weights and scale.
+
+    Args:
+        teacher: the architecture.
+        variables: its weights.
+        scale: stored inputs times this are the model's inputs.
 
     Returns:
         SHA-256 as 64 hexadecimal digits.
     """
     digest = hashlib.sha256(json.dumps(architecture(teacher.model), sort_keys=True).encode())
-    for array in (*variables.trainable, *variables.fixed, inputs):
+    for array in (*variables.trainable, *variables.fixed):
         add_array(digest, array)
     digest.update(repr(float(scale)).encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""A teacher: trained as a cohort of one that listens to the labels alone, and asked about images as they change."""
+"""A teacher: trained as a cohort of one at alpha = 1, and live predictions of augmented images."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def train_teacher(
 ) -> Iterator[tuple[float, Variables]]:
     """Train a model on labels by the same program as the students, at alpha = 1.
 
-    A teacher is one large model: on a CPU its operations share all cores, and on several accelerators the rows of every
-    batch are shared out (`Functional.rows`).
+    A teacher is one large model: on a CPU its operations use all cores, and on several accelerators the rows of every
+    batch are sharded (`Functional.rows`).
 
     Args:
         teacher: the architecture.
@@ -43,13 +43,13 @@ def train_teacher(
         scale: stored inputs times this are the model's inputs.
         classes: C.
         recipe: epochs, batch size, optimiser and schedule.
-        learning_rate: the rate at the schedule's height.
+        learning_rate: the peak learning rate.
         seed: of the initial weights and the order.
-        stops: epochs, whole or not, at which its weights are wanted too.
+        stops: further epochs, whole or not, at which its weights are yielded.
         on_epoch: called with each epoch's record.
 
     Yields:
-        Each stop and the weights it had then, the end's last. Who wants no more may stop here.
+        Each stop and the weights it had then, the end's last.
     """
     none = inputs[:0]
     examples = Examples(inputs, none, none, np.zeros((1, len(inputs), classes), np.float32), scale)
@@ -68,47 +68,53 @@ def train_teacher(
 
 
 def live_teacher(
-    teachers: Sequence[Sequence[tuple[Functional, Variables]]],
+    teachers: Sequence[Sequence[tuple[Functional, Variables, float]]],
     inputs: np.ndarray,
-    scale: float,
+    classes: int,
     augmentation: Augmentation,
     *,
     linear: bool = False,
 ) -> LiveTeacher:
-    """Make what answers training images as one seed's students see them in one epoch.
+    """Make what predicts training images as augmented for one seed and epoch.
 
-    The images are changed by the very draws that the students use, so a teacher runs once an epoch for all students of
-    a seed, whatever their alphas.
+    The images are augmented by the very draws that the students use, so a teacher runs once an epoch for all students
+    of a seed, whatever their alphas.
 
     Args:
-        teachers: of each, the architecture and weights of its members, whose logits are averaged.
+        teachers: of each, the architecture, weights and input scale of its members, whose logits are averaged; a
+            teacher without members is uniform.
         inputs: training inputs as stored, shape (N, ...).
-        scale: stored inputs times this are the models' inputs.
+        classes: C.
         augmentation: the students' own.
         linear: as in `mean_answer`.
+
+    Returns:
+        (teacher's index, seed, epoch) -> logits (N, C).
     """
 
-    def compiled(teacher: Functional) -> Callable[..., jax.Array]:
-        def answers(variables: Variables, stored: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
-            def answer(rows: jax.Array) -> jax.Array:
+    def compiled(teacher: Functional, scale: float) -> Callable[..., jax.Array]:
+        def predict(variables: Variables, stored: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+            def predict_batch(rows: jax.Array) -> jax.Array:
                 images = stored[rows].astype(jnp.float32) * scale
-                changed = augmentation(example_keys("augmentation", seed, epoch, rows), images)
-                return teacher(variables, changed, training=False).logits
+                augmented = augmentation(example_keys("augmentation", seed, epoch, rows), images)
+                return teacher(variables, augmented, training=False).logits
 
-            return batched_logits(answer, jnp.arange(len(stored)), TEACHER_BATCH)
+            return batched_logits(predict_batch, jnp.arange(len(stored)), TEACHER_BATCH)
 
-        return jax.jit(answers)
+        return jax.jit(predict)
 
-    programs = [[compiled(member) for member, _ in members] for members in teachers]
+    programs = [[compiled(member, scale) for member, _, scale in members] for members in teachers]
 
     def live(which: int, seed: int, epoch: int) -> np.ndarray:
-        answers = []
-        for program, (teacher, variables) in zip(programs[which], teachers[which], strict=True):
-            given = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
+        if not teachers[which]:
+            return np.zeros((len(inputs), classes), np.float32)
+        logits = []
+        for program, (teacher, variables, _) in zip(programs[which], teachers[which], strict=True):
+            arguments = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
             if teacher.rows is not None:
-                given = jax.device_put(given, NamedSharding(teacher.rows, PartitionSpec()))
-            answers.append(np.asarray(program(*given)))
-        return mean_answer(answers, linear=linear)
+                arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
+            logits.append(np.asarray(program(*arguments)))
+        return mean_answer(logits, linear=linear)
 
     return live
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import WorkError, not_allowed
 from distillab.export.agreement import Agreement, agreement
-from distillab.export.latency import Latency
+from distillab.engine.latency import Latency
 from distillab.export.onnx import BATCHES, answers_in_batches, converted, prepared, session, timed
 from distillab.io import replace_file
 

@@ -22,7 +22,7 @@ def main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> No
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
-    from distillab.export.latency import latency
+    from distillab.engine.latency import latency
 
     examples = np.load(inputs, allow_pickle=False)
     # The model was loaded, and perhaps trusted, before it was saved for this program.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import Agreement, agreement, check_agreement
-from distillab.export.latency import Latency, latency
+from distillab.engine.latency import Latency, latency
 from distillab.export.pools import with_plain_pools
 from distillab.io import replace_file
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
-from distillab.export.latency import Latency
+from distillab.engine.latency import Latency
 from distillab.export.onnx import BATCHES, Exported, check_model
 from distillab.io import replace_file
 

@@ -1,4 +1,4 @@
-"""The settings of one cell of a study: a single value for every key, checked once."""
+"""The settings of one trial: a single value for every key, checked once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOST_MEMBERS = 100
 
 
 def _no_switch(value: Any) -> Any:
-    """Refuse yes and no where a number belongs: Python would take them for 1 and 0."""
+    """Reject yes and no where a number belongs: Python would read them as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("a number, not a yes or no")
     return value
@@ -52,8 +52,25 @@ def _finite(value: float) -> float:
     return value
 
 
+GIVEN = "given:"
+"""A model of the user's, by a digest of all that decides its predictions: `given:3f0c...`."""
+
+UNIFORM = "uniform"
+"""A teacher that finds all classes equally likely: with it, alpha < 1 smooths the labels."""
+
+
+def is_given(name: str) -> bool:
+    """Whether a model's name refers to a model of the user's.
+
+    Args:
+        name: as in `teacher.model` or `student.model`.
+    """
+    return name.startswith(GIVEN)
+
+
 def _model_name(value: str) -> str:
-    parse(value)
+    if not is_given(value):
+        parse(value)
     return value
 
 
@@ -62,12 +79,20 @@ def _model_names(value: str) -> str:
     if len(names) > MOST_MEMBERS:
         raise not_allowed("model", value, f"at most {MOST_MEMBERS} names")
     for name in names:
-        parse(name)
+        if value != UNIFORM:
+            _model_name(name)
     return value
 
 
 def ensemble(models: str) -> tuple[str, ...]:
-    """The names that a plus sign joins, such as `cnn-16-32+mlp-64`: teachers that answer together."""
+    """Split the names that a plus sign joins: teachers whose predictions are averaged.
+
+    Args:
+        models: such as `cnn-16-32+mlp-64`.
+
+    Returns:
+        The names, in order.
+    """
     return tuple(models.split("+"))
 
 
@@ -109,11 +134,13 @@ LabelLoss = Literal["cross_entropy", "squared"]
 """The names of `distillab.losses.LABEL_LOSSES`; a test holds the two together."""
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Values that are checked once and never change; unknown keys are rejected."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class Noise(_Frozen):
+class Noise(Frozen):
     """Perturbation of the training labels.
 
     Args:
@@ -148,7 +175,7 @@ class Noise(_Frozen):
         return self.rate > 0 or self.kind == "matrix"
 
 
-class Teacher(_Frozen):
+class Teacher(Frozen):
     """Which teacher, and how it was trained.
 
     Args:
@@ -186,33 +213,37 @@ class Teacher(_Frozen):
         return self
 
 
-class Student(_Frozen):
+class Student(Frozen):
     """The student's architecture, and the precision that it computes in; its weights are float32 in any case."""
 
     model: ModelName = "cnn-16-32"
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
-class Change(_Frozen):
-    """How the students' training images are changed, anew in every epoch; their teacher then answers them live."""
+class Augment(Frozen):
+    """Augmentation of the students' training images, anew in every epoch; their teacher then predicts them live."""
 
     shift: Pixels = 0
     flip: bool = False
 
 
-class Validation(_Frozen):
+class Validation(Frozen):
     """The part of the training data that alpha is chosen on."""
 
     share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
     labels: WhichLabels = "noisy"
 
 
-class Settings(_Frozen):
-    """Everything that decides a student's result, but its seed.
+class Settings(Frozen):
+    """Everything that decides a student's result, except its seed.
 
-    `label_loss` is that of the students and of their teacher. `snapshot` is the epoch of a training of `epochs` after
-    which the student is measured; by default the last. Students that differ in nothing else are one training, measured
-    several times.
+    Args:
+        label_loss: of the students and of their teacher.
+        snapshot: the epoch of a training of `epochs` after which the student is evaluated; by default the last. Trials
+            that differ in nothing else are one training, evaluated several times.
+        evaluate: `all`: on validation and test examples. `validation`: the test set is not read, as for the candidates
+            of a search. `test`: the validation examples are trained on too, as in the final trainings of a search.
+        unlabelled: whether the unlabelled inputs of the data are trained on.
     """
 
     dataset: str
@@ -230,8 +261,25 @@ class Settings(_Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
-    augmentation: Change = Change()
+    augmentation: Augment = Augment()
     validation: Validation = Validation()
+    evaluate: Literal["all", "validation", "test"] = "all"
+    unlabelled: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the teacher predicts augmented images while its students train."""
+        return self.augmentation.shift > 0 or self.augmentation.flip
+
+    @property
+    def squared(self) -> bool:
+        """Whether outputs estimate the labels themselves, trained by squared error, and are no logits."""
+        return self.label_loss == "squared"
+
+    @property
+    def needs_stored_predictions(self) -> bool:
+        """Whether the teacher's predictions for the unaugmented training images are used."""
+        return not self.live or (self.noise.kind == "margin" and self.noise.perturbs)
 
     @model_validator(mode="after")
     def _sensible(self) -> Settings:
@@ -250,8 +298,12 @@ class Settings(_Frozen):
         return self
 
 
-class Objective(_Frozen):
-    """What a study asks, over all its cells."""
+SEARCH_KEYS = ("evaluate", "unlabelled")
+"""Settings that a search decides, and no study file."""
+
+
+class Objective(Frozen):
+    """What a study asks, and how its alphas are compared."""
 
     question: str = "How does alpha change the student's accuracy?"
     seeds: Count = 10

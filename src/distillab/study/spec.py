@@ -6,21 +6,22 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from distillab.errors import DistillabError, RequestError, not_allowed, shown, unknown
-from distillab.study.settings import OF_PROBABILITIES, Objective, Settings
+from distillab.errors import RequestError, not_allowed, shown, unknown
+from distillab.study.checking import validated
+from distillab.study.settings import OF_PROBABILITIES, SEARCH_KEYS, Objective, Settings
 from distillab.study.yaml import read_yaml
-
-M = TypeVar("M", bound=BaseModel)
 
 PRESETS = Path(__file__).with_name("presets")
 MATRIX = "noise.matrix"  # the one setting whose single value is a list
 QUICK = "quick"  # where a file gives its quick size; no part of the study itself
-LARGEST_STUDY = 1_000_000  # trials; more is surely a slip of the pen
+LARGEST_STUDY = 1_000_000  # trials; more is surely a typing error
+KEYS = {key: field for key, field in {**Objective.model_fields, **Settings.model_fields}.items() if key not in SEARCH_KEYS}
+"""The keys of a study file."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Spec:
             tree = self.base.model_dump()
             for key, value in coordinates.items():
                 _put(tree, key, value)
-            yield Cell(_validate(Settings, tree), coordinates)
+            yield Cell(validated(Settings, tree), coordinates)
 
     @property
     def size(self) -> int:
@@ -72,7 +73,7 @@ class Spec:
 
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
-        tree = self.objective.model_dump() | self.base.model_dump()
+        tree = self.objective.model_dump() | self.base.model_dump(exclude=set(SEARCH_KEYS))
         for axis in self.axes:
             _put(tree, axis.key, list(axis.values))
         return tree
@@ -81,12 +82,41 @@ class Spec:
         """The whole specification as a study file."""
         return yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True, width=120)
 
-    def differs_from(self, other: Spec) -> list[str]:
-        """The keys in which two studies differ, the number of seeds left aside: more seeds continue a study."""
+    def differs_from(self, other: Spec | SearchSpec) -> list[str]:
+        """The keys in which two studies differ, except the number of seeds: more seeds continue a study.
+
+        Args:
+            other: of the folder.
+        """
+        if isinstance(other, SearchSpec):
+            return ["search"]
         ours, theirs = _flatten(self.to_mapping()), _flatten(other.to_mapping())
         keys = dict.fromkeys([*ours, *theirs])
         aside = {"seeds", "question", "metric", "margin"}  # how long, and how it is looked at: not what was trained
         return [key for key in keys if key not in aside and ours.get(key) != theirs.get(key)]
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """A study whose trials a search proposes: a distillation.
+
+    Args:
+        search: its resolved request, plain values.
+    """
+
+    search: Mapping[str, Any]
+
+    def to_yaml(self) -> str:
+        """The request as a study file."""
+        return yaml.safe_dump({"search": dict(self.search)}, sort_keys=False, allow_unicode=True, width=120)
+
+    def differs_from(self, other: Spec | SearchSpec) -> list[str]:
+        """The keys in which it cannot share a folder with another: none with another search, whose trials join its own.
+
+        Args:
+            other: of the folder.
+        """
+        return [] if isinstance(other, SearchSpec) else ["search"]
 
 
 def read_spec(tree: Any, *, source: str = "the study") -> Spec:
@@ -113,18 +143,18 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     if "dataset" not in tree:
         raise RequestError(f"{source} names no dataset. Add a line such as 'dataset: digits'.")
     tree = {key: value for key, value in tree.items() if key != QUICK}
-    _check_keys(tree, {**Objective.model_fields, **Settings.model_fields}, "")
-    objective = _validate(Objective, {key: tree[key] for key in Objective.model_fields if key in tree})
+    _check_keys(tree, KEYS, "")
+    objective = validated(Objective, {key: tree[key] for key in Objective.model_fields if key in tree})
     first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
     lists = list(_axes(first))
     for key, values in lists:
         if not values:
             raise not_allowed(key, values, "a value, or a list of at least one")
         first = _with(first, key, values[0])
-    base = _validate(Settings, first)
+    base = validated(Settings, first)
     axes = []
     for key, values in lists:
-        checked = tuple(_get(_validate(Settings, _with(first, key, value)).model_dump(), key) for value in values)
+        checked = tuple(_get(validated(Settings, _with(first, key, value)).model_dump(), key) for value in values)
         if any(value in checked[:index] for index, value in enumerate(checked)):
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
@@ -218,7 +248,7 @@ def _set(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     top, *inner = key.split(".")
     if len(inner) > 1:
         raise RequestError(f"There is no key {shown(key)}: a key has one dot at most, as in noise.rate.")
-    _check_keys({top: None}, {**Objective.model_fields, **Settings.model_fields}, "")
+    _check_keys({top: None}, KEYS, "")
     if "." in key and isinstance(tree.get(top), list):  # an axis of groups: every one of them is changed
         return {**tree, top: [_with({top: group}, key, value)[top] for group in tree[top]]}
     return _with(tree, key, value)
@@ -245,52 +275,6 @@ def _axes(tree: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
 def _is_matrix(value: list[Any]) -> bool:
     """Whether a list is one matrix, and not several of them."""
     return all(isinstance(row, list) and not any(isinstance(share, list) for share in row) for row in value)
-
-
-def _validate(model: type[M], tree: Any) -> M:
-    """Check a mapping against a model, and word the first fault in three parts."""
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        reason = fault.get("ctx", {}).get("error")
-        if isinstance(reason, DistillabError):  # one that speaks of several keys names them itself
-            group = not key or isinstance(fault["input"], Mapping)
-            raise RequestError(str(reason) if group else f"{key}: {reason}") from None
-        raise not_allowed(key, fault["input"], _allowed(fault)) from None
-
-
-def _allowed(fault: Any) -> str:
-    """What a key may hold, in words that follow "it must be"."""
-    limits = fault.get("ctx", {})
-    match fault["type"]:
-        case "literal_error":
-            return f"one of {limits['expected'].replace(' or ', ', ')}"
-        case "greater_than_equal":
-            return f"at least {_limit(limits['ge'])}"
-        case "greater_than":
-            return f"greater than {_limit(limits['gt'])}"
-        case "less_than_equal":
-            return f"at most {_limit(limits['le'])}"
-        case "less_than":
-            return f"less than {_limit(limits['lt'])}"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "a whole number"
-        case "float_parsing" | "float_type" | "finite_number":
-            return "a number"
-        case "string_type":
-            return "a word"
-        case "model_type" | "model_attributes_type":
-            return "a group of keys and values"
-        case "value_error":
-            return str(limits["error"])
-        case _:
-            return str(fault["msg"])
-
-
-def _limit(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _place(key: str) -> tuple[int, ...]:

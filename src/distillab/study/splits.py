@@ -1,8 +1,9 @@
-"""What the students of a study learn from: which rows, and which labels."""
+"""The rows and labels that the students and teachers of a trial train on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +12,42 @@ from distillab.data import Dataset, perturb, stratified_split, stratified_subset
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
-from distillab.study.settings import Settings
+from distillab.study.settings import Settings, Teacher
 from distillab.study.storage.examples import GalleryExamples
 
 Rows = NDArray[np.intp]
+UNLABELLED = -1
 
 
 @dataclass(frozen=True)
-class Split:
+class Splits:
     """Rows of the data set's training part, each array sorted.
 
     Args:
-        used: all that a cell uses: training and validation.
-        train: what students train on.
-        validation: what alpha is chosen on; no teacher and no student trains on it.
+        used: all rows of a trial: training and validation.
+        train: the students' training rows.
+        validation: the rows on which alpha is chosen; no student evaluated on them trains on them, nor does a teacher
+            that is trained here. Empty in the final trainings of a search.
+        unlabelled: how many unlabelled inputs follow the training rows.
+        test: whether the test set is read.
     """
 
     used: Rows
     train: Rows
     validation: Rows
+    unlabelled: int = 0
+    test: bool = True
+
+
+class Inputs(NamedTuple):
+    """The inputs of a trial, as its student reads them up to the scale."""
+
+    train: NDArray[np.generic]
+    """Shape (N, ...): the training rows, then the unlabelled inputs."""
+    validation: NDArray[np.generic]
+    """Shape (V, ...)."""
+    test: NDArray[np.generic]
+    """Shape (M, ...)."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +55,9 @@ class Labels:
     """A draw of labels for the rows of a split.
 
     Args:
-        train: shape (N,).
+        train: shape (N,); -1 for the unlabelled inputs at the end.
         validation: shape (V,).
-        changed: which training labels are not the original ones, shape (N,).
+        changed: whether each training label differs from the original one, shape (N,).
         clean: the original training labels, shape (N,).
     """
 
@@ -49,12 +67,33 @@ class Labels:
     clean: NDArray[np.int32]
 
 
-def split(dataset: Dataset, settings: Settings) -> Split:
-    """Choose a cell's rows: the same for every seed, alpha and teacher, so that nothing else differs between them.
+def split(dataset: Dataset, settings: Settings) -> Splits:
+    """Choose a trial's rows: the same for every seed, alpha and teacher, so that nothing else differs between them.
+
+    Args:
+        dataset: the data; where it fixes validation rows, those are taken.
+        settings: of the trial.
+
+    Returns:
+        The rows.
 
     Raises:
-        RequestError: where the data set is too small for the settings.
+        RequestError: the data set is too small for the settings.
     """
+    if dataset.validation is None:
+        used, train, validation = _drawn(dataset, settings)
+    else:
+        used, train, validation = np.arange(len(dataset.y_train)), dataset.training, dataset.validation
+    if settings.evaluate == "test":
+        train, validation = used, used[:0]
+    unlabelled = len(dataset.unlabelled) if settings.unlabelled else 0
+    if settings.batch_size > len(train) + unlabelled:
+        count = len(train) + unlabelled
+        raise not_allowed("batch_size", settings.batch_size, f"at most {count}, the number of training examples")
+    return Splits(used, train, validation, unlabelled, settings.evaluate != "validation")
+
+
+def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
     examples = len(dataset.y_train)
     size = examples if settings.train_size is None else settings.train_size
     if size > examples:
@@ -63,37 +102,60 @@ def split(dataset: Dataset, settings: Settings) -> Split:
     train, held_out = stratified_split(
         dataset.y_train[used], share=settings.validation.share, rng=stream("validation split", 0)
     )
-    if settings.batch_size > len(train):
-        raise not_allowed(
-            "batch_size", settings.batch_size, f"at most {len(train)}, the training examples left beside validation"
-        )
     if not len(held_out):
-        raise not_allowed(
-            "validation.share", settings.validation.share, f"large enough to hold out one of {size} examples"
-        )
-    return Split(used, used[train], used[held_out])
+        share = settings.validation.share
+        raise not_allowed("validation.share", share, f"large enough to hold out one of {size} examples")
+    return used, used[train], used[held_out]
+
+
+def inputs(dataset: Dataset, splits: Splits) -> Inputs:
+    """Gather a trial's inputs.
+
+    Args:
+        dataset: the data.
+        splits: the rows.
+
+    Returns:
+        Training, validation and test inputs; features are standardised where the data set asks for it.
+    """
+    extra = [dataset.unlabelled] if splits.unlabelled else []
+    test = dataset.x_test if splits.test else dataset.x_test[:0]
+    return Inputs(
+        dataset.prepared((dataset.x_train, splits.train), *extra),
+        dataset.prepared((dataset.x_train, splits.validation)),
+        dataset.prepared(test),
+    )
 
 
 def draw_labels(
-    dataset: Dataset, settings: Settings, rows: Split, seed: int, logits: NDArray[np.float32] | None = None
+    dataset: Dataset, settings: Settings, splits: Splits, seed: int, logits: NDArray[np.float32] | None = None
 ) -> Labels:
-    """Draw the labels that one seed's students see.
+    """Draw the labels of one seed's students.
 
     The perturbed labels are drawn anew for each seed, unless the teacher trained on them: then one draw serves all.
 
     Args:
         dataset: the data.
-        settings: of a cell.
-        rows: which rows it uses.
+        settings: of the trial.
+        splits: its rows.
         seed: of its students.
-        logits: the teacher's answers over the used rows, shape (U, C), for noise that depends on its margin.
+        logits: the teacher's predictions for the used rows, shape (U, C), for noise that depends on its margin.
+
+    Returns:
+        The labels.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
-    new = _perturbed(dataset, settings, rows.used, stream("label noise", draw), logits)
-    clean = dataset.y_train[rows.used]
-    train, validation = np.isin(rows.used, rows.train), np.isin(rows.used, rows.validation)
-    seen = new[validation] if settings.validation.labels == "noisy" else clean[validation]
-    return Labels(new[train], seen, (new != clean)[train], clean[train])
+    noisy = _perturbed(dataset, settings, splits.used, stream("label noise", draw), logits)
+    clean = dataset.y_train[splits.used]
+    train, validation = np.isin(splits.used, splits.train), np.isin(splits.used, splits.validation)
+    seen = noisy[validation] if settings.validation.labels == "noisy" else clean[validation]
+    none = np.full(splits.unlabelled, UNLABELLED, np.int32)
+    return Labels(
+        np.concatenate([noisy[train], none]),
+        seen,
+        np.concatenate([(noisy != clean)[train], none > 0]),
+        np.concatenate([clean[train], none]),
+    )
 
 
 def _perturbed(
@@ -110,56 +172,62 @@ def _perturbed(
     return perturb(labels, kind=noise.kind, classes=dataset.classes, rng=rng, **how).labels
 
 
-MOST_SHOWN, LEAST_SHOWN, NUMBERS_SHOWN = 256, 24, 4096
-"""So many examples are shown at most and at least; in between so many that a student gives about 4096 numbers."""
-
-
-def shown_places(rows: Split, classes: int) -> Rows:
-    """Which training examples are shown one by one: drawn at random, the same for all students of the same rows.
+def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[Rows, NDArray[np.int32]]:
+    """Choose the rows and labels that a trial's teacher trains on; never a validation row.
 
     Args:
-        rows: of a cell.
-        classes: C.
+        dataset: the data.
+        settings: of the trial, with a single teacher that is trained here.
+        splits: its rows.
 
     Returns:
-        Their places in `rows.train`, ascending, shape (K,).
-    """
-    count = min(max(NUMBERS_SHOWN // classes, LEAST_SHOWN), MOST_SHOWN, len(rows.train))
-    return np.sort(stream("shown examples", 0).choice(len(rows.train), size=count, replace=False))
-
-
-def shown_examples(dataset: Dataset, rows: Split) -> tuple[Rows, GalleryExamples]:
-    """The examples that are shown one by one: their places in `rows.train`, and themselves."""
-    places = shown_places(rows, dataset.classes)
-    shown = rows.train[places]
-    return places, GalleryExamples(dataset.x_train[shown], dataset.y_train[shown].astype(np.int16), dataset.scale)
-
-
-def teacher_material(dataset: Dataset, settings: Settings, rows: Split) -> tuple[Rows, NDArray[np.int32]]:
-    """The rows and labels that a cell's teacher trains on; never a validation row.
+        Rows of the data set's training part, shape (K,), and their labels.
 
     Raises:
-        RequestError: where the teacher asks for what the data cannot give.
+        RequestError: the teacher's settings do not fit the data.
     """
-    teacher, examples = settings.teacher, len(dataset.y_train)
+    teacher = settings.teacher
     Augmentation(teacher.shift, teacher.flip).check(dataset.input_shape)
-    Augmentation(**settings.augmentation.model_dump()).check(dataset.input_shape)
-    if teacher.labels == "noisy" and teacher.train_size not in (None, len(rows.used)):
-        raise RequestError(
-            f"teacher.train_size={teacher.train_size} is not allowed with teacher.labels=noisy: the teacher then "
-            "sees the students' own labels and rows. Leave teacher.train_size out, or set teacher.labels to own."
-        )
-    if teacher.train_size is None or teacher.labels == "noisy":
-        chosen = rows.train
-    else:
-        if teacher.train_size > examples:
-            raise not_allowed("teacher.train_size", teacher.train_size, f"at most {examples}, the training examples")
-        wanted = stratified_subset(dataset.y_train, size=teacher.train_size, rng=stream("training subset", 0))
-        chosen = np.setdiff1d(wanted, rows.validation)
-    if teacher.batch_size > len(chosen):
-        raise not_allowed("teacher.batch_size", teacher.batch_size, f"at most {len(chosen)}, its training examples")
+    rows = _teacher_rows(dataset, teacher, splits)
+    if teacher.batch_size > len(rows):
+        raise not_allowed("teacher.batch_size", teacher.batch_size, f"at most {len(rows)}, its training examples")
     if teacher.labels == "noisy":
-        return chosen, draw_labels(dataset, settings, rows, seed=0).train
+        return rows, draw_labels(dataset, settings, splits, seed=0).train
     if teacher.labels == "own":
-        return chosen, _perturbed(dataset, settings, chosen, stream("teacher's label noise", teacher.seed))
-    return chosen, dataset.y_train[chosen]
+        return rows, _perturbed(dataset, settings, rows, stream("teacher's label noise", teacher.seed))
+    return rows, dataset.y_train[rows]
+
+
+def _teacher_rows(dataset: Dataset, teacher: Teacher, splits: Splits) -> Rows:
+    examples, size = len(dataset.y_train), teacher.train_size
+    if teacher.labels == "noisy" and size not in (None, len(splits.used)):
+        raise RequestError(
+            f"teacher.train_size={size} is not allowed with teacher.labels=noisy: the teacher then trains on the "
+            "students' labels and rows. Leave teacher.train_size out, or set teacher.labels to own."
+        )
+    if size is None or teacher.labels == "noisy":
+        return splits.train
+    if size > examples:
+        raise not_allowed("teacher.train_size", size, f"at most {examples}, the training examples")
+    wanted = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
+    return np.setdiff1d(wanted, splits.validation)
+
+
+GALLERY_MOST, GALLERY_LEAST, GALLERY_NUMBERS = 256, 24, 4096
+"""Most and fewest gallery examples; in between as many as make about 4096 numbers a student."""
+
+
+def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples]:
+    """Draw the training examples whose predictions are kept one by one: the same for all students of the same rows.
+
+    Args:
+        dataset: the data.
+        splits: the rows.
+
+    Returns:
+        Their positions in `splits.train`, ascending, shape (K,), and the examples.
+    """
+    count = min(max(GALLERY_NUMBERS // dataset.classes, GALLERY_LEAST), GALLERY_MOST, len(splits.train))
+    positions = np.sort(stream("shown examples", 0).choice(len(splits.train), size=count, replace=False))
+    rows = splits.train[positions]
+    return positions, GalleryExamples(dataset.x_train[rows], dataset.y_train[rows].astype(np.int16), dataset.scale)

@@ -1,23 +1,24 @@
-"""The teachers of a study: each trained once, kept in the study's folder, and asked once."""
+"""The teachers of a run: trained or read once, their predictions computed once and stored by digest."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import keras
 from distillab.data import Dataset
+from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
-from distillab.engine.logits import logits_digest, teacher_logits
+from distillab.engine.logits import teacher_digest, teacher_logits
 from distillab.engine.teacher import mean_answer, train_teacher
 from distillab.engine.types import Epoch, Recipe
 from distillab.errors import WorkError
@@ -26,108 +27,189 @@ from distillab.metrics import all_metrics
 from distillab.models import build
 from distillab.models.answers import add_array, stored_logits
 from distillab.study.folder import Folder
+from distillab.study.models import Models
 from distillab.study.progress import Progress
-from distillab.study.settings import Settings
-from distillab.study.splits import Rows, Split, teacher_material
+from distillab.study.settings import UNIFORM, Settings, is_given
+from distillab.study.splits import Rows, Splits, teacher_rows
 from distillab.study.storage.records import TeacherResult
 from distillab.study.storage.store import Store
+from distillab.study.teacher_models import BATCH, Member, TeacherModel
 from distillab.study.trials import members, teacher_identity, training_identity
+
+CHUNK = 64 * 2**20
+"""Bytes of inputs that a teacher predicts at a time, so that inputs larger than memory are never read whole."""
+
+Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TeacherPredictions:
-    """A teacher, and its logits over the rows that a study needs.
+    """A teacher, and its logits for the rows of a trial.
 
     Args:
-        members: architecture and weights; several where several teachers answer together.
-        train: over the students' training rows as they lie, shape (N, C); None where the students see them changed, so
-            that the teacher must answer them live.
+        members: of a live teacher; several where the predictions of several teachers are averaged, none for `uniform`.
+        train: for the students' training rows without augmentation, shape (N, C); None where they are not used.
         validation: shape (V, C).
         test: shape (M, C).
     """
 
-    members: tuple[tuple[Functional, Variables], ...]
-    train: NDArray[np.float32] | None
-    validation: NDArray[np.float32]
-    test: NDArray[np.float32]
+    members: tuple[Member, ...]
+    train: Logits | None
+    validation: Logits
+    test: Logits
+
+
+@dataclass(frozen=True)
+class TeacherTraining:
+    """What a training of a teacher took.
+
+    Args:
+        settings: of any trial that learns from it.
+        examples: training examples of an epoch.
+        seconds: of each epoch.
+    """
+
+    settings: Settings
+    examples: int
+    seconds: list[float]
 
 
 class TeacherCache:
-    """Fetches teachers' answers, training first those that the folder does not hold.
+    """Trains, reads and stores teachers and their predictions.
 
     Args:
         dataset: the data.
-        folder: keeps the teachers and their logits.
-        store: keeps their records.
-        progress: is told of every epoch.
-        wanted: the settings of all cells: teachers that are snapshots of one training are taken in one go.
+        models: the user's teachers.
+        folder: keeps the trained teachers and all predictions.
+        store: keeps the teachers' results.
+        progress: is notified of every epoch.
 
     Attributes:
-        taught: the settings of each teacher that was trained here, and the seconds of each epoch.
+        trainings: what the trainings of this run took.
     """
 
-    def __init__(
-        self, dataset: Dataset, folder: Folder, store: Store, progress: Progress, wanted: Iterable[Settings]
-    ) -> None:
-        self.dataset, self.folder, self.store, self.progress = dataset, folder, store, progress
-        self.taught: list[tuple[Settings, list[float]]] = []
+    def __init__(self, dataset: Dataset, models: Models, folder: Folder, store: Store, progress: Progress) -> None:
+        self.dataset, self.models, self.folder, self.store, self.progress = dataset, models, folder, store, progress
+        self.trainings: list[TeacherTraining] = []
         self._snapshots: dict[str, dict[str, float]] = {}
-        for settings in wanted:
-            for one in members(settings):
-                names = self._snapshots.setdefault(self._training(one), {})
-                names[training_identity(one, dataset.digest)] = one.teacher.snapshot or float(one.teacher.epochs)
+        self._whole: dict[str, Logits] = {}
 
-    def answers(self, settings: Settings, rows: Split, *, training: bool) -> TeacherPredictions:
-        """The answers of a cell's teacher.
+    def expect(self, trials: Iterable[Settings]) -> None:
+        """Announce trials, so that all snapshots of one training are taken in one go.
 
         Args:
-            settings: of any cell that learns from it.
-            rows: which rows those cells use.
-            training: whether its answers to the training rows as they lie are wanted; see `hears_stored_answers`.
+            trials: their settings.
+        """
+        for settings in dict.fromkeys(trials):
+            for member in members(settings):
+                snapshots = self._snapshots.setdefault(self._training(member), {})
+                name = training_identity(member, self.dataset.digest)
+                snapshots[name] = member.teacher.snapshot or float(member.teacher.epochs)
+
+    def predictions(self, settings: Settings, splits: Splits, *, training: bool) -> TeacherPredictions:
+        """The predictions of a trial's teacher.
+
+        Args:
+            settings: of any trial that learns from it.
+            splits: the rows of those trials.
+            training: whether its predictions for the unaugmented training rows are used.
+
+        Returns:
+            The predictions for all rows.
 
         Raises:
-            WorkError: where a training diverges, or a file is not the teacher it was.
+            WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
-        data, linear = self.dataset, settings.label_loss == "squared"
-        several = [self._member(one, rows) for one in members(settings)]
-        answers = TeacherPredictions(
-            tuple(several),
-            train=self._ask(several, data.x_train[rows.train], linear) if training else None,
-            validation=self._ask(several, data.x_train[rows.validation], linear),
-            test=self._ask(several, data.x_test, linear),
+        count = len(splits.train) + splits.unlabelled
+        if settings.teacher.model == UNIFORM:
+            sizes = count, len(splits.validation), len(self.dataset.x_test) * splits.test
+            return TeacherPredictions((), *(np.zeros((size, self.dataset.classes), np.float32) for size in sizes))
+        models = [self._model(member, splits) for member in members(settings)]
+        train = self._training_rows(models, splits, settings.squared) if training else None
+        test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
+        predictions = TeacherPredictions(
+            tuple(model.member for model in models if model.member is not None),
+            train,
+            self._rows(models, splits.validation, settings.squared),
+            self._predict(models, test, settings.squared),
         )
-        for one, alone in zip(members(settings), several, strict=True):
-            self._record(one, [alone], rows, self._losses(training_identity(one, data.digest)))
-        if len(several) > 1:
-            self._record(settings, several, rows, [])
-        return answers
+        if splits.test:
+            self._record_all(settings, models, splits, predictions.test)
+        return predictions
 
-    def shown(self, answers: TeacherPredictions, settings: Settings, rows: Split, places: Rows) -> NDArray[np.float32]:
-        """A teacher's logits for the training examples at some places of `rows.train`, as they lie; shape (K, C)."""
-        if answers.train is not None:
-            return answers.train[places]
-        inputs = self.dataset.x_train[rows.train[places]]
-        several = [teacher_logits(*member, inputs, self.dataset.scale) for member in answers.members]
-        return mean_answer(several, linear=settings.label_loss == "squared")
+    def gallery(
+        self, predictions: TeacherPredictions, settings: Settings, splits: Splits, positions: Rows
+    ) -> Logits:
+        """A teacher's logits for some training examples, without augmentation.
 
-    def _member(self, settings: Settings, rows: Split) -> tuple[Functional, Variables]:
-        """One teacher: its architecture and its weights, trained where the folder has no file of it."""
-        built = build(settings.teacher.model, self.dataset.input_shape, self.dataset.classes)
-        teacher = Functional(built, rows=rows_mesh())
+        Args:
+            predictions: the teacher's.
+            settings: of any trial that learns from it.
+            splits: the rows of those trials.
+            positions: in `splits.train`, shape (K,).
+
+        Returns:
+            Shape (K, C).
+        """
+        if predictions.train is not None:
+            return predictions.train[positions]
+        inputs = self.dataset.x_train[splits.train[positions]]
+        several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
+        return mean_answer(several, linear=settings.squared)
+
+    def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
+        labelled = self._rows(models, splits.train, squared)
+        if not splits.unlabelled:
+            return labelled
+        return np.concatenate([labelled, self._predict(models, self.dataset.unlabelled, squared)])
+
+    def _rows(self, models: Sequence[TeacherModel], rows: Rows, squared: bool) -> Logits:
+        if self.dataset.validation is None:
+            return self._predict(models, self.dataset.x_train[rows], squared)
+        # Search and final trainings use different rows of one set: all of it is predicted once.
+        name = " ".join(model.digest for model in models)
+        if name not in self._whole:
+            self._whole[name] = self._predict(models, self.dataset.x_train, squared)
+        return self._whole[name][rows]
+
+    def _predict(self, models: Sequence[TeacherModel], inputs: Array, squared: bool) -> Logits:
+        """Logits of teachers together; each predicts the same inputs once in the folder's life."""
+        shape, logits = (len(inputs), self.dataset.classes), []
+        if not len(inputs):
+            return np.zeros(shape, np.float32)
+        for model in models:
+            digest = hashlib.sha256(model.digest.encode())
+            add_array(digest, inputs)
+
+            def compute(model: TeacherModel = model) -> Logits:
+                step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes))
+                return np.concatenate([model.predict(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+
+            logits.append(stored_logits(self.folder.predictions, digest.hexdigest(), shape, compute))
+        return mean_answer(logits, linear=squared)
+
+    def _model(self, settings: Settings, splits: Splits) -> TeacherModel:
+        """One teacher: a user's, or one trained here where the folder has no file of it."""
+        name, scale = settings.teacher.model, self.dataset.scale
+        if is_given(name):
+            return self.models.teacher(name)
+        built = build(name, self.dataset.input_shape, self.dataset.classes)
+        functional = Functional(built, rows=rows_mesh())
         path = self._file(training_identity(settings, self.dataset.digest))
         if not path.exists():
-            self._train(teacher, settings, rows)
-        return teacher, _load(path)
+            self._train(functional, settings, splits)
+        member = Member(functional, _load(path), scale)
+        digest = teacher_digest(functional, member.variables, scale)
+        return TeacherModel(name, digest, lambda inputs: teacher_logits(*member[:2], inputs, scale), member, built)
 
-    def _train(self, teacher: Functional, settings: Settings, rows: Split) -> None:
+    def _train(self, functional: Functional, settings: Settings, splits: Splits) -> None:
         """Train a teacher, and file it with every other snapshot of the same training."""
-        chosen, labels = teacher_material(self.dataset, settings, rows)
-        how, losses = settings.teacher, []
-        waiting = dict(self._snapshots[self._training(settings)])
-        epochs = int(np.ceil(max(waiting.values())))
-        self.progress.teacher(how.model, 0, epochs, None)
-        seconds: list[float] = []
-        self.taught.append((settings, seconds))
+        rows, labels = teacher_rows(self.dataset, settings, splits)
+        teacher, losses, seconds = settings.teacher, list[float](), list[float]()
+        missing = dict(self._snapshots[self._training(settings)])
+        epochs = int(np.ceil(max(missing.values())))
+        self.trainings.append(TeacherTraining(settings, len(rows), seconds))
+        self.progress.teacher(teacher.model, 0, epochs, None)
         clock = time.perf_counter()
 
         def on_epoch(epoch: Epoch) -> None:
@@ -135,83 +217,71 @@ class TeacherCache:
             seconds.append(time.perf_counter() - clock)
             clock = time.perf_counter()
             losses.append(float(epoch.loss[0]))
-            self.progress.teacher(how.model, epoch.epoch + 1, epochs, losses[-1])
+            self.progress.teacher(teacher.model, epoch.epoch + 1, epochs, losses[-1])
 
         training = train_teacher(
-            teacher,
-            self.dataset.x_train[chosen],
+            functional,
+            self.dataset.x_train[rows],
             labels,
             scale=self.dataset.scale,
             classes=self.dataset.classes,
-            recipe=Recipe(
-                how.epochs,
-                how.batch_size,
-                label_loss=settings.label_loss,
-                optimiser=how.optimiser,
-                schedule=how.schedule,
-                augmentation=Augmentation(how.shift, how.flip),
-            ),
-            learning_rate=how.learning_rate,
-            seed=how.seed,
-            stops=waiting.values(),
+            recipe=_recipe(settings),
+            learning_rate=teacher.learning_rate,
+            seed=teacher.seed,
+            stops=missing.values(),
             on_epoch=on_epoch,
         )
         for stop, variables in training:
-            if not all(np.isfinite(array).all() for array in variables.trainable) or not np.isfinite(losses).all():
-                raise WorkError(
-                    f"The teacher {how.model} has diverged: its loss is no longer finite after epoch "
-                    f"{int(np.argmin([*np.isfinite(losses), False])) + 1}. Lower "
-                    f"teacher.learning_rate={how.learning_rate:g}."
-                )
-            for name in [name for name, when in waiting.items() if when == stop]:
-                del waiting[name]
-                self._keep(name, teacher, variables, losses)
-            if not waiting:
+            _check_finite(settings, variables, losses)
+            for name in [name for name, when in missing.items() if when == stop]:
+                del missing[name]
+                self._keep(name, functional, variables, losses)
+            if not missing:
                 return
 
-    def _keep(self, name: str, teacher: Functional, variables: Variables, losses: list[float]) -> None:
-        """File a trained teacher; its losses first, so that they are there whenever it is."""
-        if not self.folder.spec.is_file():  # and is not made again: it would be no study's
+    def _keep(self, name: str, functional: Functional, variables: Variables, losses: list[float]) -> None:
+        """File a trained teacher; its losses first, so that they exist whenever it does."""
+        if not self.folder.spec.is_file():  # and is not made again: it would belong to no study
             raise WorkError(
-                f"{self.folder.path} was moved or deleted while its study ran. Put it back, and give the command again."
+                f"{self.folder.path} was moved or deleted while its study ran. Put it back, and run the command again."
             )
         replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
-        replace_file(self._file(name), lambda temporary: write_variables(teacher.model, variables).save(temporary))
+        replace_file(self._file(name), lambda temporary: write_variables(functional.model, variables).save(temporary))
+
+    def _record_all(
+        self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits
+    ) -> None:
+        for member, model in zip(members(settings), models, strict=True):
+            alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.squared)
+            losses = self._losses(training_identity(member, self.dataset.digest))
+            self._record(member, [model], splits, alone, losses)
+        if len(models) > 1:
+            self._record(settings, models, splits, test, [])
 
     def _record(
-        self, settings: Settings, several: list[tuple[Functional, Variables]], rows: Split, losses: list[float]
+        self,
+        settings: Settings,
+        models: Sequence[TeacherModel],
+        splits: Splits,
+        test: Logits,
+        losses: Sequence[float],
     ) -> None:
-        """Put a teacher on record, or see that it is still the one on record."""
-        name = teacher_identity(settings, self.dataset.digest)
-        weights = weights_digest([variables for _, variables in several])
+        """Record a teacher, or check that it is still the recorded one."""
+        name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
         recorded = self.store.teachers().get(name)
         if recorded is None:
-            examples = len(teacher_material(self.dataset, settings, rows)[0])
-            linear = settings.label_loss == "squared"
-            metrics = all_metrics(self._ask(several, self.dataset.x_test, linear), self.dataset.y_test, linear=linear)
-            told = settings.teacher.model_dump()
-            self.store.add_teacher(TeacherResult(name, told, weights, examples, metrics, losses))
-            self.progress.note(f"Teacher {_called(settings)}: test accuracy {metrics['accuracy']:.2%}.")
+            given = is_given(settings.teacher.model)
+            examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
+            metrics = all_metrics(test, self.dataset.y_test, linear=settings.squared)
+            described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}
+            self.store.add_teacher(TeacherResult(name, described, weights, examples, metrics, losses))
+            if not given:
+                self.progress.note(f"Teacher {_described(settings)}: test accuracy {metrics['accuracy']:.2%}.")
         elif recorded.weights != weights:
             raise WorkError(
                 f"{self._file(name)} is not the teacher that this study's students learned from: its weights differ. "
-                "Put the original back, or run the study in a new folder with --out."
+                "Restore the original, or run the study in a new folder with --out."
             )
-
-    def _ask(
-        self, several: list[tuple[Functional, Variables]], inputs: NDArray[np.generic], linear: bool
-    ) -> NDArray[np.float32]:
-        """What teachers say together of some inputs; each is asked once in the folder's life."""
-        scale, shape = self.dataset.scale, (len(inputs), self.dataset.classes)
-        answers = []
-        for teacher, variables in several:
-            digest = logits_digest(teacher, variables, inputs, scale)
-
-            def ask(teacher: Functional = teacher, variables: Variables = variables) -> NDArray[np.float32]:
-                return teacher_logits(teacher, variables, inputs, scale)
-
-            answers.append(stored_logits(self.folder.logits, digest, shape, ask))
-        return mean_answer(answers, linear=linear)
 
     def _training(self, settings: Settings) -> str:
         return training_identity(settings, self.dataset.digest, whole=True)
@@ -227,33 +297,42 @@ class TeacherCache:
         return list(json.loads(path.read_text())) if path.is_file() else []
 
 
-def hears_stored_answers(settings: Settings) -> bool:
-    """Whether a cell uses its teacher's answers to the training rows as they lie: not where its students see them
-    changed, unless the answers decide which labels are wrong."""
-    changed = settings.augmentation.shift > 0 or settings.augmentation.flip
-    return not changed or (settings.noise.kind == "margin" and settings.noise.perturbs)
-
-
-def weights_digest(several: Iterable[Variables]) -> str:
-    """Digest of models' weights, as 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for variables in several:
-        for array in (*variables.trainable, *variables.fixed):
-            add_array(digest, array)
-    return digest.hexdigest()[:16]
-
-
-def _called(settings: Settings) -> str:
+def _recipe(settings: Settings) -> Recipe:
     teacher = settings.teacher
-    told = teacher.model if teacher.members == 1 else f"{teacher.members} x {teacher.model}"
-    return told if teacher.snapshot is None else f"{told} after {teacher.snapshot:g} epochs"
+    return Recipe(
+        teacher.epochs,
+        teacher.batch_size,
+        label_loss=settings.label_loss,
+        optimiser=teacher.optimiser,
+        schedule=teacher.schedule,
+        augmentation=Augmentation(teacher.shift, teacher.flip),
+    )
+
+
+def _check_finite(settings: Settings, variables: Variables, losses: Sequence[float]) -> None:
+    if not all(np.isfinite(array).all() for array in variables.trainable) or not np.isfinite(losses).all():
+        epoch = int(np.argmin([*np.isfinite(losses), False])) + 1
+        raise WorkError(
+            f"The teacher {settings.teacher.model} diverged: its loss is not finite after epoch {epoch}. Lower "
+            f"teacher.learning_rate={settings.teacher.learning_rate:g}."
+        )
+
+
+def _joint_digest(models: Sequence[TeacherModel]) -> str:
+    return hashlib.sha256("".join(model.digest for model in models).encode()).hexdigest()[:16]
+
+
+def _described(settings: Settings) -> str:
+    teacher = settings.teacher
+    name = teacher.model if teacher.members == 1 else f"{teacher.members} x {teacher.model}"
+    return name if teacher.snapshot is None else f"{name} after {teacher.snapshot:g} epochs"
 
 
 def _load(path: Path) -> Variables:
     """Read a teacher's weights from its file, in Keras's safe mode."""
     try:
         return read_variables(keras.models.load_model(path, compile=False, safe_mode=True))
-    except Exception as error:  # Keras raises whatever its reader met in a damaged file
+    except Exception as error:  # Keras raises whatever its reader finds in a damaged file
         raise WorkError(
             f"{path} cannot be read as a Keras model ({type(error).__name__}). Delete it: it will be trained again."
         ) from error

@@ -1,4 +1,4 @@
-"""From a study's grid to trials, and from trials to students that one program can train."""
+"""Trials and their identities, and the groups of trials that share one compiled program."""
 
 from __future__ import annotations
 
@@ -6,56 +6,118 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from distillab.study.settings import Settings, ensemble
-from distillab.study.spec import Cell, Spec
+from distillab.study.settings import UNIFORM, Settings, ensemble, is_given
+from distillab.study.spec import Spec
 
-RECIPE = 3
-"""Version of the way numbers are made; raised whenever the same settings would give other numbers.
+RECIPE = 4
+"""Version of the computation; raised whenever the same settings would give other numbers.
 
-Settings at their defaults are left out of an identity, so that a setting that joins them later changes none; a default
-that changes raises this number too."""
+Settings at their defaults are left out of an identity, so that a setting that is added later changes none; a changed
+default raises this number too."""
 
 SHARED = (
     *("dataset", "train_size", "student", "loss", "label_loss"),
-    *("epochs", "batch_size", "optimiser", "schedule", "augmentation"),
+    *("epochs", "batch_size", "optimiser", "schedule", "augmentation", "evaluate", "unlabelled"),
 )
-"""Settings that the students of one cohort have in common, with `validation.share`; the rest are numbers."""
+"""Settings that the students of one group have in common, with `validation.share`; the rest are numbers."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One student to train: a cell of the grid and a seed.
+    """One student to train and evaluate: settings and a seed.
 
     Args:
         id: 16 hexadecimal digits, a digest of everything that decides the result.
         seed: of weights, order and, where it is drawn anew, label noise.
-        cell: settings, and the place on the axes.
+        settings: all other values.
+        coordinates: what distinguishes the trial from the study's other ones, such as its values on the axes.
         teacher: the identity of its teacher.
     """
 
     id: str
     seed: int
-    cell: Cell
+    settings: Settings
+    coordinates: Mapping[str, Any]
     teacher: str
+
+
+Training: TypeAlias = list[Trial]
+"""Trials that are one training, evaluated at several epochs; as a rule a single trial."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trainings that one compiled program can run.
+
+    Args:
+        key: identity of what they have in common.
+        trainings: in the order in which they are run.
+        seconds: estimated time of one training on one device.
+    """
+
+    key: str
+    trainings: Sequence[Training]
+    seconds: float = 1.0
 
     @property
     def settings(self) -> Settings:
-        return self.cell.settings
+        """Of any of its trials."""
+        return self.trainings[0][0].settings
+
+    @property
+    def teachers(self) -> dict[str, Settings]:
+        """By teacher, the settings of any trial that learns from it."""
+        return {trials[0].teacher: trials[0].settings for trials in self.trainings}
 
 
 def identity(parts: Mapping[str, Any]) -> str:
-    """Digest of a mapping of plain values, as 16 hexadecimal digits."""
+    """Digest of a mapping of plain values.
+
+    Args:
+        parts: JSON types.
+
+    Returns:
+        16 hexadecimal digits.
+    """
     text = json.dumps({"recipe": RECIPE, **parts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def teacher_identity(settings: Settings, data: str) -> str:
-    """Digest of everything that decides a teacher: its settings, the data, and the rows and labels it learns from.
+def trial(settings: Settings, seed: int, data: str, coordinates: Mapping[str, Any], teacher: str = "") -> Trial:
+    """Make a trial.
 
     Args:
-        settings: of any cell that learns from this teacher.
+        settings: everything that decides its result, except its seed.
+        seed: at least 0.
+        data: the data set's digest.
+        coordinates: what distinguishes it from the study's other trials.
+        teacher: `teacher_identity` of the settings, where the caller has it.
+    """
+    told = settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
+    name = identity({"data": data, "settings": told, "seed": seed})
+    return Trial(name, seed, settings, coordinates, teacher or teacher_identity(settings, data))
+
+
+def study_trials(spec: Spec, data: str) -> Iterator[Trial]:
+    """List a study's trials, seed by seed: a study stopped halfway has whole seeds, which can be compared.
+
+    Args:
+        spec: the study.
+        data: the data set's digest.
+    """
+    cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
+    for seed in range(spec.objective.seeds):
+        for cell, teacher in cells:
+            yield trial(cell.settings, seed, data, cell.coordinates, teacher)
+
+
+def teacher_identity(settings: Settings, data: str) -> str:
+    """Digest of everything that decides a teacher: its settings, the data, and the rows and labels it trains on.
+
+    Args:
+        settings: of any trial that learns from this teacher.
         data: the data set's digest.
     """
     names = [training_identity(member, data) for member in members(settings)]
@@ -70,24 +132,34 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
         data: the data set's digest.
         whole: of the training itself, whatever the epoch at which the teacher is taken from it.
     """
-    told = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
+    model = settings.teacher.model
+    if model == UNIFORM or is_given(model):
+        return identity({"teacher": model})
+    described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
     parts: dict[str, Any] = {
         "data": data,
-        "teacher": told,
+        "teacher": described,
         "train_size": settings.train_size,
         "held_out": settings.validation.share,
     }
-    if not settings.noise.perturbs:  # all labels are clean, whatever they are called
-        told.pop("labels", None)
-    if settings.label_loss != "cross_entropy":
+    if not settings.noise.perturbs:  # all labels are clean, whatever `labels` says
+        described.pop("labels", None)
+    if settings.squared:
         parts["label_loss"] = settings.label_loss
-    if "labels" in told:
+    if "labels" in described:
         parts["noise"] = settings.noise.model_dump(exclude_defaults=True)
     return identity(parts)
 
 
 def members(settings: Settings) -> list[Settings]:
-    """The settings of each teacher that answers together with the others: one, as a rule."""
+    """List the teachers whose predictions are averaged; as a rule there is one.
+
+    Args:
+        settings: of a trial.
+
+    Returns:
+        The same settings with a single teacher each.
+    """
     teacher = settings.teacher
     return [
         settings.model_copy(
@@ -98,46 +170,31 @@ def members(settings: Settings) -> list[Settings]:
     ]
 
 
-def trials(spec: Spec, data: str) -> Iterator[Trial]:
-    """List a study's trials, seed after seed: a study stopped halfway has whole seeds, which can be compared.
+def groups(trials: Sequence[Trial]) -> list[Group]:
+    """Group trials by the program that trains them.
 
     Args:
-        spec: the study.
-        data: the data set's digest.
-    """
-    cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
-    for seed in range(spec.objective.seeds):
-        for cell, teacher in cells:
-            settings = cell.settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
-            name = identity({"data": data, "settings": settings, "seed": seed})
-            yield Trial(name, seed, cell, teacher)
-
-
-def pupils(wanted: Sequence[Trial]) -> dict[str, list[list[Trial]]]:
-    """Gather the students that one program can train, by what they have in common.
-
-    Args:
-        wanted: trials, in order.
+        trials: in any order.
 
     Returns:
-        `trainings` of those with the same `cohort_key`, in order.
+        The groups, in the order of their first trials; trials that differ in `snapshot` alone are one training.
     """
-    groups: dict[str, list[Trial]] = {}
-    for trial in wanted:
-        groups.setdefault(cohort_key(trial.settings), []).append(trial)
-    return {key: trainings(group) for key, group in groups.items()}
+    found: dict[str, dict[str, Training]] = {}
+    keys: dict[Settings, str] = {}
+    for one in trials:
+        if one.settings not in keys:
+            keys[one.settings] = group_key(one.settings)
+        trainings = found.setdefault(keys[one.settings], {})
+        whole = one.settings.model_copy(update={"snapshot": None})
+        trainings.setdefault(f"{whole.model_dump_json()} {one.seed} {one.teacher}", []).append(one)
+    return [Group(key, list(trainings.values())) for key, trainings in found.items()]
 
 
-def trainings(wanted: Sequence[Trial]) -> list[list[Trial]]:
-    """Gather the trials that are one student, measured at several epochs."""
-    groups: dict[str, list[Trial]] = {}
-    for trial in wanted:
-        settings = trial.settings.model_copy(update={"snapshot": None})
-        groups.setdefault(f"{settings.model_dump_json()} {trial.seed} {trial.teacher}", []).append(trial)
-    return list(groups.values())
+def group_key(settings: Settings) -> str:
+    """Digest of what trials must have in common to train side by side.
 
-
-def cohort_key(settings: Settings) -> str:
-    """What trials must have in common to train side by side."""
+    Args:
+        settings: of a trial.
+    """
     tree = settings.model_dump()
     return identity({key: tree[key] for key in SHARED} | {"held_out": settings.validation.share})

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from distillab.export import latency as module
-from distillab.export.latency import latency
+from distillab.engine.latency import latency
 
 
 def test_slow_calls_are_timed_a_stated_number_of_times(monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,4 @@
-"""What a model costs: weights, bytes, arithmetic, time."""
+"""The cost of a model: weights, bytes, arithmetic, latency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import keras
 from distillab.engine.flops import forward_flops
 from distillab.engine.functional import Functional
-from distillab.export.latency import Latency, latency
+from distillab.engine.latency import Latency, latency
 
 BATCHES = (1, 64)
 
@@ -50,18 +50,34 @@ def cost(model: keras.Model, functional: Functional, example: np.ndarray) -> Cos
 
 
 def flops(functional: Functional) -> int:
-    """Operations for one example."""
+    """Count the operations for one example.
+
+    Args:
+        functional: the model.
+
+    Returns:
+        Multiplications and additions of matrix products and convolutions.
+    """
     return int(sum(forward_flops(functional, 1)))
 
 
 def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
-    """Time a batch."""
+    """Time a batch.
+
+    Args:
+        model: a Keras model.
+        example: one input, shape (...).
+        batch: examples of a call.
+
+    Returns:
+        Seconds of a call.
+    """
     variables = [variable.value for variable in model.trainable_variables]
     fixed = [variable.value for variable in model.non_trainable_variables]
 
-    def answer(inputs: jax.Array) -> Any:
+    def predict(inputs: jax.Array) -> Any:
         return model.stateless_call(variables, fixed, inputs, training=False)[0]
 
-    call = jax.jit(answer)
+    call = jax.jit(predict)
     inputs = jax.device_put(np.repeat(example[None].astype(np.float32), batch, axis=0))
     return latency(lambda: call(inputs).block_until_ready())

@@ -1,0 +1,1 @@
+"""The Python interface: everything that a command does, a call does."""

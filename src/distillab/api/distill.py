@@ -1,0 +1,317 @@
+"""Distilling a user's model: settings searched, a student trained, compared with its baseline, and kept."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, memorised, paired_gain
+from distillab.data import Dataset
+from distillab.data.reading import ReadOptions, read_data
+from distillab.engine.augmentation import Augmentation
+from distillab.engine.cost import Cost, cost
+from distillab.errors import RequestError
+from distillab.io import replace_file
+from distillab.search.auto import AUTO, auto_students
+from distillab.search.grid import FINALISTS, REPEATS, SearchResult
+from distillab.search.pipeline import Finals, Pipeline
+from distillab.search.request import Request, request
+from distillab.search.space import Candidate
+from distillab.study.folder import Folder
+from distillab.study.models import Models
+from distillab.study.progress import Progress, Silence
+from distillab.study.provenance import now
+from distillab.study.results import KeptStudent
+from distillab.study.run import RunOptions, Work, costs_of, local_executor
+from distillab.study.runner import Runner
+from distillab.study.spec import SearchSpec
+from distillab.study.splits import split
+from distillab.study.storage.store import Store
+from distillab.study.student_models import StudentModel, shipped_model, student_model
+from distillab.study.teacher_models import TeacherModel, teacher_models
+
+EXAMPLES, CALIBRATION = 1_000, 512
+"""Test and training examples that are kept, for exports to be compared and calibrated on."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A distilled student, and the evidence.
+
+    Args:
+        student: reads inputs as the data have them, its preprocessing inside.
+        finding: what was found, as plain values: the content of `answer.json`.
+        folder: where everything is kept; None: nowhere.
+    """
+
+    student: keras.Model = field(repr=False)
+    finding: Mapping[str, Any]
+    folder: Path | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a sentence."""
+        from distillab.report.distillation import verdict_sentence
+
+        return verdict_sentence(self.finding["verdict"])
+
+    def report(self) -> str:
+        """The model card, in Markdown."""
+        from distillab.report.distillation import model_card
+
+        return model_card(self.finding)
+
+
+def distill(
+    teacher: Any,
+    student: Any,
+    data: Any,
+    out: Path | str | None = None,
+    *,
+    read: ReadOptions | None = None,
+    options: RunOptions | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Distillation:
+    """Distil a model of one's own, and compare the student with the same student without a teacher.
+
+    Args:
+        teacher: a keras.Model, a path (`.keras`, SavedModel, a folder of `.keras` files, `.npy` of stored predictions),
+            `module:function`, or a list of such, whose centred logits are averaged.
+        student: a keras.Model, a `.keras` file, `module:function`, a zoo name such as "cnn-16-32", or "auto"; of a list
+            the best is chosen, after a brief training of each, or by Optuna.
+        data: a path, arrays, or a `Dataset`; see `distillab.read_data`.
+        out: the folder to keep everything in; None keeps nothing.
+        read: how data are read and split.
+        options: devices, memory, executor.
+        progress: is notified of everything.
+        settings: fields of `distillab.search.request.Request`, such as alpha=0.3 or epochs=10.
+
+    Returns:
+        The shipped student and the finding.
+
+    Raises:
+        RequestError: something does not fit; nothing has been written.
+        WorkError: the work failed; what was recorded stays, and the same call continues from there.
+
+    Example:
+        >>> result = distill(teacher, "cnn-16-32", (x, y), epochs=10)  # doctest: +SKIP
+        >>> result.student.save("student.keras")  # doctest: +SKIP
+    """
+    started, wanted = now(), request(**settings)
+    options, progress = options or RunOptions(), progress or Silence()
+    dataset = data if isinstance(data, Dataset) and data.validation is not None else read_data(data, read)
+    for note in dataset.notes:
+        progress.note(note)
+    teachers = teacher_models(_listed(teacher), dataset, wanted.options)
+    students = _students(student, dataset, teachers, wanted)
+    _check(wanted, dataset, teachers)
+    with _work(out, dataset, options, progress) as work:
+        teacher_name = "+".join(work.models.add_teacher(one) for one in teachers)
+        names = [work.models.add_student(one) for one in students]
+        Pipeline(wanted, dataset, teacher_name, names, work).check()
+        spec = SearchSpec(_described(wanted, teachers, students, dataset))
+        with work.folder.write(spec) as store, work.runner(store, started, options.command) as runner:
+            pipeline = Pipeline(wanted, dataset, teacher_name, names, work, runner)
+            distillation = _distilled(pipeline, teachers, store)
+            if out is not None:
+                distillation = replace(distillation, folder=work.folder.path)
+                _write(distillation, dataset, work.folder)
+    return distillation
+
+
+def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Store) -> Distillation:
+    """Search, train the final students, and compare them."""
+    work, dataset, wanted = pipeline.work, pipeline.dataset, pipeline.request
+    pipeline.prepare_teacher()
+    if len(pipeline.students) > 1 and wanted.search != "optuna":
+        pipeline.screen()
+    found = pipeline.search(work.folder.path / "optuna.db")
+    work.progress.note(f"Chosen: {_named(found.distilled)}; without a teacher: {_named(found.baseline)}.")
+    finals = pipeline.finals(found)
+    first, baseline = (KeptStudent.read(work.folder.student(of[0].id)) for of in (finals.student, finals.baseline))
+    teacher = pipeline.teacher_predictions()
+    predictions = PredictedTest(first.test_logits, baseline.test_logits, teacher.test)
+    compared = compare(finals.student, finals.baseline, predictions, dataset.y_test, margin=wanted.margin)
+    architecture = pipeline.student(found.distilled)
+    model = shipped_model(architecture, first.variables, dataset)
+    right = [
+        logits.argmax(-1) == labels
+        for logits, labels in (
+            (teacher.validation, dataset.y_train[dataset.validation]),
+            (teacher.test, dataset.y_test),
+        )
+    ]
+    finding = {
+        "kind": "distillation",
+        "names": {
+            "student": architecture.name,
+            "teacher": " + ".join(one.name for one in teachers),
+            "data": dataset.name,
+        },
+        "verdict": _verdict(compared),
+        "chosen": found.distilled._asdict(),
+        "baseline": found.baseline._asdict(),
+        "search": _search(pipeline, found),
+        "candidates": [{**one.candidate._asdict(), "score": one.value, "nll": -one.tie} for one in found.scores],
+        "costs": _costs(model, architecture, teachers, dataset),
+        "data": _data(dataset, architecture),
+        "unlabelled": _effect_of_unlabelled(finals, dataset),
+        "memorised": (learned := memorised(*right)) and learned._asdict(),
+        "request": wanted.model_dump(mode="json"),
+        "provenance": store.runs()[-1],
+    }
+    return Distillation(model, finding)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _students(
+    student: Any, dataset: Dataset, teachers: Sequence[TeacherModel], wanted: Request
+) -> list[StudentModel]:
+    sources = _listed(student)
+    if sources == [AUTO]:
+        sources = auto_students(dataset, teachers, wanted)
+    return [student_model(source, dataset, wanted.options) for source in sources]
+
+
+def _check(wanted: Request, dataset: Dataset, teachers: Sequence[TeacherModel]) -> None:
+    if wanted.search == "optuna":
+        from distillab.search.optuna import check_optuna
+
+        check_optuna()
+    augmentation = Augmentation(wanted.shift, wanted.flip)
+    augmentation.check(dataset.input_shape)
+    if augmentation and any(teacher.member is None for teacher in teachers):
+        raise RequestError(
+            "Stored predictions and models that JAX cannot run match unaugmented images, so they cannot be used with "
+            "augmentation. Leave --shift and --flip out."
+        )
+
+
+@contextmanager
+def _work(out: Path | str | None, dataset: Dataset, options: RunOptions, progress: Progress) -> Iterator[Work]:
+    """The parts of the run; without a folder, in a temporary one."""
+    executor = local_executor(options, trainers=4)
+    with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
+        folder = Folder(Path(temporary) / "out" if out is None else Path(out))
+        costs = costs_of(dataset, executor, options)
+        yield Work(dataset, Models(dataset), folder, executor, costs, progress)
+
+
+def _described(
+    wanted: Request, teachers: Sequence[TeacherModel], students: Sequence[StudentModel], dataset: Dataset
+) -> dict[str, Any]:
+    """The resolved request, for `study.yaml`."""
+    return {
+        "data": {"name": dataset.name, "digest": dataset.digest},
+        "teachers": [{"name": one.name, "digest": one.digest} for one in teachers],
+        "students": [{"name": one.name, "digest": one.digest} for one in students],
+        **wanted.model_dump(mode="json"),
+    }
+
+
+def _named(one: Candidate) -> str:
+    temperature = f", T = {one.temperature:g}" if one.distilled else ""
+    return f"alpha = {one.alpha:g}{temperature}, learning rate {one.learning_rate:g}"
+
+
+def _verdict(compared: Comparison) -> dict[str, Any]:
+    ruling = compared.verdict
+    return {
+        "kind": ruling.kind,
+        "seeds": ruling.n,
+        "seeds_needed": ruling.seeds_needed,
+        "margin": ruling.margin,
+        "student": {name: value._asdict() for name, value in compared.student.items()},
+        "baseline": {name: value._asdict() for name, value in compared.baseline.items()},
+        "teacher": dict(compared.teacher),
+        "gain": {name: value._asdict() for name, value in compared.gain.items()},
+        "examples": compared.examples._asdict(),
+        "against_teacher": compared.against_teacher._asdict(),
+        "by_seed": {who: dict(of) for who, of in compared.by_seed.items()},
+    }
+
+
+def _search(pipeline: Pipeline, found: SearchResult) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "metric": pipeline.request.metric,
+        "distilled": found.count(True),
+        "baseline": found.count(False),
+        "trainings": pipeline.request.search_seeds,
+        "finalists": FINALISTS if found.repeated else 0,
+        "repeats": REPEATS if found.repeated else 1,
+        "cuts": list(pipeline.budget.cuts),
+    }
+
+
+def _costs(
+    model: keras.Model, student: StudentModel, teachers: Sequence[TeacherModel], dataset: Dataset
+) -> dict[str, Any]:
+    """Costs of the student, and of the teacher where it is a single model."""
+    prepared = dataset.prepared(dataset.x_test[:1])[0]
+    costs = {"student": cost(model, student.functional, prepared * student.scale)}
+    if len(teachers) == 1 and teachers[0].model is not None and teachers[0].member is not None:
+        functional, _, scale = teachers[0].member
+        costs["teacher"] = cost(teachers[0].model, functional, dataset.x_test[0] * scale)
+    return {who: _plain_cost(one) for who, one in costs.items()}
+
+
+def _plain_cost(one: Cost) -> dict[str, Any]:
+    return {**one._asdict(), "latency": {str(size): times._asdict() for size, times in one.latency.items()}}
+
+
+def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
+    stored = dataset.x_train.dtype == np.uint8
+    return {
+        "labelled": len(dataset.y_train),
+        "validation": 0 if dataset.validation is None else len(dataset.validation),
+        "unlabelled": len(dataset.unlabelled),
+        "test": len(dataset.y_test),
+        "class_names": list(dataset.class_names),
+        "input_shape": list(dataset.input_shape),
+        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
+        "student_gives": "probabilities" if student.softmax else "logits",
+        "notes": list(dataset.notes),
+    }
+
+
+def _effect_of_unlabelled(finals: Finals, dataset: Dataset) -> dict[str, Any] | None:
+    """What the unlabelled examples gained in test accuracy; its gain is None where a student without them diverged."""
+    if not finals.labelled:
+        return None
+    with_them, without = (
+        np.array([one.metrics.get(("test", "accuracy"), np.nan) for one in of])
+        for of in (finals.student, finals.labelled)
+    )
+    gain: PairedGain | None = None
+    if np.isfinite(with_them - without).all():
+        gain = paired_gain(with_them - without)
+    return {"count": len(dataset.unlabelled), "gain": gain and gain._asdict()}
+
+
+def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None:
+    drawn = np.random.default_rng(0).permutation(len(dataset.x_train))[:CALIBRATION]
+    examples: dict[str, Any] = {
+        "x_train": dataset.x_train[drawn],
+        "y_train": dataset.y_train[drawn],
+        "x_test": dataset.x_test[:EXAMPLES],
+        "y_test": dataset.y_test[:EXAMPLES],
+    }
+    text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
+    card, path = distillation.report(), folder.path
+    replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
+    replace_file(path / "student.keras", lambda temporary: distillation.student.save(temporary))
+    replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

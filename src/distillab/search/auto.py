@@ -1,0 +1,106 @@
+"""The student "auto": the models of the zoo that keep limits of size, latency and operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from distillab.data import Dataset
+from distillab.engine.cost import flops, timed
+from distillab.engine.functional import Functional
+from distillab.errors import RequestError, not_allowed
+from distillab.models import build
+from distillab.search.request import Request
+from distillab.study.teacher_models import TeacherModel
+
+AUTO = "auto"
+
+IMAGES = (
+    *(f"cnn-{width}-{2 * width}" for width in (4, 8, 16, 32, 64)),
+    *(f"resnet-{width}-{2 * width}-{4 * width}" for width in (4, 8, 12, 16, 24, 32)),
+    *(f"mobilenet-{width}-{2 * width}-{4 * width}-{4 * width}" for width in (8, 16, 24, 32, 48)),
+)
+FEATURES = ("linear", *(f"mlp-{width}-{width}" for width in (8, 16, 32, 64, 128, 256)))
+"""The models that "auto" chooses from, each family from small to large."""
+
+BYTES = 4
+"""Of a weight."""
+
+UNITS = {"kib": 1024, "mib": 1024**2, "kb": 1e3, "mb": 1e6, "b": 1}
+
+
+def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: Request) -> list[str]:
+    """Name the zoo's models that keep the limits: of each family the two largest.
+
+    Args:
+        dataset: the data.
+        teachers: whose size a share refers to.
+        request: the limits `size`, `latency` and `flops`.
+
+    Returns:
+        Names of the zoo.
+
+    Raises:
+        RequestError: there is no limit, none keeps it, or a share refers to stored predictions.
+    """
+    if request.size is None and request.latency is None and request.flops is None:
+        raise RequestError("The student 'auto' needs a limit: --size, --latency or --flops. For example --size 10%.")
+    limit = size_limit(request.size, teachers)
+    families: dict[str, list[str]] = {}
+    described: list[str] = []
+    example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
+    for name in IMAGES if len(dataset.input_shape) == 3 else FEATURES:
+        model = build(name, dataset.input_shape, dataset.classes)
+        size, operations = BYTES * model.count_params(), flops(Functional(model))
+        fits = (limit is None or size <= limit) and (request.flops is None or operations <= request.flops)
+        text = f"{name} has {size:,} bytes and {operations:,} operations"
+        if fits and request.latency is not None:
+            time = timed(model, example, 1).p50
+            fits, text = time <= request.latency, f"{text}, {1e6 * time:.0f} us"
+        if fits:
+            families.setdefault(name.partition("-")[0], []).append(name)
+        described.append(text)
+    if not families:
+        raise RequestError(f"No student of the zoo keeps the limits; {described[0]}. Raise them, or give a student.")
+    return [name for names in families.values() for name in names[-2:]]
+
+
+def size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:
+    """Read a limit of size.
+
+    Args:
+        size: bytes such as 50KB, or a share of the teacher's such as 10%.
+        teachers: whose mean size a share refers to.
+
+    Returns:
+        Bytes of weights; None: no limit.
+
+    Raises:
+        RequestError: it is neither, or a share refers to stored predictions.
+    """
+    if size is None or isinstance(size, (int, float)):
+        return size
+    text = size.strip().lower().replace(" ", "")
+    try:
+        if text.endswith("%"):
+            models = [teacher.model for teacher in teachers if teacher.model is not None]
+            if not models:
+                raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
+            return _positive(text[:-1]) / 100 * BYTES * float(np.mean([model.count_params() for model in models]))
+        for unit, factor in UNITS.items():
+            if text.endswith(unit):
+                return _positive(text[: -len(unit)]) * factor
+        return _positive(text)
+    except ValueError as error:
+        if isinstance(error, RequestError):
+            raise
+        raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB") from error
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value

@@ -1,0 +1,319 @@
+"""The search of a distillation: candidates become trials of a study, and the best ones its final trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from distillab.data import Dataset
+from distillab.errors import RequestError, WorkError
+from distillab.losses import DISTILLATION_LOSSES
+from distillab.search.budget import Budget, Cost
+from distillab.search.grid import SearchResult, grid_search
+from distillab.search.request import Request
+from distillab.search.space import Candidate, Score, Space
+from distillab.study.run import Work
+from distillab.study.runner import Runner
+from distillab.study.settings import UNIFORM, Augment, Settings, Student, Teacher, ensemble
+from distillab.study.splits import split
+from distillab.study.storage.predictions import ValidationPredictions
+from distillab.study.storage.records import TrialResult
+from distillab.study.student_models import StudentModel
+from distillab.study.teachers import TeacherPredictions
+from distillab.study.trials import Trial, trial
+from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
+
+SEARCH_SEED = 1_000
+"""The first seed of candidates; final students have other seeds, for which nothing was chosen."""
+
+SCREENING = 3
+"""Several architectures are screened in a third of the epochs."""
+
+
+class Finals(NamedTuple):
+    """The final trainings, seed by seed."""
+
+    student: list[TrialResult]
+    baseline: list[TrialResult]
+    labelled: list[TrialResult]
+    """The student trained on the labelled examples alone, where there are unlabelled ones."""
+
+
+class Pipeline:
+    """Trains candidates and final students of a distillation.
+
+    Args:
+        request: what is wanted.
+        dataset: the data, with fixed validation rows.
+        teacher: name of the teacher, as in `Settings.teacher.model`.
+        students: names of the architectures, as in `Settings.student.model`.
+        work: the parts of the run.
+        runner: trains trials; None: the request is only checked.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        dataset: Dataset,
+        teacher: str,
+        students: Sequence[str],
+        work: Work,
+        runner: Runner | None = None,
+    ) -> None:
+        self.request, self.dataset, self.work, self._runner = request, dataset, work, runner
+        self.teacher, self.students = teacher, list(students)
+        self.budget = Budget(request.budget, self._cost(final=False), self._cost(final=True), request.seeds, request.epochs)
+
+    @property
+    def space(self) -> Space:
+        """The values that the search chooses from."""
+        request = self.request
+        alpha = None if request.alpha == "predicted" else request.alpha
+        space = Space.of(alpha, request.temperature, request.learning_rate)
+        return space._replace(losses=request.losses or ("",), students=len(self.students))
+
+    def settings(
+        self, candidate: Candidate, evaluate: str, *, epochs: int | None = None, unlabelled: bool = True
+    ) -> Settings:
+        """The settings of a candidate's training.
+
+        A training without unlabelled examples, such as the baseline's, takes as many steps as one with them.
+
+        Args:
+            candidate: its numbers.
+            evaluate: "validation" for the search, "test" for the final trainings.
+            epochs: passes over the data; by default those of the request, as the budget allows.
+            unlabelled: whether a distilled student trains on the unlabelled examples too.
+        """
+        request, epochs = self.request, self.budget.epochs if epochs is None else epochs
+        unlabelled = unlabelled and candidate.distilled and len(self.dataset.unlabelled) > 0
+        labelled = len(self.dataset.y_train) if evaluate == "test" else len(self.dataset.training)
+        if not unlabelled:
+            epochs = max(1, round(epochs * (labelled + len(self.dataset.unlabelled)) / labelled))
+        return Settings(
+            dataset=self.dataset.name,
+            teacher=Teacher(model=self.teacher if candidate.distilled else UNIFORM),
+            student=Student(model=self.students[candidate.student]),
+            loss=self.loss(candidate),
+            alpha=candidate.alpha,
+            temperature=candidate.temperature,
+            epochs=epochs,
+            batch_size=request.batch_size,
+            learning_rate=candidate.learning_rate,
+            optimiser=request.optimiser,
+            schedule=request.schedule,
+            augmentation=Augment(shift=request.shift, flip=request.flip),
+            evaluate=evaluate,
+            unlabelled=unlabelled,
+        )
+
+    def loss(self, candidate: Candidate) -> str:
+        """The distillation loss of a candidate; a baseline gets its smoothing from the plain divergence.
+
+        Args:
+            candidate: its numbers.
+        """
+        return (candidate.loss or self.request.loss) if candidate.distilled else "kl"
+
+    def screen(self) -> None:
+        """Keep the best of several architectures, each trained briefly with the teacher."""
+        epochs = max(1, round(self.budget.epochs / SCREENING))
+        candidates = [self.space.middle._replace(student=index) for index in range(len(self.students))]
+        results = self._train([(self.settings(c, "validation", epochs=epochs), SEARCH_SEED, c) for c in candidates])
+        scores = [result.metrics.get(("validation", self.request.metric), -np.inf) for result in results]
+        for name, score in zip(self.students, scores, strict=True):
+            called = self.work.models.student(Student(model=name)).name
+            self.work.progress.note(f"{called}: {100 * score:.2f} % after {epochs} epochs.")
+        self.students = [self.students[int(np.argmax(scores))]]
+
+    def search(self, storage: Path | None) -> SearchResult:
+        """Choose the settings of student and baseline on the validation examples.
+
+        Args:
+            storage: the file that Optuna keeps; None: in memory.
+
+        Returns:
+            The best of either kind.
+        """
+        if self.request.alpha == "predicted":
+            return self._predicted()
+        if self.request.search == "optuna":
+            from distillab.search.optuna import optuna_search
+
+            return optuna_search(self.space, self._evaluate, trials=self.request.trials, storage=storage)
+        return grid_search(self.space, self._evaluate, rounds=self.request.rounds)
+
+    def finals(self, result: SearchResult) -> Finals:
+        """Train the final students and baselines on all training examples; their students are kept.
+
+        Args:
+            result: of the search.
+
+        Returns:
+            Their results on the test examples.
+
+        Raises:
+            WorkError: one diverged.
+        """
+        seeds = range(self.budget.seeds)
+        kinds = [(result.distilled, True), (result.baseline, True)]
+        if len(self.dataset.unlabelled):
+            kinds.append((result.distilled, False))
+        wanted = [
+            (self.settings(candidate, "test", unlabelled=unlabelled), seed, candidate)
+            for candidate, unlabelled in kinds
+            for seed in seeds
+        ]
+        results = self._train(wanted, keep=True)
+        count = len(seeds)
+        finals = Finals(results[:count], results[count : 2 * count], results[2 * count :])
+        _check_finite(finals)
+        return finals
+
+    def check(self) -> None:
+        """Reject a request that the data cannot carry, before anything is trained.
+
+        Raises:
+            RequestError: the message names the option.
+        """
+        split(self.dataset, self.settings(self.space.middle, "validation"))
+        split(self.dataset, self.settings(self.space.plain, "validation"))
+        for loss in self.request.losses or (self.request.loss,):
+            if len(self.dataset.unlabelled) and DISTILLATION_LOSSES[loss].needs_labels:
+                raise RequestError(f"The loss {loss} needs every label. With unlabelled examples choose kl.")
+
+    @property
+    def runner(self) -> Runner:
+        """Trains trials."""
+        if self._runner is None:
+            raise ValueError("a pipeline without a runner trains nothing")
+        return self._runner
+
+    def student(self, candidate: Candidate) -> StudentModel:
+        """The architecture of a candidate.
+
+        Args:
+            candidate: its numbers.
+        """
+        return self.work.models.student(Student(model=self.students[candidate.student]))
+
+    def prepare_teacher(self) -> None:
+        """Compute and store the teacher's predictions for the validation examples, and report its accuracy."""
+        names = ensemble(self.teacher)
+        called = " + ".join(self.work.models.teacher(name).name for name in names)
+        self.work.progress.note(f"Predicting with {called}.")
+        predictions = self.teacher_predictions("validation")
+        labels = self.dataset.y_train[self.dataset.validation]
+        right = float(np.mean(predictions.validation.argmax(-1) == labels))
+        self.work.progress.note(f"{called}: accuracy {right:.2%} on {len(labels):,} validation examples.")
+
+    def teacher_predictions(self, evaluate: str = "all") -> TeacherPredictions:
+        """The teacher's predictions for the validation and, unless only they are evaluated, the test examples.
+
+        Args:
+            evaluate: as in `Settings.evaluate`.
+        """
+        settings = self.settings(self.space.middle, "validation").model_copy(update={"evaluate": evaluate})
+        rows = split(self.dataset, settings)
+        return self.runner.teachers.predictions(settings, rows, training=False)
+
+    def _cost(self, *, final: bool) -> Cost:
+        def cost(students: int, epochs: float) -> float:
+            labelled = len(self.dataset.y_train) if final else len(self.dataset.training)
+            settings = self.settings(self.space.middle, "test" if final else "validation", epochs=1)
+            student = self.work.models.student(settings.student).functional
+            examples = labelled + len(self.dataset.unlabelled)
+            return self.work.costs.seconds(students, epochs, examples, settings, student=student)
+
+        return cost
+
+    def _evaluate(self, candidates: Sequence[Candidate], repeats: int) -> list[Score]:
+        """Mean validation scores over the search's seeds, of as many candidates as the budget holds."""
+        count = self.budget.affordable(self.request.search_seeds * repeats, len(candidates))
+        if count < len(candidates):
+            candidates = _shortened(candidates, count)
+        return self._scores(candidates, repeats)
+
+    def _scores(self, candidates: Sequence[Candidate], repeats: int) -> list[Score]:
+        each = self.request.search_seeds * repeats
+        seeds = [SEARCH_SEED + number for number in range(each)]
+        results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
+        rows = [results[i : i + each] for i in range(0, len(results), each)]
+        return [
+            Score(candidate, _mean(row, self.request.metric), -_mean(row, "nll"))
+            for candidate, row in zip(candidates, rows, strict=True)
+        ]
+
+    def _train(
+        self, wanted: Sequence[tuple[Settings, int, Candidate]], *, keep: bool = False
+    ) -> list[TrialResult]:
+        """Train what is missing, and return the results in order."""
+        trials = [self._trial(*one) for one in wanted]
+        missing = self.runner.missing(trials, keep=keep)
+        for _ in self.runner.run(trials, self.work.plan(missing), keep=keep) if missing else ():
+            pass  # recorded by the runner
+        results = {result.id: result for result in self.runner.store.trials(epochs=False)}
+        return [results[trial.id] for trial in trials]
+
+    def _trial(self, settings: Settings, seed: int, candidate: Candidate) -> Trial:
+        coordinates = {
+            "distilled": candidate.distilled,
+            "evaluate": settings.evaluate,
+            "student": self.work.models.student(settings.student).name,
+            "epochs": settings.epochs,
+        }
+        return trial(settings, seed, self.dataset.digest, coordinates)
+
+    def _predicted(self) -> SearchResult:
+        """Alpha from the students at alpha = 0 and 1; the baseline gets as many trainings."""
+        space = self.space
+        ends = [space.middle._replace(alpha=alpha) for alpha in (0.0, 1.0)]
+        baselines = [space.plain, space.plain._replace(alpha=0.9)]
+        scores = self._scores([*ends, *baselines], 1)
+        seeds = [SEARCH_SEED + number for number in range(self.request.search_seeds)]
+        trials = [self._trial(self.settings(end, "validation"), seed, end) for end in ends for seed in seeds]
+        stored = self.runner.store.validation_predictions()
+        predictions = [stored.get(trial.id) for trial in trials]
+        alpha = _predicted_alpha(predictions[: len(seeds)], predictions[len(seeds) :], self.dataset.classes)
+        better = max(scores[2:], key=lambda score: score.value).candidate
+        method = "A prediction from the students at alpha = 0 and 1"
+        return SearchResult(ends[0]._replace(alpha=alpha), better, scores, method, repeated=False)
+
+
+def _predicted_alpha(
+    first: Sequence[ValidationPredictions | None], last: Sequence[ValidationPredictions | None], classes: int
+) -> float:
+    """The alpha of least squared error to the validation labels, from the students at alpha = 0 and 1."""
+    total = np.zeros(3)
+    for at_zero, at_one in zip(first, last, strict=True):
+        if at_zero is None or at_one is None:
+            raise WorkError("A student at alpha = 0 or 1 diverged, so alpha cannot be predicted. Lower --learning-rate.")
+        target = np.eye(classes)[at_zero.labels]
+        total += np.array(alpha_from_endpoints(at_zero.probabilities, at_one.probabilities, target).risk)
+    best = alpha_star(RiskCoefficients(*(total / len(first)).tolist())).clipped
+    return 0.5 if np.isnan(best) else round(float(best), 3)
+
+
+def _shortened(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
+    """The first candidates of both kinds, as many of either."""
+    kinds = [[one for one in candidates if one.distilled is distilled] for distilled in (True, False)]
+    if not all(kinds):
+        return list(candidates[:count])
+    return [*kinds[0][: count // 2], *kinds[1][: count // 2]]
+
+
+def _mean(results: Sequence[TrialResult], metric: str) -> float:
+    return float(np.mean([result.metrics.get(("validation", metric), np.nan) for result in results]))
+
+
+def _check_finite(finals: Finals) -> None:
+    for kind, results in (("student", finals.student), ("baseline", finals.baseline)):
+        diverged = [result.seed for result in results if not result.metrics]
+        if diverged:
+            raise WorkError(
+                f"The {kind} diverged at {len(diverged)} of {len(results)} seeds (the first: {diverged[0]}). Lower "
+                "--learning-rate."
+            )

@@ -1,0 +1,89 @@
+"""Checking plain values against a pydantic model, with errors in three parts: given, allowed, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from distillab.errors import DistillabError, RequestError, not_allowed
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], tree: Any) -> M:
+    """Check a mapping against a model.
+
+    Args:
+        model: the pydantic model.
+        tree: keys and values.
+
+    Returns:
+        The checked values.
+
+    Raises:
+        RequestError: a value of the wrong type or out of range; the message names its key.
+
+    Example:
+        >>> from distillab.study.settings import Settings
+        >>> validated(Settings, {"dataset": "digits", "loss": "kll"})
+        Traceback (most recent call last):
+        distillab.errors.RequestError: loss='kll' is not allowed: it must be one of 'kl', ... Did you mean 'kl'?
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(_UNION_MEMBERS))
+        reason = fault.get("ctx", {}).get("error")
+        if isinstance(reason, DistillabError):  # one about several keys names them itself
+            group = not key or isinstance(fault["input"], Mapping)
+            raise RequestError(str(reason) if group else f"{key}: {reason}") from None
+        raise not_allowed(key, fault["input"], _allowed(fault), _guess(fault)) from None
+
+
+_UNION_MEMBERS = ("constrained-", "function-", "literal[", "float", "int", "str", "none")
+"""What pydantic adds to a key to say which member of a union it tried."""
+
+
+def _allowed(fault: Any) -> str:
+    """What a key may hold, in words that follow "it must be"."""
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "literal_error":
+            return f"one of {limits['expected'].replace(' or ', ', ')}"
+        case "greater_than_equal":
+            return f"at least {_limit(limits['ge'])}"
+        case "greater_than":
+            return f"greater than {_limit(limits['gt'])}"
+        case "less_than_equal":
+            return f"at most {_limit(limits['le'])}"
+        case "less_than":
+            return f"less than {_limit(limits['lt'])}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "a whole number"
+        case "float_parsing" | "float_type" | "finite_number":
+            return "a number"
+        case "string_type":
+            return "a word"
+        case "model_type" | "model_attributes_type":
+            return "a group of keys and values"
+        case "value_error":
+            return str(limits["error"])
+        case _:
+            return str(fault["msg"])
+
+
+def _guess(fault: Any) -> str:
+    if fault["type"] != "literal_error" or not isinstance(fault["input"], str):
+        return ""
+    names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+    nearest = difflib.get_close_matches(fault["input"][:100], names, n=1, cutoff=0.5)
+    return f"Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _limit(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -1,0 +1,175 @@
+"""From a trained student to its result: metrics, curves and kept predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.engine.functional import Variables
+from distillab.engine.types import Epoch, Outcome
+from distillab.errors import WorkError
+from distillab.io import replace_file
+from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
+from distillab.models.answers import DAMAGE
+from distillab.study.splits import Labels, Rows
+from distillab.study.storage.examples import GalleryPredictions, halves
+from distillab.study.storage.predictions import validation_predictions
+from distillab.study.storage.records import TrialResult
+from distillab.study.teachers import TeacherPredictions
+from distillab.study.trials import Trial
+
+
+class KeptStudent(NamedTuple):
+    """A trained student that is kept whole."""
+
+    variables: Variables
+    """Its weights."""
+    test_logits: NDArray[np.float32]
+    """Shape (M, C)."""
+
+    def write(self, path: Path) -> None:
+        """Write it as `.npz`.
+
+        Args:
+            path: the file.
+        """
+        weights = {f"trainable_{i}": array for i, array in enumerate(self.variables.trainable)}
+        weights |= {f"fixed_{i}": array for i, array in enumerate(self.variables.fixed)}
+        replace_file(path, lambda temporary: np.savez(temporary, test_logits=self.test_logits, **weights))
+
+    @classmethod
+    def read(cls, path: Path) -> KeptStudent:
+        """Read what `write` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            WorkError: it is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                trainable, fixed = (
+                    [arrays[f"{kind}_{i}"] for i in range(sum(name.startswith(kind) for name in arrays.files))]
+                    for kind in ("trainable", "fixed")
+                )
+                return cls(Variables(trainable, fixed), arrays["test_logits"])
+        except DAMAGE as error:
+            raise WorkError(f"{path} is damaged. Delete it: the student will be trained again.") from error
+
+
+def kept_student(outcome: Outcome, slot: int) -> KeptStudent:
+    """One student of a cohort's outcome.
+
+    Args:
+        outcome: of a cohort.
+        slot: the student's index in it.
+    """
+    variables: Variables = jax.tree.map(lambda leaf: leaf[slot], outcome.variables)
+    return KeptStudent(variables, outcome.test_logits[slot])
+
+
+class Evaluation(NamedTuple):
+    """A trained cohort, and what its students are evaluated on."""
+
+    outcome: Outcome
+    epochs: Sequence[Epoch]
+    steps: int
+    """Of an epoch."""
+    y_test: NDArray[np.int32]
+    """Test labels, shape (M,); M is 0 where the test set is not read."""
+    gallery: tuple[str, Rows] | None
+    """Identity of the gallery's examples, and their positions in the training rows; None: there is none."""
+
+
+def trial_result(
+    trial: Trial, slot: int, labels: Labels, teacher: TeacherPredictions, cohort: Evaluation
+) -> TrialResult:
+    """Evaluate one trained student; a student that diverged has its history, and no metrics.
+
+    Args:
+        trial: of the student.
+        slot: its index in the cohort.
+        labels: the student's.
+        teacher: its teacher's predictions.
+        cohort: all students' predictions and epochs.
+
+    Returns:
+        The result.
+    """
+    test, validation = cohort.outcome.test_logits[slot], cohort.outcome.validation_logits[slot]
+    broken = next((epoch for epoch in cohort.epochs if epoch.finite_steps[slot] < cohort.steps), None)
+    if broken is None and not (np.isfinite(test).all() and np.isfinite(validation).all()):
+        broken = cohort.epochs[-1]
+    until = [epoch for epoch in cohort.epochs if broken is None or epoch.epoch <= broken.epoch]
+    finite = [float(epoch.last_finite_loss[slot]) for epoch in until if epoch.finite_steps[slot] > 0]
+    result = TrialResult(
+        id=trial.id,
+        seed=trial.seed,
+        alpha=trial.settings.alpha,
+        coordinates=trial.coordinates,
+        settings=trial.settings.model_dump(),
+        teacher=trial.teacher,
+        epochs=[_epoch_row(epoch, slot) for epoch in cohort.epochs],
+        metrics={},
+        diverged_epoch=None if broken is None else broken.epoch,
+        last_finite_loss=finite[-1] if finite else None,
+    )
+    return _with_metrics(result, trial, slot, labels, teacher, cohort) if broken is None else result
+
+
+def _with_metrics(
+    result: TrialResult, trial: Trial, slot: int, labels: Labels, teacher: TeacherPredictions, cohort: Evaluation
+) -> TrialResult:
+    outcome, squared = cohort.outcome, trial.settings.squared
+    test, validation = outcome.test_logits[slot], outcome.validation_logits[slot]
+    metrics: dict[tuple[str, str], float] = {}
+    for split, logits, truth, reference in (
+        ("test", test, cohort.y_test, teacher.test),
+        ("validation", validation, labels.validation, teacher.validation),
+    ):
+        if len(truth):
+            values = all_metrics(logits, truth, reference, linear=squared)
+            metrics |= {(split, name): value for name, value in values.items()}
+    if outcome.train_predictions is not None and labels.changed.any():
+        metrics |= _denoising(outcome.train_predictions[slot], labels, teacher)
+    return replace(
+        result,
+        metrics=metrics,
+        confusion=confusion_matrix(test, cohort.y_test).tolist() if len(test) else None,
+        reliability=reliability(test, cohort.y_test) if len(test) and not squared else None,
+        validation_predictions=validation_predictions(
+            trial.settings.alpha, validation, labels.validation, linear=squared
+        ),
+        example_predictions=_example_predictions(slot, labels, cohort),
+    )
+
+
+def _denoising(
+    predictions: NDArray[np.integer], labels: Labels, teacher: TeacherPredictions
+) -> dict[tuple[str, str], float]:
+    shares = denoising(predictions, labels.clean, labels.train)
+    if teacher.train is not None:
+        of_teacher = denoising(teacher.train.argmax(-1), labels.clean, labels.train)
+        shares |= {f"teacher_{name}": value for name, value in of_teacher.items()}
+    return {("train", name): value for name, value in shares.items()}
+
+
+def _example_predictions(slot: int, labels: Labels, cohort: Evaluation) -> GalleryPredictions | None:
+    if cohort.gallery is None or cohort.outcome.example_logits is None:
+        return None
+    name, positions = cohort.gallery
+    given = labels.train[positions].astype(np.int16)
+    return GalleryPredictions(name, given, halves(cohort.outcome.example_logits[slot]))
+
+
+def _epoch_row(epoch: Epoch, slot: int) -> tuple[float, float, float, float]:
+    columns = (epoch.loss, epoch.label_loss, epoch.distillation_loss, epoch.validation_accuracy)
+    loss, label_loss, distillation_loss, accuracy = (float(column[slot]) for column in columns)
+    return loss, label_loss, distillation_loss, accuracy
