@@ -133,7 +133,7 @@ def predictions() -> tuple[bytes, bytes]:
 @cache
 def study() -> bytes:
     """The store of a study of four students, trained here."""
-    from distillab.study.runner import run_study
+    from distillab.study.run import run_study
     from distillab.study.spec import read_spec
 
     tree = {"dataset": "synthetic", "train_size": 200, "alpha": [0, 1], "seeds": 2, "epochs": 1}

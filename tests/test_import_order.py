@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,8 @@ FLOORS = (
     ("study",),
     ("search",),
     ("analysis",),
-    ("report", "export", "bench"),
-    ("distillation", "tracking"),
+    ("report", "export", "bench", "tracking"),
+    ("api",),
     ("cli",),
     ("__main__",),
 )
@@ -51,6 +51,17 @@ def _runs_downward(room: str, imported: str) -> bool:
 
 def _imported_rooms(path: Path, inside: Path) -> Iterator[tuple[int, str]]:
     """The rooms that a module imports, wherever in it: at its top, inside functions, for types alone."""
+    for line, name in _imports(path, inside):
+        yield line, name.partition(".")[0]
+
+
+def _imported_modules(path: Path, inside: Path) -> Iterator[str]:
+    for _, name in _imports(path, inside):
+        yield name
+
+
+def _imports(path: Path, inside: Path) -> Iterator[tuple[int, str]]:
+    """What a module imports of the package, with its line."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -63,7 +74,7 @@ def _imported_rooms(path: Path, inside: Path) -> Iterator[tuple[int, str]]:
         for name in names:
             package, _, rest = name.partition(".")
             if package == PACKAGE:
-                yield node.lineno, rest.partition(".")[0]
+                yield node.lineno, rest
 
 
 def test_imports_run_downward_only() -> None:
@@ -114,6 +125,72 @@ def test_imports_that_run_downward_are_not_found(tmp_path: Path) -> None:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text(text)
     assert violations(tmp_path) == []
+
+
+def cycles(source: Path) -> list[list[str]]:
+    """Every import cycle between modules, imports inside functions and for types alone included."""
+    modules = {_module(path.relative_to(source)): path for path in sorted(source.rglob("*.py"))}
+    graph = {
+        name: {found for line in _imported_modules(path, path.relative_to(source)) if (found := _known(line, modules))}
+        - {name}
+        for name, path in modules.items()
+    }
+    return sorted(sorted(part) for part in _strongly_connected(graph) if len(part) > 1)
+
+
+def _module(inside: Path) -> str:
+    return ".".join(inside.with_suffix("").parts).removesuffix(".__init__")
+
+
+def _known(name: str, modules: Mapping[str, Path]) -> str | None:
+    """The module that an imported name lies in: the longest part of it that is one; packages pass names on."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        found = ".".join(parts[:length])
+        if found in modules:
+            return None if modules[found].name == "__init__.py" else found
+    return None
+
+
+def _strongly_connected(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Tarjan's algorithm (1972): groups of modules that reach each other."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            part = [stack.pop()]
+            while part[-1] != node:
+                part.append(stack.pop())
+            found.append(part)
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    assert cycles(SOURCE) == []
+
+
+@pytest.mark.parametrize("line", ["from distillab.stats.one import x", "def f():\n    from distillab.stats.one import x"])
+def test_a_cycle_inside_a_room_is_found(tmp_path: Path, line: str) -> None:
+    (tmp_path / "stats").mkdir()
+    (tmp_path / "stats" / "one.py").write_text("from distillab.stats import two\n")
+    (tmp_path / "stats" / "two.py").write_text("import distillab.stats.three as three\n")
+    (tmp_path / "stats" / "three.py").write_text(f"import json\n{line}\n")
+    assert cycles(tmp_path) == [["stats.one", "stats.three", "stats.two"]]
 
 
 LIGHT = ("analysis", "report", "stats", "data", "models", "study.spec", "study.trials", "study.storage.store", "cli")

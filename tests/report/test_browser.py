@@ -19,7 +19,7 @@ from distillab.report import write_report
 from distillab.report.comparison import write_comparison
 from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import read_spec
 from distillab.study.storage.store import Store
 

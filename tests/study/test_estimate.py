@@ -14,7 +14,7 @@ from distillab.errors import RequestError
 from distillab.study import estimate as module
 from distillab.study.estimate import STUDENT_FACTOR, TEACHER_FACTOR, Costs, Estimate, estimate
 from distillab.study.queue import Resources
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import Spec
 from distillab.study.speeds import Speeds
 from distillab.study.trials import Trial, pupils, trials
@@ -59,7 +59,7 @@ def test_what_earlier_runs_measured_takes_the_place_of_arithmetic(tiny: Make, tm
 
 def test_a_run_measures_what_the_next_estimate_uses(tiny: Make, tmp_path: Path) -> None:
     speeds = Speeds(tmp_path / "speeds.json")
-    run_study(tiny(teacher={"model": "cnn-4-6", "epochs": 2}), tmp_path / "study", seats=1, speeds=speeds)
+    run_study(tiny(teacher={"model": "cnn-4-6", "epochs": 2}), tmp_path / "study", slots=1, speeds=speeds)
     costs = Costs(load("synthetic"), mesh(), Speeds(tmp_path / "speeds.json"))
     settings = tiny().base
     assert costs.student(settings) > 0

@@ -9,7 +9,7 @@ from distillab.data import Dataset, load
 from distillab.errors import RequestError
 from distillab.study.settings import Settings
 from distillab.study.spec import read_spec
-from distillab.study.splits import draw_labels, split, teacher_material
+from distillab.study.splits import draw_labels, split, teacher_rows
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_one_draw_serves_all_seeds_when_the_teacher_trained_on_it(digits: Datase
     rows = split(digits, cell)
     first, second = (draw_labels(digits, cell, rows, seed).train for seed in (0, 1))
     np.testing.assert_array_equal(first, second)
-    chosen, seen = teacher_material(digits, cell, rows)
+    chosen, seen = teacher_rows(digits, cell, rows)
     np.testing.assert_array_equal(chosen, rows.train)
     np.testing.assert_array_equal(seen, first)
 
@@ -68,7 +68,7 @@ def test_validation_labels_are_perturbed_unless_asked_otherwise(digits: Dataset)
 def test_a_clean_teacher_sees_true_labels_and_no_validation_row(digits: Dataset, size: int | None) -> None:
     cell = settings(train_size=600, teacher={"train_size": size})
     rows = split(digits, cell)
-    chosen, labels = teacher_material(digits, cell, rows)
+    chosen, labels = teacher_rows(digits, cell, rows)
     assert not np.isin(chosen, rows.validation).any()
     np.testing.assert_array_equal(labels, digits.y_train[chosen])
     assert len(chosen) == 540 if size is None else 540 <= len(chosen) <= size
@@ -79,7 +79,7 @@ def test_only_images_can_be_shifted() -> None:
     table = Dataset("table", x, y, x, y, ("no", "yes"), 1.0)
     cell = settings(teacher={"shift": 1, "batch_size": 4}, batch_size=4)
     with pytest.raises(RequestError, match=r"Augmentation needs images .* have shape .3,."):
-        teacher_material(table, cell, split(table, cell))
+        teacher_rows(table, cell, split(table, cell))
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_settings_that_the_data_cannot_carry_are_refused(
 ) -> None:
     cell = settings(**keys)
     with pytest.raises(RequestError, match=message):
-        teacher_material(digits, cell, split(digits, cell))
+        teacher_rows(digits, cell, split(digits, cell))

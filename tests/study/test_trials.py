@@ -7,15 +7,14 @@ import json
 
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec, read_spec
-from distillab.study.trials import (
+from distillab.study.study_trials import (
     RECIPE,
-    cohort_key,
+    group_key,
     members,
-    pupils,
+    groups,
     teacher_identity,
     training_identity,
-    trainings,
-    trials,
+    study_trials,
 )
 
 
@@ -24,11 +23,11 @@ def study(**keys: object) -> Spec:
 
 
 def ids(spec: Spec, data: str = "d") -> list[str]:
-    return [trial.id for trial in trials(spec, data)]
+    return [trial.id for trial in study_trials(spec, data)]
 
 
 def test_every_cell_meets_every_seed_once() -> None:
-    found = [(trial.seed, trial.settings.alpha) for trial in trials(study(), "d")]
+    found = [(trial.seed, trial.settings.alpha) for trial in study_trials(study(), "d")]
     assert found == [(seed, alpha) for seed in range(4) for alpha in (0.0, 0.5, 1.0)]
 
 
@@ -57,7 +56,7 @@ def test_an_identity_does_not_depend_on_the_grid_around_it_or_on_the_question() 
 
 def test_identities_are_the_same_in_every_version() -> None:
     """A changed identity would train recorded students again: raise RECIPE only when numbers change."""
-    assert RECIPE == 3
+    assert RECIPE == 4
     assert ids(study())[0] == "fbb0b215d08bc52d"
 
 
@@ -87,10 +86,9 @@ def test_teachers_that_answer_together_are_told_apart_by_their_members() -> None
 
 
 def test_trials_that_differ_in_their_snapshot_alone_are_one_student_of_one_cohort() -> None:
-    wanted = list(trials(study(snapshot=[1, 2, 3], alpha=[0, 1], seeds=2), "d"))
-    assert [len(group) for group in trainings(wanted)] == [3] * 4
-    (students,) = pupils(wanted).values()
-    assert students == trainings(wanted)
+    wanted = list(study_trials(study(snapshot=[1, 2, 3], alpha=[0, 1], seeds=2), "d"))
+    (group,) = groups(wanted)
+    assert [len(training) for training in group.trainings] == [3] * 4
 
 
 def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
@@ -105,17 +103,17 @@ def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
 
 
 def test_students_are_gathered_by_the_program_that_can_train_them() -> None:
-    wanted = list(trials(study(epochs=[1, 2]), "d"))
-    groups = pupils(wanted)
-    assert [len(students) for students in groups.values()] == [12, 12]
-    for key, students in groups.items():
-        assert {cohort_key(trial.settings) for trials in students for trial in trials} == {key}
-    assert sorted(trial.id for students in groups.values() for (trial,) in students) == sorted(t.id for t in wanted)
+    wanted = list(study_trials(study(epochs=[1, 2]), "d"))
+    found = groups(wanted)
+    assert [len(group.trainings) for group in found] == [12, 12]
+    for group in found:
+        assert {group_key(trial.settings) for training in group.trainings for trial in training} == {group.key}
+    assert sorted(trial.id for group in found for (trial,) in group.trainings) == sorted(t.id for t in wanted)
 
 
 def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None:
     def key(**keys: object) -> str:
-        return cohort_key(study(**keys).base)
+        return group_key(study(**keys).base)
 
     alike = [{}, {"alpha": 1}, {"temperature": 9}, {"learning_rate": 1}, {"noise": {"rate": 0.3}}]
     assert len({key(**keys) for keys in alike}) == 1
@@ -127,4 +125,4 @@ def test_the_label_loss_decides_students_teacher_and_cohort() -> None:
     entropy, squared = (study(loss="logit_mse", label_loss=name) for name in ("cross_entropy", "squared"))
     assert not set(ids(entropy)) & set(ids(squared))
     assert teacher_identity(entropy.base, "d") != teacher_identity(squared.base, "d")
-    assert cohort_key(entropy.base) != cohort_key(squared.base)
+    assert group_key(entropy.base) != group_key(squared.base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ def run_study(
     *,
     progress: Progress | None = None,
     on_results: OnResults | None = None,
+    **values: Any,
 ) -> Summary:
     """Run a study, or what is missing of it.
 
@@ -92,6 +93,7 @@ def run_study(
         options: how to run it.
         progress: is notified of everything; by default nobody is.
         on_results: is called with students' results as soon as they are recorded.
+        values: single fields of `RunOptions`, instead of those in `options`.
 
     Returns:
         What was trained.
@@ -102,7 +104,7 @@ def run_study(
         WorkError: the work failed; what was recorded before stays.
     """
     started, clock = now(), time.perf_counter()
-    options, progress = options or RunOptions(), progress or Silence()
+    options, progress = replace(options or RunOptions(), **values), progress or Silence()
     dataset = load(spec.base.dataset, data_dir=options.data_dir)
     check_fit(spec, dataset)
     folder, executor = Folder(out), local_executor(options)

@@ -19,7 +19,7 @@ from distillab.study.executors import ray_worker as worker
 from distillab.study.executors.dispatch import Finished
 from distillab.study.executors.local import Local
 from distillab.study.queue import Cohort, Resources
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.store import Store
 

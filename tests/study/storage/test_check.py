@@ -11,7 +11,7 @@ from tests.study.conftest import TINY
 
 from distillab.errors import RequestError
 from distillab.study.folder import Folder
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import read_spec
 from distillab.study.storage.check import check
 

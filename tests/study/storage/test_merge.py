@@ -11,7 +11,7 @@ import pytest
 
 from distillab.errors import RequestError
 from distillab.study.folder import Folder
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import Spec
 from distillab.study.storage.check import check
 from distillab.study.storage.merge import merge
