@@ -82,7 +82,7 @@ def distill(
     Request(**settings)  # what is wrong is told before anything heavy is imported
     from distillab.cli.bar import Bar
     from distillab.cli.stop import Stop
-    from distillab.data.places import cache_folder
+    from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
     split_host(devices)

@@ -92,7 +92,8 @@ def _kept(path: Path, classes: int) -> Dataset:
     from distillab.data.archive import read_arrays
 
     arrays = read_arrays(path, "Delete it and give --data.")
-    return Dataset("the distillation", **arrays, class_names=tuple(map(str, range(classes))), scale=1.0)
+    x_train, y_train, x_test, y_test = arrays.values()
+    return Dataset("the distillation", x_train, y_train, x_test, y_test, tuple(map(str, range(classes))), 1.0)
 
 
 def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str, form: Form) -> Iterator[str]:

@@ -83,7 +83,7 @@ def run(
     folder = out or Path("runs") / (study_file(study).stem + "-quick" * quick)
     from distillab.cli.bar import Bar
     from distillab.cli.stop import Stop
-    from distillab.data.places import cache_folder
+    from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
     split_host(devices)

@@ -17,8 +17,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from distillab.data.labels import Array
-from distillab.data.own import UNLABELLED, OwnData, read_own
+from distillab.data.dataset import Dataset
+from distillab.data.labels import UNLABELLED, Array
+from distillab.data.reading import ReadOptions, read_data
 from distillab.distillation.cost import cost
 from distillab.distillation.request import Request
 from distillab.distillation.result import Result
@@ -29,7 +30,6 @@ from distillab.distillation.workshop import Judged, Material, Trained, Workshop
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, WorkError
 from distillab.io import replace_file
-from distillab.models.answers import add_array
 from distillab.search.grid import (
     BEAM,
     FINALISTS,
@@ -78,9 +78,9 @@ def distill(
             `module:function`, or a list of such, whose answers are averaged.
         student: a keras.Model, a `.keras` file, `module:function`, a zoo name such as "cnn-16-32", or "auto"; of a list
             the best is taken, after a brief training of each, or by Optuna.
-        data: what `read_own` takes: a path or arrays.
+        data: what `read_data` takes: a path or arrays.
         out: the folder to leave everything in; None leaves nothing.
-        data_dir, validation, test, image_size, label: for `read_own`.
+        data_dir, validation, test, image_size, label: fields of `ReadOptions`.
         devices: how many to train on; by default all.
         command: what started this, for the record.
         progress: is told what happens.
@@ -95,9 +95,8 @@ def distill(
     """
     request = Request(**settings)
     progress = progress or Silence()
-    own = data if isinstance(data, OwnData) else read_own(
-        data, data_dir=data_dir, validation=validation, test=test, size=image_size, label=label
-    )  # fmt: skip
+    options = ReadOptions(data_dir=data_dir, validation=validation, test=test, size=image_size, label=label)
+    own = data if isinstance(data, Dataset) and data.validation is not None else read_data(data, options)
     for note in own.notes:
         progress.note(note)
     named = list(teacher) if isinstance(teacher, (list, tuple)) else [teacher]
@@ -111,7 +110,7 @@ def distill(
         store = stack.enter_context(Store(folder / "study.db"))
         told = provenance(
             command=command,
-            data={"name": own.dataset.name, "digest": own.dataset.digest},
+            data={"name": own.name, "digest": own.digest},
             devices=grid.size,
             platform_name=grid.devices.flat[0].platform,
         )
@@ -145,10 +144,10 @@ class Course:
     """
 
     def __init__(
-        self, own: OwnData, teachers: Sequence[Teacher], request: Request, logits: Path, progress: Progress
+        self, own: Dataset, teachers: Sequence[Teacher], request: Request, logits: Path, progress: Progress
     ) -> None:
         self.own, self.teachers, self.request, self.progress = own, teachers, request, progress
-        data, classes = own.dataset, own.dataset.classes
+        data, classes = own, own.classes
         progress.note(f"Asking {_called(teachers)}.")
         labelled = answers(teachers, data.x_train, classes, logits)
         free = answers(teachers, own.unlabelled, classes, logits) if len(own.unlabelled) else labelled[:0]
@@ -162,7 +161,9 @@ class Course:
         self.training = _material(inputs, data.y_train[rows], labelled[rows], free)
         self.everything = _material(own.prepared(data.x_train, own.unlabelled), data.y_train, labelled, free)
         right = float(np.mean(self.validation.teacher.argmax(-1) == self.validation.labels))
-        progress.note(f"{_called(teachers)}: right on {right:.2%} of {len(own.validation):,} validation examples.")
+        progress.note(
+            f"{_called(teachers)}: right on {right:.2%} of {len(self.validation.labels):,} validation examples."
+        )
 
     def screen(self, workshops: Sequence[Workshop]) -> Workshop:
         """The best of several architectures, each trained briefly with the teacher."""
@@ -195,8 +196,8 @@ class Course:
         costs = {"student": cost(model, workshop.student.functional, self.test.inputs[0] * workshop.student.scale)}
         if len(self.teachers) == 1 and self.teachers[0].model is not None and self.teachers[0].member is not None:
             functional, _, scale = self.teachers[0].member
-            costs["teacher"] = cost(self.teachers[0].model, functional, self.own.dataset.x_test[0] * scale)
-        data = self.own.dataset
+            costs["teacher"] = cost(self.teachers[0].model, functional, self.own.x_test[0] * scale)
+        data = self.own
         return Result(
             student=model,
             verdict=verdict,
@@ -209,7 +210,7 @@ class Course:
             names={"student": workshop.student.name, "teacher": _called(self.teachers), "data": data.name},
             data={
                 "labelled": len(data.y_train),
-                "validation": len(self.own.validation),
+                "validation": len(self.validation.labels),
                 "unlabelled": len(self.own.unlabelled),
                 "test": len(data.y_test),
                 "class_names": list(data.class_names),
@@ -273,7 +274,7 @@ class Course:
                 raise WorkError(
                     "A student at alpha = 0 or 1 diverged, so alpha cannot be predicted. Lower --learning-rate."
                 )
-            target = np.eye(self.own.dataset.classes)[first.answers.labels]
+            target = np.eye(self.own.classes)[first.answers.labels]
             total += np.array(
                 alpha_from_endpoints(first.answers.probabilities, last.answers.probabilities, target).risk
             )
@@ -375,10 +376,8 @@ def _check_finite(student: Sequence[Trained], alone: Sequence[Trained]) -> None:
             )
 
 
-def _identity(own: OwnData, teachers: Sequence[Teacher]) -> str:
-    digest = hashlib.sha256(own.dataset.digest.encode())
-    for array in (own.validation, own.unlabelled):
-        add_array(digest, array)
+def _identity(own: Dataset, teachers: Sequence[Teacher]) -> str:
+    digest = hashlib.sha256(own.digest.encode())
     for teacher in teachers:
         digest.update(teacher.digest.encode())
     return digest.hexdigest()
@@ -440,8 +439,8 @@ def _undo(folder: Path, kind: type[BaseException] | None, error: BaseException |
     return False
 
 
-def _write(result: Result, own: OwnData, folder: Path) -> None:
-    data = own.dataset
+def _write(result: Result, own: Dataset, folder: Path) -> None:
+    data = own
     drawn = np.random.default_rng(0).permutation(len(data.x_train))[:CALIBRATION]
     kept: dict[str, Any] = {
         "x_train": data.x_train[drawn],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import keras
-from distillab.data.own import OwnData
+from distillab.data.dataset import Dataset
 from distillab.distillation.cost import flops, timed
 from distillab.distillation.request import Request
 from distillab.distillation.teachers import Teacher
@@ -56,7 +56,7 @@ class StudentModel:
     softmax: bool
 
 
-def find_student(named: Any, own: OwnData, request: Request) -> StudentModel:
+def find_student(named: Any, own: Dataset, request: Request) -> StudentModel:
     """Find the student that a user names.
 
     Args:
@@ -67,7 +67,7 @@ def find_student(named: Any, own: OwnData, request: Request) -> StudentModel:
     Raises:
         RequestError: it cannot be found, loaded or trained, or does not fit the data.
     """
-    shape, classes = own.dataset.input_shape, own.dataset.classes
+    shape, classes = own.input_shape, own.classes
     text = str(named)
     if isinstance(named, keras.Model):
         model, name = named, named.name
@@ -113,7 +113,7 @@ def _without_softmax(model: keras.Model, name: str) -> keras.Model:
     return twin
 
 
-def auto_candidates(own: OwnData, teachers: list[Teacher], request: Request) -> list[str]:
+def auto_candidates(own: Dataset, teachers: list[Teacher], request: Request) -> list[str]:
     """The zoo's models that keep the limits: of each family the two largest.
 
     Raises:
@@ -124,9 +124,9 @@ def auto_candidates(own: OwnData, teachers: list[Teacher], request: Request) -> 
     limit = _size_limit(request.size, teachers)
     families: dict[str, list[str]] = {}
     smallest: list[str] = []
-    example = own.dataset.inputs(own.prepared(own.dataset.x_train[:1]))[0]
-    for name in IMAGES if len(own.dataset.input_shape) == 3 else FEATURES:
-        model = build(name, own.dataset.input_shape, own.dataset.classes)
+    example = own.inputs(own.prepared(own.x_train[:1]))[0]
+    for name in IMAGES if len(own.input_shape) == 3 else FEATURES:
+        model = build(name, own.input_shape, own.classes)
         size, needs = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or needs <= request.flops)
         time = None
@@ -170,10 +170,10 @@ def _positive(text: str) -> float:
     return value
 
 
-def shipped(student: StudentModel, variables: Variables, own: OwnData) -> keras.Model:
+def shipped(student: StudentModel, variables: Variables, own: Dataset) -> keras.Model:
     """The student as it is shipped: inputs as the data have them, preprocessing inside."""
     core = write_variables(rebuilt(student.functional.model), variables)
-    inputs = keras.Input(own.dataset.input_shape, name="inputs")
+    inputs = keras.Input(own.input_shape, name="inputs")
     x: Any = inputs
     if own.mean is not None and own.spread is not None:
         x = keras.layers.Normalization(mean=own.mean, variance=own.spread.astype(np.float64) ** 2)(x)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import keras
+from distillab.data.dataset import Dataset
 from distillab.data.labels import Array
-from distillab.data.own import OwnData
 from distillab.distillation.request import Request
 from distillab.engine.functional import Functional, Variables, read_variables
 from distillab.engine.logits import teacher_logits
@@ -58,7 +58,7 @@ class Teacher:
     model: keras.Model | None = None
 
 
-def find_teachers(named: Sequence[Any], own: OwnData, request: Request) -> list[Teacher]:
+def find_teachers(named: Sequence[Any], own: Dataset, request: Request) -> list[Teacher]:
     """Find the teachers that a user names.
 
     Args:
@@ -114,7 +114,7 @@ def _members(named: Any) -> list[Any]:
     return [named]
 
 
-def _teacher(named: Any, own: OwnData, request: Request) -> Teacher:
+def _teacher(named: Any, own: Dataset, request: Request) -> Teacher:
     if isinstance(named, keras.Model):
         return _of_model(named, named.name, own, request)
     text, path = str(named), Path(named).expanduser()
@@ -123,20 +123,20 @@ def _teacher(named: Any, own: OwnData, request: Request) -> Teacher:
     if is_saved_model(path):
         return _of_saved_model(path, own, request)
     if names_function(text):
-        return _of_model(model_from_function(text, own.dataset.input_shape, own.dataset.classes), text, own, request)
+        return _of_model(model_from_function(text, own.input_shape, own.classes), text, own, request)
     return _of_model(read_model(path, trust=request.trust, modules=request.modules), path.name, own, request)
 
 
-def _of_predictions(path: Path, own: OwnData) -> Teacher:
+def _of_predictions(path: Path, own: Dataset) -> Teacher:
     stored = Predictions.read(path)
     _check_classes(path.name, stored.classes, own)
-    for inputs in (own.dataset.x_train, own.unlabelled, own.dataset.x_test):
+    for inputs in (own.x_train, own.unlabelled, own.x_test):
         stored.of(inputs)  # what is missing is told now, not after the search
     digest = hashlib.sha256(stored.keys.tobytes() + stored.logits.tobytes()).hexdigest()
     return Teacher(path.name, digest, stored.of)
 
 
-def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
+def _of_saved_model(path: Path, own: Dataset, request: Request) -> Teacher:
     ask = saved_model(path, trust=request.trust)
     factor = np.float32(1.0 if request.teacher_scale == "raw" else own.scale)
 
@@ -146,7 +146,7 @@ def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
         ]
         return as_logits(np.concatenate(parts))
 
-    _check_classes(path.name, answer(own.dataset.x_train[:2]).shape[-1], own)
+    _check_classes(path.name, answer(own.x_train[:2]).shape[-1], own)
     digest = hashlib.sha256(repr(float(factor)).encode())
     for file in sorted(path.rglob("*")):
         if file.is_file():
@@ -154,7 +154,7 @@ def _of_saved_model(path: Path, own: OwnData, request: Request) -> Teacher:
     return Teacher(path.name, digest.hexdigest(), answer)
 
 
-def _of_model(model: keras.Model, name: str, own: OwnData, request: Request) -> Teacher:
+def _of_model(model: keras.Model, name: str, own: Dataset, request: Request) -> Teacher:
     plain = bool(getattr(model, "inputs", None))
     if plain:
         _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, own)
@@ -168,7 +168,7 @@ def _of_model(model: keras.Model, name: str, own: OwnData, request: Request) -> 
     digest.update(f"{scale!r} {request.teacher_input}".encode())
     if not plain:  # a model of one's own class: what it computes is asked, not traced
         ask = _asked(whole, scale)
-        _check_classes(name, ask(own.dataset.x_train[:2]).shape[-1], own)
+        _check_classes(name, ask(own.x_train[:2]).shape[-1], own)
         return Teacher(name, digest.hexdigest(), ask, None, model)
     functional = Functional(whole)
     variables = read_variables(whole)
@@ -190,9 +190,9 @@ def _asked(model: keras.Model, scale: float) -> Answer:
     return answer
 
 
-def _with_input(model: keras.Model, name: str, own: OwnData, request: Request) -> keras.Model:
+def _with_input(model: keras.Model, name: str, own: Dataset, request: Request) -> keras.Model:
     """The model behind what makes its inputs of the data's: resizing where it was asked for."""
-    shape = own.dataset.input_shape
+    shape = own.input_shape
     reads = tuple(model.input_shape[1:]) if getattr(model, "inputs", None) else shape
     if request.teacher_input is None:
         if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
@@ -218,18 +218,18 @@ def _with_input(model: keras.Model, name: str, own: OwnData, request: Request) -
     return keras.Model(inputs, model(x), name=f"{model.name}_resized")
 
 
-def _check_classes(name: str, classes: int | None, own: OwnData) -> None:
-    if classes != own.dataset.classes:
+def _check_classes(name: str, classes: int | None, own: Dataset) -> None:
+    if classes != own.classes:
         raise RequestError(
-            f"The teacher {name} answers {classes} classes, and the data have {own.dataset.classes} "
-            f"({', '.join(own.dataset.class_names[:5])}, ...). Give data and teacher of the same classes."
+            f"The teacher {name} answers {classes} classes, and the data have {own.classes} "
+            f"({', '.join(own.class_names[:5])}, ...). Give data and teacher of the same classes."
         )
 
 
-def _check_scale(teacher: Teacher, own: OwnData, request: Request) -> None:
+def _check_scale(teacher: Teacher, own: Dataset, request: Request) -> None:
     """Refuse a teacher that is hardly better than chance, and say so where another scale would mend it."""
-    rows = own.validation[:500]
-    inputs, labels = own.dataset.x_train[rows], own.dataset.y_train[rows]
+    rows = (own.training if own.validation is None else own.validation)[:500]
+    inputs, labels = own.x_train[rows], own.y_train[rows]
     right = accuracy(teacher.answer(inputs), labels)
     most = float(np.bincount(labels).max() / len(labels))
     if right > min(0.5, CHANCE * most) or right > most + 0.1 or own.scale == 1 or teacher.member is None:

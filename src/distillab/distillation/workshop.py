@@ -16,8 +16,8 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
 
-from distillab.data.labels import Array
-from distillab.data.own import UNLABELLED, OwnData
+from distillab.data.dataset import Dataset
+from distillab.data.labels import UNLABELLED, Array
 from distillab.distillation.request import MASKABLE, Request
 from distillab.distillation.students import StudentModel
 from distillab.distillation.teachers import Teacher
@@ -114,7 +114,7 @@ class Workshop:
 
     def __init__(
         self,
-        own: OwnData,
+        own: Dataset,
         student: StudentModel,
         teachers: Sequence[Teacher],
         request: Request,
@@ -127,7 +127,7 @@ class Workshop:
         self.own, self.student, self.teachers, self.request = own, student, teachers, request
         self.store, self.run, self.grid, self.progress = store, run, grid, progress
         self.augmentation = Augmentation(request.shift, request.flip)
-        self.augmentation.check(own.dataset.input_shape)
+        self.augmentation.check(own.input_shape)
         if self.augmentation and any(teacher.member is None for teacher in teachers):
             raise RequestError(
                 "Augmented images are answered by the teacher as they change, and stored predictions or a model "
