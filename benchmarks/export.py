@@ -41,7 +41,7 @@ def row(name: str, dataset: Dataset, folder: Path) -> list[str]:
     except WorkError as error:
         return [*cells, f"refused: {str(error).split(', by more')[0]}", "", "", ""]
     times = [f"{1e6 * time.p50:,.0f} us" for time in small.latency.values()]
-    return [*cells, f"{small.bytes:,}", f"{100 * small.after:.2f} %", *times]
+    return [*cells, f"{small.bytes:,}", f"{100 * small.accuracy:.2f} %", *times]
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ def tabular(out: Path) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import cross_val_predict
 
-    from distillab import read_own, store_predictions
+    from distillab import read_data, store_predictions
 
     x, y = make_classification(
         n_samples=12_000,
@@ -70,7 +70,7 @@ def tabular(out: Path) -> None:
         file.writelines(
             ",".join([*map(repr, row.tolist()), f"kind {label}"]) + "\n" for row, label in zip(x, y, strict=True)
         )
-    data = read_own(table).dataset
+    data = read_data(table)
     teacher = HistGradientBoostingClassifier(random_state=0)
     # Its answers to examples that it learned would repeat their labels: each fifth is answered by the other four.
     unseen = cross_val_predict(teacher, data.x_train, data.y_train, cv=5, method="predict_proba")

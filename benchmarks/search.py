@@ -25,8 +25,7 @@ split_host()
 
 import jax
 
-from distillab.data import load
-from distillab.data.own import read_own
+from distillab.data import ReadOptions, load, read_data
 from distillab.distillation.course import SEARCH_SEED, Course, scored
 from distillab.distillation.request import Request
 from distillab.distillation.students import find_student
@@ -69,8 +68,8 @@ def row(name: str, data_dir: Path | None) -> str:
         "x_test": whole.x_test[:500],
         "y_test": whole.y_test[:500],
     }
-    own = read_own(arrays, validation=0.25)
-    rows, data = own.training, own.dataset
+    data = read_data(arrays, ReadOptions(validation=0.25))
+    rows = data.training
     teacher = Functional(build("mlp-256", data.input_shape, data.classes))
     for _, variables in train_teacher(
         teacher,
@@ -84,11 +83,11 @@ def row(name: str, data_dir: Path | None) -> str:
     ):
         write_variables(teacher.model, variables)
     request = Request(epochs=EPOCHS)
-    teachers = find_teachers([teacher.model], own, request)
+    teachers = find_teachers([teacher.model], data, request)
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "study.db") as store:
         run = store.begin_run("", {})
-        course = Course(own, teachers, request, Path(folder) / "logits", Silence())
-        student = find_student(STUDENT, own, request)
+        course = Course(data, teachers, request, Path(folder) / "logits", Silence())
+        student = find_student(STUDENT, data, request)
 
         def evaluate(candidates, epochs, repeats, shop):
             seeds = [SEARCH_SEED + number for number in range(2 * repeats)]
@@ -96,7 +95,7 @@ def row(name: str, data_dir: Path | None) -> str:
             return scored(candidates, trained, request.metric)
 
         def workshop(identity):
-            return Workshop(own, student, teachers, request, store, run, mesh(), Silence(), identity)
+            return Workshop(data, student, teachers, request, store, run, mesh(), Silence(), identity)
 
         begin = time.perf_counter()
         everything = [Candidate(True, *map(float, cell)) for cell in itertools.product(ALPHAS, TEMPERATURES, RATES)]

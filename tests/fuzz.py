@@ -214,19 +214,19 @@ def _file(name: str, content: bytes) -> Path:
 
 
 def read_npz(content: bytes) -> None:
+    from distillab.data import read_data
     from distillab.data.archive import read_dataset
-    from distillab.data.own import read_own
 
     path = _file("damaged.npz", content)
     with contextlib.suppress(DistillabError):
         read_dataset(path)
-    read_own(path)
+    read_data(path)
 
 
 def read_table(content: bytes) -> None:
-    from distillab.data.own import read_own
+    from distillab.data import read_data
 
-    read_own(_file("damaged.csv", content))
+    read_data(_file("damaged.csv", content))
 
 
 def read_images(content: bytes) -> None:

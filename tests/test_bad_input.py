@@ -178,7 +178,7 @@ DATA = [
     data("an archive cut in half", "./cut.tar.gz", "the archive cannot be read"),
     data("an archive that is none", "./text.tar", "the archive cannot be read"),
     data("links in an archive", "./links.tar", "found the classes none in train"),
-    data("an image of a terabyte in an archive", "./giant.tar", "has 1,099,511,627,776 bytes, more than an image's"),
+    data("an image of a terabyte in an archive", "./giant.tar", "has 1,099,511,627,776 bytes; an image may have"),
     Row("named data nowhere", "run alpha --data-dir nowhere --out new", "data_dir='nowhere' .* a folder that exists"),
     Row("a file for the data folder", "run alpha --data-dir text.npz --out new", "data_dir='text.npz' is not allowed"),
     Row(

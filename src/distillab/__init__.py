@@ -17,7 +17,8 @@ _FROM = {
     "Distiller": "distillab.keras",
     "with_teacher_logits": "distillab.keras",
     "distill": "distillab.distillation.course",
-    "read_own": "distillab.data.own",
+    "read_data": "distillab.data",
+    "ReadOptions": "distillab.data",
     "store_predictions": "distillab.models.predictions",
 }
 

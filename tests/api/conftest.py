@@ -8,22 +8,20 @@ import numpy as np
 import pytest
 
 import keras
-from distillab.data import load
-from distillab.data.own import OwnData, read_own
+from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.engine import latency as latency_module
 
 
 @pytest.fixture(scope="session")
-def own() -> OwnData:
+def own() -> Dataset:
     """600 of scikit-learn's digits, bytes from 0 to 16 scaled by 1/16."""
     digits = load("digits")
-    return read_own(
-        {"x": (digits.x_train[:600] * 15).astype(np.uint8), "y": digits.y_train[:600]}, validation=0.2, test=0.25
-    )
+    arrays = {"x": (digits.x_train[:600] * 15).astype(np.uint8), "y": digits.y_train[:600]}
+    return read_data(arrays, ReadOptions(validation=0.2, test=0.25))
 
 
 @pytest.fixture(scope="session")
-def teacher(own: OwnData) -> keras.Model:
+def teacher(own: Dataset) -> keras.Model:
     """Ends in a softmax, normalises its batches, and has learned the digits."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -38,7 +36,7 @@ def teacher(own: OwnData) -> keras.Model:
     )
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     rows = own.training
-    model.fit(own.dataset.inputs(own.dataset.x_train[rows]), own.dataset.y_train[rows], epochs=8, verbose=0)
+    model.fit(own.inputs(own.x_train[rows]), own.y_train[rows], epochs=8, verbose=0)
     return model
 
 

@@ -13,8 +13,7 @@ import pytest
 
 import distillab
 import keras
-from distillab.data import load
-from distillab.data.own import OwnData, read_own
+from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.distillation.course import distill
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
@@ -24,15 +23,15 @@ QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1
 
 
 @pytest.fixture(scope="module")
-def done(own: OwnData, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def done(own: Dataset, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return distill(teacher_file, "mlp-8", own, tmp_path_factory.mktemp("run") / "out", **QUICK)
 
 
-def test_the_shipped_student_reads_the_data_as_they_are(done: Any, own: OwnData):
+def test_the_shipped_student_reads_the_data_as_they_are(done: Any, own: Dataset):
     sent = keras.models.load_model(done.folder / "student.keras", compile=False)
-    logits = sent.predict(own.dataset.x_test.astype(np.float32), verbose=0)
+    logits = sent.predict(own.x_test.astype(np.float32), verbose=0)
     told = json.loads((done.folder / "result.json").read_text())
-    scores = [accuracy(logits, own.dataset.y_test)]
+    scores = [accuracy(logits, own.y_test)]
     assert done.verdict.seeds == 2
     first = [t for t in Store(done.folder / "study.db", read_only=True).trials() if t.coordinates["part"] == "test"]
     assert scores[0] in {trial.metrics["test", "accuracy"] for trial in first if trial.seed == 0}
@@ -49,7 +48,7 @@ def test_everything_tried_is_on_record_once(done: Any):
     assert {trial.coordinates["part"] for trial in trials} == {"validation", "test"}
 
 
-def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: OwnData, teacher_file: Path):
+def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: Dataset, teacher_file: Path):
     with Store(done.folder / "study.db", read_only=True) as store:
         before = store.results()
     again = distill(teacher_file, "mlp-8", own, done.folder, **QUICK)
@@ -59,7 +58,7 @@ def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: O
     assert again.chosen == done.chosen
 
 
-def test_the_card_tells_what_a_reader_must_know(done: Any, own: OwnData):
+def test_the_card_tells_what_a_reader_must_know(done: Any, own: Dataset):
     card = (done.folder / "model_card.md").read_text()
     for part in (
         done.verdict.sentence,
@@ -72,7 +71,7 @@ def test_the_card_tells_what_a_reader_must_know(done: Any, own: OwnData):
         assert part in card
 
 
-def test_without_a_folder_nothing_is_left(own: OwnData, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
+def test_without_a_folder_nothing_is_left(own: Dataset, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
     monkeypatch.chdir(tmp_path)
     result = distillab.distill(teacher, "mlp-8", own, alpha=0.5, **(QUICK | {"rounds": 0}))
     assert result.folder is None
@@ -80,12 +79,11 @@ def test_without_a_folder_nothing_is_left(own: OwnData, teacher: keras.Model, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unlabelled_examples_teach_and_their_effect_is_told(own: OwnData, teacher: keras.Model):
-    labels = np.where(np.arange(len(own.dataset.y_train)) % 3 == 0, own.dataset.y_train, -1)
-    data = own.dataset
-    fewer = read_own(
-        {"x_train": data.x_train, "y_train": labels, "x_test": data.x_test, "y_test": data.y_test}, validation=0.2
-    )
+def test_unlabelled_examples_teach_and_their_effect_is_told(own: Dataset, teacher: keras.Model):
+    labels = np.where(np.arange(len(own.y_train)) % 3 == 0, own.y_train, -1)
+    data = own
+    arrays = {"x_train": data.x_train, "y_train": labels, "x_test": data.x_test, "y_test": data.y_test}
+    fewer = read_data(arrays, ReadOptions(validation=0.2))
     result = distill(teacher, "mlp-8", fewer, alpha=0.5, learning_rate=0.01, **QUICK)
     assert result.unlabelled.startswith("The 300 unlabelled examples changed the test accuracy by ")
     assert result.unlabelled in result.report()
@@ -93,30 +91,30 @@ def test_unlabelled_examples_teach_and_their_effect_is_told(own: OwnData, teache
         distill(teacher, "mlp-8", fewer, loss="decoupled", **QUICK)
 
 
-def test_alpha_can_be_predicted_from_both_ends(own: OwnData, teacher: keras.Model):
+def test_alpha_can_be_predicted_from_both_ends(own: Dataset, teacher: keras.Model):
     result = distill(teacher, "mlp-8", own, alpha="predicted", learning_rate=0.01, **QUICK)
     assert 0 <= result.chosen.alpha <= 1
     assert result.method.startswith("A prediction from the students at alpha = 0 and 1")
     assert sorted(one.alpha for one, *_ in result.scores if one.taught) == [0, 1]
 
 
-def test_a_budget_halves_the_candidates_or_is_refused(own: OwnData, teacher: keras.Model):
+def test_a_budget_halves_the_candidates_or_is_refused(own: Dataset, teacher: keras.Model):
     with pytest.raises(RequestError, match="does not hold the search and the final trainings"):
         distill(teacher, "mlp-8", own, budget=1e-3, **QUICK)
     ample = distill(teacher, "mlp-8", own, budget=3600, **QUICK)
     assert ample.method.startswith("A search from coarse to fine")
 
 
-def test_augmented_images_are_answered_by_the_teacher_as_they_change(own: OwnData, teacher: keras.Model):
+def test_augmented_images_are_answered_by_the_teacher_as_they_change(own: Dataset, teacher: keras.Model):
     result = distill(teacher, "mlp-8", own, alpha=0.5, learning_rate=0.01, shift=1, **QUICK)
     assert result.verdict.seeds == 2
 
 
 @pytest.mark.slow
-def test_auto_screens_what_the_limit_admits(own: OwnData):
-    data = own.dataset
+def test_auto_screens_what_the_limit_admits(own: Dataset):
+    data = own
     x, x_test = (data.inputs(part).reshape(len(part), 64) for part in (data.x_train, data.x_test))
-    flat = read_own({"x_train": x, "y_train": data.y_train, "x_test": x_test, "y_test": data.y_test})
+    flat = read_data({"x_train": x, "y_train": data.y_train, "x_test": x_test, "y_test": data.y_test})
     keras.utils.set_random_seed(0)
     teacher = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
     result = distill(teacher, "auto", flat, size="6KB", alpha=0.5, learning_rate=0.01, **QUICK)
@@ -124,28 +122,28 @@ def test_auto_screens_what_the_limit_admits(own: OwnData):
     assert 4 * keras.Model.count_params(result.student) <= 6_000 + 4 * 2 * 64
 
 
-def test_a_teacher_that_has_learned_the_validation_examples_is_told_of(own: OwnData):
+def test_a_teacher_that_has_learned_the_validation_examples_is_told_of(own: Dataset):
     digits = load("digits")
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, 600)  # labels that nobody can know: what is right was learned by heart
-    data = read_own((digits.x_train[:600], y))
+    data = read_data((digits.x_train[:600], y))
     keras.utils.set_random_seed(0)
     heart = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(512, "relu"), keras.layers.Dense(10)]
     )
     heart.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    heart.fit(data.dataset.inputs(data.dataset.x_train), data.dataset.y_train, epochs=60, verbose=0)
+    heart.fit(data.inputs(data.x_train), data.y_train, epochs=60, verbose=0)
     result = distill(heart, "mlp-8", data, alpha=0.5, learning_rate=0.01, **QUICK)
     assert "it has probably learned the validation examples" in result.caveat
     assert result.caveat in result.report()
 
 
-def test_a_student_that_diverges_is_told_of(own: OwnData, teacher: keras.Model):
+def test_a_student_that_diverges_is_told_of(own: Dataset, teacher: keras.Model):
     with pytest.raises(WorkError, match=r"diverged at 2 of 2 seeds.*--learning-rate"):
         distill(teacher, "mlp-8", own, alpha=0.5, learning_rate=1e30, optimiser="sgd", **QUICK)
 
 
-def test_a_folder_of_something_else_is_left_alone(own: OwnData, teacher: keras.Model, tmp_path: Path):
+def test_a_folder_of_something_else_is_left_alone(own: Dataset, teacher: keras.Model, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(RequestError, match="holds something else already"):
         distill(teacher, "mlp-8", own, tmp_path, **QUICK)
@@ -158,7 +156,14 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
     y = np.where(np.arange(600) % 2, digits.y_train[:600], -1)
     np.savez(tmp_path / "d.npz", x=(digits.x_train[:600] * 15).astype(np.uint8), y=y)
     results = [
-        distill(teacher, "mlp-8", read_own(tmp_path / "d.npz", memory=memory), alpha=0.5, learning_rate=0.01, **QUICK)
+        distill(
+            teacher,
+            "mlp-8",
+            read_data(tmp_path / "d.npz", ReadOptions(memory=memory)),
+            alpha=0.5,
+            learning_rate=0.01,
+            **QUICK,
+        )
         for memory in (None, 1_000)
     ]
     assert results[0].verdict == results[1].verdict
@@ -167,7 +172,7 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
 
 
 @pytest.mark.slow
-def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: OwnData, teacher: keras.Model):
+def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: Dataset, teacher: keras.Model):
     given = {"alpha": 0.5, "learning_rate": 0.01, **QUICK}
     kl, other = (distill(teacher, "mlp-8", own, loss=loss, **given) for loss in ("kl", "standardised"))
     assert kl.verdict.baseline == other.verdict.baseline
@@ -175,7 +180,7 @@ def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: OwnData, teacher: 
 
 
 @pytest.mark.slow
-def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: OwnData, teacher: keras.Model, tmp_path: Path):
+def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: Dataset, teacher: keras.Model, tmp_path: Path):
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     more = {"search": "optuna", "trials": 4, "losses": ("kl", "reverse_kl"), "learning_rate": 0.01}
     result = distill(teacher, ["mlp-4", "mlp-8"], own, tmp_path / "out", **(QUICK | more))
@@ -185,13 +190,13 @@ def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: OwnData, te
     assert (tmp_path / "out" / "optuna.db").is_file()
 
 
-def test_a_request_found_wrong_on_the_way_leaves_no_folder(own: OwnData, teacher: keras.Model, tmp_path: Path):
+def test_a_request_found_wrong_on_the_way_leaves_no_folder(own: Dataset, teacher: keras.Model, tmp_path: Path):
     with pytest.raises(RequestError, match="batch_size=5000"):
         distill(teacher, "mlp-8", own, tmp_path / "out", batch_size=5000, **QUICK)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_is_told_in_one_line(own: OwnData, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
+def test_a_full_disk_is_told_in_one_line(own: Dataset, teacher: keras.Model, tmp_path: Path, monkeypatch: Any):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logits.npy")
 

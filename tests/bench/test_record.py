@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from distillab.bench.record import Bench, Row, _run, table
+from distillab.bench.record import Bench, Measurement, _run, table
 from distillab.bench.subjects import STUDENT, SUBJECTS
 from distillab.errors import WorkError
 from distillab.models import build
@@ -20,9 +20,9 @@ RECORD = Bench(
     floor_seconds=0.5,
     teacher_floor_seconds=50.0,
     rows=[
-        Row("student", "this engine", 1.5, 2.0, 600.0),
-        Row("student", "keras.distillation on jax", 60.0, 1.0, 700.0),
-        Row("teacher", "this engine", 75.0, 2.0, 800.0, answer_seconds=20.0),
+        Measurement("student", "this engine", 1.5, 2.0, 600.0),
+        Measurement("student", "keras.distillation on jax", 60.0, 1.0, 700.0),
+        Measurement("teacher", "this engine", 75.0, 2.0, 800.0, predict_seconds=20.0),
     ],
 )
 

@@ -52,6 +52,14 @@ def distillab(capsys: pytest.CaptureFixture[str]) -> Command:
     return call
 
 
+@pytest.mark.parametrize("group", [[], ["data"]])
+def test_a_group_without_a_command_prints_its_help(group: list[str], distillab: Command) -> None:
+    asked, bare = distillab(*group, "--help"), distillab(*group)
+    assert (asked.code, bare.code, bare.out) == (0, 2, "")
+    assert bare.err.strip() == asked.out.strip()
+    assert bare.err.splitlines()[0].startswith(f"Usage: {' '.join(['distillab', *group])} [OPTIONS] COMMAND")
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
@@ -306,7 +314,7 @@ def test_bench_prints_a_table_and_keeps_the_record(
 
     def instant(subject: str, backend: str, options: dict[str, object]) -> dict[str, float]:
         rates = {"flops_per_second": 1e11, "student_flops": 1e6, "teacher_flops": 1e8}
-        return {"seconds": 0.1, "compile_seconds": 1.0, "peak_mib": 100.0, "answer_seconds": 0.5} | rates
+        return {"seconds": 0.1, "compile_seconds": 1.0, "peak_mib": 100.0, "predict_seconds": 0.5} | rates
 
     monkeypatch.setattr("distillab.bench.record._run", instant)
     record = tmp_path / "bench.json"

@@ -45,7 +45,7 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int)
     assert process.exitcode == code
     told = said(out).read_text().splitlines()
     assert told[-1] == (
-        f"distillab: interrupted. What was recorded stays; this goes on from there: distillab run {study} --out {out}"
+        f"distillab: interrupted. Results so far are saved. To continue: distillab run {study} --out {out}"
     )
     with Store(out / "study.db", read_only=True) as store:
         before = len(store.done())

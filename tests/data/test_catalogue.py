@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from distillab.data import LOADERS, catalogue, digests, load
-from distillab.data import download as download_module
-from distillab.data.digests import Pin, fault, sha256
+from distillab.data import archive as archive_module
+from distillab.data.digests import Pin, find_mismatch, sha256
 from distillab.errors import RequestError, WorkError
 
 
@@ -103,8 +103,8 @@ def published_fashion() -> dict[str, np.ndarray]:
 
 def test_both_editions_of_fashion_mnist_pass_in_any_order_of_the_training_examples() -> None:
     arrays = published_fashion()
-    assert fault("fashion_mnist", arrays) is None
-    assert fault("fashion_mnist", {**arrays, "x_train": arrays["x_train"][::-1]}) is None
+    assert find_mismatch("fashion_mnist", arrays) is None
+    assert find_mismatch("fashion_mnist", {**arrays, "x_train": arrays["x_train"][::-1]}) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_both_editions_of_fashion_mnist_pass_in_any_order_of_the_training_exampl
 )
 def test_a_wrong_fashion_array_is_named_with_what_was_found_and_expected(key: str, change, message: str) -> None:
     arrays = published_fashion()
-    found = fault("fashion_mnist", {**arrays, key: change(arrays[key])})
+    found = find_mismatch("fashion_mnist", {**arrays, key: change(arrays[key])})
     assert found is not None
     assert re.search(message, found)
 
@@ -253,7 +253,7 @@ def test_a_failed_write_leaves_nothing_behind(
         raise OSError("No space left on device")
 
     keras_gives(tiny_mnist)
-    monkeypatch.setattr(download_module.np, "savez", full_disk)
+    monkeypatch.setattr(archive_module.np, "savez", full_disk)
     with pytest.raises(WorkError, match="No space left on device"):
         load("mnist")
     assert list(cache.iterdir()) == []

@@ -125,3 +125,30 @@ def test_the_digest_sees_every_array_and_the_scale(changes: dict[str, object]) -
 def test_a_bad_part_is_refused_by_name(changes: dict[str, object], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         make(**changes)
+
+
+def test_validation_rows_and_unlabelled_inputs_change_the_digest_and_their_absence_does_not() -> None:
+    tiny = make()
+    assert tiny.training.tolist() == list(range(6))
+    held_out = make(validation=np.array([1, 0]))
+    unlabelled = make(unlabelled=tiny.x_test)
+    assert (
+        len({tiny.digest, held_out.digest, unlabelled.digest, make(validation=[1, 0], unlabelled=tiny.x_test).digest})
+        == 4
+    )
+    assert held_out.validation is not None
+    assert held_out.validation.tolist() == [0, 1]
+    assert held_out.training.tolist() == list(range(2, 6))
+
+
+@pytest.mark.parametrize("rows", [[0, 0], [-1], [10_000], [0.5], []])
+def test_validation_rows_that_do_not_exist_are_refused(rows: list[float]) -> None:
+    with pytest.raises(RequestError, match=r"validation=.* is not allowed: it must be different row numbers"):
+        make(validation=np.array(rows))
+
+
+def test_unlabelled_inputs_of_another_kind_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"unlabelled\.dtype='float64' is not allowed"):
+        make(unlabelled=make().x_test.astype(np.float64))
+    with pytest.raises(RequestError, match=r"unlabelled\.shape\[1:\]=.* as in x_train"):
+        make(unlabelled=make().x_test[:, :1])

@@ -26,7 +26,7 @@ def test_folders_of_classes_alone_are_for_training(tmp_path: Path):
     assert set(found.inputs) == {"train"}
     assert found.inputs["train"].shape == (2, 6, 8, 1)
     assert found.inputs["train"][:, 0, 0, 0].tolist() == [9, 7]
-    assert (found.rule, found.skipped) == ("", ())
+    assert (found.resized, found.skipped) == ("", ())
 
 
 def test_parts_and_unlabelled_images_are_kept_apart(tmp_path: Path):
@@ -46,7 +46,7 @@ def test_images_are_brought_to_the_commonest_size_and_the_rule_is_told(tmp_path:
     found = read_photographs(tmp_path)
     assert found.inputs["train"].shape == (3, 6, 8, 1)
     assert found.inputs["train"][2].min() == found.inputs["train"][2].max() == 50
-    assert found.rule.startswith("1 of 3 images were brought to 6 x 8 pixels (height x width)")
+    assert found.resized.startswith("1 of 3 images were resized to 6 x 8 pixels (height x width)")
     assert read_photographs(tmp_path, size=(3, 4)).inputs["train"].shape == (3, 3, 4, 1)
 
 

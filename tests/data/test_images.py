@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from distillab.data import images, load
-from distillab.data.digests import fault
+from distillab.data.digests import find_mismatch
 from distillab.data.inventory import check
 from distillab.errors import RequestError
 
@@ -68,7 +68,7 @@ def test_other_files_and_hidden_ones_are_left_aside(folder: Path) -> None:
 
 
 def test_many_images_are_decoded_once(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "WORTH_KEEPING", 10)
+    monkeypatch.setattr(images, "WORTH_CACHING", 10)
     first = load(folder).digest
     monkeypatch.setattr(images, "_decode", None)  # calling it would fail
     assert load(folder).digest == first
@@ -76,7 +76,7 @@ def test_many_images_are_decoded_once(folder: Path, cache: Path, monkeypatch: py
 
 
 def test_a_changed_image_is_not_answered_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "WORTH_KEEPING", 10)
+    monkeypatch.setattr(images, "WORTH_CACHING", 10)
     before = load(folder).digest
     Image.fromarray(255 - GREY[0, 0]).save(folder / "train" / "cat" / "0.png")
     assert load(folder).digest != before
@@ -103,7 +103,9 @@ def test_images_of_two_sizes_are_refused_with_both(folder: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n and then nothing"])
 def test_a_file_that_is_no_image_is_named(folder: Path, content: bytes) -> None:
     (folder / "test" / "cat" / "1.png").write_bytes(content)
-    with pytest.raises(RequestError, match=r"pets: test/cat/1\.png cannot be read as an image \(.*\)\. Remove or mend"):
+    with pytest.raises(
+        RequestError, match=r"pets: test/cat/1\.png cannot be read as an image \(.*\)\. Remove or repair"
+    ):
         load(folder)
 
 
@@ -191,10 +193,10 @@ def test_arrays_of_the_right_shape_are_not_cifar10() -> None:
         "x_test": np.zeros((10_000, 32, 32, 3), np.uint8),
         "y_test": np.repeat(np.arange(10, dtype=np.uint8), 1_000),
     }
-    assert "its bytes sum to 0, expected 18540682003" in str(fault("cifar10", arrays))
-    assert "channels have the means 0.0, 0.0, 0.0, expected 125.3" in str(fault("cifar10", arrays, images=True))
+    assert "its bytes sum to 0, expected 18540682003" in str(find_mismatch("cifar10", arrays))
+    assert "channels have the means 0.0, 0.0, 0.0, expected 125.3" in str(find_mismatch("cifar10", arrays, images=True))
     arrays["x_train"][...] = np.array([125, 123, 114], np.uint8)
-    assert fault("cifar10", arrays, images=True) is None
+    assert find_mismatch("cifar10", arrays, images=True) is None
 
 
 def test_the_inventory_knows_image_folders(folder: Path) -> None:

@@ -23,7 +23,7 @@ def test_without_files_two_sets_are_embedded_and_the_published_ones_are_missing(
     missing = entries[1]
     assert missing.path is None
     assert missing.do == (
-        "With internet it is downloaded at its first use. Without: "
+        "With internet it is downloaded at first use. Without: "
         f"put mnist.npz into {tmp_path}, or set DISTILLAB_DATA to a folder that holds it."
     )
 

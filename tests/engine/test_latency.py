@@ -4,15 +4,15 @@ import time
 
 import pytest
 
-from distillab.export import latency as module
+from distillab.engine import latency as module
 from distillab.engine.latency import latency
 
 
 def test_slow_calls_are_timed_a_stated_number_of_times(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "SECONDS", 0.01)
-    found = latency(lambda: time.sleep(0.002))
-    assert found.calls == module.LEAST
-    assert 0.002 <= found.p50 <= found.p99
+    compared = latency(lambda: time.sleep(0.002))
+    assert compared.calls == module.LEAST
+    assert 0.002 <= compared.p50 <= compared.p99
 
 
 def test_fast_calls_are_timed_no_more_than_a_stated_number_of_times():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import keras
-from distillab.export import latency
+from distillab.engine import latency
 from distillab.export.onnx import NEEDS
 
 

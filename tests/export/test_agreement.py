@@ -8,9 +8,9 @@ from distillab.export.agreement import TOLERANCE, agreement, check_agreement
 
 
 def test_worked_by_hand():
-    found = agreement([[0.0, 4.0], [1.0, -5.0]], [[0.5, 4.0], [-2.0, -1.0]])
-    assert found == (4.0, 5.0, 1, 2)  # -5 against -1; the second example changes its label
-    assert not found.within_rounding
+    compared = agreement([[0.0, 4.0], [1.0, -5.0]], [[0.5, 4.0], [-2.0, -1.0]])
+    assert compared == (4.0, 5.0, 1, 2)  # -5 against -1; the second example changes its label
+    assert not compared.within_rounding
 
 
 def test_the_same_answers_agree_wholly():
@@ -30,8 +30,8 @@ def test_the_difference_and_the_labels_do_not_depend_on_who_is_first():
 )
 def test_rounding_is_measured_on_the_largest_answer_or_on_one(largest, off, fine):
     ours = np.array([[0.0, largest]])
-    found = agreement(ours, ours - [[off * TOLERANCE, 0]])
-    assert found.within_rounding is fine
+    compared = agreement(ours, ours - [[off * TOLERANCE, 0]])
+    assert compared.within_rounding is fine
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_rounding_is_measured_on_the_largest_answer_or_on_one(largest, off, fine
     ],
 )
 def test_answers_that_are_no_numbers_are_no_agreement_even_where_both_have_them(ours, theirs):
-    found = agreement([ours], [theirs])
-    assert found.difference == np.inf
-    assert not found.within_rounding
-    with pytest.raises(WorkError, match=r"inf .*No file was left"):
-        check_agreement(found, "ONNX")
+    compared = agreement([ours], [theirs])
+    assert compared.difference == np.inf
+    assert not compared.within_rounding
+    with pytest.raises(WorkError, match=r"inf .*No file was written"):
+        check_agreement(compared, "ONNX")
 
 
 def test_other_shapes_are_refused():

@@ -38,8 +38,8 @@ def test_it_is_smaller_and_about_as_accurate(trained: keras.Model, digits, tmp_p
     whole = export_onnx(trained, tmp_path / "whole.onnx", x_test)
     small = export_int8(trained, tmp_path / "small.onnx", x_test, y_test, x[:256])
     assert small.bytes == small.path.stat().st_size < whole.bytes
-    assert small.before == np.mean(trained.predict(x_test, verbose=0).argmax(-1) == y_test) > 0.9
-    assert small.after >= small.before - module.LOSS
+    assert small.keras_accuracy == np.mean(trained.predict(x_test, verbose=0).argmax(-1) == y_test) > 0.9
+    assert small.accuracy >= small.keras_accuracy - module.LOSS
     assert small.agreement.same_labels >= 0.97 * len(x_test)
     weights = [one for one in onnx.load(small.path).graph.initializer if len(one.dims) == 2]
     assert weights
@@ -49,7 +49,7 @@ def test_it_is_smaller_and_about_as_accurate(trained: keras.Model, digits, tmp_p
 def test_a_loss_of_accuracy_is_refused_with_both_figures(trained: keras.Model, digits, tmp_path: Path):
     x, _, x_test, y_test = digits
     narrow = x[:64] * np.float32(0.02)  # calibrated on far smaller inputs, all real ones are cut off
-    with pytest.raises(WorkError, match=r"falls from 9\d\.\d\d to \d+\.\d\d % on .* examples.*No file was left"):
+    with pytest.raises(WorkError, match=r"falls from 9\d\.\d\d to \d+\.\d\d % on .* examples.*No file was written"):
         export_int8(trained, tmp_path / "small.onnx", x_test, y_test, narrow)
     assert list(tmp_path.iterdir()) == []
 

@@ -41,7 +41,7 @@ def test_every_zoo_student_answers_a_thousand_digits_as_keras_does(name: str, di
     done = export_onnx(model, tmp_path / "student.onnx", digits)
     assert done.agreement.n == done.agreement.same_labels == 1000
     assert done.agreement.within_rounding
-    again = module.session(done.path.read_bytes())(digits[:33])
+    again = module.onnx_predict(done.path.read_bytes())(digits[:33])
     assert agreement(model.predict(digits[:33], verbose=0), again).within_rounding
     assert done.bytes == done.path.stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["student.onnx"]
@@ -79,19 +79,19 @@ def test_the_batch_is_free_and_names_say_what_is_read_and_given(digits: np.ndarr
         assert [one.name for one in graph.input] == ["inputs"]
         assert [one.name for one in graph.output] == [name]
         assert not graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value")
-        answer = module.session((tmp_path / f"{name}.onnx").read_bytes())
+        answer = module.onnx_predict((tmp_path / f"{name}.onnx").read_bytes())
         assert [answer(digits[:count]).shape for count in (1, 2, 17)] == [(1, 10), (2, 10), (17, 10)]
 
 
 def test_answers_that_differ_leave_no_file_and_keep_an_older_one(
     digits: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    honest = module.session
-    monkeypatch.setattr(module, "session", lambda content: lambda x: honest(content)(x) + np.float32(0.01))
+    honest = module.onnx_predict
+    monkeypatch.setattr(module, "onnx_predict", lambda content: lambda x: honest(content)(x) + np.float32(0.01))
     model = build("linear", (8, 8, 1), 10)
     (tmp_path / "old.onnx").write_text("older")
     for name in ("new.onnx", "old.onnx"):
-        with pytest.raises(WorkError, match=r"differs from Keras by 0\.01.*No file was left"):
+        with pytest.raises(WorkError, match=r"differs from Keras by 0\.01.*No file was written"):
             export_onnx(model, tmp_path / name, digits[:9])
     assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
     assert (tmp_path / "old.onnx").read_text() == "older"
@@ -137,7 +137,7 @@ def test_inputs_of_any_size_are_fixed_at_the_size_of_the_examples(digits: np.nda
 def test_half_precision_is_refused_by_the_name_of_the_layer(policy: str, digits: np.ndarray, tmp_path: Path):
     layers = [keras.layers.Flatten(dtype=policy), keras.layers.Dense(3, dtype=policy, name="answer")]
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
-    with pytest.raises(RequestError, match=r"computes in b?float16 .*Build it anew with the dtype policy float32"):
+    with pytest.raises(RequestError, match=r"computes in b?float16 .*Rebuild it with the dtype policy float32"):
         export_onnx(model, tmp_path / "model.onnx", digits[:9])
     assert list(tmp_path.iterdir()) == []
 

@@ -33,7 +33,7 @@ def test_it_answers_as_keras_does_for_any_number_of_examples(student: str, form,
     again = export_tensorflow(build(student, (12, 12, 1), 4), tmp_path / name, IMAGES, form)  # in the same place
     assert again.bytes > 0
     if form == "saved_model":  # and can teach
-        np.testing.assert_allclose(saved_model(tmp_path / name)(IMAGES), again.answers, atol=1e-5)
+        np.testing.assert_allclose(saved_model(tmp_path / name)(IMAGES), again.predictions, atol=1e-5)
 
 
 def test_without_tensorflow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras
-from distillab.data.own import OwnData
+from distillab.data import Dataset
 from distillab.distillation.request import Request
 from distillab.distillation.teachers import answers, find_teachers
 from distillab.errors import RequestError
@@ -17,44 +17,44 @@ from distillab.models.predictions import store_predictions
 ROUNDING = 1e-4  # of float32 logits of about 10, through a softmax and back
 
 
-def probabilities(named: object, own: OwnData, **settings: object) -> np.ndarray:
+def probabilities(named: object, own: Dataset, **settings: object) -> np.ndarray:
     """What a teacher says of the test examples, as probabilities."""
     teachers = find_teachers([named], own, Request(**settings))
-    logits = answers(teachers, own.dataset.x_test, own.dataset.classes, None)
+    logits = answers(teachers, own.x_test, own.classes, None)
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
 
-def said(model: keras.Model, own: OwnData) -> np.ndarray:
-    return np.asarray(model.predict(own.dataset.inputs(own.dataset.x_test), verbose=0))
+def said(model: keras.Model, own: Dataset) -> np.ndarray:
+    return np.asarray(model.predict(own.inputs(own.x_test), verbose=0))
 
 
-def test_a_file_that_ends_in_a_softmax_is_not_softened_twice(own: OwnData, teacher: keras.Model, teacher_file: Path):
+def test_a_file_that_ends_in_a_softmax_is_not_softened_twice(own: Dataset, teacher: keras.Model, teacher_file: Path):
     np.testing.assert_allclose(probabilities(teacher_file, own), said(teacher, own), atol=ROUNDING)
     np.testing.assert_allclose(probabilities(teacher, own), said(teacher, own), atol=ROUNDING)
 
 
-def test_stored_predictions_say_what_the_model_says(own: OwnData, teacher: keras.Model, tmp_path: Path):
-    everything = np.concatenate([own.dataset.x_train, own.dataset.x_test])
-    told = teacher.predict(own.dataset.inputs(everything), verbose=0)
+def test_stored_predictions_say_what_the_model_says(own: Dataset, teacher: keras.Model, tmp_path: Path):
+    everything = np.concatenate([own.x_train, own.x_test])
+    told = teacher.predict(own.inputs(everything), verbose=0)
     store_predictions(tmp_path / "p.npy", everything, told)
     np.testing.assert_allclose(probabilities(tmp_path / "p.npy", own), said(teacher, own), atol=ROUNDING)
 
 
-def test_several_in_a_folder_answer_by_their_mean_logits(own: OwnData, teacher: keras.Model, tmp_path: Path):
+def test_several_in_a_folder_answer_by_their_mean_logits(own: Dataset, teacher: keras.Model, tmp_path: Path):
     teacher.save(tmp_path / "a.keras")
     teacher.save(tmp_path / "b.keras")
     np.testing.assert_allclose(probabilities(tmp_path, own), said(teacher, own), atol=ROUNDING)
     assert len(find_teachers([tmp_path], own, Request())) == 2
 
 
-def test_a_model_that_scales_its_inputs_gets_them_raw(own: OwnData, teacher: keras.Model):
+def test_a_model_that_scales_its_inputs_gets_them_raw(own: Dataset, teacher: keras.Model):
     inputs = keras.Input((8, 8, 1))
     whole = keras.Model(inputs, teacher(keras.layers.Rescaling(1 / 255)(inputs)))
     np.testing.assert_allclose(probabilities(whole, own), said(teacher, own), atol=ROUNDING)
 
 
-def test_a_teacher_that_reads_another_scale_is_found_out(own: OwnData, teacher: keras.Model):
+def test_a_teacher_that_reads_another_scale_is_found_out(own: Dataset, teacher: keras.Model):
     inputs = keras.Input((8, 8, 1))
     hidden = keras.Model(inputs, teacher(inputs * (1 / 255)))  # scales, by no layer that tells
     with pytest.raises(RequestError, match=r"with inputs scaled as 'unit'.*--teacher-scale raw"):
@@ -63,30 +63,28 @@ def test_a_teacher_that_reads_another_scale_is_found_out(own: OwnData, teacher: 
     np.testing.assert_allclose(found, said(teacher, own), atol=ROUNDING)
 
 
-def test_another_input_size_is_resized_to(own: OwnData):
+def test_another_input_size_is_resized_to(own: Dataset):
     keras.utils.set_random_seed(1)
     layers = [keras.Input((16, 16, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
     bigger = keras.Sequential(layers)
     with pytest.raises(RequestError, match="Give --teacher-input 16x16"):
         find_teachers([bigger], own, Request())
     (found,) = find_teachers([bigger], own, Request(teacher_input=(16, 16)))
-    x = own.dataset.inputs(own.dataset.x_test)
+    x = own.inputs(own.x_test)
     large = np.asarray(keras.layers.Resizing(16, 16)(np.repeat(x, 3, axis=-1)))
-    np.testing.assert_allclose(
-        found.answer(own.dataset.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING
-    )
+    np.testing.assert_allclose(found.answer(own.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("policy", ["float16", "mixed_float16", "bfloat16"])
-def test_half_precision_teaches(own: OwnData, policy: str):
+def test_half_precision_teaches(own: Dataset, policy: str):
     keras.utils.set_random_seed(2)
     half = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(dtype=policy), keras.layers.Dense(10, dtype=policy)]
     )
     (found,) = find_teachers([half], own, Request())
-    answered = found.answer(own.dataset.x_test)
+    answered = found.answer(own.x_test)
     assert answered.dtype == np.float32
-    expected = np.asarray(half.predict(own.dataset.inputs(own.dataset.x_test), verbose=0)).astype(np.float32)
+    expected = np.asarray(half.predict(own.inputs(own.x_test), verbose=0)).astype(np.float32)
     np.testing.assert_allclose(answered, expected, atol=0.05)  # 8 bits of bfloat16 at answers of about 1
 
 
@@ -102,13 +100,13 @@ class Odd(keras.Model):
         return self.dense(self.flatten(inputs))
 
 
-def test_a_model_of_ones_own_class_is_asked_as_it_is(own: OwnData):
+def test_a_model_of_ones_own_class_is_asked_as_it_is(own: Dataset):
     odd = Odd()
     odd(np.zeros((1, 8, 8, 1), np.float32))
     np.testing.assert_allclose(probabilities(odd, own), said(odd, own), atol=ROUNDING)
 
 
-def test_other_classes_are_refused(own: OwnData, tmp_path: Path):
+def test_other_classes_are_refused(own: Dataset, tmp_path: Path):
     wrong = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
     with pytest.raises(RequestError, match="answers 7 classes, and the data have 10"):
         find_teachers([wrong], own, Request())
@@ -118,14 +116,14 @@ def test_other_classes_are_refused(own: OwnData, tmp_path: Path):
         find_teachers(["nowhere.keras"], own, Request())
 
 
-def test_code_in_a_file_is_refused(own: OwnData, tmp_path: Path):
+def test_code_in_a_file_is_refused(own: Dataset, tmp_path: Path):
     layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Lambda(lambda x: x), keras.layers.Dense(10)]
     keras.Sequential(layers).save(tmp_path / "m.keras")
     with pytest.raises(RequestError, match="--trust"):
         find_teachers([tmp_path / "m.keras"], own, Request())
 
 
-def test_layers_of_a_named_module_are_known(own: OwnData, tmp_path: Path):
+def test_layers_of_a_named_module_are_known(own: Dataset, tmp_path: Path):
     (tmp_path / "mine.py").write_text(
         "import keras\n"
         "class Twice(keras.layers.Layer):\n"
@@ -141,4 +139,4 @@ def test_layers_of_a_named_module_are_known(own: OwnData, tmp_path: Path):
     made.model.save(tmp_path / "m.keras")
     script_free = Request(modules=(name,))
     (read,) = find_teachers([tmp_path / "m.keras"], own, script_free)
-    np.testing.assert_allclose(read.answer(own.dataset.x_test), made.answer(own.dataset.x_test), atol=ROUNDING)
+    np.testing.assert_allclose(read.answer(own.x_test), made.answer(own.x_test), atol=ROUNDING)

@@ -1,4 +1,4 @@
-"""The bench: this engine beside other ways to train the same student, in one run on one machine."""
+"""The bench: this engine compared with other ways to train the same student, on one machine."""
 
 from distillab.bench.record import Bench as Bench
 from distillab.bench.record import measure as measure

@@ -1,4 +1,4 @@
-"""One run of the bench: every subject in a process of its own, and what came of it as a table and as JSON."""
+"""One run of the bench: every subject in a separate process; the results as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -17,22 +18,22 @@ from distillab.errors import WorkError
 from distillab.study.provenance import now, package_versions
 
 EPOCH = 60_000
-"""Examples of the epoch that times are stated for, whatever number was run."""
+"""Examples of the epoch for which times are stated; fewer are run, and times scaled."""
 
 ENGINE = "this engine"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measurement.
+class Measurement:
+    """One measured subject.
 
     Args:
-        group: what it is to be compared with: "student", "students", "devices" or "teacher".
-        name: what was measured.
-        seconds: of an epoch of 60,000 examples, for one student; compilation apart.
-        compile_seconds: of the first call beyond what a later one takes.
-        peak_mib: the most memory that the process held.
-        answer_seconds: of answering 60,000 images; teachers alone.
+        group: the measurements to compare it with: "student", "students", "devices", "mapping" or "teacher".
+        name: the subject.
+        seconds: time of an epoch of 60,000 examples, for one student, without compilation.
+        compile_seconds: time of the first call beyond that of a later one.
+        peak_mib: peak memory of the process.
+        predict_seconds: time of the predictions for 60,000 images; teachers only.
     """
 
     group: str
@@ -40,12 +41,12 @@ class Row:
     seconds: float
     compile_seconds: float
     peak_mib: float
-    answer_seconds: float | None = None
+    predict_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A finished bench, as it is saved."""
+    """The results of a bench, as saved."""
 
     date: str
     machine: dict[str, Any]
@@ -54,41 +55,39 @@ class Bench:
     flops_per_second: float
     floor_seconds: float  # the student's matrix products of an epoch, at that rate
     teacher_floor_seconds: float
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Measurement] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """The record as JSON."""
+        """The results as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def measure(*, quick: bool = False, tell: Callable[[str], None] = lambda line: None) -> Bench:
+def measure(*, quick: bool = False, report: Callable[[str], None] = lambda name: None) -> Bench:
     """Run the bench.
 
     Args:
-        quick: fewer examples, no scaling: a minute or two instead of ten.
-        tell: is told what is measured next.
+        quick: use fewer examples, and measure no scaling: a minute or two instead of ten.
+        report: called with the name of each subject before it is measured.
+
+    Returns:
+        The results, with machine and versions.
 
     Raises:
         WorkError: a subject failed.
     """
     examples = 3_200 if quick else 12_800
 
-    def run(group: str, name: str, subject: str, backend: str = "jax", **options: Any) -> Row:
-        tell(name)
+    def run(group: str, name: str, subject: str, backend: str = "jax", **options: Any) -> Measurement:
+        report(name)
         count = options.pop("examples", examples)
         result = _run(subject, backend, {"examples": count} | options)
         scale = EPOCH / count
-        answer = result.get("answer_seconds")
-        return Row(
-            group,
-            name,
-            result["seconds"] * scale,
-            result["compile_seconds"],
-            result["peak_mib"],
-            None if answer is None else answer * scale,
+        predict = None if "predict_seconds" not in result else result["predict_seconds"] * scale
+        return Measurement(
+            group, name, result["seconds"] * scale, result["compile_seconds"], result["peak_mib"], predict
         )
 
-    tell("matrix products")
+    report("matrix products")
     rate = _run("products", "jax", {"examples": examples})
     rows = [run("student", ENGINE, "engine")]
     backends = ["jax", *(name for name in ("tensorflow", "torch") if find_spec(name))]
@@ -97,18 +96,14 @@ def measure(*, quick: bool = False, tell: Callable[[str], None] = lambda line: N
     rows += [run("student", "fit on labels alone on jax", "plain")]
     if "torch" in backends:
         rows.append(run("student", "PyTorch loop with stored logits", "torch_loop"))
-    rows.append(run("teacher", ENGINE, "engine_teacher", examples=1_280 if quick else 3_840))
-    rows += [
-        run("teacher", f"Keras on {name}", "keras_teacher", name, examples=1_280 if quick else 3_840)
-        for name in backends
-    ]
+    few = 1_280 if quick else 3_840
+    rows.append(run("teacher", ENGINE, "engine_teacher", examples=few))
+    rows += [run("teacher", f"Keras on {name}", "keras_teacher", name, examples=few) for name in backends]
     if not quick:
-        few = 3_200
+        few, cores = 3_200, usable_cores()
         rows += [run("students", f"{n}", "engine", students=n, examples=few) for n in (1, 4, 16, 64, 200)]
-        cores = usable_cores()
-        rows += [
-            run("devices", f"{n}", "engine", devices=n, students=4 * cores, examples=few) for n in range(1, cores + 1)
-        ]
+        counts = range(1, cores + 1)
+        rows += [run("devices", f"{n}", "engine", devices=n, students=4 * cores, examples=few) for n in counts]
         rows.append(run("mapping", "side by side (vmap)", "engine", mapping="vmap", examples=few))
     return Bench(
         date=now(),
@@ -127,7 +122,7 @@ def _run(subject: str, backend: str, options: dict[str, Any]) -> dict[str, float
     command = [sys.executable, "-m", "distillab.bench.subjects", subject, json.dumps(options)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise WorkError(f"The bench's {subject!r} on {backend} failed: {reason[:300]}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
@@ -136,17 +131,19 @@ def _run(subject: str, backend: str, options: dict[str, Any]) -> dict[str, float
 def _optional_versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    versions = {}
     for name in ("tensorflow", "tensorflow-cpu", "torch"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def table(bench: Bench) -> str:
-    """The record as text for a terminal."""
+    """Format the results for a terminal.
+
+    Args:
+        bench: the results.
+    """
     lines = [
         f"{bench.machine['cores']} cores, {bench.machine['processor']}; "
         + ", ".join(f"{name} {version}" for name, version in bench.versions.items()),
@@ -166,13 +163,13 @@ def _part(bench: Bench, group: str, title: str, floor: float) -> Sequence[str]:
     rows = [row for row in bench.rows if row.group == group]
     if not rows:
         return []
-    answers = any(row.answer_seconds is not None for row in rows)
+    predicts = any(row.predict_seconds is not None for row in rows)
     head = f"{title:40}{'seconds':>9}{'times':>8}{'x floor':>9}{'compile s':>11}{'peak MiB':>10}"
-    lines = [head + (f"{'answers s':>11}" if answers else "")]
+    lines = [head + (f"{'predict s':>11}" if predicts else "")]
     for row in rows:
         line = (
             f"{row.name:40}{row.seconds:>9.2f}{row.seconds / rows[0].seconds:>8.1f}{row.seconds / floor:>9.1f}"
             f"{row.compile_seconds:>11.1f}{row.peak_mib:>10,.0f}"
         )
-        lines.append(line + (f"{row.answer_seconds:>11.1f}" if row.answer_seconds is not None else ""))
+        lines.append(line + (f"{row.predict_seconds:>11.1f}" if row.predict_seconds is not None else ""))
     return [*lines, ""]

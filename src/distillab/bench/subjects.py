@@ -1,7 +1,7 @@
-"""What the bench measures, each in a process of its own: `python -m distillab.bench.subjects NAME OPTIONS`.
+"""The subjects of the bench, each run in a separate process: `python -m distillab.bench.subjects NAME OPTIONS`.
 
-Every subject sees the same random images (speed does not depend on their contents), batch size, optimiser (Adam) and
-number of steps, and returns seconds, compilation apart. The last line that the process prints is its result as JSON.
+Every subject gets the same random images (speed does not depend on their contents), batch size, optimiser (Adam) and
+number of steps, and returns seconds without compilation. The last line of the process's output is its result as JSON.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ TEMPERATURE, ALPHA = 3.0, 0.5
 Result = dict[str, float]
 
 
-def material(examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random images, labels, and teacher's logits."""
+def _random_data(examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (N, 28, 28, 1), labels (N,), and teacher's logits (N, C)."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (examples, *SHAPE)).astype(np.uint8)
     labels = rng.integers(0, CLASSES, examples).astype(np.int32)
     return images, labels, rng.normal(size=(examples, CLASSES)).astype(np.float32)
 
 
-def engine(examples: int, students: int = 4, devices: int | None = None, mapping: str | None = None) -> Result:
-    """This engine: a cohort with stored logits, seconds a student and epoch."""
+def _engine(examples: int, students: int = 4, devices: int | None = None, mapping: str | None = None) -> Result:
+    """This engine: a cohort with stored logits, seconds per student and epoch."""
     from distillab.engine.devices import mesh, split_host
 
     split_host(devices)
@@ -44,7 +44,7 @@ def engine(examples: int, students: int = 4, devices: int | None = None, mapping
     from distillab.engine.types import Examples, Recipe, Student
     from distillab.models import build
 
-    images, labels, logits = material(examples)
+    images, labels, logits = _random_data(examples)
     model = Functional(build(STUDENT, SHAPE, CLASSES))
     data = Examples(images, images[:0], images[:1], logits[None], 1 / 255)
     epochs = 4
@@ -61,56 +61,57 @@ def engine(examples: int, students: int = 4, devices: int | None = None, mapping
     return {"seconds": seconds / students, "compile_seconds": first - seconds, "devices": grid.size}
 
 
-def distiller(examples: int) -> Result:
-    """Keras's own Distiller with the teacher live, on whatever backend Keras runs."""
+def _distiller(examples: int) -> Result:
+    """Keras's Distiller with a live teacher, on the current backend."""
     import keras
     from distillab.models import build
 
     teacher, student = build(TEACHER, SHAPE, CLASSES), build(STUDENT, SHAPE, CLASSES)
-    soft = keras.distillation.LogitsDistillation(temperature=TEMPERATURE, loss=keras.losses.KLDivergence())
+    distillation_loss = keras.distillation.LogitsDistillation(temperature=TEMPERATURE, loss=keras.losses.KLDivergence())
     model = keras.distillation.Distiller(
-        teacher=teacher, student=student, distillation_losses=soft, student_loss_weight=ALPHA
+        teacher=teacher, student=student, distillation_losses=distillation_loss, student_loss_weight=ALPHA
     )
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
-    images, labels, _ = material(examples)
+    images, labels, _ = _random_data(examples)
     return _fit(model, images.astype("float32") / 255, labels, BATCH)
 
 
-def plain(examples: int) -> Result:
+def _plain(examples: int) -> Result:
     """The student alone on labels, by `model.fit`."""
     import keras
     from distillab.models import build
 
     model = build(STUDENT, SHAPE, CLASSES)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
-    images, labels, _ = material(examples)
+    images, labels, _ = _random_data(examples)
     return _fit(model, images.astype("float32") / 255, labels, BATCH)
 
 
-def stored(examples: int) -> Result:
-    """The student by `model.fit`, with the teacher's stored logits beside the labels."""
+def _stored(examples: int) -> Result:
+    """The student by `model.fit`, with the teacher's stored logits appended to the labels."""
     import keras
     from distillab.models import build
     from keras import ops
 
     def loss(y: Any, z: Any) -> Any:
-        hard = keras.losses.categorical_crossentropy(y[:, :CLASSES], z, from_logits=True)
-        soft = keras.losses.kl_divergence(ops.softmax(y[:, CLASSES:] / TEMPERATURE), ops.softmax(z / TEMPERATURE))
-        return ALPHA * hard + (1 - ALPHA) * TEMPERATURE**2 * soft
+        label_loss = keras.losses.categorical_crossentropy(y[:, :CLASSES], z, from_logits=True)
+        teacher, student = ops.softmax(y[:, CLASSES:] / TEMPERATURE), ops.softmax(z / TEMPERATURE)
+        distillation_loss = keras.losses.kl_divergence(teacher, student)
+        return ALPHA * label_loss + (1 - ALPHA) * TEMPERATURE**2 * distillation_loss
 
     model = build(STUDENT, SHAPE, CLASSES)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
-    images, labels, logits = material(examples)
+    images, labels, logits = _random_data(examples)
     targets = np.concatenate([np.eye(CLASSES, dtype=np.float32)[labels], logits], axis=1)
     return _fit(model, images.astype("float32") / 255, targets, BATCH)
 
 
-def torch_loop(examples: int) -> Result:
+def _torch_loop(examples: int) -> Result:
     """A plain PyTorch loop with stored logits."""
     import torch
     from torch.nn import functional
 
-    images, labels, logits = material(examples)
+    images, labels, logits = _random_data(examples)
     x = torch.from_numpy(images.astype("float32").transpose(0, 3, 1, 2) / 255).contiguous()
     y, t = torch.from_numpy(labels.astype(np.int64)), torch.from_numpy(logits)
     student = torch.nn.Sequential(
@@ -129,8 +130,9 @@ def torch_loop(examples: int) -> Result:
         for rows in order.split(BATCH):
             z = student(x[rows])
             ours, theirs = functional.log_softmax(z / TEMPERATURE, -1), functional.softmax(t[rows] / TEMPERATURE, -1)
-            soft = functional.kl_div(ours, theirs, reduction="batchmean")
-            loss = ALPHA * functional.cross_entropy(z, y[rows]) + (1 - ALPHA) * TEMPERATURE**2 * soft
+            distillation_loss = functional.kl_div(ours, theirs, reduction="batchmean")
+            label_loss = functional.cross_entropy(z, y[rows])
+            loss = ALPHA * label_loss + (1 - ALPHA) * TEMPERATURE**2 * distillation_loss
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -138,8 +140,8 @@ def torch_loop(examples: int) -> Result:
     return _timed(lambda: epoch(4 * BATCH), lambda: epoch(examples))
 
 
-def engine_teacher(examples: int) -> Result:
-    """This engine's teacher: seconds of a training epoch, and of the answers over as many images."""
+def _engine_teacher(examples: int) -> Result:
+    """This engine's teacher: seconds of a training epoch, and of the predictions for as many images."""
     from distillab.engine.devices import split_host
 
     split_host()
@@ -149,7 +151,7 @@ def engine_teacher(examples: int) -> Result:
     from distillab.engine.types import Recipe
     from distillab.models import build
 
-    images, labels, _ = material(examples)
+    images, labels, _ = _random_data(examples)
     model = Functional(build(TEACHER, SHAPE, CLASSES))
     clock = [time.perf_counter()]
     *_, (_, variables) = train_teacher(
@@ -166,31 +168,31 @@ def engine_teacher(examples: int) -> Result:
     first, *later = [after - before for before, after in itertools.pairwise(clock)]
     seconds = statistics.median(later)
 
-    def answering(count: int) -> float:
+    def predict(count: int) -> float:
         return _seconds(lambda: teacher_logits(model, variables, images[:count], 1 / 255))
 
-    # What a few images take is nearly all tracing and compiling, which the many need as well.
-    answers = answering(examples) - answering(2 * TEACHER_BATCH)
-    return {"seconds": seconds, "compile_seconds": first - seconds, "answer_seconds": answers}
+    # The time for a few images is nearly all tracing and compilation, which is subtracted.
+    predict_seconds = predict(examples) - predict(2 * TEACHER_BATCH)
+    return {"seconds": seconds, "compile_seconds": first - seconds, "predict_seconds": predict_seconds}
 
 
-def keras_teacher(examples: int) -> Result:
-    """The teacher by `model.fit` and `predict`, on whatever backend Keras runs."""
+def _keras_teacher(examples: int) -> Result:
+    """The teacher by `model.fit` and `predict`, on the current backend."""
     import keras
     from distillab.models import build
 
     model = build(TEACHER, SHAPE, CLASSES)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
-    images, labels, _ = material(examples)
+    images, labels, _ = _random_data(examples)
     inputs = images.astype("float32") / 255
     fitted = _fit(model, inputs, labels, TEACHER_BATCH)
     model.predict(inputs[:256], batch_size=128, verbose=0)
-    answers = _seconds(lambda: model.predict(inputs, batch_size=128, verbose=0))
-    return fitted | {"answer_seconds": answers}
+    predict_seconds = _seconds(lambda: model.predict(inputs, batch_size=128, verbose=0))
+    return fitted | {"predict_seconds": predict_seconds}
 
 
-def products(examples: int) -> Result:
-    """The machine's rate of large float32 matrix products on all cores, and the student's and teacher's needs."""
+def _products(examples: int) -> Result:
+    """The machine's speed of large float32 matrix products on all cores, and the operations of student and teacher."""
     import jax
     import jax.numpy as jnp
 
@@ -240,20 +242,25 @@ def _seconds(work: Callable[[], object]) -> float:
 
 SUBJECTS: Mapping[str, Callable[..., Result]] = MappingProxyType(
     {
-        "engine": engine,
-        "distiller": distiller,
-        "plain": plain,
-        "stored": stored,
-        "torch_loop": torch_loop,
-        "engine_teacher": engine_teacher,
-        "keras_teacher": keras_teacher,
-        "products": products,
+        "engine": _engine,
+        "distiller": _distiller,
+        "plain": _plain,
+        "stored": _stored,
+        "torch_loop": _torch_loop,
+        "engine_teacher": _engine_teacher,
+        "keras_teacher": _keras_teacher,
+        "products": _products,
     }
 )
 
 
 def main(name: str, options: str) -> None:
-    """Measure one subject and print what it took."""
+    """Measure one subject and print its result.
+
+    Args:
+        name: a name in `SUBJECTS`.
+        options: its keyword arguments, as JSON.
+    """
     result = SUBJECTS[name](**json.loads(options))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kibibytes on Linux
     sys.stdout.write("\n" + json.dumps(result | {"peak_mib": peak}) + "\n")

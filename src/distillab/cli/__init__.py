@@ -1,4 +1,4 @@
-"""The command line: parse, call the library, print. Nothing heavy is imported before a command needs it."""
+"""The command line: parse, call the library, print. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from distillab.errors import DistillabError, in_one_line
 
 INTERRUPTED, TERMINATED = 130, 143
 
-NAMED_WRONG = (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
-"""What the system says of a path that cannot be; its other words are of disks and permissions."""
+WRONG_PATH = (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+"""The system's errors for an invalid path; its other errors concern disks and permissions."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -43,31 +43,39 @@ for command in (run, answer, report, merge, publish, distill, export, data, stud
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 or 143 interrupted."""
+    """Run a command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 or 143 interrupted.
+
+    Args:
+        arguments: the words after `distillab`; by default those of the process.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
         code = cli.main([word for word in given if word != "--debug"], "distillab", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without a command: its message is the help
+        error.show()
+        code = error.exit_code
     except click.ClickException as error:
         error.message = in_one_line(error.message)  # type: ignore[misc]  # click quotes some words as they are
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
-        told = "What was recorded stays; this goes on from there: " + shlex.join(["distillab", *given])
-        resumes = next((word for word in given if not word.startswith("-")), "") in ("run", "distill")
-        click.echo(f"distillab: interrupted.{' ' + told if resumes else ''}", err=True)
+        command = next((word for word in given if not word.startswith("-")), "")
+        hint = f" Results so far are saved. To continue: {shlex.join(['distillab', *given])}"
+        click.echo(f"distillab: interrupted.{hint if command in ('run', 'distill') else ''}", err=True)
         code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
+    except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         code = 1
-    except Exception as error:  # the outermost frame: whatever it is, it is told in one line
+    except Exception as error:  # the outermost frame reports any error in one line
         if debug:
             traceback.print_exc()
-        code = _tell(error, debug)
+        code = _report(error, debug)
     sys.exit(code)
 
 
-def _tell(error: Exception, debug: bool) -> int:
+def _report(error: Exception, debug: bool) -> int:
+    """Print an error and return the exit code."""
     if isinstance(error, DistillabError):
         click.echo(f"distillab: {error}", err=True)
         return error.exit_code
@@ -75,10 +83,11 @@ def _tell(error: Exception, debug: bool) -> int:
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         click.echo("distillab: memory ran out. Use less data, a smaller batch_size, or fewer --devices.", err=True)
         return 1
-    if isinstance(error, OSError) and error.strerror:  # a name or a disk that nobody has looked at before
-        place = f"{error.filename} cannot be used: " if error.filename else ""
-        click.echo(f"distillab: {in_one_line(place + error.strerror)}. Name another place, or mend this one.", err=True)
-        return 2 if error.errno in NAMED_WRONG else 1
-    hint = "" if debug else " This is a fault of distillab's; run again with --debug to see where it happened."
+    if isinstance(error, OSError) and error.strerror:  # a path or a disk that no command has checked
+        path = f"{error.filename} cannot be used: " if error.filename else ""
+        reason = in_one_line(path + error.strerror)
+        click.echo(f"distillab: {reason}. Choose another path, or fix this one.", err=True)
+        return 2 if error.errno in WRONG_PATH else 1
+    hint = "" if debug else " This is a bug in distillab; run again with --debug to see where it happened."
     click.echo(f"distillab: {type(error).__name__}: {text}{hint}", err=True)
     return 1

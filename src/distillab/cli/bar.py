@@ -1,4 +1,4 @@
-"""The progress bar of a run: what is happening, how fast, and how long it will take."""
+"""The progress bar of a run: the current work, its speed, and the remaining time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Bar:
-    """Shows a run on a terminal's standard error; elsewhere only its notes are printed.
+    """Shows a run on a terminal's standard error; without a terminal only its notes are printed.
 
     Example:
         >>> with Bar(Console(file=None, quiet=True)) as bar:
@@ -40,16 +40,33 @@ class Bar:
         self._bar.stop()
 
     def note(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar.
+
+        Args:
+            text: the line.
+        """
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
-        """Show how far a teacher's training is."""
+        """Show the progress of a teacher's training.
+
+        Args:
+            name: the teacher.
+            epoch: the number of finished epochs.
+            epochs: their total.
+            loss: the mean loss of the last epoch; None if unknown.
+        """
         tail = f"epoch {epoch}/{epochs}" + ("" if loss is None else f", loss {loss:.3f}")
         self._bar.update(self._task, description=f"Teacher {name}", completed=epoch, total=epochs, tail=tail)
 
     def students(self, trained: float, students: int, at_work: int) -> None:
-        """Show how many students are trained, and the time that the others still need."""
+        """Show the number of trained students, and the estimated time for the others.
+
+        Args:
+            trained: the number of trained students, with fractions for those in training.
+            students: their total.
+            at_work: the number of students in training.
+        """
         if trained == 0:
             self._begun = time.monotonic()
         seconds = time.monotonic() - self._begun

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    import keras
-    from distillab.data import Dataset
-    from distillab.engine.latency import Latency
-
-Form = Literal["onnx", "litert", "saved_model"]
-
-EXAMPLES = 1_000
-"""Test examples on which answers are compared."""
-
-MOST = 10_000
-"""Test examples on which the accuracy in 8 bits is measured, at most."""
-
-CALIBRATION = 512
+    from distillab.export import Exported
+    from distillab.export.model import Format
 
 
-@click.command(short_help="A model as ONNX, LiteRT or SavedModel, checked against Keras and timed.")
+@click.command(short_help="Write a model as ONNX, LiteRT or SavedModel, checked against Keras and timed.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--to", "form", type=click.Choice(["onnx", "litert", "saved_model"]), required=True, help="The format.")
+@click.option("--to", type=click.Choice(["onnx", "litert", "saved_model"]), required=True, help="The format.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The file to write; for saved_model, the folder."
 )
-@click.option("--data", help=f"A data set, a name or a path: its first {EXAMPLES:,} test examples check.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the data files lie.")
+@click.option("--data", help="A data set, a name or a path: its first 1,000 test examples are compared.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The folder of the data files.")
 @click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
 def export(
-    model: Path, form: Form, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool
+    model: Path, to: Format, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool
 ) -> None:
-    """Write MODEL, a .keras file, as ONNX; or, where TensorFlow is installed, as LiteRT or SavedModel.
+    """Write MODEL, a .keras file, as ONNX; or, if TensorFlow is installed, as LiteRT or SavedModel.
 
-    The new file is left only if its runtime answers as Keras does: on test examples of --data, of the distillation
-    that left MODEL, or else on random numbers from 0 to 1. With --int8 it is left only if no more than a
-    point of accuracy is lost on them.
+    The file is written only if its runtime predicts as Keras does: on test examples of --data, on those that
+    `distillab distill` wrote beside MODEL, or else on random numbers from 0 to 1. With --int8 it is written only if at
+    most one point of accuracy is lost on them.
 
     \b
     Examples:
@@ -52,90 +40,29 @@ def export(
     import os
 
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from distillab.errors import RequestError, not_allowed
-    from distillab.export.onnx import check_tools
-    from distillab.export.tensorflow import check_tensorflow
-    from distillab.models.files import read_model
-    from distillab.models.scaling import reads_raw
+    from distillab.export import export_model
 
-    beside = model.with_name("examples.npz")
-    if int8 and data is None and not beside.is_file():
-        raise RequestError("--int8 is calibrated on training examples and judged on test examples. Give --data.")
-    if int8 and form != "onnx":
-        raise not_allowed("--int8", form, "used with --to onnx")
-    if form == "onnx":
-        check_tools(out)
+    exported = export_model(model, to=to, out=out, data=data, data_dir=data_dir, int8=int8, trust=trust)
+    for line in _lines(exported, f"({model.name}: {model.stat().st_size:,})"):
+        click.echo(line)
+
+
+def _lines(exported: Exported, model_size: str) -> Iterator[str]:
+    agreement = exported.agreement
+    size = f"{exported.path}: {exported.bytes:,} bytes {model_size}"
+    compared = f"{agreement.same_labels:,} of {agreement.n:,} {exported.examples}"
+    if exported.keras_accuracy is not None and exported.accuracy is not None:
+        yield f"{size}, 8 bits, calibrated on {exported.calibration} training examples"
+        yield f"accuracy: {100 * exported.keras_accuracy:.2f} % with Keras, {100 * exported.accuracy:.2f} % in 8 bits"
+        yield f"labels agree on {compared}"
     else:
-        check_tensorflow(out, form)
-    student = read_model(model, trust=trust)
-    dataset = None
-    if data is not None:
-        from distillab.data import load
-
-        dataset = load(data, data_dir=data_dir)
-    elif beside.is_file():
-        dataset = _kept(beside, student.output_shape[-1])
-    if dataset is not None and reads_raw(student):
-        dataset = replace(dataset, scale=1.0)
-    size = f"({model.name}: {model.stat().st_size:,})"
-    if int8 and dataset is not None:
-        for line in _as_int8(student, out, dataset, size):
-            click.echo(line)
-    else:
-        for line in _as_it_is(student, out, dataset, size, form):
-            click.echo(line)
+        yield size
+        yield f"predictions: equal to Keras's within {agreement.difference:.1e}, labels agree on {compared}"
+        if exported.accuracy is not None:
+            yield f"accuracy on them: {100 * exported.accuracy:.2f} %"
+    for batch, latency in exported.latency.items():
+        yield f"latency, batch {batch}, one thread: p50 {_duration(latency.p50)}, p99 {_duration(latency.p99)}"
 
 
-def _kept(path: Path, classes: int) -> Dataset:
-    """The examples that a distillation left beside its student."""
-    from distillab.data import Dataset
-    from distillab.data.archive import read_arrays
-
-    arrays = read_arrays(path, "Delete it and give --data.")
-    return Dataset("the distillation", **arrays, class_names=tuple(map(str, range(classes))), scale=1.0)
-
-
-def _as_it_is(student: keras.Model, out: Path, dataset: Dataset | None, size: str, form: Form) -> Iterator[str]:
-    import numpy as np
-
-    from distillab.errors import RequestError
-    from distillab.export import export_onnx, export_tensorflow
-
-    if dataset is None:
-        shape = student.input_shape[1:]
-        if any(side is None for side in shape):
-            raise RequestError(f"The model reads inputs of any size {shape}. Give --data, whose size is then taken.")
-        examples, of = np.random.default_rng(0).random((EXAMPLES, *shape), np.float32), "inputs of random numbers"
-    else:
-        examples, of = dataset.inputs(dataset.x_test[:EXAMPLES]), f"test examples of {dataset.name}"
-    done = export_onnx(student, out, examples) if form == "onnx" else export_tensorflow(student, out, examples, form)
-    found = done.agreement
-    yield f"{out}: {done.bytes:,} bytes {size}"
-    yield f"answers: Keras's to {found.difference:.1e}, labels agree on {found.same_labels:,} of {found.n:,} {of}"
-    if dataset is not None:
-        yield f"accuracy on them: {100 * float(np.mean(done.answers.argmax(-1) == dataset.y_test[:EXAMPLES])):.2f} %"
-    yield from _times(done.latency)
-
-
-def _as_int8(student: keras.Model, out: Path, dataset: Dataset, size: str) -> Iterator[str]:
-    import numpy as np
-
-    from distillab.export import export_int8
-
-    drawn = np.random.default_rng(0).permutation(len(dataset.x_train))[:CALIBRATION]
-    examples, labels = dataset.inputs(dataset.x_test[:MOST]), dataset.y_test[:MOST]
-    done = export_int8(student, out, examples, labels, dataset.inputs(dataset.x_train[drawn]))
-    found = done.agreement
-    yield f"{out}: {done.bytes:,} bytes {size}, 8 bits, calibrated on {len(drawn)} training examples"
-    yield f"accuracy: {100 * done.before:.2f} % with Keras, {100 * done.after:.2f} % in 8 bits"
-    yield f"labels agree on {found.same_labels:,} of {found.n:,} test examples of {dataset.name}"
-    yield from _times(done.latency)
-
-
-def _times(latency: Mapping[int, Latency]) -> Iterator[str]:
-    for size, time in latency.items():
-        yield f"latency, batch {size}, one thread: p50 {_brief(time.p50)}, p99 {_brief(time.p99)}"
-
-
-def _brief(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{1e6 * seconds:.0f} us" if seconds < 1e-3 else f"{1e3 * seconds:.1f} ms"

@@ -65,7 +65,7 @@ def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
         values: of `execution_options`.
         more: further fields of `RunOptions`.
     """
-    from distillab.data.places import cache_folder
+    from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
     split_host(values["devices"])

@@ -1,4 +1,4 @@
-"""Stopping a run in good order: the epoch at work is finished, and nothing is cut off while it is being recorded."""
+"""Stopping a run cleanly: the current epoch is finished, and recording is never interrupted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from distillab.study.progress import Progress
 
 
 class Terminated(BaseException):
-    """SIGTERM has asked the process to end; as `KeyboardInterrupt`, no error of any work."""
+    """The process received SIGTERM; like `KeyboardInterrupt`, it is not an `Exception`."""
 
 
 class Stop:
-    """Listens to a run, and stops it between two epochs after SIGINT or SIGTERM; a second signal stops it at once, and
-    so does the first while nothing trains yet.
+    """Forwards the progress of a run, and stops it between two epochs after SIGINT or SIGTERM. A second signal stops
+    it at once, and so does the first before training has begun.
 
     Args:
-        listener: is told everything.
+        listener: receives the progress.
 
     Example:
         >>> from distillab.study.progress import Silence
@@ -37,7 +37,7 @@ class Stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._before[number] = signal.signal(number, self._ask)
-            except ValueError:  # only a process's main thread hears signals
+            except ValueError:  # only the main thread can handle signals
                 break
         return self
 
@@ -48,23 +48,38 @@ class Stop:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def note(self, text: str) -> None:
+        """Forward a note.
+
+        Args:
+            text: the note.
+        """
         self._listener.note(text)
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
+        """Forward a teacher's progress, then stop if a signal asked for it.
+
+        Args:
+            name, epoch, epochs, loss: as for `Progress.teacher`.
+        """
         self._begun = True
         self._listener.teacher(name, epoch, epochs, loss)
         self._check()
 
     def students(self, trained: float, students: int, at_work: int) -> None:
+        """Forward the students' progress, then stop if a signal asked for it.
+
+        Args:
+            trained, students, at_work: as for `Progress.students`.
+        """
         self._begun = True
         self._listener.students(trained, students, at_work)
         self._check()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        before, self._asked = self._asked, number  # noted first: what is raised here may be lost in a finaliser
+        before, self._asked = self._asked, number  # set first: an exception raised here can be lost in a finaliser
         if before is not None or not self._begun:
             self._raise(number)
-        click.echo("distillab: stopping after this epoch; again to stop at once.", err=True)
+        click.echo("distillab: stopping after this epoch; interrupt again to stop at once.", err=True)
 
     def _check(self) -> None:
         if self._asked is not None:

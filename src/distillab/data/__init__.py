@@ -5,6 +5,7 @@ from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import Dataset
 from distillab.data.inventory import Entry, check, find, inventory
 from distillab.data.noise import NOISE_KINDS, Perturbed, perturb, transition_matrix
+from distillab.data.reading import ReadOptions, read_data
 from distillab.data.splits import stratified_split, stratified_subset
 from distillab.data.synthetic import synthetic
 
@@ -14,11 +15,13 @@ __all__ = [
     "Dataset",
     "Entry",
     "Perturbed",
+    "ReadOptions",
     "check",
     "find",
     "inventory",
     "load",
     "perturb",
+    "read_data",
     "read_dataset",
     "stratified_split",
     "stratified_subset",

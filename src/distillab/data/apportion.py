@@ -15,7 +15,7 @@ def largest_remainder(quotas: Sequence[Fraction], total: int, first: Sequence[bo
     Args:
         quotas: exact shares, >= 0, their sum less than 1 from `total`. Fractions, so that no float rounding decides.
         total: the sum wanted.
-        first: which quotas are served before the others, whatever their fractional parts; none by default.
+        first: which quotas are rounded up before the others, whatever their fractional parts; none by default.
 
     Returns:
         The counts, in the order of the quotas. Ties go to the earlier one.

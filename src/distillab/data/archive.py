@@ -1,4 +1,4 @@
-"""Reading a data set from an `.npz` file: four arrays of plain numbers, and never a pickled object."""
+"""Reading `.npz` files: arrays of plain numbers, never a pickled object."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
 from distillab.errors import RequestError, not_allowed
+from distillab.io import replace_file
 
 DAMAGE = (
     OSError,
@@ -32,53 +35,95 @@ DAMAGE = (
     SyntaxError,
     tokenize.TokenError,
 )
-"""What zipfile and NumPy raise of damaged files, and of headers that claim more than there is."""
+"""The exceptions that zipfile and NumPy raise for damaged files and for headers that claim more than the file holds."""
 
 
-def read_arrays(path: Path, do: str) -> dict[str, Array]:
-    """Read x_train, y_train, x_test and y_test from a file.
+def read_arrays(
+    path: Path, do: str, names: Sequence[str] | None = ARRAYS, store: ArrayStore | None = None
+) -> dict[str, Array]:
+    """Read arrays from an `.npz` file.
 
     Args:
         path: the file.
-        do: what to do when it is damaged, a sentence for the message.
+        do: the remedy to print if the file is unusable, a sentence.
+        names: the required arrays; None reads all that the file holds.
+        store: allocates the arrays; by default all are held in memory.
 
     Returns:
-        The four arrays by name, as stored.
+        The arrays by name, as stored.
 
     Raises:
-        RequestError: the file cannot be opened, is no whole archive, or an array is missing or unreadable.
+        RequestError: the file cannot be opened or is no complete archive, or an array is missing or unreadable.
     """
+    store = ArrayStore(limit=2**63) if store is None else store
     try:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):
                 raise RequestError(f"{path}: found no whole .npz archive, expected one; it may be cut short. {do}")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: _read(path, archive, name, do) for name in ARRAYS}
+            with zipfile.ZipFile(file) as archive:
+                stored = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+                for name in names or ():
+                    if name not in stored:
+                        present = ", ".join(sorted(stored)) or "none"
+                        expected = ", ".join(names or ())
+                        raise RequestError(f"{path}: {name} is missing; found {present}; expected {expected}. {do}")
+                return {name: _read_array(path, archive, name, do, store) for name in names or stored}
     except RequestError:
         raise
     except DAMAGE as error:
         raise RequestError(f"{path}: the file cannot be read ({one_line(error)}). {do}") from error
 
 
-def _read(path: Path, archive: np.lib.npyio.NpzFile, name: str, do: str) -> Array:
-    if name not in archive.files:
-        found = ", ".join(sorted(archive.files)) or "none"
-        raise RequestError(f"{path}: {name} is missing; found {found}; expected {', '.join(ARRAYS)}. {do}")
+def _read_array(path: Path, archive: zipfile.ZipFile, name: str, do: str, store: ArrayStore) -> Array:
     try:
-        array = archive[name]
+        return store.unpack(archive, name)
     except DAMAGE as error:
         raise RequestError(
             f"{path}: {name} cannot be read, found damage or Python objects ({one_line(error)}), "
             f"expected an array of numbers. {do}"
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise RequestError(f"{path}: {name} is no NumPy array, expected an array of numbers. {do}")
-    return array
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write x_train, y_train, x_test and y_test to an `.npz` file, uncompressed, whole or not at all.
+
+    Args:
+        path: the file.
+        arrays: the four arrays by name.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
+    replace_file(
+        path,
+        lambda temporary: np.savez(temporary, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test),
+    )
+
+
+def with_channels(images: Array) -> Array:
+    """Give grey images a channel axis.
+
+    Args:
+        images: shape (N, H, W); any other shape is returned unchanged.
+
+    Returns:
+        Shape (N, H, W, 1).
+    """
+    return images[..., None] if images.ndim == 3 else images
+
+
+def default_scale(x: Array) -> float:
+    """The scale of inputs that come without one: 1/255 for bytes, 1 for floats.
+
+    Args:
+        x: the stored inputs.
+    """
+    return 1 / 255 if x.dtype == np.uint8 else 1.0
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Make a data set of a user's own file.
+    """Read a data set from a file.
 
     Args:
         path: an `.npz` with x_train, y_train, x_test, y_test: inputs (N, H, W, C), (N, H, W) for grey images, or
@@ -88,25 +133,20 @@ def read_dataset(path: Path) -> Dataset:
         The data set, named after the file, its classes named "0", "1", ...
 
     Raises:
-        RequestError: the file or what it holds cannot be used; the message names file and array.
+        RequestError: the file or its contents are unusable; the message names file and array.
     """
-    arrays = read_arrays(
-        path, "Save it again with numpy.savez_compressed(file, x_train=..., y_train=..., x_test=..., y_test=...)."
-    )
+    do = "Save it again with numpy.savez_compressed(file, x_train=..., y_train=..., x_test=..., y_test=...)."
+    arrays = read_arrays(path, do)
     try:
-        classes = _count_classes(arrays["y_train"])
-        x = {
-            name: arrays[name][..., None] if arrays[name].ndim == 3 else arrays[name] for name in ("x_train", "x_test")
-        }
-        scale = 1 / 255 if x["x_train"].dtype == np.uint8 else 1.0
-        names = tuple(str(number) for number in range(classes))
-        return Dataset(path.stem, x["x_train"], arrays["y_train"], x["x_test"], arrays["y_test"], names, scale)
+        names = tuple(str(number) for number in range(_count_classes(arrays["y_train"])))
+        x_train, x_test = with_channels(arrays["x_train"]), with_channels(arrays["x_test"])
+        return Dataset(path.stem, x_train, arrays["y_train"], x_test, arrays["y_test"], names, default_scale(x_train))
     except RequestError as error:
         raise RequestError(f"{path}: {error}") from error
 
 
 def _count_classes(labels: Array) -> int:
-    """C, where the labels say it clearly; what else is wrong with them is for the data set to say."""
+    """C for well-formed labels; `Dataset` reports other faults."""
     if labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         return 2
     present = np.unique(labels)
@@ -120,5 +160,9 @@ def _count_classes(labels: Array) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text on one line, for use inside another message."""
+    """An error's text on one line, for use inside another message.
+
+    Args:
+        error: the error; without a text, the name of its class is used.
+    """
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Data sets by name: what a study's `dataset:` may say."""
+"""Data sets by name: the values of a study's `dataset:`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from distillab.data import places
-from distillab.data.archive import read_arrays, read_dataset
+from distillab.data import paths
+from distillab.data.archive import read_arrays, read_dataset, with_channels
 from distillab.data.dataset import Dataset
-from distillab.data.digests import fault
+from distillab.data.digests import find_mismatch
 from distillab.data.digits import digits
 from distillab.data.download import download as fetch
 from distillab.data.images import ARCHIVES, read_image_dataset, read_images
@@ -39,13 +39,13 @@ THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse
 def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True) -> Dataset:
     """Load a data set, checked.
 
-    A file is looked for in `data_dir`, in the folder named by DISTILLAB_DATA, in the user's cache (~/.cache/distillab,
-    or under XDG_CACHE_HOME), and downloaded into the cache when it is in none of them.
+    A file is searched for in `data_dir`, in the folder named by DISTILLAB_DATA, and in the user's cache
+    (~/.cache/distillab, or under XDG_CACHE_HOME); if it is in none of them, it is downloaded into the cache.
 
     Args:
-        name: a name in `LOADERS`, or a path, taken as it stands: of an `.npz` (see `read_dataset`), or of an image
-            folder or an archive of one (see `read_image_dataset`).
-        data_dir: the folder to look in first.
+        name: a name in `LOADERS`, or the path of an `.npz` (see `read_dataset`), of an image folder, or of an archive
+            of one (see `read_image_dataset`).
+        data_dir: the folder to search first.
         download: whether the network may be used.
 
     Returns:
@@ -61,33 +61,44 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
     """
     text = os.fspath(name)
     if data_dir is not None:
-        data_dir = places.asked_for(data_dir)
+        data_dir = paths.existing_folder(data_dir)
     if is_path(text):
         path = Path(text).expanduser()
         return read_image_dataset(path) if _holds_images(path) else read_dataset(path)
-    return LOADERS[known(text)](data_dir, download)
+    check_name(text)
+    return LOADERS[text](data_dir, download)
 
 
-def known(name: str) -> str:
-    """The name, where it is one of `LOADERS`.
+def check_name(name: str) -> None:
+    """Check that a data set has this name.
+
+    Args:
+        name: a name in `LOADERS`.
 
     Raises:
-        RequestError: it is not.
+        RequestError: there is none.
     """
     if name not in LOADERS:
         raise unknown("data set", name, [*LOADERS, "a path of an .npz or an image folder"])
-    return name
 
 
 def is_path(name: str) -> bool:
-    """Whether a name is a path to the user's own file or folder."""
+    """Whether a name is a path to a user's file or folder.
+
+    Args:
+        name: as for `load`.
+    """
     return name not in LOADERS and (
         name.lower().endswith((".npz", *ARCHIVES)) or "/" in name or (name != "" and Path(name).is_dir())
     )
 
 
 def files_of(name: str) -> tuple[str, ...]:
-    """What a published data set may lie in, in a data folder."""
+    """The names that a published data set's file or folder may have in a data folder.
+
+    Args:
+        name: a name in `CLASS_NAMES`.
+    """
     images = (f"{name}-images.tar.xz", name) if name == "cifar10" else ()
     return (f"{name}.npz", *images)
 
@@ -97,7 +108,7 @@ def _holds_images(path: Path) -> bool:
 
 
 def read_published(name: str, path: Path) -> Dataset:
-    """Read a published data set from a file, and refuse other contents under its name.
+    """Read a published data set from a file, and refuse a file with other contents.
 
     Args:
         name: a name in `CLASS_NAMES`.
@@ -109,7 +120,7 @@ def read_published(name: str, path: Path) -> Dataset:
     Raises:
         RequestError: the file is damaged or holds something else.
     """
-    do = f"Move the file away and load {name!r} again to download it, or put a true copy in its place."
+    do = f"Move the file away and load {name!r} again to download it, or replace it with an intact copy."
     if _holds_images(path):
         arrays, classes = read_images(path)
         if classes != CLASS_NAMES[name]:
@@ -117,29 +128,25 @@ def read_published(name: str, path: Path) -> Dataset:
             raise RequestError(f"{path}: found the classes {', '.join(classes)}; those of {name} are {expected}. {do}")
     else:
         arrays = read_arrays(path, do)
-    wrong = fault(name, arrays, images=_holds_images(path))
-    if wrong:
-        raise RequestError(f"{path}: {wrong}. {do}")
-    x_train, x_test = (
-        arrays[key][..., None] if arrays[key].ndim == 3 else arrays[key] for key in ("x_train", "x_test")
-    )
+    mismatch = find_mismatch(name, arrays, images=_holds_images(path))
+    if mismatch:
+        raise RequestError(f"{path}: {mismatch}. {do}")
+    x_train, x_test = with_channels(arrays["x_train"]), with_channels(arrays["x_test"])
     return Dataset(name, x_train, arrays["y_train"], x_test, arrays["y_test"], CLASS_NAMES[name], 1 / 255)
 
 
 def _published(name: str, data_dir: Path | None, download: bool) -> Dataset:
-    path = places.find(files_of(name), data_dir)
+    path = paths.find_first(files_of(name), data_dir)
     if path is None and not download:
-        do = places.how_to_provide(f"{name}.npz", data_dir)
-        raise RequestError(
-            f"{name}.npz was not found in {places.looked_in(data_dir)}, and no download was allowed. {do}"
-        )
+        do = paths.how_to_provide(f"{name}.npz", data_dir)
+        raise RequestError(f"{name}.npz was not found in {paths.searched(data_dir)}, and no download was allowed. {do}")
     return read_published(name, path or fetch(name, data_dir))
 
 
 CLASS_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"mnist": DIGITS, "fashion_mnist": CLOTHES, "cifar10": THINGS}
 )
-"""The published data sets, and what their classes are called."""
+"""The class names of the published data sets."""
 
 LOADERS: Mapping[str, Loader] = MappingProxyType(
     {
@@ -150,4 +157,4 @@ LOADERS: Mapping[str, Loader] = MappingProxyType(
         "synthetic": lambda data_dir, download: synthetic(train=2_000, test=1_000, classes=10, side=12, seed=0),
     }
 )
-"""Every data set with a name of its own."""
+"""Every named data set."""

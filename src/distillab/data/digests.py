@@ -1,8 +1,8 @@
-"""What the published data sets are known by: the contents of their arrays, whatever file they come in.
+"""Checksums of the published data sets.
 
-A file's own hash says nothing useful: the same arrays are compressed in many ways. So arrays are compared, by the
-SHA-256 of their bytes in C order. Where the order of the examples is not the same in every copy, the sum of all bytes
-and the number of examples of each class stand in.
+The same arrays can be compressed into different files, so the arrays are compared and not the files: by the SHA-256 of
+their bytes in C order or, if the order of the examples differs between copies, by the sum of all bytes and the number
+of examples of each class.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from distillab.data.labels import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """What is known of one array; None where nothing is."""
+    """The known properties of one array; None for an unknown one."""
 
     shape: tuple[int, ...]
     sha256: str | None = None
@@ -28,7 +28,7 @@ class Pin:
 
 
 NEAR = 1.0
-"""Grey levels by which a lossy copy's channel means may differ: coding moves single pixels, and hardly their mean."""
+"""Grey levels by which the channel means of a lossy copy may differ: coding changes pixels, but hardly their mean."""
 
 Edition = Mapping[str, Pin]
 
@@ -50,7 +50,7 @@ FASHION_PUBLISHED: Edition = {
 }
 
 FASHION_COPY: Edition = {
-    # A copy that goes round as image files: its grey levels and its order within a class are not the published ones.
+    # A copy distributed as image files: its grey levels and its order within a class are not the published ones.
     "x_train": Pin(shape=_TRAIN, total=3_635_518_345),
     "y_train": Pin(shape=_TRAIN[:1], per_class=6_000),
     "x_test": Pin(shape=_TEST, sha256="609ba4791d49f67462bbc816f23bd6bf1480c4b8f768b57f39a97b04ec6e232a"),
@@ -69,7 +69,7 @@ CIFAR10_PUBLISHED: Edition = {
 }
 
 CIFAR10_IMAGES: Edition = {
-    # Image files made of it with loss; decoders differ in the last bit, so neither bytes nor sums are known.
+    # Lossy image files; decoders differ in the last bit, so neither bytes nor sums are known.
     "x_train": Pin(shape=_COLOUR_TRAIN, channel_means=(125.306918046875, 122.950394140625, 113.86538318359375)),
     "y_train": Pin(shape=_COLOUR_TRAIN[:1], per_class=5_000),
     "x_test": Pin(shape=_COLOUR_TEST),
@@ -81,14 +81,17 @@ EDITIONS: Mapping[str, tuple[Edition, ...]] = {
     "fashion_mnist": (FASHION_COPY, FASHION_PUBLISHED),
     "cifar10": (CIFAR10_PUBLISHED,),
 }
-"""The published data sets by name, each with every edition of its arrays that is accepted."""
+"""The accepted editions of each published data set."""
 
 IMAGE_EDITIONS: Mapping[str, tuple[Edition, ...]] = {"cifar10": (CIFAR10_IMAGES, CIFAR10_PUBLISHED)}
-"""What is accepted of arrays that were decoded from image files."""
+"""The editions accepted for arrays that were decoded from image files."""
 
 
 def sha256(array: Array) -> str:
     """SHA-256, in hex, of an array's bytes in C order.
+
+    Args:
+        array: any shape and type.
 
     Example:
         >>> sha256(np.zeros(3, np.uint8))[:8]
@@ -97,8 +100,8 @@ def sha256(array: Array) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def fault(name: str, arrays: Mapping[str, Array], *, images: bool = False) -> str | None:
-    """Compare the arrays of a published data set with what is known of them.
+def find_mismatch(name: str, arrays: Mapping[str, Array], *, images: bool = False) -> str | None:
+    """Compare the arrays of a published data set with the accepted editions.
 
     Args:
         name: a name in `EDITIONS`.
@@ -106,23 +109,23 @@ def fault(name: str, arrays: Mapping[str, Array], *, images: bool = False) -> st
         images: whether they were decoded from image files.
 
     Returns:
-        None where they are an accepted edition; else the first fault against the nearest: array, found, expected.
+        None for an accepted edition; else the first mismatch with the nearest edition: array, found, expected.
     """
-    faults = [
-        [found for key, pin in edition.items() if (found := _fault(arrays[key], pin, f"{name}'s {key}", key))]
-        for edition in (IMAGE_EDITIONS if images else EDITIONS)[name]
-    ]
-    nearest = min(faults, key=len)
+    mismatches = []
+    for edition in (IMAGE_EDITIONS if images else EDITIONS)[name]:
+        compared = (_compare(arrays[key], pin, f"{name}'s {key}", key) for key, pin in edition.items())
+        mismatches.append([mismatch for mismatch in compared if mismatch])
+    nearest = min(mismatches, key=len)
     return nearest[0] if nearest else None
 
 
-def _fault(array: Array, pin: Pin, what: str, key: str) -> str | None:
+def _compare(array: Array, pin: Pin, what: str, key: str) -> str | None:
     if array.dtype != np.uint8:
         return f"{key} has type {array.dtype}, expected uint8"
     if array.shape != pin.shape:
         return f"{key} has shape {array.shape}, expected {pin.shape}"
-    if pin.sha256 is not None and (found := sha256(array)) != pin.sha256:
-        return f"{key} is not {what}: it has SHA-256 {found}, expected {pin.sha256}{_known_as(found)}"
+    if pin.sha256 is not None and (digest := sha256(array)) != pin.sha256:
+        return f"{key} is not {what}: it has SHA-256 {digest}, expected {pin.sha256}{_known_as(digest)}"
     if pin.total is not None and (total := int(array.sum(dtype=np.int64))) != pin.total:
         return f"{key} is not {what}: its bytes sum to {total}, expected {pin.total}"
     if pin.per_class is not None and (counts := np.bincount(array).tolist()) != [pin.per_class] * 10:
@@ -130,13 +133,13 @@ def _fault(array: Array, pin: Pin, what: str, key: str) -> str | None:
     if pin.channel_means is not None:
         means = array.mean(axis=(0, 1, 2), dtype=np.float64)
         if np.abs(means - pin.channel_means).max() > NEAR:
-            found, expected = (", ".join(f"{mean:.1f}" for mean in one) for one in (means, pin.channel_means))
-            return f"{key} is not {what}: its channels have the means {found}, expected {expected}"
+            given, expected = (", ".join(f"{mean:.1f}" for mean in row) for row in (means, pin.channel_means))
+            return f"{key} is not {what}: its channels have the means {given}, expected {expected}"
     return None
 
 
 def _known_as(digest: str) -> str:
-    """Whose array this is instead, where we know it."""
+    """The published array with this digest, as a remark; empty if it is unknown."""
     for name, editions in EDITIONS.items():
         for edition in editions:
             for key, pin in edition.items():

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits: a real data set that is always there."""
+"""Scikit-learn's handwritten digits: a real data set that needs no download."""
 
 from __future__ import annotations
 

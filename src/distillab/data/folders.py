@@ -1,11 +1,11 @@
-"""Reading anybody's image folder: with or without parts, images of any sizes, a few of them unreadable."""
+"""Reading an image folder of any kind: with or without parts, images of mixed sizes, a few of them unreadable."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data.images import BROKEN, SUFFIXES
-from distillab.data.mapped import Room
+from distillab.data.array_store import ArrayStore
+from distillab.data.images import BROKEN, SUFFIXES, open_image
+from distillab.data.labels import UNLABELLED, Labels, Rows
 from distillab.errors import RequestError
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -23,91 +24,114 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "test": ("test", "testing"),
     "unlabelled": ("unlabelled", "unlabeled"),
 }
-"""What the folders of the parts may be called."""
+"""The accepted folder names of each part."""
 
 SKIPPED_AT_MOST = 0.01
-"""The share of images that may be unreadable, or one image where that is less."""
+"""Largest fraction of unreadable images; one is always tolerated."""
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """What an image folder holds.
+    """The contents of an image folder.
 
     Args:
-        inputs: by part, bytes of shape (N, H, W, 1) where all images are grey, and (N, H, W, 3) otherwise.
-        labels: by part, class numbers, shape (N,); -1 for the unlabelled.
-        class_names: the classes' folders, sorted.
-        rule: how images of other sizes were brought to one, a sentence; empty where all had it.
-        skipped: images that could not be read, relative to the folder.
+        inputs: by part, bytes of shape (N, H, W, 1) if all images are grey, and (N, H, W, 3) otherwise.
+        labels: by part, class numbers, shape (N,); -1 for unlabelled images.
+        class_names: the folders of the classes, sorted.
+        resized: how images of other sizes were resized, a sentence; empty if all had the same size.
+        skipped: unreadable images, relative to the folder.
     """
 
     inputs: Mapping[str, NDArray[np.uint8]]
-    labels: Mapping[str, NDArray[np.int32]]
+    labels: Mapping[str, Labels]
     class_names: tuple[str, ...]
-    rule: str
+    resized: str
     skipped: tuple[str, ...]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The changes made on reading, one sentence each."""
+        names = ", ".join(self.skipped[:5])
+        skipped = f"{len(self.skipped)} images could not be read and were left out: {names}." if self.skipped else ""
+        return tuple(note for note in (self.resized, skipped) if note)
 
-def read_photographs(path: Path, *, size: tuple[int, int] | None = None, room: Room | None = None) -> Photographs:
+
+def read_photographs(
+    path: Path, *, size: tuple[int, int] | None = None, store: ArrayStore | None = None
+) -> Photographs:
     """Read the images of a folder, on all cores.
 
     Args:
-        path: holds a folder a class; or `train`, and perhaps `val` and `test`, each with a folder a class. A folder
-            `unlabelled`, beside the classes or the parts, holds images whose class nobody told. PNG or JPEG.
-        size: (H, W) that every image is brought to; by default the one that most images have.
-        room: where the arrays lie; by default in memory where it has room for them.
+        path: a folder with one folder per class; or with `train`, and perhaps `val` and `test`, each with one folder
+            per class. A folder `unlabelled` beside them holds images without a class. PNG or JPEG.
+        size: (H, W) to which every image is resized; by default the most frequent size.
+        store: allocates the arrays; by default one that memory-maps large ones.
+
+    Returns:
+        `Photographs`.
 
     Raises:
-        RequestError: the folder is not like that, has fewer than two classes, or more images are unreadable than
+        RequestError: the folder has another structure, fewer than two classes, or more unreadable images than
             `SKIPPED_AT_MOST`; the message names them.
     """
-    files = list(_files(path))
-    classes = tuple(sorted({name for part, name, _ in files if part == "train" and name is not None}))
-    if len(classes) < 2:
-        found = ", ".join(classes) or "none"
-        raise RequestError(
-            f"{path} has folders of images for these classes: {found}; there must be at least 2. Make a folder a "
-            "class, in the folder itself or in its train, val and test, with PNG or JPEG images."
-        )
-    for part, name, file in files:
-        if name is not None and name not in classes:
-            raise RequestError(f"{file}: the class {name!r} is in {part} and not in train. Add it there, or remove it.")
-    places, room = [file for *_, file in files], room or Room()
+    images = list(_files(path))
+    classes = _classes(path, images)
+    files, store = [file for *_, file in images], store or ArrayStore()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        headers = list(pool.map(_header, places))
-        chosen = size or Counter(header for header in headers if header is not None).most_common(1)[0][0]
-        whole = room.empty((len(files), *chosen, 3), np.uint8)
-        fates = list(pool.map(lambda place: _into(whole, place, places[place], chosen), range(len(files))))
-    broken = tuple(str(file.relative_to(path)) for file, fate in zip(places, fates, strict=True) if fate is None)
-    if len(broken) > max(1, SKIPPED_AT_MOST * len(files)):
+        sizes = list(pool.map(_image_size, files))
+        readable = Counter(size for size in sizes if size is not None)
+        if not readable:
+            raise RequestError(f"{path}: none of its {len(files)} images can be read. Save them as PNG or JPEG.")
+        chosen = size or readable.most_common(1)[0][0]
+        decoded = store.empty((len(files), *chosen, 3), np.uint8)
+        modes = list(pool.map(lambda row: _decode_into(decoded[row], files[row]), range(len(files))))
+    skipped = tuple(str(file.relative_to(path)) for file, mode in zip(files, modes, strict=True) if mode is None)
+    if len(skipped) > max(1, SKIPPED_AT_MOST * len(files)):
         raise RequestError(
-            f"{path}: {len(broken)} of {len(files)} images cannot be read ({', '.join(broken[:3])}, ...); at most "
-            f"{SKIPPED_AT_MOST:.0%} are skipped. Remove or mend them."
+            f"{path}: {len(skipped)} of {len(files)} images cannot be read ({', '.join(skipped[:3])}, ...); at most "
+            f"{SKIPPED_AT_MOST:.0%} are skipped. Remove or repair them."
         )
-    grey = not any(fate == "colour" for fate in fates)
-    one_channel = (lambda images: images[..., :1]) if grey else None
+    one_channel = None if "colour" in modes else (lambda pixels: pixels[..., :1])
     inputs, labels = {}, {}
     for part in PARTS:
-        rows = [row for row, (where, *_) in enumerate(files) if where == part and fates[row] is not None]
+        rows = [row for row, (where, *_) in enumerate(images) if where == part and modes[row] is not None]
         if rows:
-            # Files are listed part by part: where none is left out, a part is a stretch of the whole.
-            stretch = rows[-1] - rows[0] + 1 == len(rows)
-            taken = (whole[rows[0] : rows[-1] + 1], None) if stretch else (whole, np.array(rows))
-            inputs[part] = room.gather([taken], one_channel)
-            told = (files[row][1] for row in rows)
-            labels[part] = np.array([-1 if name is None else classes.index(name) for name in told], np.int32)
-    others = sum(header is not None and header != chosen for header in headers)
-    rule = ""
-    if others:
-        rule = (
-            f"{others:,} of {len(files):,} images were brought to {chosen[0]} x {chosen[1]} pixels (height x width), "
-            "the whole image by bilinear interpolation, without keeping its proportions."
+            inputs[part] = store.gather([_rows_of(decoded, rows)], one_channel)
+            groups = (images[row][1] for row in rows)
+            numbers = [UNLABELLED if group is None else classes.index(group) for group in groups]
+            labels[part] = np.array(numbers, np.int32)
+    others = sum(size is not None and size != chosen for size in sizes)
+    resized = (
+        f"{others:,} of {len(files):,} images were resized to {chosen[0]} x {chosen[1]} pixels (height x width) by "
+        "bilinear interpolation, without keeping their proportions."
+    )
+    return Photographs(inputs, labels, classes, resized if others else "", skipped)
+
+
+def _classes(path: Path, images: Sequence[tuple[str, str | None, Path]]) -> tuple[str, ...]:
+    """The classes of the training part, sorted; no other part may have more."""
+    classes = tuple(sorted({name for part, name, _ in images if part == "train" and name is not None}))
+    if len(classes) < 2:
+        names = ", ".join(classes) or "none"
+        raise RequestError(
+            f"{path} has folders of images for these classes: {names}; there must be at least 2. Make a folder a "
+            "class, in the folder itself or in its train, val and test, with PNG or JPEG images."
         )
-    return Photographs(inputs, labels, classes, rule, broken)
+    for part, name, file in images:
+        if name is not None and name not in classes:
+            raise RequestError(f"{file}: the class {name!r} is in {part} and not in train. Add it there, or remove it.")
+    return classes
+
+
+def _rows_of(decoded: NDArray[np.uint8], rows: list[int]) -> tuple[NDArray[np.uint8], Rows | None]:
+    """The rows for `ArrayStore.gather`; a slice if they are consecutive, as they are unless an image was skipped."""
+    if rows[-1] - rows[0] + 1 == len(rows):
+        return decoded[rows[0] : rows[-1] + 1], None
+    return decoded, np.array(rows)
 
 
 def _files(path: Path) -> Iterator[tuple[str, str | None, Path]]:
-    """Part, class (None: not told) and place of every image, sorted."""
+    """Part, class (None: unlabelled) and path of every image, sorted."""
     if not path.is_dir():
         raise RequestError(f"There is no folder {path}.")
     parts = {part: path / name for part, names in PARTS.items() for name in names if (path / name).is_dir()}
@@ -127,28 +151,27 @@ def _images_in(folder: Path) -> list[Path]:
     return sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
-def _header(file: Path) -> tuple[int, int] | None:
-    """An image's height and width, without decoding it."""
-    from PIL import Image, UnidentifiedImageError
-
+def _image_size(file: Path) -> tuple[int, int] | None:
+    """An image's height and width, without decoding it; None if it is unreadable."""
     try:
-        with Image.open(file) as image:
+        with open_image(file) as image:
             return image.height, image.width
-    except (*BROKEN, UnidentifiedImageError, Image.DecompressionBombError):
+    except BROKEN:
         return None
 
 
-def _into(whole: NDArray[np.uint8], place: int, file: Path, size: tuple[int, int]) -> str | None:
-    """Decode an image into its place, in three channels; tell whether it is "grey" or "colour", None: unreadable."""
-    from PIL import Image, UnidentifiedImageError
+def _decode_into(pixels: NDArray[np.uint8], file: Path) -> str | None:
+    """Decode an image into an array (H, W, 3) and return "grey" or "colour"; None if it is unreadable."""
+    from PIL import Image
 
+    height, width, _ = pixels.shape
     try:
-        with Image.open(io.BytesIO(file.read_bytes())) as image:
+        with open_image(io.BytesIO(file.read_bytes())) as image:
             grey = image.mode in ("1", "L")
             plain = image.convert("RGB")
-        if (plain.height, plain.width) != size:
-            plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        whole[place] = np.asarray(plain, np.uint8)
-    except (*BROKEN, UnidentifiedImageError, Image.DecompressionBombError):
+        if (plain.height, plain.width) != (height, width):
+            plain = plain.resize((width, height), Image.Resampling.BILINEAR)
+        pixels[:] = np.asarray(plain, np.uint8)
+    except BROKEN:
         return None
     return "grey" if grey else "colour"

@@ -1,4 +1,4 @@
-"""Reading an image folder: `train` and `test`, in each a folder a class, in each the images; or an archive of such."""
+"""Reading an image folder with `train/CLASS/*` and `test/CLASS/*`, or a tar archive of one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data import places
-from distillab.data.archive import one_line, read_arrays
-from distillab.data.dataset import Dataset
+from distillab.data import paths
+from distillab.data.archive import one_line, read_arrays, write_arrays
+from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
 from distillab.errors import RequestError
-from distillab.io import replace_file
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test")
@@ -29,13 +33,13 @@ Files = dict[str, dict[str, dict[str, bytes]]]
 """The encoded images: part, then class, then file name."""
 
 BROKEN = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
-"""What decoders raise of damaged files."""
+"""The exceptions that decoders raise for damaged files."""
 
 LARGEST_IMAGE = 256 * 2**20
 """Bytes of an encoded image; an archive may claim more than there is memory."""
 
-WORTH_KEEPING = 5_000
-"""So many images take a second or more to decode, and are kept decoded in the cache folder."""
+WORTH_CACHING = 5_000
+"""Number of images, which take a second or more to decode, from which the decoded images are cached."""
 
 
 def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
@@ -43,12 +47,12 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
 
     Args:
         path: a folder that holds `train/CLASS/*` and `test/CLASS/*`, or a tar file of one; PNG or JPEG, all of one
-            size. Other files are left aside.
+            size. Other files are ignored.
 
     Returns:
-        The arrays x_train, y_train, x_test, y_test, bytes of shape (N, H, W, 1) where all images are grey and
-        (N, H, W, 3) otherwise; and the names of the classes, sorted, which number them. Images are in the order of
-        class and file name. Many images are kept decoded in the cache folder, under a digest of the encoded ones.
+        The arrays x_train, y_train, x_test, y_test, bytes of shape (N, H, W, 1) if all images are grey and
+        (N, H, W, 3) otherwise; and the names of the classes, sorted, in the order of their numbers. Images are in the
+        order of class and file name. Many images are cached decoded, under a digest of the encoded ones.
 
     Raises:
         RequestError: the folders are not as described, an image cannot be read, or sizes differ.
@@ -62,30 +66,56 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
             "folders train/CLASS and test/CLASS with PNG or JPEG images."
         )
     count = sum(len(images) for groups in files.values() for images in groups.values())
-    if count < WORTH_KEEPING:
+    if count < WORTH_CACHING:
         return _decoded(path, files, classes), classes
-    kept = places.cache_folder() / "images" / f"{_digest(files)}.npz"
-    if not kept.is_file():
+    cached = paths.cache_folder() / "images" / f"{_digest(files)}.npz"
+    if not cached.is_file():
         arrays = _decoded(path, files, classes)
         try:
-            replace_file(kept, lambda temporary: _save(temporary, arrays))
-        except OSError:  # a cache that cannot be written costs time and nothing else
+            write_arrays(cached, arrays)
+        except OSError:  # without a writable cache the images are decoded again the next time
             return arrays, classes
-    return read_arrays(kept, "Delete it: the images will be decoded again."), classes
+    return read_arrays(cached, "Delete it: the images will be decoded again."), classes
 
 
-def _save(path: Path, arrays: dict[str, Array]) -> None:
-    np.savez(
-        path,
-        x_train=arrays["x_train"],
-        y_train=arrays["y_train"],
-        x_test=arrays["x_test"],
-        y_test=arrays["y_test"],
-    )
+def read_image_dataset(path: Path) -> Dataset:
+    """Read an image folder, or an archive of one, as a data set.
+
+    Args:
+        path: as for `read_images`.
+
+    Raises:
+        RequestError: as `read_images`, or its images are no valid data set.
+    """
+    arrays, classes = read_images(path)
+    try:
+        x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
+        return Dataset(path.name.split(".")[0], x_train, y_train, x_test, y_test, classes, 1 / 255)
+    except RequestError as error:
+        raise RequestError(f"{path}: {error}") from error
+
+
+@contextmanager
+def open_image(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+    """Open a PNG or JPEG image; other formats are refused.
+
+    Args:
+        source: its path or an open file.
+
+    Raises:
+        OSError, ValueError: the image is unreadable, or too large to be decoded safely.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(source, formats=("PNG", "JPEG")) as image:
+            yield image
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
 
 
 def _digest(files: Files) -> str:
-    """SHA-256 of the encoded images with their names, and of the decoder: two may differ in the last bit."""
+    """SHA-256 of the encoded images with their names and of the decoder's version, which can change the last bit."""
     import PIL
 
     digest = hashlib.sha256(f"pillow {PIL.__version__}\n".encode())
@@ -110,50 +140,37 @@ def _decoded(path: Path, files: Files, classes: tuple[str, ...]) -> dict[str, Ar
         if image.shape[:2] != shape:
             raise RequestError(
                 f"{path}: {name} has {image.shape[0]} x {image.shape[1]} pixels, and {listed[0][2]} has {shape[0]} x "
-                f"{shape[1]}. Bring all images to one size."
+                f"{shape[1]}. Resize all images to one size."
             )
-    if any(image.ndim == 3 for image in images):
-        images = [image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1) for image in images]
-    else:
-        images = [image[..., None] for image in images]
-    arrays: dict[str, Array] = {}
+    channels = max(image.shape[2] for image in images)
+    images = [image if image.shape[2] == channels else np.repeat(image, channels, axis=-1) for image in images]
     dtype = np.uint8 if len(classes) <= 256 else np.int32
+    arrays: dict[str, Array] = {}
     for part in PARTS:
-        arrays[f"x_{part}"] = np.stack([image for one, image in zip(listed, images, strict=True) if one[0] == part])
-        arrays[f"y_{part}"] = np.array([number for where, number, _, _ in listed if where == part], dtype)
+        rows = [row for row, (where, *_) in enumerate(listed) if where == part]
+        arrays[f"x_{part}"] = np.stack([images[row] for row in rows])
+        arrays[f"y_{part}"] = np.array([listed[row][1] for row in rows], dtype)
     return arrays
 
 
-def read_image_dataset(path: Path) -> Dataset:
-    """Make a data set of a user's own image folder, or an archive of one; see `read_images`."""
-    arrays, classes = read_images(path)
-    name = path.name.split(".")[0]
-    try:
-        return Dataset(name, arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"], classes, 1 / 255)
-    except RequestError as error:
-        raise RequestError(f"{path}: {error}") from error
-
-
 def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
-    """An image as bytes, (H, W) where it is grey and (H, W, 3) otherwise; transparency is left out."""
-    from PIL import Image, UnidentifiedImageError
-
+    """An image as bytes, (H, W, 1) if it is grey and (H, W, 3) otherwise; transparency is dropped."""
     try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
-            if image.mode.startswith(("I", "F")):  # conversion would cut off all above 255
+        with open_image(io.BytesIO(encoded)) as image:
+            if image.mode.startswith(("I", "F")):  # conversion would clip all values above 255
                 raise RequestError(
                     f"{path}: {name} has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits."
                 )
             grey = image.mode in ("1", "L", "LA")
-            wanted = "L" if grey else "RGB"
-            plain = image if image.mode == wanted else image.convert(wanted)
-            shape = (plain.height, plain.width) if grey else (plain.height, plain.width, 3)
+            mode = "L" if grey else "RGB"
+            plain = image if image.mode == mode else image.convert(mode)
+            shape = (plain.height, plain.width, 1 if grey else 3)
             return np.frombuffer(plain.tobytes(), np.uint8).reshape(shape)  # half the time of np.asarray(plain)
     except RequestError:
         raise
-    except (*BROKEN, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except BROKEN as error:
         raise RequestError(
-            f"{path}: {name} cannot be read as an image ({one_line(error)}). Remove or mend it."
+            f"{path}: {name} cannot be read as an image ({one_line(error)}). Remove or repair it."
         ) from error
 
 
@@ -165,25 +182,25 @@ def _from_folder(path: Path) -> Files:
                 try:
                     files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
                 except OSError as error:
-                    raise RequestError(f"{file} cannot be read ({one_line(error)}). Remove or mend it.") from error
+                    raise RequestError(f"{file} cannot be read ({one_line(error)}). Remove or repair it.") from error
     return files
 
 
 def _is_image(path: PurePosixPath) -> bool:
-    """Whether a file's name is an image's, and neither it nor its class's folder is hidden."""
+    """Whether a file has the suffix of an image, and neither it nor its folder is hidden."""
     return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts[-2:])
 
 
 def _from_archive(path: Path) -> Files:
-    """The same from an archive, read as a stream: nothing is unpacked on the disk."""
+    """The images of an archive, read as a stream: nothing is unpacked on the disk."""
     files: Files = {part: {} for part in PARTS}
     for name, encoded in _members(path):
         part, group, file = PurePosixPath(name).parts[-3:]
         if part in PARTS:
             if file in files[part].setdefault(group, {}):
                 raise RequestError(
-                    f"{path}: there are two images {part}/{group}/{file}, in folders of different names. Pack one data "
-                    "set an archive."
+                    f"{path}: there are two images {part}/{group}/{file}, in folders of different names. Put one data "
+                    "set in each archive."
                 )
             files[part][group][file] = encoded
     return files
@@ -197,8 +214,8 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 if member.isfile() and _is_image(name) and len(name.parts) >= 3:
                     if member.size > LARGEST_IMAGE:
                         raise RequestError(
-                            f"{path}: {member.name} has {member.size:,} bytes, more than an image's "
-                            f"{LARGEST_IMAGE:,}. Leave it out."
+                            f"{path}: {member.name} has {member.size:,} bytes; an image may have at most "
+                            f"{LARGEST_IMAGE:,}. Remove it."
                         )
                     content = archive.extractfile(member)
                     if content is not None:
@@ -207,5 +224,5 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise
     except (tarfile.TarError, *BROKEN) as error:
         raise RequestError(
-            f"{path}: the archive cannot be read ({one_line(error)}). Put a true copy in its place."
+            f"{path}: the archive cannot be read ({one_line(error)}). Replace it with an intact copy."
         ) from error

@@ -1,4 +1,4 @@
-"""Which data sets are at hand, which are not, and what to do about it."""
+"""The state of the data sets on this machine, and how to get those that are missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from distillab.data import places
-from distillab.data.catalogue import CLASS_NAMES, LOADERS, files_of, is_path, known, load, read_published
+from distillab.data import paths
+from distillab.data.catalogue import CLASS_NAMES, LOADERS, check_name, files_of, is_path, load, read_published
 from distillab.errors import RequestError
 
 Status = Literal["present", "embedded", "missing", "damaged"]
@@ -16,13 +16,13 @@ Status = Literal["present", "embedded", "missing", "damaged"]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One data set as it stands on this machine.
+    """The state of one data set on this machine.
 
     Args:
         name: as given to `load`.
-        status: `present` (a file, checked), `embedded` (needs none), `missing`, or `damaged` (a file that is refused).
-        path: the file; None where there is none.
-        do: what to do about it, a sentence; empty where nothing need be done.
+        status: `present` (a valid file), `embedded` (needs no file), `missing`, or `damaged` (an invalid file).
+        path: the file; None if there is none.
+        do: the remedy, a sentence; empty if none is needed.
     """
 
     name: str
@@ -32,29 +32,29 @@ class Entry:
 
 
 def inventory(data_dir: Path | None = None) -> list[Entry]:
-    """Check every data set that has a name, by its contents; nothing is downloaded.
+    """Check the contents of every named data set; nothing is downloaded.
 
     Args:
-        data_dir: the folder to look in first.
+        data_dir: the folder to search first.
 
     Returns:
-        One entry for each, in the order of `LOADERS`.
+        One entry per data set, in the order of `LOADERS`.
 
     Raises:
-        RequestError: a folder that was asked for does not exist.
+        RequestError: `data_dir` or the folder in DISTILLAB_DATA does not exist.
     """
     return [check(name, data_dir) for name in LOADERS]
 
 
 def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
-    """Check one data set by its contents; nothing is downloaded.
+    """Check the contents of one data set; nothing is downloaded.
 
     Args:
         name: as for `load`.
-        data_dir: the folder to look in first.
+        data_dir: the folder to search first.
 
     Returns:
-        Its entry. A damaged file is an answer here, not an error.
+        Its entry. A damaged file is reported, not raised.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.
@@ -77,27 +77,28 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
 
 
 def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | None:
-    """The file a data set would be loaded from.
+    """Find the file that a data set would be loaded from.
 
     Args:
         name: as for `load`.
-        data_dir: the folder to look in first.
+        data_dir: the folder to search first.
 
     Returns:
-        The file, unread; None where the set needs none or has none.
+        The path, unread; None if the set needs no file or has none.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.
     """
     text = os.fspath(name)
     if data_dir is not None:
-        places.asked_for(data_dir)
+        paths.existing_folder(data_dir)
     if is_path(text):
         path = Path(text).expanduser()
         return path if path.exists() else None
-    return places.find(files_of(text), data_dir) if known(text) in CLASS_NAMES else None
+    check_name(text)
+    return paths.find_first(files_of(text), data_dir) if text in CLASS_NAMES else None
 
 
 def _how_to_get(name: str, data_dir: Path | None) -> str:
-    by_hand = places.how_to_provide(f"{name}.npz", data_dir)
-    return f"With internet it is downloaded at its first use. Without: {by_hand[0].lower()}{by_hand[1:]}"
+    by_hand = paths.how_to_provide(f"{name}.npz", data_dir)
+    return f"With internet it is downloaded at first use. Without: {by_hand[0].lower()}{by_hand[1:]}"

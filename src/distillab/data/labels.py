@@ -1,4 +1,4 @@
-"""The one check that class labels pass on their way in."""
+"""Checks for class labels, complete or partly missing."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distillab.errors import not_allowed
+from distillab.errors import RequestError, not_allowed
 
 Labels = NDArray[np.int32]
 Rows = NDArray[np.intp]
 Array = NDArray[Any]
 
+UNLABELLED = -1
+"""The label of an example without one."""
+
 
 def as_labels(values: ArrayLike, name: str = "labels", *, classes: int | None = None) -> Labels:
-    """Take class labels in, refusing what would be misread later.
+    """Check class labels, one for each example.
 
     Args:
         values: class numbers, shape (N,), N >= 1, of any integer type.
-        name: what the caller calls them, for the message.
-        classes: C, where it is known: labels must then be in 0..C-1.
+        name: the caller's name for them, for the message.
+        classes: C, if known: labels must then be in 0..C-1.
 
     Returns:
-        A fresh copy, shape (N,).
+        A copy, shape (N,).
 
     Raises:
         RequestError: not one-dimensional, empty, not integers, negative, or not below C.
@@ -44,4 +47,40 @@ def as_labels(values: ArrayLike, name: str = "labels", *, classes: int | None = 
         row = int(wrong.argmax())
         rule = "a class number >= 0" if classes is None else f"a class number from 0 to {classes - 1}"
         raise not_allowed(f"{name}[{row}]", int(array[row]), rule)
+    return array.astype(np.int32)
+
+
+def as_partial_labels(values: ArrayLike, name: str, count: int) -> Labels:
+    """Check class labels of which some may be missing.
+
+    Args:
+        values: class numbers, shape (N,) or (N, 1), integers or whole floats; -1 or NaN marks a missing label.
+        name: the caller's name for them, for the message.
+        count: N, the number of inputs.
+
+    Returns:
+        Class numbers, shape (N,); -1 for a missing label.
+
+    Raises:
+        RequestError: the wrong number of labels, or a label that is no class number.
+
+    Example:
+        >>> as_partial_labels([1.0, float("nan")], "y", 2).tolist()
+        [1, -1]
+    """
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (count,):
+        raise not_allowed(f"{name}.shape", array.shape, f"({count},), a class number for each input")
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), UNLABELLED, array)
+        if (array != np.floor(array)).any():
+            raise RequestError(f"{name} holds {array[array != np.floor(array)][0]:g}, and labels are whole numbers.")
+    elif array.dtype.kind not in "iub":
+        raise not_allowed(f"{name}.dtype", str(array.dtype), "whole numbers, the classes' numbers from 0")
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    if low < UNLABELLED or high > 2**31 - 2:
+        wrong = low if low < UNLABELLED else high
+        raise not_allowed(f"label in {name}", wrong, "a class number from 0, or -1 for none")
     return array.astype(np.int32)

@@ -1,4 +1,4 @@
-"""How long a model takes to answer."""
+"""Latency of a model's predictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 WARM = 5
 LEAST, MOST, SECONDS = 30, 2_000, 1.0
-"""Calls that are timed: at least, at most, and for about how long."""
+"""Number of timed calls, at least and at most, and the time they take together, about."""
 
 
 class Latency(NamedTuple):
@@ -21,22 +21,22 @@ class Latency(NamedTuple):
     calls: int
 
 
-def latency(answer: Callable[[], object]) -> Latency:
-    """Time a call that has been made before, again and again.
+def latency(call: Callable[[], object]) -> Latency:
+    """Time a call repeatedly, after some calls to warm up.
 
     Args:
-        answer: makes the call, and waits for its end.
+        call: makes the call, and waits for its end.
 
     Returns:
         Median and 99th percentile.
     """
     for _ in range(WARM):
-        answer()
+        call()
     times: list[float] = []
     end = time.perf_counter() + SECONDS
     while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < end):
         start = time.perf_counter()
-        answer()
+        call()
         times.append(time.perf_counter() - start)
     p50, p99 = np.percentile(times, (50, 99))
     return Latency(float(p50), float(p99), len(times))

@@ -1,4 +1,4 @@
-"""Whether an exported model answers as Keras does."""
+"""Whether an exported model predicts as Keras does."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from numpy.typing import ArrayLike
 from distillab.errors import WorkError, not_allowed
 
 TOLERANCE = 1e-4
-"""The largest difference of two answers that counts as rounding, as a share of the largest answer, or of 1."""
+"""The largest difference that counts as rounding, as a fraction of the largest prediction or, if larger, of 1."""
 
 
 class Agreement(NamedTuple):
-    """How far two models' answers to the same inputs are apart."""
+    """The difference between two models' predictions for the same inputs."""
 
     difference: float
-    """The largest absolute difference of any answer."""
+    """The largest absolute difference."""
     scale: float
-    """The largest absolute answer of the first model, of those that are numbers."""
+    """The largest absolute finite prediction of the first model."""
     same_labels: int
-    """Inputs for which both name the same class."""
+    """Number of inputs for which both predict the same class."""
     n: int
 
     @property
     def within_rounding(self) -> bool:
-        """Whether no answer differs by more than `TOLERANCE` of the largest, or of 1."""
+        """Whether no prediction differs by more than `TOLERANCE` times the larger of `scale` and 1."""
         return math.isfinite(self.difference) and self.difference <= TOLERANCE * max(1.0, self.scale)
 
 
 def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
-    """Compare two models' answers.
+    """Compare two models' predictions.
 
     Args:
-        ours: Keras's answers, shape (N, C).
+        ours: Keras's predictions, shape (N, C).
         theirs: the exported model's, the same shape.
 
     Returns:
-        `Agreement`; its difference is infinite where any answer is not finite: such a model has nothing to agree on.
+        `Agreement`; its difference is infinite if any prediction is not finite.
 
     Raises:
-        RequestError: shapes that differ, or no answer.
+        RequestError: the shapes differ, or there are no predictions.
 
     Example:
         >>> agreement([[0.0, 2.0]], [[0.0, 1.5]]).difference
@@ -50,23 +50,27 @@ def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
     """
     a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     if a.ndim != 2 or a.size == 0 or a.shape != b.shape:
-        raise not_allowed("answers' shapes", (a.shape, b.shape), "(N, C), the same twice")
-    whole = np.isfinite(a) & np.isfinite(b)
-    difference = float(np.abs(a - b).max()) if whole.all() else math.inf
+        raise not_allowed("predictions' shapes", (a.shape, b.shape), "(N, C), the same twice")
+    finite = np.isfinite(a) & np.isfinite(b)
+    difference = float(np.abs(a - b).max()) if finite.all() else math.inf
     scale = float(np.abs(a[np.isfinite(a)]).max(initial=0))
     same = int(np.count_nonzero(a.argmax(-1) == b.argmax(-1)))
     return Agreement(difference, scale, same, len(a))
 
 
-def check_agreement(found: Agreement, format_name: str) -> None:
-    """Refuse an export that does not answer as Keras does.
+def check_agreement(compared: Agreement, format_name: str) -> None:
+    """Refuse an export whose predictions differ from Keras's.
+
+    Args:
+        compared: the comparison.
+        format_name: the format, for the message.
 
     Raises:
-        WorkError: it says by how much.
+        WorkError: they differ by more than rounding.
     """
-    if not found.within_rounding:
+    if not compared.within_rounding:
         raise WorkError(
-            f"The {format_name} model differs from Keras by {found.difference:.3g} (answers reach {found.scale:.3g}, "
-            f"rounding explains {TOLERANCE * max(1.0, found.scale):.1g}); {found.same_labels} of {found.n} labels "
-            "agree. No file was left."
+            f"The {format_name} model differs from Keras by {compared.difference:.3g} (predictions reach "
+            f"{compared.scale:.3g}, rounding explains {TOLERANCE * max(1.0, compared.scale):.1g}); "
+            f"{compared.same_labels} of {compared.n} labels agree. No file was written."
         )

@@ -1,100 +1,98 @@
-"""An ONNX model in 8-bit whole numbers, calibrated on training examples."""
+"""An ONNX model of 8-bit integers, calibrated on training examples."""
 
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import WorkError, not_allowed
-from distillab.export.agreement import Agreement, agreement
-from distillab.engine.latency import Latency
-from distillab.export.onnx import BATCHES, answers_in_batches, converted, prepared, session, timed
+from distillab.export.agreement import agreement
+from distillab.export.classifier import Exported, accuracy, keras_predictions, measured_latency, predict_in_batches
+from distillab.export.onnx import check_tools, convert, onnx_predict
 from distillab.io import replace_file
 
 if TYPE_CHECKING:
     import keras
 
 LOSS = 0.01
-"""The accuracy that may be lost."""
+"""Largest loss of accuracy, as a fraction."""
 
 BATCH = 64
 
 PRODUCTS = ["Conv", "Gemm", "MatMul"]
-"""The operations that hold the weights and the work; what lies between them, norms above all, needs its precision."""
-
-
-class Quantised(NamedTuple):
-    """An exported model of 8-bit numbers, beside Keras's."""
-
-    path: Path
-    bytes: int
-    agreement: Agreement
-    before: float
-    """Accuracy of Keras's model on the examples."""
-    after: float
-    """Accuracy of the quantised model."""
-    latency: dict[int, Latency]
-    """By batch size, on one thread."""
+"""The quantised operations: they hold the weights and the work. Others, such as normalisation, need their precision."""
 
 
 def export_int8(
     model: keras.Model,
-    path: Path,
-    examples: NDArray[np.float32],
+    path: str | os.PathLike[str],
+    examples: ArrayLike,
     labels: ArrayLike,
-    calibration: NDArray[np.float32],
-) -> Quantised:
+    calibration: ArrayLike,
+) -> Exported:
     """Write a classifier as ONNX with weights and activations of 8 bits.
 
-    Weights get a scale a channel; activations one each, from the least and largest value that the calibration examples
-    reach. The file is written when no more than one point of accuracy is lost.
+    Weights have one scale per channel; activations one per tensor, from their range over the calibration examples.
+    The file is written only if at most one point of accuracy is lost.
 
     Args:
         model: as for `export_onnx`.
         path: of the file; ends in .onnx.
-        examples: on which accuracy is measured, as the model sees them, shape (N, ...).
+        examples: inputs for the accuracy, scaled as the model reads them, shape (N, ...).
         labels: their classes, shape (N,).
-        calibration: training examples, the same shape but for N; a few hundred are enough.
+        calibration: training inputs, (M, ...); a few hundred are enough.
 
     Returns:
-        `Quantised`.
+        `Exported`, with the accuracies of both models.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
-        WorkError: a layer has no counterpart, or more than a point of accuracy is lost; no file is left.
+        WorkError: a layer has no counterpart, or more than a point of accuracy is lost; no file is written.
     """
-    ours = prepared(model, path, examples)
+    path, examples = Path(path), np.asarray(examples, np.float32)
+    calibration = np.asarray(calibration, np.float32)
+    check_tools(path)
+    ours = keras_predictions(model, examples)
     truth = np.asarray(labels)
     if truth.shape != (len(examples),):
         raise not_allowed("labels.shape", truth.shape, f"({len(examples)},): one for each example")
     if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
         raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
-    content = quantised(converted(model, examples.shape[1:]), calibration)
-    answer = session(content)
-    theirs = answers_in_batches(answer, examples)
-    before, after = (float(np.mean(answers.argmax(-1) == truth)) for answers in (ours, theirs))
+    content = quantise(convert(model, examples.shape[1:]), calibration)
+    predict = onnx_predict(content)
+    theirs = predict_in_batches(predict, examples)
+    before, after = accuracy(ours, truth), accuracy(theirs, truth)
     if before - after > LOSS:
         raise WorkError(
             f"In 8 bits the accuracy falls from {100 * before:.2f} to {100 * after:.2f} % on {len(truth):,} examples, "
-            f"by more than {100 * LOSS:g} point. No file was left. Export without --int8."
+            f"by more than {100 * LOSS:g} point. No file was written. Export without --int8."
         )
-    found = agreement(ours, theirs)
-    times = {size: timed(answer, examples, size) for size in BATCHES}
+    latency = measured_latency(predict, examples)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
-    return Quantised(path, len(content), found, before, after, times)
+    return Exported(
+        path=path,
+        bytes=len(content),
+        agreement=agreement(ours, theirs),
+        predictions=theirs,
+        latency=latency,
+        accuracy=after,
+        keras_accuracy=before,
+        calibration=len(calibration),
+    )
 
 
-def quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
-    """An ONNX model with weights and activations of 8 bits.
+def quantise(content: bytes, calibration: NDArray[np.float32]) -> bytes:
+    """Quantise an ONNX model to weights and activations of 8 bits.
 
     Args:
-        content: the model.
+        content: the model's file.
         calibration: inputs, shape (N, ...).
 
     Returns:
@@ -120,7 +118,7 @@ def quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
             return next(self.batches, None)
 
     level = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # what it would print, it also raises
+    logging.disable(logging.ERROR)  # errors are raised as well as logged
     onnxruntime.set_default_logger_severity(4)
     try:
         with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
@@ -137,9 +135,9 @@ def quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
                 activation_type=QuantType.QUInt8,
             )
             return out.read_bytes()
-    except Exception as error:  # whatever the quantiser raises of an operation that it does not know
+    except Exception as error:  # the quantiser raises many kinds for an unknown operation
         reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
         raise WorkError(f"The model cannot be quantised ({reason}). Export without --int8.") from error
     finally:
-        onnxruntime.set_default_logger_severity(2)  # its own default: warnings
+        onnxruntime.set_default_logger_severity(2)  # its default: warnings
         logging.disable(level)

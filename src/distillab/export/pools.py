@@ -1,8 +1,9 @@
 """Max pooling as ONNX Runtime can run it.
 
-jax2onnx writes JAX's pooling windows over all axes: batch and channels are counted as places, and two axes are put
-before them, `Unsqueeze, Unsqueeze, MaxPool, Squeeze`. The result is valid ONNX, but ONNX Runtime pools at most three
-places. The same maximum, with the channels moved to where ONNX expects them, is `Transpose, MaxPool, Transpose`.
+jax2onnx writes JAX's pooling windows over all axes: batch and channels count as spatial axes, and two axes are
+inserted before them, `Unsqueeze, Unsqueeze, MaxPool, Squeeze`. The result is valid ONNX, but ONNX Runtime pools over at
+most three spatial axes. The same maximum, with the channels where ONNX expects them, is `Transpose, MaxPool,
+Transpose`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def with_plain_pools(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Rewrite max pooling over (batch, ..., channels) windows to pooling over places alone.
+    """Rewrite max pooling over (batch, ..., channels) windows to pooling over spatial axes alone.
 
     Args:
-        model: is changed.
+        model: the model, changed in place.
 
     Returns:
-        The model. A pool whose window is wider than one example or one channel is left as it is.
+        The model. A pool whose window spans several examples or channels is unchanged.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
@@ -50,14 +51,14 @@ def with_plain_pools(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _around(pool: Any, makers: dict[str, Any], readers: dict[str, list[Any]]) -> tuple[Any, Any, Any] | None:
-    """The nodes that put two axes before a pool's input, and the one that takes them away again."""
+    """The two nodes that insert axes before a pool's input, and the one that removes them."""
     attributes = _attributes(pool)
     window, pads, strides, dilations = (
         attributes.get(name, []) for name in ("kernel_shape", "pads", "strides", "dilations")
     )
-    places = len(window)
-    ends = [*window[:: places - 1], *strides[:: places - 1], *dilations[:: places - 1]] if places > 1 else [0]
-    borders = [pads[place] for place in (0, places - 1, places, 2 * places - 1)] if pads else []
+    axes = len(window)
+    ends = [*window[:: axes - 1], *strides[:: axes - 1], *dilations[:: axes - 1]] if axes > 1 else [0]
+    borders = [pads[axis] for axis in (0, axes - 1, axes, 2 * axes - 1)] if pads else []
     inner = makers.get(pool.input[0])
     if inner is None or inner.op_type != "Unsqueeze":
         return None
@@ -74,7 +75,7 @@ def _plain(pool: Any, source: str, target: str) -> list[Any]:
     from onnx import helper
 
     attributes = _attributes(pool)
-    axes = len(attributes["kernel_shape"])  # batch, places, channels
+    axes = len(attributes["kernel_shape"])  # batch, spatial axes, channels
     name = pool.output[0]
     inner = {"kernel_shape": attributes["kernel_shape"][1:-1]}
     for key in ("strides", "dilations"):
@@ -99,18 +100,18 @@ def _attributes(node: Any) -> dict[str, Any]:
 
 
 def _tidy(graph: Any) -> None:
-    """Take away the constants and the remarks on shapes that no node refers to any more."""
+    """Remove the constants and shape annotations that no node refers to any more."""
     read = {name for node in graph.node for name in node.input} | _read_inside(graph)
     made = {name for node in graph.node for name in node.output}
     kept = [constant for constant in graph.initializer if constant.name in read]
-    remarks = [value for value in graph.value_info if value.name in made]
+    annotations = [value for value in graph.value_info if value.name in made]
     del graph.initializer[:], graph.value_info[:]
     graph.initializer.extend(kept)
-    graph.value_info.extend(remarks)
+    graph.value_info.extend(annotations)
 
 
 def _read_inside(graph: Any) -> set[str]:
-    """What the bodies of loops and conditions read, which may come from outside."""
+    """The names that the bodies of loops and conditions read, some of them from outside."""
     names: set[str] = set()
     for node in graph.node:
         for attribute in node.attribute:

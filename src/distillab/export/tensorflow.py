@@ -1,4 +1,4 @@
-"""A Keras classifier for TensorFlow's runtimes: a SavedModel folder or a LiteRT file, compared with Keras first."""
+"""A Keras classifier for TensorFlow's runtimes: a SavedModel folder or a LiteRT file, checked against Keras."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
+from distillab.export.classifier import BATCHES, Exported, keras_predictions
 from distillab.engine.latency import Latency
-from distillab.export.onnx import BATCHES, Exported, check_model
 from distillab.io import replace_file
 
 if TYPE_CHECKING:
@@ -27,83 +27,90 @@ Form = Literal["saved_model", "litert"]
 NAMES = {"saved_model": "SavedModel", "litert": "LiteRT"}
 
 
-def export_tensorflow(model: keras.Model, path: Path, examples: NDArray[np.float32], form: Form) -> Exported:
-    """Write a classifier for TensorFlow, with any number of examples a batch.
+def export_tensorflow(model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, form: Form) -> Exported:
+    """Write a classifier for TensorFlow, for any batch size.
 
-    Keras is started once more, on TensorFlow, in a process of its own. The result is left when it has answered the
-    examples as this process's Keras does; otherwise nothing is, and what was there before stays.
+    A second process runs Keras on TensorFlow. The result is written only if it predicts the examples as Keras does
+    here; otherwise an earlier one stays as it is.
 
     Args:
         model: one input, (B, ...), and one output, (B, C).
         path: of the LiteRT file, which ends in .tflite, or of the SavedModel's folder.
-        examples: what the model is compared on, as it sees them, shape (N, ...), N >= 1.
-        form: which.
+        examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
+        form: "saved_model" or "litert".
 
     Returns:
         `Exported`.
 
     Raises:
-        RequestError: TensorFlow is missing, the path does not suit, or the model does not fit the examples.
-        WorkError: TensorFlow cannot express the model, or the answers differ.
+        RequestError: TensorFlow is missing, the path is unsuitable, or the model does not fit the examples.
+        WorkError: TensorFlow cannot express the model, or the predictions differ.
     """
+    path, examples = Path(path), np.asarray(examples, np.float32)
     check_tensorflow(path, form)
-    ours = check_model(model, examples)
-    with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
-        place = Path(folder)
-        model.save(place / "model.keras")
-        np.save(place / "inputs.npy", examples)
-        made = place / ("model.tflite" if form == "litert" else "saved_model")
-        _run(model.name, [place / "model.keras", made, form, place / "inputs.npy", place / "result.npz"])
-        with np.load(place / "result.npz", allow_pickle=False) as result:
-            answers, alone = result["answers"], result["alone"]
+    ours = keras_predictions(model, examples)
+    with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
+        folder = Path(temporary)
+        model.save(folder / "model.keras")
+        np.save(folder / "inputs.npy", examples)
+        written = folder / ("model.tflite" if form == "litert" else "saved_model")
+        _run(model.name, [folder / "model.keras", written, form, folder / "inputs.npy", folder / "result.npz"])
+        with np.load(folder / "result.npz", allow_pickle=False) as result:
+            theirs, alone = result["predictions"], result["alone"]
             rows = {size: result[f"latency_{size}"].tolist() for size in BATCHES}
-        found = agreement(ours, answers)
-        check_agreement(found, NAMES[form])
+        compared = agreement(ours, theirs)
+        check_agreement(compared, NAMES[form])
         check_agreement(agreement(ours[:1], alone), NAMES[form])
-        size = _bytes(made)
-        _leave(made, path)
-    return Exported(path, size, found, answers, {n: Latency(p50, p99, int(c)) for n, (p50, p99, c) in rows.items()})
+        size = _bytes(written)
+        _move(written, path)
+    latency = {batch: Latency(p50, p99, int(calls)) for batch, (p50, p99, calls) in rows.items()}
+    return Exported(path=path, bytes=size, agreement=compared, predictions=theirs, latency=latency)
 
 
 def check_tensorflow(path: Path, form: Form) -> None:
-    """Refuse to begin what cannot be finished.
+    """Check that an export for TensorFlow can run.
+
+    Args:
+        path: the file or folder to write.
+        form: "saved_model" or "litert".
 
     Raises:
-        RequestError: it says what to do.
+        RequestError: a wrong suffix, a folder that holds something else, or TensorFlow is missing.
     """
     if form == "litert" and path.suffix != ".tflite":
         raise not_allowed("out", str(path), "a file that ends in .tflite")
     if form == "saved_model" and path.exists() and not (path / "saved_model.pb").is_file():
-        raise RequestError(f"{path} is there and is no SavedModel. Choose another folder with --out.")
+        raise RequestError(f"{path} exists and is no SavedModel. Choose another folder with --out.")
     if importlib.util.find_spec("tensorflow") is None:
         raise RequestError(f"{NAMES[form]} export needs TensorFlow. Install it: pip install 'distillab[tensorflow]'.")
 
 
 def _run(name: str, arguments: list[Path | str]) -> None:
-    command = [sys.executable, "-m", "distillab.export.on_tensorflow", *map(str, arguments)]
+    command = [sys.executable, "-m", "distillab.export.tensorflow_process", *map(str, arguments)]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        told = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = told[-1][:200].rstrip(". ") if told else f"exit {done.returncode}"
-        raise WorkError(f"The model {name!r} cannot be written by TensorFlow ({reason}). No file was left.")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1][:200].rstrip(". ") if lines else f"exit {done.returncode}"
+        raise WorkError(f"The model {name!r} cannot be written by TensorFlow ({reason}). No file was written.")
 
 
-def _bytes(made: Path) -> int:
-    return made.stat().st_size if made.is_file() else sum(f.stat().st_size for f in made.rglob("*") if f.is_file())
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
-def _leave(made: Path, path: Path) -> None:
-    """Put what was made in its place, whole."""
-    if made.is_file():
-        replace_file(path, lambda temporary: shutil.copyfile(made, temporary))
+def _move(written: Path, path: Path) -> None:
+    """Move a file or folder to its path, whole or not at all."""
+    if written.is_file():
+        replace_file(path, lambda target: shutil.copyfile(written, target))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        shutil.copytree(made, beside)
+        shutil.copytree(written, temporary)
         if path.exists():
             shutil.rmtree(path)
-        beside.rename(path)
+        temporary.rename(path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -44,7 +44,7 @@ def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLik
 
     Args:
         path: ends in .npy; beside it comes a file that ends in .rows.npy, with the inputs' digests.
-        inputs: what was answered, as distillab reads it (`distillab.read_own`), shape (N, ...).
+        inputs: what was answered, as distillab reads it (`distillab.read_data`), shape (N, ...).
         predictions: probabilities or logits, shape (N, C), finite.
 
     Raises:
@@ -123,7 +123,7 @@ class Predictions:
             raise RequestError(
                 f"{len(missing):,} of {len(keys):,} examples have no stored prediction, the first is number "
                 f"{missing[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
-                "distillab.read_own gives them."
+                "distillab.read_data gives them."
             )
         found: NDArray[np.float32] = np.asarray(self.logits[places], np.float32)
         return found

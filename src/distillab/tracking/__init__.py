@@ -70,8 +70,7 @@ def name_of(record: TrialResult) -> str:
     """What a student is called in a log: alpha, seed, and the beginning of its identity.
 
     Example:
-        >>> from distillab.study.storage.store import TrialRecord
-        >>> name_of(TrialRecord("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
+        >>> name_of(TrialResult("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
         'alpha=0.5 seed=3 0123456789abcdef'
     """
     return f"alpha={record.alpha:g} seed={record.seed} {record.id}"

@@ -195,7 +195,7 @@ def train(
 
 
 def _classroom(dataset: Dataset, lesson: PackedInputs, seats: int, terms: Terms) -> Any:
-    from distillab.data.places import cache_folder
+    from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, mesh, split_host
     from distillab.engine.functional import Functional
     from distillab.models import build

@@ -1,4 +1,4 @@
-"""A user's own data: parts found or drawn, missing labels kept apart, and every fault in one line."""
+"""A user's data: parts found or drawn, missing labels kept apart, and every fault in one line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import keras
-from distillab.data import load
-from distillab.data.own import read_own
+from distillab.data import ReadOptions, load, read_data
 from distillab.errors import RequestError
 
 RNG = np.random.default_rng(0)
@@ -18,24 +17,24 @@ Y = np.arange(200) % 4
 
 
 def test_without_parts_validation_and_test_are_drawn_from_every_class():
-    own = read_own((X, Y), validation=0.1, test=0.2)
-    assert len(own.dataset.y_test) == 40
-    assert len(own.validation) == 16
-    assert np.bincount(own.dataset.y_test).tolist() == [10] * 4
-    assert np.bincount(own.dataset.y_train[own.validation]).tolist() == [4] * 4
-    assert len(np.intersect1d(own.training, own.validation)) == 0
-    assert "were kept for it" in own.notes[0]
-    again = read_own((X, Y), validation=0.1, test=0.2)
-    assert again.dataset.digest == own.dataset.digest
-    np.testing.assert_array_equal(again.validation, own.validation)
+    data = read_data((X, Y), ReadOptions(validation=0.1, test=0.2))
+    assert len(data.y_test) == 40
+    assert len(data.validation) == 16
+    assert np.bincount(data.y_test).tolist() == [10] * 4
+    assert np.bincount(data.y_train[data.validation]).tolist() == [4] * 4
+    assert len(np.intersect1d(data.training, data.validation)) == 0
+    assert "were kept for it" in data.notes[0]
+    again = read_data((X, Y), ReadOptions(validation=0.1, test=0.2))
+    assert again.digest == data.digest
+    np.testing.assert_array_equal(again.validation, data.validation)
 
 
 def test_a_label_of_minus_one_is_none():
     labels = np.where(np.arange(200) < 80, Y, -1)
-    own = read_own({"x": X, "y": labels, "x_unlabelled": X[:5]})
-    assert len(own.unlabelled) == 125
-    assert len(own.dataset.y_train) + len(own.dataset.y_test) == 80
-    floats = read_own({"x": X, "y": np.where(labels < 0, np.nan, labels)})
+    data = read_data({"x": X, "y": labels, "x_unlabelled": X[:5]})
+    assert len(data.unlabelled) == 125
+    assert len(data.y_train) + len(data.y_test) == 80
+    floats = read_data({"x": X, "y": np.where(labels < 0, np.nan, labels)})
     assert len(floats.unlabelled) == 120
 
 
@@ -43,25 +42,25 @@ def test_parts_of_their_own_are_kept(tmp_path: Path):
     np.savez(
         tmp_path / "d.npz", x_train=X, y_train=Y, x_test=X[:8], y_test=Y[:8], x_validation=X[:12], y_validation=Y[:12]
     )
-    own = read_own(str(tmp_path / "d.npz"))
-    assert (len(own.dataset.y_train), len(own.dataset.y_test)) == (212, 8)
-    assert own.validation.tolist() == list(range(200, 212))
+    data = read_data(str(tmp_path / "d.npz"))
+    assert (len(data.y_train), len(data.y_test)) == (212, 8)
+    assert data.validation.tolist() == list(range(200, 212))
 
 
 def test_features_are_standardised_by_the_training_part():
     x = RNG.normal(5, 3, (200, 3)).astype(np.float32)
     x[:, 2] = 7  # a constant tells nothing, and breaks nothing
-    own = read_own((x, Y))
-    prepared = own.prepared(own.dataset.x_train)
+    data = read_data((x, Y))
+    prepared = data.prepared(data.x_train)
     np.testing.assert_allclose(prepared[:, :2].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(prepared[:, :2].std(0), 1, atol=1e-5)
     assert (prepared[:, 2] == 0).all()
 
 
 def test_a_named_set_keeps_its_scale():
-    own = read_own("digits")
-    assert own.scale == load("digits").scale
-    assert own.dataset.name == "digits"
+    data = read_data("digits")
+    assert data.scale == load("digits").scale
+    assert data.name == "digits"
 
 
 class Batches(keras.utils.PyDataset):
@@ -74,8 +73,8 @@ class Batches(keras.utils.PyDataset):
 
 
 def test_a_dataset_of_batches_is_read_whole():
-    own, arrays = read_own(Batches()), read_own((X, Y))
-    assert own.dataset.digest == arrays.dataset.digest
+    data, arrays = read_data(Batches()), read_data((X, Y))
+    assert data.digest == arrays.digest
 
 
 @pytest.mark.parametrize(
@@ -95,14 +94,14 @@ def test_a_dataset_of_batches_is_read_whole():
 )
 def test_what_cannot_be_used_is_told_in_one_line(data: object, told: str):
     with pytest.raises(RequestError, match=told) as caught:
-        read_own(data)
+        read_data(data)
     assert "\n" not in str(caught.value)
 
 
 def test_a_pickle_in_an_archive_is_refused(tmp_path: Path):
     np.savez(tmp_path / "d.npz", x=np.array([{}], dtype=object), y=Y)
     with pytest.raises(RequestError, match="Python objects"):
-        read_own(str(tmp_path / "d.npz"))
+        read_data(str(tmp_path / "d.npz"))
     (tmp_path / "e.npz").write_bytes(b"PK")
     with pytest.raises(RequestError, match=r"no whole \.npz archive"):
-        read_own(str(tmp_path / "e.npz"))
+        read_data(str(tmp_path / "e.npz"))

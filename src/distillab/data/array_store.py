@@ -1,4 +1,4 @@
-"""Arrays larger than memory: kept in files and mapped, so that the operating system reads what is used and no more."""
+"""Arrays larger than memory: stored in files and memory-mapped, so that only the parts in use are read."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ from distillab.data.labels import Array, Rows
 from distillab.errors import WorkError
 
 SHARE = 0.25
-"""Of the memory that is free: arrays larger than that are mapped, for several copies of parts of them are needed."""
+"""Fraction of the free memory above which an array is memory-mapped; training needs several copies of parts of it."""
 
 CHUNK = 64 * 2**20
-"""Bytes copied at a time."""
+"""Bytes copied at once."""
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free on this machine."""
+    """Bytes of free memory on this machine."""
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_mapped(array: Array) -> bool:
-    """Whether an array's numbers lie in a mapped file, and not in memory."""
+    """Whether an array is backed by a memory-mapped file.
+
+    Args:
+        array: an array or a view of one.
+    """
     base: object = array
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     return isinstance(base, np.memmap)
 
 
-class Room:
-    """Where arrays lie: small ones in memory, large ones in files of a folder that goes when nobody uses them.
+class ArrayStore:
+    """Allocates arrays: small ones in memory, large ones in a temporary folder that is deleted with the store.
 
     Args:
-        limit: bytes from which an array is mapped; by default `SHARE` of the free memory.
+        limit: bytes above which an array is memory-mapped; by default `SHARE` of the free memory.
 
     Example:
-        >>> room = Room(limit=10)
-        >>> type(room.gather([(np.arange(100), np.array([1, 3, 5] * 30))])).__name__
+        >>> store = ArrayStore(limit=10)
+        >>> type(store.gather([(np.arange(100), np.array([1, 3, 5] * 30))])).__name__
         'memmap'
     """
 
@@ -54,10 +58,14 @@ class Room:
         self._files = 0
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
-        """A new array, to be filled.
+        """Allocate an array with undefined contents.
+
+        Args:
+            shape: its shape.
+            dtype: its type.
 
         Raises:
-            WorkError: the disk has no room for it.
+            WorkError: the disk has too little free space.
         """
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         if size <= self.limit:
@@ -66,41 +74,47 @@ class Room:
         free = shutil.disk_usage(path.parent).free
         if size > free:
             raise WorkError(
-                f"The data need {size / 2**30:.1f} GiB on the disk of {path.parent}, and {free / 2**30:.1f} GiB are "
-                "free. Set TMPDIR to a larger disk."
+                f"The data need {size / 2**30:.1f} GiB on the disk of {path.parent}, which has {free / 2**30:.1f} GiB "
+                "free. Set TMPDIR to a folder on a larger disk."
             )
         return np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=tuple(shape))
 
     def gather(
         self, parts: Sequence[tuple[Array, Rows | None]], change: Callable[[Array], Array] | None = None
     ) -> Array:
-        """Join rows of arrays; what is asked for whole and alone is not copied.
+        """Concatenate rows of arrays. A single whole array is returned without a copy.
 
         Args:
-            parts: arrays of the same shape per row, and which of their rows; None: all.
-            change: what is done to rows, to some at a time.
+            parts: arrays of one shape per row, each with its selected rows; None selects all.
+            change: a function applied to the rows, chunk by chunk.
 
         Returns:
-            Shape (sum of the rows, ...), read-only where it is mapped.
+            Shape (number of selected rows, ...).
         """
         parts = [(array, rows) for array, rows in parts if len(array if rows is None else rows)] or list(parts[:1])
         if len(parts) == 1 and parts[0][1] is None and change is None:
             return parts[0][0]
-        same = change or (lambda rows: rows)
-        first = same(np.asarray(parts[0][0][:1]))
+        apply = change or (lambda rows: rows)
+        first = apply(np.asarray(parts[0][0][:1]))
         count = sum(len(array if rows is None else rows) for array, rows in parts)
         joined = self.empty((count, *first.shape[1:]), first.dtype)
-        step, at = max(1, CHUNK // max(1, first.nbytes)), 0
+        step, offset = max(1, CHUNK // max(1, first.nbytes)), 0
         for array, rows in parts:
             length = len(array if rows is None else rows)
             for start in range(0, length, step):
                 stop = min(start + step, length)
-                joined[at + start : at + stop] = same(array[start:stop] if rows is None else array[rows[start:stop]])
-            at += length
+                chunk = array[start:stop] if rows is None else array[rows[start:stop]]
+                joined[offset + start : offset + stop] = apply(chunk)
+            offset += length
         return joined
 
-    def unpacked(self, archive: zipfile.ZipFile, name: str) -> Array:
-        """An array of an `.npz`, without pickles; one that is large is unpacked to a file and mapped."""
+    def unpack(self, archive: zipfile.ZipFile, name: str) -> Array:
+        """Read an array of an open `.npz` archive without pickles; a large one is unpacked to a file and mapped.
+
+        Args:
+            archive: the open file.
+            name: the array's name.
+        """
         member = f"{name}.npy"
         if archive.getinfo(member).file_size <= self.limit:
             with archive.open(member) as file:

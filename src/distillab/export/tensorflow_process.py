@@ -1,0 +1,72 @@
+"""Writing a SavedModel or LiteRT model in a separate process, since both need Keras to run on TensorFlow.
+
+`python -m distillab.export.tensorflow_process MODEL.keras TARGET FORM INPUTS.npy RESULT.npz`
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.export.classifier import Predict, measured_latency, predict_in_batches
+
+
+def main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> None:
+    """Export a model, run the exported one on the inputs, and time it.
+
+    Args:
+        model: the `.keras` file.
+        target: the file or folder to write.
+        form: "saved_model" or "litert".
+        inputs: an `.npy` file of inputs, shape (N, ...).
+        result: the `.npz` file to write: predictions, those for the first input alone, and latencies.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    examples = np.load(inputs, allow_pickle=False)
+    # The caller loaded this model, and decided whether to trust it, before it saved the file.
+    loaded: Any = keras.models.load_model(model, compile=False, safe_mode=False)
+    loaded.export(target, format="tf_saved_model" if form == "saved_model" else "litert", verbose=False)
+    predict = _saved_model(target) if form == "saved_model" else _litert(target)
+    predictions = {"predictions": predict_in_batches(predict, examples), "alone": predict(examples[:1])}
+    latency = {f"latency_{size}": np.array(times) for size, times in measured_latency(predict, examples).items()}
+    np.savez(result, **predictions, **latency)  # type: ignore[arg-type]
+
+
+def _saved_model(target: Path) -> Predict:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(target))  # keeps its variables alive
+    return lambda inputs: np.asarray(loaded.serve(tf.constant(inputs)))
+
+
+def _litert(target: Path) -> Predict:
+    """The interpreter on one thread, resized when the batch size changes."""
+    import tensorflow as tf
+
+    running = tf.lite.Interpreter(model_path=str(target), num_threads=1)
+    source, out = running.get_input_details()[0], running.get_output_details()[0]
+    batch = 0
+
+    def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        nonlocal batch
+        if len(inputs) != batch:
+            running.resize_tensor_input(source["index"], inputs.shape)
+            running.allocate_tensors()
+            batch = len(inputs)
+        running.set_tensor(source["index"], inputs)
+        running.invoke()
+        return np.array(running.get_tensor(out["index"]))
+
+    return predict
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))
