@@ -121,7 +121,6 @@ def run(
         )
     from distillab.analysis import answer, needed_metrics, three_sentences
     from distillab.study.folder import Folder
-    from distillab.study.storage.damage import told_as_damage
 
     if trackers:
         from distillab.report.results import read_results
@@ -133,7 +132,7 @@ def run(
         for tracker in trackers:
             tracker.finish(figures)
     saved, store = Folder(folder).read()
-    with store, told_as_damage(store.path):
+    with store:
         rows, teachers = store.trials(metrics=needed_metrics(saved), epochs=False), store.teachers()
     click.echo(three_sentences(answer(saved, rows, teachers)))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"

@@ -121,7 +121,7 @@ def distill(
         def workshop(model: StudentModel) -> Workshop:
             return Workshop(own, model, teachers, request, store, run, grid, progress, identity)
 
-        course = Course(own, teachers, request, folder / "logits", progress)
+        course = Course(own, teachers, request, folder / "predictions", progress)
         workshops = [workshop(model) for model in models]
         if len(models) > 1 and request.search != "optuna":
             workshops = [course.screen(workshops)]

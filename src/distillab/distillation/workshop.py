@@ -32,8 +32,7 @@ from distillab.metrics import all_metrics
 from distillab.models.answers import add_array, architecture
 from distillab.search.space import Candidate
 from distillab.study.progress import Progress
-from distillab.study.storage.predictions import ValidationPredictions, validation_predictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import TrialResult, ValidationPredictions, validation_predictions
 from distillab.study.storage.store import Store
 
 SEATS = {"loop": 8, "vmap": 64}
@@ -140,7 +139,7 @@ class Workshop:
                 add_array(self.identity, array)
         self.seconds, self.student_epochs = 0.0, 0.0
         self._recorded = {trial.id: trial for trial in store.trials()}
-        self._answers = store.answers()
+        self._answers = store.validation_predictions()
         self._trainers: dict[tuple[object, ...], CohortTrainer] = {}
         self._initial: dict[int, Variables] = {}
 
@@ -251,7 +250,8 @@ class Workshop:
             )
             found += trained
             self._recorded |= {record.id: record for record in records}
-            self._answers |= {record.id: record.answers for record in records if record.answers is not None}
+            kept = ((record.id, record.validation_predictions) for record in records)
+            self._answers |= {name: predictions for name, predictions in kept if predictions is not None}
         return found
 
     def _note_speed(self, marks: Sequence[float], students: int, examples: int) -> None:
@@ -391,7 +391,7 @@ class Workshop:
             teacher="teacher",
             epochs=[(float(e.loss[place]), float(e.hard[place]), float(e.soft[place]), math.nan) for e in history],
             metrics={(split, metric): value for metric, value in one.metrics.items()},
-            answers=one.answers,
+            validation_predictions=one.answers,
             diverged_epoch=None if one.metrics else (history[-1] if broken is None else broken).epoch,
             last_finite_loss=finite[-1] if finite else None,
         )

@@ -22,9 +22,13 @@ from distillab.models import build
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
 from distillab.study.splits import Labels, Split, draw_labels, shown_examples
-from distillab.study.storage.examples import GalleryPredictions, halves
-from distillab.study.storage.predictions import ValidationPredictions, validation_predictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import (
+    GalleryPredictions,
+    TrialResult,
+    ValidationPredictions,
+    halves,
+    validation_predictions,
+)
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
 
@@ -247,9 +251,9 @@ class Classroom:
             epochs=[_row(epoch, place) for epoch in epochs],
             metrics=metrics,
             confusion=confusion,
-            answers=answers,
+            validation_predictions=answers,
             reliability=bins,
-            shown=shown,
+            example_predictions=shown,
             diverged_epoch=None if broken is None else broken.epoch,
             last_finite_loss=finite[-1] if finite else None,
         )

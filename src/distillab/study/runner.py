@@ -207,7 +207,7 @@ class _Timetable:
         teachers = {name: self._answers(name, one, rows, training=training) for name, one in several.items()}
         places, shown = shown_examples(self._dataset, rows)
         told = {name: self._faculty.shown(teachers[name], one, rows, places) for name, one in several.items()}
-        self._store.add_shown(shown, told)
+        self._store.add_examples(shown, told)
         return TrainingInputs(settings, rows, teachers, several)
 
     def _answers(self, name: str, settings: Settings, rows: Split, *, training: bool) -> TeacherPredictions:

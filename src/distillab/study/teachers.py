@@ -210,7 +210,7 @@ class TeacherCache:
             def ask(teacher: Functional = teacher, variables: Variables = variables) -> NDArray[np.float32]:
                 return teacher_logits(teacher, variables, inputs, scale)
 
-            answers.append(stored_logits(self.folder.logits, digest, shape, ask))
+            answers.append(stored_logits(self.folder.predictions, digest, shape, ask))
         return mean_answer(answers, linear=linear)
 
     def _training(self, settings: Settings) -> str:
