@@ -19,8 +19,7 @@ from distillab.metrics.metric import METRICS
 from distillab.report import write_report
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec, read_spec
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
-from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.records import GalleryExamples, GalleryPredictions, TeacherResult, TrialResult
 from distillab.study.storage.store import Store
 
 CLASSES, SHOWN, BINS, EPOCHS = 10, 256, 15, 10
@@ -47,7 +46,7 @@ def fill(store: Store, spec: Spec) -> None:
     store.add_teacher(TeacherResult("t", {}, "w", 100, dict.fromkeys(METRICS, 0.98), [0.1]))
     images = rng.integers(0, 255, (SHOWN, 28, 28, 1)).astype(np.uint8)
     examples = GalleryExamples(images, rng.integers(0, CLASSES, SHOWN).astype(np.int16), 1 / 255)
-    store.add_shown(examples, {"t": rng.normal(size=(SHOWN, CLASSES)).astype(np.float32)})
+    store.add_examples(examples, {"t": rng.normal(size=(SHOWN, CLASSES)).astype(np.float32)})
     for number, cell in enumerate(spec.cells()):
         records = []
         for seed in range(spec.objective.seeds):
@@ -71,7 +70,7 @@ def fill(store: Store, spec: Spec) -> None:
                     metrics=values,
                     confusion=counts.tolist(),
                     reliability=[[60, (b + 0.5) / BINS, rng.random()] for b in range(BINS)],
-                    shown=GalleryPredictions(examples.id, given, logits),
+                    example_predictions=GalleryPredictions(examples.id, given, logits),
                 )
             )
         store.add_cohort(records, run=run, students=len(records), examples=1000, seconds=1.0)

@@ -9,7 +9,7 @@ import pytest
 
 from distillab.analysis import alpha_curves, find
 from distillab.analysis.gallery import EACH, Gallery, galleries
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
+from distillab.study.storage.records import GalleryExamples, GalleryPredictions
 
 CLEAN = np.array([0, 1, 2, 0, 1, 2], np.int16)
 K, C = len(CLEAN), 3

@@ -11,7 +11,7 @@ import pytest
 
 from distillab.analysis import answer, in_words
 from distillab.analysis.prediction import HEADINGS, cells, in_a_sentence
-from distillab.study.storage.predictions import KEPT_ALPHAS, ValidationPredictions, validation_predictions
+from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions, validation_predictions
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
 RNG = np.random.default_rng(0)

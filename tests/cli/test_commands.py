@@ -235,7 +235,7 @@ def test_a_corrupt_store_is_refused_and_left(distillab: Command, finished: Path,
     for words in (["answer", str(tmp_path)], ["run", "demo", *TINY, "--out", str(tmp_path)]):
         told = distillab(*words)
         assert told.code == 2
-        assert "study.db is damaged or not a distillab study" in told.err
+        assert "study.db is corrupt or not a distillab study" in told.err
     assert (tmp_path / "study.db").read_bytes() == b"x" * 5000
 
 

@@ -229,7 +229,7 @@ def test_the_confusion_matrix_follows_the_alpha(rich: Folder, results: Results, 
 def test_the_temperature_softens_the_answers_in_the_page(rich: Folder, results: Results, opened: Opener) -> None:
     page = opened(rich.report)
     exhibit = page.evaluate("distillab.data")["settings"][0]["gallery"]["kinds"][0]["exhibits"][0]
-    ((key, answers),) = results.teacher_shown.items()
+    ((key, answers),) = results.teacher_example_predictions.items()
     logits, name = answers[exhibit["place"]].astype(np.float64), key[1]
     assert exhibit["clean"] == results.examples[name].labels[exhibit["place"]]
     bars = page.locator("#gallery .bars[role=img]").first

@@ -12,7 +12,7 @@ from distillab.report import payload as module
 from distillab.report.payload import metric_numbers, study_payload
 from distillab.report.picture import pictures
 from distillab.report.results import Results
-from distillab.study.storage.examples import GalleryExamples
+from distillab.study.storage.records import GalleryExamples
 
 
 def wavy(alpha: float, seed: int) -> float:

@@ -50,7 +50,9 @@ def test_epochs_have_a_row_each(study):
     trial = study.results.trials[0]
     mine = table[table["id"] == trial.id]
     assert mine["epoch"].tolist() == [1, 2]
-    assert mine[["loss", "hard", "soft", "validation_accuracy"]].to_numpy().tolist() == [list(e) for e in trial.epochs]
+    assert mine[["loss", "label_loss", "distillation_loss", "validation_accuracy"]].to_numpy().tolist() == [
+        list(e) for e in trial.epochs
+    ]
 
 
 def test_a_notebook_shows_the_answer_and_the_key_figure(study):
@@ -97,7 +99,7 @@ def test_without_pandas_it_says_what_to_install(study, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(RequestError, match=r"needs pandas. Install it: pip install pandas"):
+    with pytest.raises(RequestError, match=r"needs pandas. Install it: pip install 'distillab\[pandas\]'"):
         study.to_pandas()
 
 

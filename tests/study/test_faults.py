@@ -272,7 +272,7 @@ def test_a_clock_that_runs_backwards_changes_no_result_and_no_duration(
     summary = run_study(SPEC, tmp_path / "study")
     with Store(tmp_path / "study" / "study.db", read_only=True) as store:
         (run,) = store.runs()
-        seconds = [second for (second,) in store._rows("SELECT seconds FROM cohorts")]
+        seconds = [second for (second,) in store.select("SELECT seconds FROM cohorts")]
     assert run["finished"] < run["started"]  # as the clock said
     assert min([summary.seconds, *seconds]) > 0
     assert results(tmp_path / "study") == results(undisturbed)
@@ -340,7 +340,8 @@ def test_results_without_their_study_are_not_written_to(undisturbed: Path, tmp_p
 def test_files_that_killed_runs_had_begun_are_cleared(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     shutil.copytree(undisturbed, out)
-    for name in (".1.study.yaml", "teachers/.2.abc.keras", "logits/.3.abc.npy"):
+    (out / "students").mkdir()
+    for name in (".1.study.yaml", "teachers/.2.abc.keras", "predictions/.3.abc.npy", "students/.4.abc.npz"):
         (out / name).write_bytes(b"half")
     (out / ".4.mine.txt").write_text("not distillab's")
     run_study(SPEC, out)
@@ -474,7 +475,7 @@ def turned(content: bytes) -> bytes:
     return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 64]) + content[middle + 64 :]
 
 
-@pytest.mark.parametrize("kind", ["teachers/*.keras", "logits/*.npy"])
+@pytest.mark.parametrize("kind", ["teachers/*.keras", "predictions/*.npy"])
 @pytest.mark.parametrize("damage", [cut, turned])
 def test_files_beside_the_store_are_refused_where_damaged_and_made_again_where_missing(
     undisturbed: Path, longer: Path, tmp_path: Path, kind: str, damage: Callable[[bytes], bytes]

@@ -22,8 +22,7 @@ from distillab.study.run import run_study
 from distillab.study.settings import OF_PROBABILITIES
 from distillab.study.spec import Spec
 from distillab.study.splits import draw_labels, split
-from distillab.study.storage.predictions import KEPT_ALPHAS
-from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.records import KEPT_ALPHAS, TeacherResult, TrialResult
 from distillab.study.storage.store import Store
 
 Make = Callable[..., Spec]
@@ -247,7 +246,7 @@ def test_each_teacher_of_an_axis_teaches_its_own_students(tiny: Make, tmp_path: 
     assert {teacher.settings["model"] for teacher in teachers.values()} == {"cnn-4-6", "mlp-5"}
     for trial in trials:
         assert teachers[trial.teacher].settings == trial.settings["teacher"]
-    assert len(list((tmp_path / "s" / "logits").glob("*.npy"))) == 6
+    assert len(list((tmp_path / "s" / "predictions").glob("*.npy"))) == 6
 
 
 def test_the_answer_does_not_depend_on_the_order_of_work(finished: Path, tiny: Make, tmp_path: Path) -> None:
@@ -440,7 +439,7 @@ def test_a_students_test_answers_are_counted(finished: Path) -> None:
 def test_the_validation_answers_of_both_ends_and_the_middle_are_kept(finished: Path) -> None:
     """They give the metrics that were computed from the whole logits, to the three digits of a half."""
     with Store(finished / "study.db", read_only=True) as store:
-        trials, answers = {trial.id: trial for trial in store.trials()}, store.answers()
+        trials, answers = {trial.id: trial for trial in store.trials()}, store.validation_predictions()
     assert set(answers) == {name for name, trial in trials.items() if trial.alpha in KEPT_ALPHAS}
     assert answers
     for name, kept in answers.items():
@@ -456,7 +455,7 @@ def test_students_of_squared_error_answer_with_their_outputs(tiny: Make, tmp_pat
     keys = {"loss": "logit_mse", "label_loss": "squared", "seeds": 1, "epochs": 3}
     run_study(tiny(**keys), tmp_path / "squared")
     with Store(tmp_path / "squared" / "study.db", read_only=True) as store:
-        trials, answers = {trial.id: trial for trial in store.trials()}, store.answers()
+        trials, answers = {trial.id: trial for trial in store.trials()}, store.validation_predictions()
     assert answers
     for name, kept in answers.items():
         outputs = kept.probabilities.astype(np.float64)
@@ -482,7 +481,7 @@ def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept
     assert results(tmp_path / "one") == results(tmp_path / "again")
     plain = tiny(seeds=2)
     run_study(plain, tmp_path / "plain")
-    kept, fewer = (len(list((tmp_path / name / "logits").glob("*.npy"))) for name in ("plain", "one"))
+    kept, fewer = (len(list((tmp_path / name / "predictions").glob("*.npy"))) for name in ("plain", "one"))
     assert fewer == kept - 1  # the training images': they differ in every epoch
 
 
@@ -574,7 +573,7 @@ def test_a_linear_student_under_plain_descent_is_linear_in_alpha(tiny: Make, tmp
     keys = {"student": {"model": "linear"}, "optimiser": "sgd", "learning_rate": 0.05}
     run_study(tiny(loss="logit_mse", label_loss="squared", seeds=1, epochs=3, **keys), tmp_path / "line")
     with Store(tmp_path / "line" / "study.db", read_only=True) as store:
-        trials, answers = store.trials(), store.answers()
+        trials, answers = store.trials(), store.validation_predictions()
     ends = {trial.alpha: answers[trial.id].probabilities.astype(np.float64) for trial in trials}
     way = np.abs(ends[1.0] - ends[0.0]).max()
     assert way > 0.1
@@ -586,7 +585,12 @@ def test_a_linear_student_under_plain_descent_is_linear_in_alpha(tiny: Make, tmp
 def test_every_student_answers_the_same_few_training_examples(tiny: Make, tmp_path: Path) -> None:
     run_study(tiny(seeds=2), tmp_path / "one")
     with Store(tmp_path / "one" / "study.db", read_only=True) as store:
-        trials, shown, teachers, bins = store.trials(), store.shown(), store.teacher_shown(), store.reliability()
+        trials, shown, teachers, bins = (
+            store.trials(),
+            store.example_predictions(),
+            store.teacher_example_predictions(),
+            store.reliability(),
+        )
         ((name, examples),) = store.examples().items()
     assert set(shown) == set(bins) == {trial.id for trial in trials}
     assert set(teachers) == {(trial.teacher, name) for trial in trials}

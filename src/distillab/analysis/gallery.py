@@ -13,8 +13,7 @@ from distillab.analysis.curves import AlphaCurve, rows_of
 from distillab.analysis.finding import SettingResult
 from distillab.analysis.numerals import counted
 from distillab.study.spec import Spec
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import GalleryExamples, GalleryPredictions, TrialResult
 
 EACH = 6
 """Examples of a kind."""
@@ -44,7 +43,7 @@ class Gallery(NamedTuple):
     """The examples of one setting."""
 
     examples: str
-    """Which shown examples: `ShownExamples.id`."""
+    """Which shown examples: `GalleryExamples.id`."""
     alphas: tuple[float, ...]
     """Labels alone, teacher alone and the chosen one, as far as the study has them; ascending."""
     temperature: float

@@ -13,8 +13,7 @@ from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seat
 from distillab.analysis.finding import SettingResult
 from distillab.metrics.metric import NOTHING, Metric
 from distillab.stats import paired_t, t_interval
-from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
 FEWEST = 2

@@ -28,15 +28,13 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
     from distillab.analysis import answer as find_answer
     from distillab.analysis import asked_by, in_words, needed_metrics
     from distillab.study.folder import Folder
-    from distillab.study.storage.damage import check_rows, told_as_damage
 
     place = Folder(folder)
     spec, store = place.read()
-    with store, told_as_damage(store.path):
+    with store:
         wanted = needed_metrics(spec) if metric is None else None
         trials, teachers = store.trials(metrics=wanted, epochs=False), store.teachers()
-        check_rows(trials, teachers)
-        classes, answers = store.classes(), store.answers()
+        classes, answers = store.classes(), store.validation_predictions()
     if metric is not None:
         spec = asked_by(spec, metric, trials)
     found = find_answer(spec, trials, teachers, classes=classes, answers=answers)

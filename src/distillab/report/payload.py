@@ -60,7 +60,15 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Findin
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
-    shown = galleries(spec, curves, answer.findings, trials, results.examples, results.shown, results.teacher_shown)
+    shown = galleries(
+        spec,
+        curves,
+        answer.findings,
+        trials,
+        results.examples,
+        results.example_predictions,
+        results.teacher_example_predictions,
+    )
     bins = reliability(spec, curves, trials, results.reliability)
     matrices = _confusions(results, curves)
     denoised = {one.label: one for one in answer.denoising}

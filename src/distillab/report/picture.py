@@ -8,7 +8,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.study.storage.examples import GalleryExamples
+from distillab.study.storage.records import GalleryExamples
 
 
 def pictures(examples: GalleryExamples, places: list[int]) -> dict[int, str] | None:

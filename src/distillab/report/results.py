@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
-from distillab.study.storage.damage import check_rows, told_as_damage
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
-from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.records import (
+    GalleryExamples,
+    GalleryPredictions,
+    TeacherResult,
+    TrialResult,
+    ValidationPredictions,
+)
 
 
 class Results(NamedTuple):
@@ -25,11 +28,11 @@ class Results(NamedTuple):
     cost: tuple[float, int]
     classes: int | None
     confusions: dict[str, list[list[int]]]
-    answers: dict[str, ValidationPredictions]
+    validation_predictions: dict[str, ValidationPredictions]
     reliability: dict[str, list[list[float]]]
     examples: dict[str, GalleryExamples]
-    shown: dict[str, GalleryPredictions]
-    teacher_shown: dict[tuple[str, str], NDArray[np.float16]]
+    example_predictions: dict[str, GalleryPredictions]
+    teacher_example_predictions: dict[tuple[str, str], NDArray[np.float16]]
 
 
 def read_results(folder: Folder) -> Results:
@@ -39,20 +42,18 @@ def read_results(folder: Folder) -> Results:
         RequestError: the folder holds no study.
     """
     spec, store = folder.read()
-    with store, told_as_damage(store.path):
-        trials, teachers = store.trials(), store.teachers()
-        check_rows(trials, teachers)
+    with store:
         return Results(
             spec,
-            trials,
-            teachers,
+            store.trials(),
+            store.teachers(),
             store.runs(),
             store.cost(),
             store.classes(),
             store.confusions(),
-            store.answers(),
+            store.validation_predictions(),
             store.reliability(),
             store.examples(),
-            store.shown(),
-            store.teacher_shown(),
+            store.example_predictions(),
+            store.teacher_example_predictions(),
         )

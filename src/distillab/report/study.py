@@ -15,9 +15,9 @@ from distillab.analysis.sentences import sentences
 from distillab.errors import unknown
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style
-from distillab.report.frames import epochs_frame, students_frame
 from distillab.report.page import OVERVIEW, overview_row
 from distillab.report.results import Results, read_results
+from distillab.report.table import epoch_columns, student_columns, to_frame
 from distillab.study.folder import Folder
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Study:
             self.results.trials,
             self.results.teachers,
             classes=self.results.classes,
-            answers=self.results.answers,
+            answers=self.results.validation_predictions,
             curves=self.curves,
         )
 
@@ -111,19 +111,19 @@ class Study:
         Raises:
             RequestError: pandas is not installed.
         """
-        return students_frame(self.spec, self.results.trials)
+        return to_frame(student_columns(self.spec, self.results.trials))
 
     def epochs_to_pandas(self) -> pandas.DataFrame:
         """The students' epochs, a row each.
 
         Returns:
-            Columns `id`, `seed`, `alpha`, a column for every other axis, `epoch` (from 1), `loss`, `hard`, `soft` and
-            `validation_accuracy`.
+            Columns `id`, `seed`, `alpha`, a column for every other axis, `epoch` (from 1), `loss`, `label_loss`,
+            `distillation_loss` and `validation_accuracy`.
 
         Raises:
             RequestError: pandas is not installed.
         """
-        return epochs_frame(self.spec, self.results.trials)
+        return to_frame(epoch_columns(self.spec, self.results.trials))
 
     def __repr__(self) -> str:
         found = self.answer

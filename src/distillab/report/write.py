@@ -75,7 +75,7 @@ def figures_as_png(results: Results) -> dict[str, bytes]:
         results.trials,
         results.teachers,
         classes=results.classes,
-        answers=results.answers,
+        answers=results.validation_predictions,
         curves=curves,
     )
     with house_style():
@@ -94,7 +94,9 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
     """
     spec, trials, teachers = results.spec, results.trials, results.teachers
     curves = alpha_curves(spec, trials, teachers)
-    found = answer(spec, trials, teachers, classes=results.classes, answers=results.answers, curves=curves)
+    found = answer(
+        spec, trials, teachers, classes=results.classes, answers=results.validation_predictions, curves=curves
+    )
     files: dict[Path, bytes] = {}
     with house_style():
         for name, draw in drawings(curves, found).items():

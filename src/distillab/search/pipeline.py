@@ -19,8 +19,7 @@ from distillab.study.run import Work
 from distillab.study.runner import Runner
 from distillab.study.settings import UNIFORM, Augment, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
-from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial, trial

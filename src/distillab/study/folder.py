@@ -1,8 +1,8 @@
-"""A study's folder: where its files lie, whose it is, and who may write in it."""
+"""A study's folder: the paths of its files, opening it for reading, and writing to it under a lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ from filelock import FileLock, Timeout
 from distillab.errors import TO_DO, RequestError, cannot_write
 from distillab.io import replace_file, temporaries
 from distillab.study.spec import Spec, load_spec
+from distillab.study.storage.connection import refuse_earlier
 from distillab.study.storage.store import Store
+from distillab.study.yaml import read_yaml
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The places in a study's folder.
+    """The paths in a study's folder.
 
     Args:
         path: the folder itself.
@@ -38,8 +40,14 @@ class Folder:
         return self.path / "teachers"
 
     @property
-    def logits(self) -> Path:
-        return self.path / "logits"
+    def predictions(self) -> Path:
+        """Teachers' predictions, by digest."""
+        return self.path / "predictions"
+
+    @property
+    def students(self) -> Path:
+        """Kept students, weights and test logits: one `.npz` a trial."""
+        return self.path / "students"
 
     @property
     def figures(self) -> Path:
@@ -57,28 +65,37 @@ class Folder:
         """Open a study for reading.
 
         Raises:
-            RequestError: where the folder holds no study.
+            RequestError: the folder holds no study, or its file cannot be read.
         """
         if not self.path.is_dir():
             raise RequestError(f"There is no folder {str(self.path)!r}. 'distillab run STUDY --out DIR' makes one.")
         if not self.spec.is_file():
             raise RequestError(f"{self.path} holds no study: {self.spec.name} is missing. Run 'distillab run' first.")
+        refuse_earlier(self.store)
         return load_spec(str(self.spec)), Store(self.store, read_only=True)
 
     def recorded(self) -> dict[str, int]:
-        """The trials on record here, each with its seed; none where there is no study."""
+        """Seed of every recorded trial, by identity; empty where there is no study."""
         if not (self.spec.is_file() and self.store.exists()):
             return {}
         with Store(self.store, read_only=True) as store:
             return store.seeds()
 
+    def is_search(self) -> bool:
+        """Whether a search proposes the study's trials, so that its grid does not list them: the key `search`."""
+        tree = read_yaml(self.spec.read_text(encoding="utf-8"), f"{self.spec} is not a YAML file")
+        return isinstance(tree, Mapping) and "search" in tree
+
     @contextmanager
     def write(self, spec: Spec) -> Iterator[Store]:
-        """Open the folder for a study's results, alone.
+        """Open the folder for writing a study's results, under its lock; create it where it is missing.
+
+        Args:
+            spec: the study; the folder must be empty or hold the same one.
 
         Raises:
-            RequestError: where the folder holds another study or something else, or another process works in it.
-            WorkError: where it cannot be written.
+            RequestError: the folder holds another study or other files, or another process works in it.
+            WorkError: the folder cannot be written.
         """
         try:
             if self.path.exists():
@@ -86,10 +103,11 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path / ".lock", timeout=0):
                 self._check(spec)
-                for left in (*self._begun(), *temporaries(self.teachers), *temporaries(self.logits)):
-                    left.unlink()  # of killed runs: under the lock, no living one writes these
+                parts = (self.teachers, self.predictions, self.students)
+                for path in (*self._unfinished(), *(path for part in parts for path in temporaries(part))):
+                    path.unlink()  # left by killed runs: no other process writes while this one has the lock
                 if not self.store.exists():
-                    replace_file(self.store, lambda path: Store(path).close())  # whole from the first moment on
+                    replace_file(self.store, lambda path: Store(path).close())  # the file appears with all its tables
                 with Store(self.store) as store:
                     replace_file(self.spec, lambda path: path.write_text(spec.to_yaml(), encoding="utf-8"))
                     yield store
@@ -98,19 +116,20 @@ class Folder:
                 f"Another process is at work in {self.path}. Wait until it ends, or choose another folder with --out."
             ) from error
         except OSError as error:
-            if not self._is_of(error):
+            if not self._concerns(error):
                 raise
             raise cannot_write(self.path, error) from error
 
-    def _is_of(self, error: OSError) -> bool:
-        """Whether an error of whoever works in the folder is one of writing in it, and not of a connection, say."""
+    def _concerns(self, error: OSError) -> bool:
+        """Whether an error comes from writing in the folder, and not from a connection, say."""
         inside = isinstance(error.filename, str | Path) and Path(error.filename).is_relative_to(self.path)
         return inside or error.errno in TO_DO or error.errno is None
 
     def _check(self, spec: Spec) -> None:
-        """Refuse a folder that is not this study's."""
+        """Refuse a folder of another study."""
         if not self.path.is_dir():
             raise RequestError(f"{self.path} is a file. Choose a folder with --out.")
+        refuse_earlier(self.store)
         if self.spec.is_file():
             differences = load_spec(str(self.spec)).differs_from(spec)
             if differences:
@@ -118,17 +137,17 @@ class Folder:
                     f"{self.path} holds another study: it differs in {', '.join(differences)}. "
                     "Choose another folder with --out."
                 )
-        elif not self._only_begun():
+        elif not self._only_unfinished():
             raise RequestError(f"{self.path} is not empty and holds no study. Choose another folder with --out.")
 
-    def _only_begun(self) -> bool:
-        """Whether here lies no more than a run leaves that was killed before it had written `study.yaml`."""
-        others = set(self.path.iterdir()) - {self.path / ".lock", *self._begun()}
+    def _only_unfinished(self) -> bool:
+        """Whether the folder holds only what a run leaves that was killed before it wrote `study.yaml`."""
+        others = set(self.path.iterdir()) - {self.path / ".lock", *self._unfinished()}
         if others != {self.store}:
             return not others
         with Store(self.store, read_only=True) as store:
             return not store.done()
 
-    def _begun(self) -> list[Path]:
-        """Of its own two files, those that a killed run had begun to write."""
+    def _unfinished(self) -> list[Path]:
+        """Temporary files of `study.yaml` and `study.db` that a killed run left."""
         return temporaries(self.path, (self.spec.name, self.store.name, f"{self.store.name}-journal"))

@@ -18,9 +18,7 @@ from distillab.io import replace_file
 from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
 from distillab.models.answers import DAMAGE
 from distillab.study.splits import Labels, Rows
-from distillab.study.storage.examples import GalleryPredictions, halves
-from distillab.study.storage.predictions import validation_predictions
-from distillab.study.storage.records import TrialResult
+from distillab.study.storage.records import GalleryPredictions, TrialResult, halves, validation_predictions
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
 

@@ -13,7 +13,7 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
 from distillab.study.settings import Settings, Teacher
-from distillab.study.storage.examples import GalleryExamples
+from distillab.study.storage.records import GalleryExamples
 
 Rows = NDArray[np.intp]
 UNLABELLED = -1

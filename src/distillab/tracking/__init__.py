@@ -57,7 +57,7 @@ def settings_of(record: TrialResult) -> dict[str, Any]:
 
 def scalars_of(record: TrialResult) -> list[tuple[str, float, int]]:
     """A student's numbers as (name, value, epoch): those of each epoch from 1, and the metrics at the end."""
-    names = ("loss", "hard", "soft", "validation_accuracy")
+    names = ("loss", "label_loss", "distillation_loss", "validation_accuracy")
     told = [
         (f"epoch/{name}", value, epoch)
         for epoch, values in enumerate(record.epochs, start=1)
@@ -70,6 +70,7 @@ def name_of(record: TrialResult) -> str:
     """What a student is called in a log: alpha, seed, and the beginning of its identity.
 
     Example:
+        >>> from distillab.study.storage.records import TrialResult
         >>> name_of(TrialResult("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
         'alpha=0.5 seed=3 0123456789abcdef'
     """

@@ -48,10 +48,16 @@ def test_a_sound_folder_has_no_fault(sound: Path) -> None:
         ("INSERT INTO metric_values VALUES (1, 99, 1)", "There are metrics of 1 student that is not recorded"),
         ("UPDATE trials SET cell = 99", "There are 6 students whose settings are not recorded"),
         ("DELETE FROM teachers", "which is not recorded"),
-        ("UPDATE trials SET alpha = 'much' WHERE seed = 1", "3 rows of trials hold what no study writes"),
-        ("UPDATE metric_values SET value = 'high' WHERE metric = 1", "rows of metric_values hold what no study writes"),
+        (
+            "UPDATE trials SET alpha = 'much' WHERE seed = 1",
+            "3 rows of trials have values of other types",
+        ),
+        (
+            "UPDATE metric_values SET value = 'high' WHERE metric = 1",
+            "rows of metric_values have values of other types",
+        ),
         ("UPDATE trials SET diverged_epoch = 0", "diverged, and has metrics"),
-        ("UPDATE trials SET id = 'f' || substr(id, 2)", "are none of this study's"),
+        ("UPDATE trials SET id = 'f' || substr(id, 2)", "do not belong to this study"),
         ("DELETE FROM trials WHERE seed = 1", "There are confusion counts of 3 students that are not recorded"),
     ],
 )

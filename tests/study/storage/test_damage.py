@@ -15,7 +15,7 @@ import pytest
 from tests.study.storage.test_store import TEACHER, add, trial
 
 from distillab.errors import DistillabError, RequestError, WorkError
-from distillab.study.storage import store as store_module
+from distillab.study.storage import connection as connection_module
 from distillab.study.storage.store import Store
 
 STUDENTS = 50
@@ -80,7 +80,7 @@ def test_a_file_cut_anywhere_is_refused_in_one_line(sound: Path, tmp_path: Path)
         told = found(place(content[:cut], None, tmp_path / "cut"))
         assert isinstance(told, str)
         assert "\n" not in told
-        assert "is empty: what it held is lost" in told or "is damaged or not a distillab study" in told, (cut, told)
+        assert "is empty: its content is lost" in told or "is corrupt or not a distillab study" in told, (cut, told)
 
 
 def test_any_page_overwritten_is_found(sound: Path, tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_any_page_overwritten_is_found(sound: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.write_bytes(b""), "is empty: what it held is lost"),
+        (lambda path: path.write_bytes(b""), "is empty: its content is lost"),
         (lambda path: path.mkdir(), "is not a file. Move it away"),
-        (lambda path: path.write_text("accuracy: 0.9\n" * 100), "is damaged or not a distillab study"),
+        (lambda path: path.write_text("accuracy: 0.9\n" * 100), "is corrupt or not a distillab study"),
     ],
 )
 def test_something_else_in_its_place_is_refused(tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
@@ -115,7 +115,7 @@ def stopped(sound: Path, tmp_path: Path, request: pytest.FixtureRequest) -> tupl
     with Store(path) as store:
         if request.param == "as it does not":  # SQLite then writes pages into the file before it is asked to
             store._connection.execute("PRAGMA cache_size = 5")
-        with store._transaction() as connection:
+        with store.transaction() as connection:
             connection.execute("INSERT INTO cells VALUES (1000, '{}', '{\"alpha\": 0.1}')")
             names = [(1000 + j, "test", f"m{j}") for j in range(10)]
             connection.executemany("INSERT INTO metric_names VALUES (?, ?, ?)", names)
@@ -160,7 +160,10 @@ def test_what_cannot_be_taken_back_on_a_read_only_disk_says_what_to_do(
     if content == sound.read_bytes() and journal[8:12] == bytes(4):  # nothing of it has reached the file
         assert read(path) == read(sound)
         return
-    with pytest.raises(WorkError, match=r"half done .* needs a folder that may be written\. Copy .*/study to such"):
+    with pytest.raises(
+        WorkError,
+        match=r"interrupted write, and its folder is read-only.* Copy the whole folder .*/study to a writable place",
+    ):
         Store(path, read_only=True)
     shutil.copytree(path.parent, tmp_path / "copy")
     assert read(tmp_path / "copy" / "study.db") == read(sound)
@@ -222,14 +225,14 @@ def test_a_reader_sees_whole_students_while_they_are_recorded(tmp_path: Path) ->
 
 
 def test_a_reader_that_stays_is_named_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(connection_module, "PATIENCE", 0.2)
     path = tmp_path / "study.db"
     with Store(path) as store:
         store.add_teacher(TEACHER)
         add(store, trial("a"))
         with Store(path, read_only=True) as reader:
             assert reader.done() == {"a"}
-            with pytest.raises(WorkError, match=r"database is locked\. Another program has kept it for 0\.2 s\. Close"):
+            with pytest.raises(WorkError, match=r"database is locked\. Another program has locked it for 0\.2 s\."):
                 add(store, trial("b"))
         add(store, trial("b"))
         assert store.done() == {"a", "b"}

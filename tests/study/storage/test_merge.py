@@ -27,7 +27,7 @@ def results(path: Path) -> object:
 
 def take_out(path: Path, seeds: str) -> None:
     """Make a folder one that has not trained some seeds."""
-    tables = dict.fromkeys(("confusions", "answers", "reliability", "shown"), "id")
+    tables = dict.fromkeys(("confusions", "validation_predictions", "reliability", "example_predictions"), "id")
     tables |= dict.fromkeys(("epoch_values", "metric_values"), "number")
     with sqlite3.connect(path / "study.db") as file:
         for table, key in tables.items():
@@ -143,10 +143,23 @@ def test_a_row_that_only_the_other_holds_of_a_student_of_both_is_added(whole: Pa
     assert results(one) == results(whole)
 
 
-def test_a_study_in_a_file_of_an_older_version_is_merged_and_stays_as_it_is(tmp_path: Path) -> None:
-    old = Path(__file__).parent / "assets" / "version-5.db"
-    with Store(old, read_only=True) as source, Store(tmp_path / "study.db") as target:
-        assert target.take_from(source) == (4, 0)
-        assert target.take_from(source) == (0, 4)
-        assert target.results() == source.results()
-        assert target.trials() == source.trials()
+def test_files_of_teachers_and_kept_students_are_copied(halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    (two / "students").mkdir()
+    (two / "students" / "abc.npz").write_bytes(b"weights")
+    (teacher,) = (one / "teachers").glob("*.keras")
+    teacher.unlink()
+    merge(Folder(one), Folder(two))
+    assert teacher.read_bytes() == (two / "teachers" / teacher.name).read_bytes()
+    assert (one / "students" / "abc.npz").read_bytes() == b"weights"
+
+
+def test_rows_without_a_student_are_refused_and_not_skipped(halves: tuple[Path, Path]) -> None:
+    one, two = halves
+    with sqlite3.connect(two / "study.db") as file:
+        file.execute("INSERT INTO epoch_values VALUES (99, 0, 1, 1, 1, 1)")
+    file.close()
+    before = results(one)
+    with pytest.raises(RequestError, match=r"two/study\.db is corrupt: There are epochs of 1 student that is not"):
+        merge(Folder(one), Folder(two))
+    assert results(one) == before

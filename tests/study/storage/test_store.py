@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distillab.errors import RequestError, WorkError
-from distillab.study.storage import schema
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
-from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TeacherResult, TrialResult
-from distillab.study.storage.schema import RESULTS
+from distillab.study.folder import Folder
+from distillab.study.spec import read_spec
+from distillab.study.storage import store as store_module
+from distillab.study.storage.records import (
+    GalleryExamples,
+    GalleryPredictions,
+    TeacherResult,
+    TrialResult,
+    ValidationPredictions,
+)
+from distillab.study.storage.schema import EARLIER_ID
 from distillab.study.storage.store import Store
 
 TEACHER = TeacherResult("t", {"model": "cnn-1-1"}, "w", 10, {"accuracy": 0.5}, [1.0, 0.5])
@@ -59,7 +63,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(
-    alpha=finite,
+    alpha=st.floats(0, 1),
     last=st.none() | finite,
     epochs=st.lists(st.tuples(finite, finite, finite, finite), max_size=3),
     metrics=st.dictionaries(st.tuples(st.sampled_from(["test", "validation"]), st.text(max_size=5)), finite),
@@ -116,7 +120,7 @@ def test_a_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     path.write_bytes(b"this is not a database, and is long enough to be read as one" * 20)
-    with pytest.raises(RequestError, match=r"study.db is damaged or not a distillab study"):
+    with pytest.raises(RequestError, match=r"study.db is corrupt or not a distillab study"):
         Store(path)
     assert path.read_bytes().startswith(b"this is not")
 
@@ -138,7 +142,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has version 99, and this distillab reads versions up to 6"):
+    with pytest.raises(RequestError, match="has schema 99, and this distillab reads schema 1"):
         Store(path)
 
 
@@ -158,137 +162,107 @@ def test_a_full_disk_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
         assert store.trials() == [trial("a")]
 
 
-OLD = Path(__file__).parent / "assets" / "version-1.db"
+def arrays(first: object, second: object) -> None:
+    """See that two tuples hold equal arrays and values."""
+    assert type(first) is type(second)
+    for one, other in zip(first, second, strict=True):  # type: ignore[call-overload]
+        np.testing.assert_array_equal(one, other)
 
 
-def test_a_file_of_version_1_is_read_as_it_is(tmp_path: Path) -> None:
+def test_predictions_survive_the_round_trip(tmp_path: Path) -> None:
+    kept = ValidationPredictions(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
+    shown = GalleryPredictions("e", np.array([1], np.int16), np.array([[0.5, -1.5]], np.float16))
+    bins = [[0, 0.0, 0.0], [2, 0.8, 0.5]]
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        full = {"confusion": [[3, 1], [0, 4]], "reliability": bins}
+        add(store, trial("a", **full, validation_predictions=kept, example_predictions=shown), trial("b"))
+    with Store(tmp_path / "study.db", read_only=True) as store:
+        assert store.confusions() == {"a": [[3, 1], [0, 4]]}
+        assert store.reliability() == {"a": bins}
+        assert store.classes() == 2
+        (validation,), (examples,) = store.validation_predictions().items(), store.example_predictions().items()
+    assert (validation[0], examples[0]) == ("a", "a")
+    arrays(validation[1], kept)
+    arrays(examples[1], shown)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("version", [1, 6])
+def test_a_file_of_an_earlier_schema_says_what_to_do_and_stays(tmp_path: Path, version: int, read_only: bool) -> None:
     path = tmp_path / "study.db"
-    path.write_bytes(OLD.read_bytes())
-    with Store(path, read_only=True) as store:
-        trials = store.trials()
-    assert [(trial.alpha, trial.seed) for trial in sorted(trials, key=lambda t: (t.alpha, t.seed))] == [
-        (0.0, 0),
-        (0.0, 1),
-        (1.0, 0),
-        (1.0, 1),
-    ]
-    assert all(("test", "accuracy") in trial.metrics for trial in trials)
-    assert path.read_bytes() == OLD.read_bytes()
-
-
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
-def test_an_older_file_is_brought_up_to_date_before_anything_is_added(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "study.db"
-    path.write_bytes(OLD.with_name(f"version-{version}.db").read_bytes())
-    with Store(path, read_only=True) as store:
-        before = store.results()
-        assert bool(store.confusions()) == (version >= 3)
-        assert bool(store.answers()) == (version >= 4)
-        of_examples = store.reliability(), store.examples(), store.shown(), store.teacher_shown()
-        assert all(map(bool, of_examples)) if version >= 5 else of_examples == ({}, {}, {}, {})
-        trials = store.trials()
-    assert path.read_bytes() == OLD.with_name(f"version-{version}.db").read_bytes()
-    with Store(path) as store:
-        assert store.results() == before
-        assert set(before) == set(RESULTS)
-        assert store.trials() == trials
-        (first, *_) = trials
-        kept = ValidationPredictions(np.array([[0.25, 0.75], [1.0, 0.0]], np.float16), np.array([1, 0], np.int16))
-        added = dataclasses.replace(
-            first,
-            id="f" * 16,
-            metrics={("train", "recovered"): 0.25},
-            confusion=[[3, 1], [0, 4]],
-            answers=kept,
-            reliability=[[0, 0.0, 0.0], [2, 0.8, 0.5]],
-            shown=GalleryPredictions("e", np.array([1], np.int16), np.array([[0.5, -1.5]], np.float16)),
+    with sqlite3.connect(path) as file:
+        file.executescript(
+            f"CREATE TABLE trials (id); PRAGMA application_id = {EARLIER_ID}; PRAGMA user_version = {version};"
         )
-        store.add_cohort([added], run=1, students=1, examples=1, seconds=1.0)
-    with Store(path, read_only=True) as store:
-        (found,) = (trial for trial in store.trials() if trial.id == "f" * 16)
-        assert store.confusions()["f" * 16] == [[3, 1], [0, 4]]
-        answers = store.answers()["f" * 16]
-        assert store.reliability()["f" * 16] == [[0, 0.0, 0.0], [2, 0.8, 0.5]]
-        shown = store.shown()["f" * 16]
-        assert (shown.examples, shown.labels.tolist(), shown.logits.tolist()) == ("e", [1], [[0.5, -1.5]])
-    np.testing.assert_array_equal(answers.probabilities, kept.probabilities)
-    np.testing.assert_array_equal(answers.labels, kept.labels)
-    assert found.metrics == {("train", "recovered"): 0.25}
-    with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (6,)
-    other.close()
-
-
-def test_a_file_of_version_5_says_the_same_in_the_tables_of_version_6() -> None:
-    """Against plain SQL over the old tables."""
-    path = OLD.with_name("version-5.db")
-    with sqlite3.connect(path) as file:
-        told = {
-            table: sorted(file.execute(f"SELECT * FROM {table}"))
-            for table in ("trials", "epochs", "metrics", "confusions", "reliability", "teachers")
-        }
-        metrics = {row[0]: {} for row in told["trials"]}  # type: ignore[var-annotated]
-        for trial, split, name, value in file.execute("SELECT * FROM metrics ORDER BY rowid"):
-            metrics[trial][split, name] = value
     file.close()
-    with Store(path, read_only=True) as store:
-        assert {table: store.results()[table] for table in told} == told
-        assert {table: sorted(store.select(f"SELECT * FROM {table}")) for table in ("epochs", "metrics")} == {
-            table: told[table] for table in ("epochs", "metrics")
-        }
-        trials = store.trials()
-    assert {trial.id: list(trial.metrics.items()) for trial in trials} == {
-        name: list(values.items()) for name, values in metrics.items()
-    }
-    assert [len(trial.epochs) for trial in trials] == [2, 2, 2, 2]
+    before = path.read_bytes()
+    told = (
+        rf"study\.db was written by an earlier version of distillab \(schema {version}; this one reads schema 1\)\. "
+        r"Run the study again in a new folder with --out\."
+    )
+    with pytest.raises(RequestError, match=told):
+        Store(path, read_only=read_only)
+    (tmp_path / "study.yaml").write_text("a_key_of_then: 1\n")  # is not what the user should hear about
+    with pytest.raises(RequestError, match=told):
+        Folder(tmp_path).read()
+    with pytest.raises(RequestError, match=told), Folder(tmp_path).write(read_spec({"dataset": "digits"})):
+        pass
+    assert path.read_bytes() == before
 
 
-def test_a_migration_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("UPDATE trials SET alpha = 'much'", Store.trials),
+        ("UPDATE trials SET cell = 99", Store.trials),
+        ("UPDATE cells SET settings = '[1]'", Store.trials),
+        ("UPDATE cells SET settings = x'00'", Store.trials),
+        ("UPDATE metric_values SET value = 'high'", Store.trials),
+        ("UPDATE epoch_values SET label_loss = 'low'", Store.trials),
+        ('UPDATE teachers SET metrics = \'{"accuracy": "high"}\'', Store.teachers),
+        ("UPDATE teachers SET settings = 5", Store.teachers),
+        ("UPDATE teacher_epochs SET loss = 'low'", Store.teachers),
+        ("UPDATE confusions SET counts = '7'", Store.confusions),
+        ("UPDATE confusions SET counts = '7'", Store.classes),
+        ("UPDATE reliability SET bins = NULL", Store.reliability),
+        ("UPDATE validation_predictions SET labels = 'text'", Store.validation_predictions),
+        ("UPDATE validation_predictions SET classes = 7", Store.validation_predictions),
+        ("UPDATE example_predictions SET logits = x'00'", Store.example_predictions),
+        ("UPDATE runs SET provenance = '[]'", Store.runs),
+    ],
+)
+def test_rows_that_no_study_writes_are_reported_as_corrupt(
+    tmp_path: Path, change: str, read: Callable[[Store], object]
+) -> None:
     path = tmp_path / "study.db"
-    path.write_bytes(OLD.with_name("version-5.db").read_bytes())
-    with Store(path, read_only=True) as store:
-        before = store.results()
-    monkeypatch.setitem(schema.MIGRATIONS, 5, f"{schema.MIGRATIONS[5]} SELECT * FROM missing;")
-    with pytest.raises(WorkError, match="no such table: missing"):
-        Store(path)
-    monkeypatch.undo()
+    kept = ValidationPredictions(np.ones((3, 2), np.float16), np.zeros(3, np.int16))
+    shown = GalleryPredictions("e", np.array([1], np.int16), np.array([[0.5, -1.5]], np.float16))
+    with Store(path) as store:
+        store.add_teacher(TEACHER)
+        full = {"confusion": [[1]], "reliability": [[1, 1, 1]]}
+        add(store, trial("a", **full, validation_predictions=kept, example_predictions=shown))
+        read(store)
     with sqlite3.connect(path) as file:
-        assert file.execute("PRAGMA user_version").fetchone() == (5,)
-        assert file.execute("SELECT type FROM sqlite_master WHERE name = 'metrics'").fetchone() == ("table",)
+        file.execute(change)
     file.close()
-    with Store(path) as store:
-        assert store.results() == before
+    told = r"study\.db is corrupt: .*\. Restore a backup, or run the study again in a new folder with --out\.$"
+    with Store(path, read_only=True) as store, pytest.raises(RequestError, match=told):
+        read(store)
 
 
-KILLED = """
-import os, sqlite3, sys
-from pathlib import Path
-from distillab.study.storage import schema, store
-connect = sqlite3.connect
-def with_end(*arguments, **options):
-    connection = connect(*arguments, **options)
-    connection.create_function("end", 0, lambda: os._exit(9))
-    connection.execute("PRAGMA cache_size = 1")  # what is changed goes to the disk at once
-    return connection
-sqlite3.connect = with_end
-schema.MIGRATIONS[5] = schema.MIGRATIONS[5].replace("DROP TABLE epochs;", "DROP TABLE epochs; SELECT end();")
-store.Store(Path(sys.argv[1]))
-"""
-
-
-def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_file(tmp_path: Path) -> None:
+def test_bugs_are_not_reported_as_corruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "study.db"
-    path.write_bytes(OLD.with_name("version-5.db").read_bytes())
-    with Store(path, read_only=True) as store:
-        before = store.results()
-    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == 9
-    assert path.with_name("study.db-journal").exists()
-    with sqlite3.connect(path) as file:  # SQLite takes back what was half done
-        assert file.execute("PRAGMA user_version").fetchone() == (5,)
-        assert file.execute("SELECT type FROM sqlite_master WHERE name = 'metrics'").fetchone() == ("table",)
-    file.close()
     with Store(path) as store:
-        assert store.results() == before
+        store.add_teacher(TEACHER)
+        add(store, trial("a"))
+    with pytest.raises(AttributeError, match="no_such_method"), Store(path, read_only=True) as store:
+        store.done().no_such_method()  # type: ignore[attr-defined]
+    with Store(path, read_only=True) as store, pytest.raises(sqlite3.ProgrammingError):
+        store.select("SELECT ?", (1, 2))
+    monkeypatch.setattr(store_module, "TrialResult", TeacherResult)  # which takes other arguments
+    with Store(path, read_only=True) as store, pytest.raises(TypeError, match="arguments"):
+        store.trials()
 
 
 def test_settings_are_held_once_for_all_students_of_a_cell(tmp_path: Path) -> None:
@@ -331,11 +305,11 @@ def test_shown_examples_and_their_teachers_answers_are_kept_once(tmp_path: Path,
     examples = GalleryExamples(inputs, np.array([2, 0, 1], np.int16), 0.5)
     logits = rng.normal(size=(3, 4)).astype(np.float32)
     with Store(tmp_path / "study.db") as store:
-        store.add_shown(examples, {"t": logits})
-        store.add_shown(examples, {"t": logits + 1, "u": 1e9 * logits})
+        store.add_examples(examples, {"t": logits})
+        store.add_examples(examples, {"t": logits + 1, "u": 1e9 * logits})
     with Store(tmp_path / "study.db", read_only=True) as store:
         (found,) = store.examples().values()
-        answers = store.teacher_shown()
+        answers = store.teacher_example_predictions()
     assert (found.scale, found.inputs.dtype, found.id) == (0.5, np.dtype(kind), examples.id)
     np.testing.assert_array_equal(found.inputs, inputs)
     np.testing.assert_array_equal(found.labels, [2, 0, 1])

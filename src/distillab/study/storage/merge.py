@@ -1,35 +1,40 @@
-"""Studies that were run in two places, brought together in one folder."""
+"""Merging studies that ran in two places: new results are added, and results in both folders must be equal."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 from distillab.errors import RequestError
 from distillab.io import replace_file
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
-from distillab.study.storage.damage import told_as_damage
+from distillab.study.storage.check import strays
+from distillab.study.storage.connection import address, corrupt
 from distillab.study.storage.store import Store
 
 
 class Merged(NamedTuple):
-    """What came of it."""
+    """The result of a merge."""
 
     added: int
-    """Students that were not there yet."""
+    """Students that were new."""
     known: int
-    """Students that were there already, with the same results."""
+    """Students that were already recorded, with the same results."""
 
 
 def merge(into: Folder, other: Folder) -> Merged:
-    """Add another folder's students to a study.
+    """Add another folder's students, and its teachers' and students' files, to a study.
 
     Args:
         into: the folder that grows.
-        other: a folder of the same study, of other seeds or cells, or overlapping; it stays as it is.
+        other: a folder of the same study, with other seeds or cells, or overlapping; it stays unchanged.
 
     Raises:
         RequestError: a folder holds no study, or they hold different ones, or one student has two results; nothing has
@@ -48,22 +53,149 @@ def merge(into: Folder, other: Folder) -> Merged:
     seeds = max(ours.objective.seeds, theirs.objective.seeds)
     spec = dataclasses.replace(ours, objective=ours.objective.model_copy(update={"seeds": seeds}))
     with into.write(spec) as target:
-        with Store(other.store, read_only=True) as source, told_as_damage(other.store):
-            found = target.take_from(source)
-        _copy_teachers(into, other)
-    return Merged(*found)
+        with Store(other.store, read_only=True) as source:
+            merged = merge_stores(target, source)
+        for file, copy in _missing_files(into, other):
+            replace_file(copy, lambda temporary, file=file: shutil.copyfile(file, temporary))  # type: ignore[misc]
+    return merged
+
+
+def merge_stores(target: Store, source: Store) -> Merged:
+    """Add the results that one store lacks and another has, all or nothing.
+
+    Args:
+        target: grows.
+        source: of the same study.
+
+    Raises:
+        RequestError: a student or teacher has different results in both, or the source is corrupt; nothing has been
+            added.
+    """
+    for stray in strays(source):
+        raise corrupt(source.path, stray)
+    connection = target._connection
+    connection.execute("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
+    try:
+        with target.transaction():
+            try:
+                merged = _add_results(connection)
+            except _DifferenceError as error:
+                raise RequestError(
+                    f"{source.path.parent} and {target.path.parent} hold different results of {error}: they were "
+                    "trained on machines that round differently, or one is corrupt. They cannot be merged."
+                ) from None
+            if merged.added:
+                _add_runs(connection, source, merged)
+    finally:
+        connection.execute("DROP TABLE IF EXISTS temp.numbers")
+        connection.execute("DETACH DATABASE other")
+    return merged
+
+
+_SHARED_KEYS = {
+    "teachers": ("id",),
+    "teacher_epochs": ("teacher", "epoch"),
+    "confusions": ("trial",),
+    "reliability": ("trial",),
+    "validation_predictions": ("trial",),
+    "examples": ("id",),
+    "example_predictions": ("trial",),
+    "teacher_example_predictions": ("teacher", "examples"),
+}
+"""Tables whose keys mean the same in both files, and these keys. The other tables number their rows."""
+
+_TRIALS = (
+    "SELECT NULL AS number, id, seed, alpha, main.cells.number AS cell, teacher, state, diverged_epoch, "
+    "last_finite_loss FROM other.trials CROSS JOIN other.cells ON other.cells.number = cell "
+    "CROSS JOIN main.cells USING (coordinates, settings) ORDER BY other.trials.number"
+)
+_EPOCHS = (
+    "SELECT ours AS trial, epoch, loss, label_loss, distillation_loss, validation_accuracy "
+    "FROM other.epoch_values CROSS JOIN temp.numbers ON theirs = trial"
+)
+_METRICS = (
+    "SELECT main.metric_names.number AS metric, ours AS trial, value FROM other.metric_names "
+    "CROSS JOIN main.metric_names USING (split, name) "
+    "CROSS JOIN other.metric_values ON metric = other.metric_names.number CROSS JOIN temp.numbers ON theirs = trial"
+)
+_TRIAL_NAME = "(SELECT id FROM main.trials WHERE number = ours.trial)"
+_METRIC_NAME = "(SELECT split || ' ' || name FROM main.metric_names WHERE number = ours.metric)"
+
+
+class _DifferenceError(Exception):
+    """A result differs between the files; the message names it."""
+
+
+def _add_results(connection: sqlite3.Connection) -> Merged:
+    """Add the rows of the attached file `other`, inside a transaction of the caller."""
+    for table, columns in (("cells", "coordinates, settings"), ("metric_names", "split, name")):
+        connection.execute(
+            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM other.{table} WHERE TRUE ORDER BY number "
+            "ON CONFLICT DO NOTHING"
+        )
+    ((total, known),) = connection.execute(
+        "SELECT count(*), count(ours.id) FROM other.trials LEFT JOIN main.trials AS ours USING (id)"
+    )
+    _add_rows(connection, "trials", ("id",), _TRIALS, "ours.id")
+    connection.execute("CREATE TEMP TABLE numbers (theirs INTEGER PRIMARY KEY, ours INTEGER)")
+    connection.execute(
+        "INSERT INTO temp.numbers SELECT other.trials.number, main.trials.number "
+        "FROM other.trials CROSS JOIN main.trials USING (id) ORDER BY 1"
+    )
+    _add_rows(connection, "epoch_values", ("trial", "epoch"), _EPOCHS, f"{_TRIAL_NAME} || ' ' || ours.epoch")
+    _add_rows(connection, "metric_values", ("metric", "trial"), _METRICS, f"{_TRIAL_NAME} || ' ' || {_METRIC_NAME}")
+    for table, key in _SHARED_KEYS.items():
+        name = " || ' ' || ".join(f"ours.{column}" for column in key)
+        _add_rows(connection, table, key, f"SELECT * FROM other.{table}", name)
+    return Merged(total - known, known)
+
+
+def _add_rows(connection: sqlite3.Connection, table: str, key: tuple[str, ...], source: str, name: str) -> None:
+    """Add the rows of a query that a table lacks; rows with the same key must be equal.
+
+    Args:
+        connection: to both files.
+        table: of the file that grows.
+        key: the columns that identify a row.
+        source: a query for the other file's rows, with the columns of the table and this file's numbers.
+        name: an expression for what to call a row that differs.
+    """
+    columns = [column[0] for column in connection.execute(f"SELECT * FROM main.{table} LIMIT 0").description]
+    same = " AND ".join(f"ours.{column} = theirs.{column}" for column in key)
+    differ = " OR ".join(f"ours.{c} IS NOT theirs.{c}" for c in columns if c not in (*key, "number"))
+    query = f"SELECT {name} FROM ({source}) AS theirs CROSS JOIN main.{table} AS ours ON {same} WHERE {differ} LIMIT 1"
+    row = connection.execute(query).fetchone()
+    if row:
+        label = {"epoch_values": "epochs", "metric_values": "metrics"}.get(table, table)
+        raise _DifferenceError(f"{row[0]} ({label})")
+    # Not OR IGNORE, which would also skip rows that break other constraints.
+    connection.execute(f"INSERT INTO main.{table} SELECT * FROM ({source}) WHERE TRUE ON CONFLICT DO NOTHING")
+
+
+def _add_runs(connection: sqlite3.Connection, source: Store, merged: Merged) -> None:
+    """Add the other file's runs, and the cost of the students that were added, as one cohort."""
+    last = None
+    for run in source.runs():
+        provenance = {key: value for key, value in run.items() if key not in ("started", "finished")}
+        provenance["merged from"] = source.path.parent.name
+        row = (run["started"], run["finished"], json.dumps(provenance, sort_keys=True))
+        last = connection.execute("INSERT INTO runs (started, finished, provenance) VALUES (?, ?, ?)", row).lastrowid
+    seconds, examples = (total / sum(merged) for total in source.cost())
+    connection.execute(
+        "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
+        (last, merged.added, round(examples), seconds * merged.added),
+    )
 
 
 def _spec(folder: Folder) -> Spec:
     spec, store = folder.read()
-    store.close()
-    return spec
+    with closing(store):
+        return spec
 
 
-def _copy_teachers(into: Folder, other: Folder) -> None:
-    for path in _missing(into, other):
-        replace_file(into.teachers / path, lambda place, path=path: shutil.copyfile(other.teachers / path, place))  # type: ignore[misc]
-
-
-def _missing(into: Folder, other: Folder) -> Iterable[str]:
-    return [path.name for path in sorted(other.teachers.glob("*.*")) if not (into.teachers / path.name).exists()]
+def _missing_files(into: Folder, other: Folder) -> Iterator[tuple[Path, Path]]:
+    """Files of teachers and students in the other folder, and where their copies belong."""
+    for ours, theirs in ((into.teachers, other.teachers), (into.students, other.students)):
+        for path in sorted(theirs.glob("*.*")):
+            if not (ours / path.name).exists():
+                yield path, ours / path.name

@@ -1,39 +1,156 @@
-"""What is recorded of a study, as plain values."""
+"""The records of a study: plain values, and arrays in a compressed form."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from distillab.study.storage.examples import GalleryPredictions
-from distillab.study.storage.predictions import ValidationPredictions
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.models.answers import add_array
+
+KEPT_ALPHAS = (0.0, 0.5, 1.0)
+"""Alphas whose validation predictions are recorded: both ends predict the best alpha, the middle tests that."""
+
+
+class ValidationPredictions(NamedTuple):
+    """A student's predictions for the validation examples."""
+
+    probabilities: NDArray[np.float16]
+    """Shape (V, C); raw outputs for students trained by squared error. float16 keeps three digits, enough for means
+    over the examples."""
+    labels: NDArray[np.int16]
+    """As given, possibly wrong, shape (V,)."""
+
+    def packed(self) -> tuple[int, bytes, bytes]:
+        """Number of classes, and both arrays compressed."""
+        return self.probabilities.shape[1], _packed(self.probabilities, "<f2"), _packed(self.labels, "<i2")
+
+    @classmethod
+    def unpacked(cls, classes: int, probabilities: bytes, labels: bytes) -> ValidationPredictions:
+        """Reverse `packed`.
+
+        Args:
+            classes: C.
+            probabilities: compressed.
+            labels: compressed.
+        """
+        return cls(unpacked_logits(classes, probabilities), _unpacked(labels, "<i2"))
+
+
+def validation_predictions(
+    alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer], *, linear: bool = False
+) -> ValidationPredictions | None:
+    """The validation predictions to record of a student; None unless its alpha is one of `KEPT_ALPHAS`.
+
+    Args:
+        alpha: the weight of the labels.
+        logits: for the validation examples, shape (V, C).
+        labels: as given, shape (V,).
+        linear: record the outputs as they are, for a student trained by squared error.
+    """
+    if alpha not in KEPT_ALPHAS or not len(labels):
+        return None
+    if linear:
+        return ValidationPredictions(logits.astype(np.float16), labels.astype(np.int16))
+    exact = logits.astype(np.float64)
+    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+    probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float16)
+    return ValidationPredictions(probabilities, labels.astype(np.int16))
+
+
+class GalleryExamples(NamedTuple):
+    """The training examples for which every student's predictions are recorded one by one."""
+
+    inputs: NDArray[np.generic]
+    """As stored, shape (K, ...); `scale` times these are the inputs of models."""
+    labels: NDArray[np.int16]
+    """Clean, shape (K,)."""
+    scale: float
+
+    @property
+    def id(self) -> str:
+        """Digest of inputs, labels and scale, as 16 hexadecimal digits."""
+        digest = hashlib.sha256(repr(self.scale).encode())
+        for array in (self.inputs, self.labels):
+            add_array(digest, array)
+        return digest.hexdigest()[:16]
+
+    def packed(self) -> tuple[str, str, float, bytes, bytes]:
+        """Type, shape, scale, and both arrays compressed."""
+        inputs = np.ascontiguousarray(self.inputs, self.inputs.dtype.newbyteorder("<"))
+        return inputs.dtype.str, json.dumps(inputs.shape), self.scale, _packed(inputs), _packed(self.labels, "<i2")
+
+    @classmethod
+    def unpacked(cls, kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
+        """Reverse `packed`.
+
+        Args:
+            kind: NumPy's name of the inputs' type.
+            shape: of the inputs, as JSON.
+            scale: as in the fields.
+            inputs: compressed.
+            labels: compressed.
+        """
+        return cls(_unpacked(inputs, kind).reshape(json.loads(shape)), _unpacked(labels, "<i2"), scale)
+
+
+class GalleryPredictions(NamedTuple):
+    """A finished student's predictions for the gallery's examples."""
+
+    examples: str
+    """`GalleryExamples.id`."""
+    labels: NDArray[np.int16]
+    """As given to this student, possibly wrong, shape (K,)."""
+    logits: NDArray[np.float16]
+    """Shape (K, C)."""
+
+    def packed(self) -> tuple[str, int, bytes, bytes]:
+        """Id of the examples, number of classes, and both arrays compressed."""
+        return self.examples, self.logits.shape[1], _packed(self.labels, "<i2"), _packed(self.logits, "<f2")
+
+    @classmethod
+    def unpacked(cls, examples: str, classes: int, labels: bytes, logits: bytes) -> GalleryPredictions:
+        """Reverse `packed`.
+
+        Args:
+            examples: id of the examples.
+            classes: C.
+            labels: compressed.
+            logits: compressed.
+        """
+        return cls(examples, _unpacked(labels, "<i2"), unpacked_logits(classes, logits))
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trained student, as it is recorded.
+    """A trained student.
+
+    `Store.trials` leaves out the last four fields; the store's method of the same name reads each for all trials.
 
     Args:
         id: the trial's identity.
         seed: its seed.
-        alpha: its weight of the hard labels.
-        coordinates: its place on the study's axes.
-        settings: all its settings.
-        teacher: its teacher's identity.
-        epochs: per epoch (loss, hard, soft, validation accuracy); nan where a loss is not finite.
-        metrics: (split, name) to value; empty for a student that diverged. Of the split "train" there are shares of the
-            examples with wrong labels: `recovered` (the student answers the clean label), `memorised` (the wrong one),
-            and the teacher's own, `teacher_recovered` and `teacher_memorised`.
-        diverged_epoch: the epoch, from 0, of its first loss that was not finite; None where all were.
-        last_finite_loss: the loss of its last step that was finite; None where there was none.
-        confusion: counts of its test answers, a row a label and a column an answer; None for a student that diverged.
-            `Store.trials` leaves it out: `Store.confusions` reads it.
-        answers: to the validation examples, of the few students whose answers are kept. `Store.trials` leaves them out:
-            `Store.answers` reads them.
-        reliability: of its test answers, in bins of confidence of equal width: how many, their mean confidence, the
-            share that is right; None where it has no probabilities. `Store.reliability` reads it.
-        shown: its answers to the examples that are shown. `Store.shown` reads them.
+        alpha: the weight of the labels, in [0, 1].
+        coordinates: the values on the study's axes, or whatever a search proposed.
+        settings: all settings.
+        teacher: the teacher's identity.
+        epochs: per epoch (loss, label loss, distillation loss, validation accuracy); nan where a loss is not finite.
+        metrics: (split, name) to value, of one split or several; empty for a student that diverged. Split "train" holds
+            fractions of the examples with wrong labels: `recovered` (the student predicts the clean label),
+            `memorised` (the wrong one), and the teacher's, `teacher_recovered` and `teacher_memorised`.
+        diverged_epoch: the first epoch, from 0, with a loss that is not finite; None without one.
+        last_finite_loss: the loss of the last step with a finite one; None without one.
+        confusion: counts of test predictions, a row a label and a column a predicted class, shape (C, C).
+        validation_predictions: of alphas in `KEPT_ALPHAS`.
+        reliability: test predictions in bins of confidence of equal width: their number, mean confidence, fraction
+            correct; None for outputs that are not probabilities.
+        example_predictions: for the gallery's examples.
     """
 
     id: str
@@ -47,20 +164,20 @@ class TrialResult:
     diverged_epoch: int | None = None
     last_finite_loss: float | None = None
     confusion: Sequence[Sequence[int]] | None = None
-    answers: ValidationPredictions | None = None
+    validation_predictions: ValidationPredictions | None = None
     reliability: Sequence[Sequence[float]] | None = None
-    shown: GalleryPredictions | None = None
+    example_predictions: GalleryPredictions | None = None
 
 
 @dataclass(frozen=True)
 class TeacherResult:
-    """A trained teacher, as it is recorded.
+    """A trained teacher.
 
     Args:
         id: its identity.
-        settings: how it was trained.
+        settings: of its training.
         weights: digest of its weights.
-        examples: how many training examples it saw.
+        examples: number of training examples.
         metrics: name to value, on the test set.
         losses: mean training loss of each epoch.
     """
@@ -71,3 +188,46 @@ class TeacherResult:
     examples: int
     metrics: Mapping[str, float]
     losses: Sequence[float]
+
+
+def packed_logits(logits: NDArray[np.floating]) -> tuple[int, bytes]:
+    """Compress logits as float16.
+
+    Args:
+        logits: shape (K, C).
+
+    Returns:
+        C, and the compressed array.
+    """
+    return logits.shape[1], _packed(halves(logits), "<f2")
+
+
+def unpacked_logits(classes: int, logits: bytes) -> NDArray[np.float16]:
+    """Reverse `packed_logits`.
+
+    Args:
+        classes: C.
+        logits: compressed.
+
+    Returns:
+        Shape (K, C).
+    """
+    return _unpacked(logits, "<f2").reshape(-1, classes)
+
+
+def halves(logits: NDArray[np.floating]) -> NDArray[np.float16]:
+    """Logits as float16, clipped to its range.
+
+    Args:
+        logits: of any shape.
+    """
+    end = float(np.finfo(np.float16).max)
+    return np.asarray(np.clip(logits, -end, end), np.float16)
+
+
+def _packed(array: NDArray[np.generic], kind: str | None = None) -> bytes:
+    return zlib.compress(np.ascontiguousarray(array, kind).tobytes(), 6)
+
+
+def _unpacked(content: bytes, kind: str) -> NDArray[Any]:
+    return np.frombuffer(zlib.decompress(content), np.dtype(kind))

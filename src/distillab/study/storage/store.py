@@ -1,11 +1,10 @@
-"""The store of a study: one SQLite file that holds every result there is.
+"""The store of a study: one SQLite file that holds every result.
 
 The contract. One process writes at a time, under the folder's lock; any number may read. A cohort's results are
 recorded in one transaction: after a crash at any moment the file holds whole cohorts, and nothing is recorded twice.
-Within `with`, a reader sees the file as it was at the first look; it should not stay long, for a writer waits for it.
-Rows are added and never changed. Results (`teachers`, `trials`, `epochs`, `metrics`) are the same for the same study,
-whatever the interruptions; `runs` and `cohorts` tell how they came about, and differ. docs/store.md has it in full: the
-tables, the versions, and what readers with SQL may count on.
+Within `with`, a reader sees the file as it was at its first query; a writer waits until it leaves. Rows are added and
+never changed. The results of a study do not depend on interruptions; `runs` and `cohorts` describe how they were
+made, and do. docs/store.md has the tables, and what readers with SQL may rely on.
 """
 
 from __future__ import annotations
@@ -14,102 +13,65 @@ import gc
 import json
 import math
 import sqlite3
+import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.errors import RequestError, WorkError
-from distillab.study.storage.examples import GalleryExamples, GalleryPredictions, packed_logits, unpacked_logits
-from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TeacherResult, TrialResult
-from distillab.study.storage.schema import MIGRATIONS, RESULTS, SCHEMA, VERSION
-from distillab.study.storage.union import CELLS, INSERT_TRIAL, METRIC_NAMES, DifferenceError, Numbered, unite
+from distillab.study.storage.connection import connect, corrupt, sqlite_errors
+from distillab.study.storage.records import (
+    GalleryExamples,
+    GalleryPredictions,
+    TeacherResult,
+    TrialResult,
+    ValidationPredictions,
+    packed_logits,
+    unpacked_logits,
+)
+from distillab.study.storage.schema import INVALID, RESULTS
 
-APPLICATION = 0x64697374  # "dist", SQLite's own place for saying whose file this is
+T = TypeVar("T")
 
+_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, zlib.error)
+"""What JSON, zlib and NumPy raise for content that distillab did not write."""
 
-PATIENCE = 30.0
-"""Seconds that a reader and a writer wait for each other."""
+_INSERT_TRIAL = (
+    "INSERT INTO trials (id, seed, alpha, cell, teacher, state, diverged_epoch, last_finite_loss) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Store:
     """A study's results on disk.
 
+    Every method that reads raises `RequestError` where the file is corrupt; every method raises `WorkError` where
+    SQLite cannot do its work, for example on a full disk.
+
     Args:
-        path: the SQLite file; made where missing, unless only for reading.
+        path: the SQLite file; created where it is missing, unless only for reading.
         read_only: open for reading; the file must exist.
 
     Raises:
-        RequestError: the file is missing, damaged, of a newer version, or not distillab's.
+        RequestError: the file is missing, corrupt, of another schema, or not distillab's.
         WorkError: the file cannot be opened or written.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path, self._read_only = path, read_only
-        if path.exists() and not path.is_file():
-            raise RequestError(f"{path} is not a file. Move it away, or choose another folder with --out.")
-        if read_only and not path.exists():
-            raise RequestError(f"{path.parent} holds no study: {path.name} is missing. Run 'distillab run' first.")
-        with _clear_errors(path):
-            self._connection = _sound(path) if read_only else _connect(path, "rwc")
-            try:
-                if not read_only:  # EXTRA: no loss of power takes back what was recorded
-                    self._connection.execute("PRAGMA synchronous = EXTRA")
-                self._open(new=not read_only)
-                if not read_only:  # unless another program has changed it, it is so already
-                    self._connection.execute("PRAGMA journal_mode = DELETE")
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _open(self, *, new: bool) -> None:
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        (page,) = self._connection.execute("PRAGMA page_size").fetchone()
-        if tables and self.path.stat().st_size % page:  # SQLite itself would read zeros for what is missing
-            raise sqlite3.DatabaseError("its last page is cut short")
-        if application == 0 and tables == 0 and new:
-            statements = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            self._connection.executescript(f"BEGIN; {SCHEMA} {statements} COMMIT;")
-        elif application == 0 and tables == 0:
-            raise RequestError(
-                f"{self.path} is empty: what it held is lost. Put a copy of it back, or delete it to begin again."
-            )
-        elif application != APPLICATION:
-            raise RequestError(f"{self.path} is not a distillab study. Choose another folder with --out.")
-        elif not 1 <= version <= VERSION:
-            raise RequestError(
-                f"{self.path} has version {version}, and this distillab reads versions up to {VERSION}. Install a "
-                "newer distillab, or choose another folder with --out."
-            )
-        elif version < VERSION:
-            if not new:  # a copy is brought up to date, one that SQLite keeps aside; the file stays as it is
-                self._connection = _copied(self._connection)
-            self._bring_up_to_date(version)
-
-    def _bring_up_to_date(self, version: int) -> None:
-        """Go from version to version, a transaction each: what fails or is killed on the way leaves the older file."""
-        try:
-            for older in range(version, VERSION):
-                statements = f"{MIGRATIONS[older]} PRAGMA user_version = {older + 1};"
-                self._connection.executescript(f"BEGIN IMMEDIATE; {statements} COMMIT;")
-        except BaseException:
-            self._connection.close()  # which takes back what was half done
-            raise
+        self._connection = connect(path, read_only=read_only)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
     def __enter__(self) -> Store:
-        if self._read_only:  # what is read in several queries belongs together, though a run goes on recording
+        if self._read_only:  # several queries see the same state while a run goes on recording
             self._connection.execute("BEGIN")
         return self
 
@@ -117,8 +79,9 @@ class Store:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _clear_errors(self.path):
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing, through the connection that this yields."""
+        with sqlite_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -128,33 +91,49 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with _clear_errors(self.path):
+    def select(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a query over the tables and views of docs/store.md.
+
+        Args:
+            query: in SQL.
+            parameters: for its question marks.
+        """
+        with sqlite_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
-    def _each(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
-        return self._connection.execute(query, parameters)
-
-    def select(self, query: str) -> list[Any]:
-        """The rows that a query of the caller's finds, over the tables and views that the contract names."""
-        return self._rows(query)
-
     def begin_run(self, started: str, provenance: Mapping[str, Any]) -> int:
-        """Note that a run begins, and return its number."""
-        with self._transaction() as connection:
+        """Record the start of a run.
+
+        Args:
+            started: the time, ISO 8601.
+            provenance: versions, machine, data and command.
+
+        Returns:
+            The run's number.
+        """
+        with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, _text(provenance))
             )
             return int(cursor.lastrowid or 0)
 
     def end_run(self, run: int, finished: str) -> None:
-        """Note that a run came to its end."""
-        with self._transaction() as connection:
+        """Record the end of a run.
+
+        Args:
+            run: its number.
+            finished: the time, ISO 8601.
+        """
+        with self.transaction() as connection:
             connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
     def add_teacher(self, record: TeacherResult) -> None:
-        """Record a trained teacher."""
-        with self._transaction() as connection:
+        """Record a trained teacher.
+
+        Args:
+            record: not yet in the store.
+        """
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT INTO teachers VALUES (?, ?, ?, ?, ?)",
                 (record.id, _text(record.settings), record.weights, record.examples, _text(record.metrics)),
@@ -162,14 +141,19 @@ class Store:
             rows = [(record.id, epoch, loss) for epoch, loss in enumerate(record.losses)]
             connection.executemany("INSERT INTO teacher_epochs VALUES (?, ?, ?)", rows)
 
-    def add_shown(self, examples: GalleryExamples, teachers: Mapping[str, NDArray[np.float32]]) -> None:
-        """Record the examples that are shown, and teachers' logits for them; what is there already stays."""
-        with self._transaction() as connection:
+    def add_examples(self, examples: GalleryExamples, teachers: Mapping[str, NDArray[np.float32]]) -> None:
+        """Record the gallery's examples and teachers' predictions for them; rows that exist stay.
+
+        Args:
+            examples: K of them.
+            teachers: logits by teacher, shape (K, C).
+        """
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", (examples.id, *examples.packed())
             )
             rows = [(name, examples.id, *packed_logits(logits)) for name, logits in teachers.items()]
-            connection.executemany("INSERT OR IGNORE INTO teacher_shown VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO teacher_example_predictions VALUES (?, ?, ?, ?)", rows)
 
     def add_cohort(
         self, records: Sequence[TrialResult], *, run: int, students: int, examples: int, seconds: float
@@ -177,121 +161,94 @@ class Store:
         """Record the results of a cohort, all or nothing.
 
         Args:
-            records: of its students; more than one of a student that was measured at several epochs.
-            run: the run that trained them.
+            records: several for a student that was evaluated at several epochs.
+            run: the number of the run that trained them.
             students: how many were trained.
-            examples: training examples that one student saw, over all epochs.
+            examples: training examples that each student saw, over all epochs.
             seconds: wall-clock time of the training, compilation included.
         """
-        with self._transaction() as connection:
-            metric, cell = Numbered(connection, METRIC_NAMES), Numbered(connection, CELLS)
+        with self.transaction() as connection:
+            metric = _Numbers(connection, "metric_names", "split", "name")
+            cell = _Numbers(connection, "cells", "coordinates", "settings")
             values: list[tuple[int, int, float]] = []
             for record in records:
-                told = _text(record.coordinates), _text(record.settings)
+                point = cell[_text(record.coordinates), _text(record.settings)]
                 state = "finished" if record.diverged_epoch is None else "diverged"
-                place = (record.seed, record.alpha, cell[told], record.teacher, state, record.diverged_epoch)
-                number = connection.execute(INSERT_TRIAL, (record.id, *place, record.last_finite_loss)).lastrowid or 0
+                row = (record.id, record.seed, record.alpha, point, record.teacher, state)
+                end = (record.diverged_epoch, record.last_finite_loss)
+                number = connection.execute(_INSERT_TRIAL, (*row, *end)).lastrowid or 0
                 values += [(metric[key], number, value) for key, value in record.metrics.items()]
                 epochs = [(number, epoch, *figures) for epoch, figures in enumerate(record.epochs)]
                 connection.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", epochs)
-                if record.confusion is not None:
-                    row = (record.id, json.dumps(record.confusion, separators=(",", ":")))
-                    connection.execute("INSERT INTO confusions VALUES (?, ?)", row)
-                if record.answers is not None:
-                    connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (record.id, *record.answers.packed()))
-                if record.reliability is not None:
-                    row = (record.id, json.dumps(record.reliability, separators=(",", ":")))
-                    connection.execute("INSERT INTO reliability VALUES (?, ?)", row)
-                if record.shown is not None:
-                    packed = (record.id, *record.shown.packed())
-                    connection.execute("INSERT INTO shown VALUES (?, ?, ?, ?, ?)", packed)
+                for table, columns in _by_id(record).items():
+                    marks = ", ".join("?" * (1 + len(columns)))
+                    connection.execute(f"INSERT INTO {table} VALUES ({marks})", (record.id, *columns))
             connection.executemany("INSERT INTO metric_values VALUES (?, ?, ?)", sorted(values, key=itemgetter(0, 1)))
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
                 (run, students, examples, seconds),
             )
 
-    def take_from(self, other: Store) -> tuple[int, int]:
-        """Add what another store holds and this one lacks, all or nothing.
-
-        Args:
-            other: of the same study.
-
-        Returns:
-            How many students were added, and how many were here already.
-
-        Raises:
-            RequestError: a student or teacher that both hold has different results; nothing has been added.
-        """
-        with self._transaction() as connection:
-            try:
-                added, known = unite(connection, other._connection)
-            except DifferenceError as error:
-                raise RequestError(
-                    f"{other.path.parent} and {self.path.parent} hold different results of {error}: they were trained "
-                    "on machines that round differently, or one is damaged. They cannot be merged."
-                ) from None
-            last = None
-            for run in other.runs() if added else []:
-                told = {key: value for key, value in run.items() if key not in ("started", "finished")}
-                entry = (run["started"], run["finished"], _text(told | {"merged from": other.path.parent.name}))
-                last = connection.execute("INSERT INTO runs (started, finished, provenance) VALUES (?, ?, ?)", entry)
-            if added:  # what they cost there, as one cohort
-                seconds, examples = (total / (added + known) for total in other.cost())
-                cost = (last.lastrowid if last else None, added, round(examples), seconds * added)
-                connection.execute("INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)", cost)
-        return added, known
-
     def faults(self) -> list[str]:
-        """What SQLite's own check finds wrong with the file; nothing, as a rule."""
-        with _clear_errors(self.path):
-            found = [row[0] for row in self._connection.execute("PRAGMA integrity_check(5)").fetchall()]
-        return [] if found == ["ok"] else [f"{self.path.name}: {' '.join(str(line).split())}" for line in found]
+        """What SQLite's own check reports; empty for a sound file."""
+        lines = [row[0] for row in self.select("PRAGMA integrity_check(5)")]
+        return [] if lines == ["ok"] else [f"{self.path.name}: {' '.join(str(line).split())}" for line in lines]
 
     def done(self) -> set[str]:
         """Identities of the recorded trials."""
         return set(self.seeds())
 
     def seeds(self) -> dict[str, int]:
-        """The seed of every recorded trial."""
-        return dict(self._rows("SELECT id, seed FROM trials"))
+        """Seed of every recorded trial, by identity."""
+        return dict(self.select("SELECT id, seed FROM trials"))
 
     def teachers(self) -> dict[str, TeacherResult]:
         """The recorded teachers, by identity."""
-        losses: dict[str, list[float]] = {}
-        for name, loss in self._rows("SELECT teacher, loss FROM teacher_epochs ORDER BY teacher, epoch"):
-            losses.setdefault(name, []).append(loss)
+        self._validate("teacher_epochs")
+        losses: defaultdict[str, list[float]] = defaultdict(list)
+        for name, loss in self.select("SELECT teacher, loss FROM teacher_epochs ORDER BY teacher, epoch"):
+            losses[name].append(loss)
         return {
             name: TeacherResult(
-                name, json.loads(settings), weights, examples, json.loads(metrics), losses.get(name, [])
+                name,
+                self._decode(_mapping, settings),
+                weights,
+                examples,
+                self._decode(_numbers, metrics),
+                losses.get(name, []),
             )
-            for name, settings, weights, examples, metrics in self._rows("SELECT * FROM teachers ORDER BY id")
+            for name, settings, weights, examples, metrics in self.select("SELECT * FROM teachers ORDER BY id")
         }
 
     def trials(self, *, metrics: Collection[tuple[str, str]] | None = None, epochs: bool = True) -> list[TrialResult]:
         """The recorded trials, ordered by seed and identity; those of one cell share their mappings.
 
         Args:
-            metrics: those to read, by split and name; None: all. Of a large study that is most of the work.
-            epochs: whether to read them.
+            metrics: those to read, by split and name; None: all. In a large study they are most of the work.
+            epochs: whether to read the epochs.
         """
-        with _clear_errors(self.path), _no_collection():
-            rows = self._rows(
+        with sqlite_errors(self.path), _without_garbage_collection():
+            self._validate("trials")
+            rows = self.select(
                 "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials "
                 "ORDER BY number"
             )
             cells = {
-                number: (json.loads(coordinates), json.loads(settings))
-                for number, coordinates, settings in self._rows("SELECT number, coordinates, settings FROM cells")
+                number: (self._decode(_mapping, coordinates), self._decode(_mapping, settings))
+                for number, coordinates, settings in self.select("SELECT number, coordinates, settings FROM cells")
             }
+            if missing := {row[4] for row in rows} - cells.keys():
+                raise corrupt(self.path, f"trials have no settings: cell {missing.pop()} is missing")
             measured: defaultdict[int, dict[tuple[str, str], float]] = defaultdict(dict)
-            for metric, split, name in self._rows("SELECT number, split, name FROM metric_names ORDER BY number"):
+            for metric, split, name in self.select("SELECT number, split, name FROM metric_names ORDER BY number"):
                 key = split, name
                 if metrics is None or key in metrics:
-                    for trial, value in self._each("SELECT trial, value FROM metric_values WHERE metric = ?", [metric]):
+                    self._validate("metric_values", f"metric = {metric}")
+                    query = "SELECT trial, value FROM metric_values WHERE metric = ?"
+                    for trial, value in self._connection.execute(query, [metric]):
                         measured[trial][key] = value
             history = self._history() if epochs else defaultdict(tuple)
-            trials = [  # first made, then sorted: those of a cell, mostly read together, lie together in memory
+            trials = [  # made before they are sorted: trials of a cell, mostly read together, are close in memory
                 TrialResult(name, seed, alpha, *cells[cell], teacher, history[number], measured[number], epoch, last)
                 for number, name, seed, alpha, cell, teacher, epoch, last in rows
             ]
@@ -300,149 +257,151 @@ class Store:
 
     def _history(self) -> Mapping[int, Sequence[tuple[float, float, float, float]]]:
         """Every trial's epochs, by its number."""
+        self._validate("epoch_values")
         history: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
-        query = "SELECT trial, loss, hard, soft, validation_accuracy FROM epoch_values ORDER BY trial, epoch"
-        nan = math.nan  # which NULL holds
-        for trial, loss, hard, soft, accuracy in self._each(query):
+        query = (
+            "SELECT trial, loss, label_loss, distillation_loss, validation_accuracy FROM epoch_values "
+            "ORDER BY trial, epoch"
+        )
+        nan = math.nan  # stored as NULL
+        for trial, loss, label_loss, distillation_loss, accuracy in self._connection.execute(query):
             history[trial].append(
                 (
                     nan if loss is None else loss,
-                    nan if hard is None else hard,
-                    nan if soft is None else soft,
+                    nan if label_loss is None else label_loss,
+                    nan if distillation_loss is None else distillation_loss,
                     nan if accuracy is None else accuracy,
                 )
             )
         return history
 
     def confusions(self) -> dict[str, list[list[int]]]:
-        """Counts of the students' test answers by trial: a row a label, a column an answer."""
-        rows = self._rows("SELECT trial, counts FROM confusions ORDER BY trial")
-        return {trial: json.loads(counts) for trial, counts in rows}
-
-    def answers(self) -> dict[str, ValidationPredictions]:
-        """The validation answers that are kept, by trial."""
-        rows = self._rows("SELECT * FROM answers ORDER BY trial")
-        return {trial: ValidationPredictions.unpacked(*packed) for trial, *packed in rows}
+        """Counts of test predictions by trial: a row a label, a column a predicted class."""
+        return self._by_trial("confusions", _matrix)
 
     def reliability(self) -> dict[str, list[list[float]]]:
-        """Bins of confidence by trial; see `TrialRecord`."""
-        rows = self._rows("SELECT trial, bins FROM reliability ORDER BY trial")
-        return {trial: json.loads(bins) for trial, bins in rows}
+        """Bins of confidence by trial; see `TrialResult`."""
+        return self._by_trial("reliability", _matrix)
+
+    def validation_predictions(self) -> dict[str, ValidationPredictions]:
+        """The recorded validation predictions, by trial."""
+        return self._by_trial("validation_predictions", ValidationPredictions.unpacked)
 
     def examples(self) -> dict[str, GalleryExamples]:
-        """The examples that are shown, by identity."""
-        rows = self._rows("SELECT * FROM examples ORDER BY id")
-        return {name: GalleryExamples.unpacked(*packed) for name, *packed in rows}
+        """The gallery's examples, by identity."""
+        rows = self.select("SELECT * FROM examples ORDER BY id")
+        return {name: self._decode(GalleryExamples.unpacked, *packed) for name, *packed in rows}
 
-    def shown(self) -> dict[str, GalleryPredictions]:
-        """Students' answers to the shown examples, by trial."""
-        rows = self._rows("SELECT * FROM shown ORDER BY trial")
-        return {trial: GalleryPredictions.unpacked(*packed) for trial, *packed in rows}
+    def example_predictions(self) -> dict[str, GalleryPredictions]:
+        """Students' predictions for the gallery's examples, by trial."""
+        return self._by_trial("example_predictions", GalleryPredictions.unpacked)
 
-    def teacher_shown(self) -> dict[tuple[str, str], NDArray[np.float16]]:
-        """Teachers' logits for the shown examples, by teacher and examples."""
-        rows = self._rows("SELECT * FROM teacher_shown ORDER BY teacher, examples")
-        return {(teacher, examples): unpacked_logits(*packed) for teacher, examples, *packed in rows}
+    def teacher_example_predictions(self) -> dict[tuple[str, str], NDArray[np.float16]]:
+        """Teachers' logits for the gallery's examples, by teacher and identity of the examples; shape (K, C)."""
+        rows = self.select("SELECT * FROM teacher_example_predictions ORDER BY teacher, examples")
+        return {(teacher, examples): self._decode(unpacked_logits, *packed) for teacher, examples, *packed in rows}
 
     def classes(self) -> int | None:
-        """C, counted in the test answers of any student; None where there are none."""
-        rows = self._rows("SELECT counts FROM confusions LIMIT 1")
-        return len(json.loads(rows[0][0])) if rows else None
+        """C, from any student's confusion counts; None without any."""
+        rows = self.select("SELECT counts FROM confusions LIMIT 1")
+        return len(self._decode(_matrix, *rows[0])) if rows else None
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every run there was: when, with what, and whether it came to its end."""
-        rows = self._rows("SELECT started, finished, provenance FROM runs ORDER BY id")
-        return [{"started": a, "finished": b, **json.loads(provenance)} for a, b, provenance in rows]
+        """Every run: start, end (None without one) and provenance."""
+        return [
+            {"started": started, "finished": finished, **self._decode(_mapping, provenance)}
+            for started, finished, provenance in self.select(
+                "SELECT started, finished, provenance FROM runs ORDER BY id"
+            )
+        ]
 
     def cost(self) -> tuple[float, int]:
-        """Seconds spent on training cohorts, and training examples shown to students."""
-        ((seconds, examples),) = self._rows("SELECT total(seconds), total(students * examples) FROM cohorts")
+        """Seconds spent on training cohorts, and training examples that students saw."""
+        ((seconds, examples),) = self.select("SELECT total(seconds), total(students * examples) FROM cohorts")
         return float(seconds), int(examples)
 
     def results(self) -> dict[str, list[Any]]:
-        """The rows of all results, sorted: equal for equal results."""
+        """The rows of all results, sorted; equal for equal results."""
         return {
-            table: sorted(self._rows(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()
+            table: sorted(self.select(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()
         }
+
+    def _by_trial(self, table: str, decode: Callable[..., T]) -> dict[str, T]:
+        rows = self.select(f"SELECT * FROM {table} ORDER BY trial")
+        return {trial: self._decode(decode, *columns) for trial, *columns in rows}
+
+    def _decode(self, decode: Callable[..., T], *columns: Any) -> T:
+        try:
+            return decode(*columns)
+        except _UNREADABLE as error:
+            raise corrupt(self.path, f"{type(error).__name__}: {error}") from error
+
+    def _validate(self, table: str, rows: str = "TRUE") -> None:
+        """Refuse rows of a table with values of types or ranges that distillab never writes."""
+        if self.select(f"SELECT 1 FROM {table} WHERE {rows} AND ({INVALID[table]}) LIMIT 1"):
+            raise corrupt(self.path, f"the table {table} has values of other types, or out of range")
+
+
+class _Numbers(dict[tuple[str, str], int]):
+    """Numbers of a table's pairs of texts; a new pair is inserted when it is first looked up."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str, first: str, second: str) -> None:
+        self._connection = connection
+        self._find = f"SELECT number FROM {table} WHERE {first} = ? AND {second} = ?"
+        self._insert = f"INSERT INTO {table} ({first}, {second}) VALUES (?, ?)"
+
+    def __missing__(self, pair: tuple[str, str]) -> int:
+        row = self._connection.execute(self._find, pair).fetchone()
+        self[pair] = int(row[0] if row else self._connection.execute(self._insert, pair).lastrowid or 0)
+        return self[pair]
+
+
+def _by_id(record: TrialResult) -> dict[str, tuple[Any, ...]]:
+    """The columns, after the id, of a trial's rows in the tables that not every trial has rows in."""
+    columns: dict[str, tuple[Any, ...]] = {}
+    if record.confusion is not None:
+        columns["confusions"] = (json.dumps(record.confusion, separators=(",", ":")),)
+    if record.reliability is not None:
+        columns["reliability"] = (json.dumps(record.reliability, separators=(",", ":")),)
+    if record.validation_predictions is not None:
+        columns["validation_predictions"] = record.validation_predictions.packed()
+    if record.example_predictions is not None:
+        columns["example_predictions"] = record.example_predictions.packed()
+    return columns
 
 
 def _text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    address = f"{path.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
+def _mapping(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"a JSON object belongs here, not {type(value).__name__}")
+    return value
 
 
-def _sound(path: Path) -> sqlite3.Connection:
-    """Open a file for reading; what a killed writer left half done in it is taken back first."""
-    try:
-        return _looked(_connect(path, "ro"))
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
-            raise
-    try:
-        _looked(_connect(path, "rw")).close()  # SQLite rolls back with the first look
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
-            raise
-        raise WorkError(
-            f"{path} was being written when its run was killed, and what was half done must be taken back first, which "
-            f"needs a folder that may be written. Copy {path.parent} to such a place, whole, and read it there."
-        ) from error
-    return _looked(_connect(path, "ro"))
+def _numbers(text: str) -> dict[str, float]:
+    values = _mapping(text)
+    if not all(type(value) in (int, float) for value in values.values()):
+        raise TypeError("a metric is not a number")
+    return values
 
 
-def _looked(connection: sqlite3.Connection) -> sqlite3.Connection:
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """The same file in a temporary one of SQLite's own, which goes when it is closed."""
-    copy = sqlite3.connect("", isolation_level=None)
-    connection.backup(copy)
-    connection.close()
-    return copy
+def _matrix(text: str) -> list[list[Any]]:
+    rows = json.loads(text)
+    if not (isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+        raise TypeError("a list of lists belongs here")
+    return rows
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let the collector rest while millions of objects are made and none is dropped: it would double the time."""
-    rests = gc.isenabled()
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause the collector while millions of objects are made and none is dropped: it would double the time."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if rests:
+        if enabled:
             gc.enable()
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    """Say in one line what SQLite could not do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise WorkError(f"{path} cannot be used: {error}. {_advice(path, error)}") from error
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite itself wanted to say
-        raise RequestError(
-            f"{path} is damaged or not a distillab study: {error}. Put a copy of it back, or choose another folder."
-        ) from error
-
-
-def _advice(path: Path, error: sqlite3.OperationalError) -> str:
-    """What to do about an error of SQLite's."""
-    code = error.sqlite_errorcode
-    if code == sqlite3.SQLITE_READONLY_DBMOVED or not path.exists():
-        return "It was moved or deleted while it was in use, or its folder was; put it back and give the command again."
-    if code & 0xFF == sqlite3.SQLITE_FULL:
-        return "Make space; what is recorded stays, and the same command goes on from there."
-    if code & 0xFF == sqlite3.SQLITE_BUSY:
-        return f"Another program has kept it for {PATIENCE:g} s. Close that, and give the command again."
-    return "Check the disk's space and the folder's permissions."
