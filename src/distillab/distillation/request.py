@@ -7,16 +7,18 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.errors import not_allowed, unknown
+from distillab.losses import DISTILLATION_LOSSES
 
 METRICS = ("accuracy", "f1_macro", "balanced_accuracy")
 """By which alpha is chosen; ties are settled by the likelihood."""
 
-MASKABLE = ("kl", "cross_entropy", "reverse_kl", "jensen_shannon", "generalised", "logit_mse", "standardised", "dist")
-"""Losses whose teacher's term needs no label, so that unlabelled examples can count for it."""
+LOSSES = tuple(name for name, loss in DISTILLATION_LOSSES.items() if loss.needs_teacher)
+"""Losses that read the teacher's logits."""
 
-LOSSES = (*MASKABLE, "decoupled")
-"""Losses that listen to a teacher."""
+MASKABLE = tuple(name for name in LOSSES if not DISTILLATION_LOSSES[name].needs_labels)
+"""Losses that read no labels, so that unlabelled examples can count for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +102,8 @@ class Request:
         for name, known in {
             "loss": LOSSES,
             "metric": METRICS,
-            "optimiser": ("adam", "momentum", "sgd"),
-            "schedule": ("constant", "cosine", "linear"),
+            "optimiser": OPTIMISERS,
+            "schedule": SCHEDULES,
             "search": ("grid", "optuna"),
         }.items():
             if getattr(self, name) not in known:

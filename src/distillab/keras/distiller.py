@@ -22,8 +22,7 @@ from distillab.keras.models import (
 )
 from distillab.keras.teachers import Teachers
 from distillab.keras.terms import class_numbers, label_loss, teacher_loss
-from distillab.losses import Array, relates_examples
-from distillab.losses.objective import mix
+from distillab.losses import Array, mix, relates_examples
 from keras import ops
 
 

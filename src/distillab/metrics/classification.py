@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 Logits = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -93,7 +92,7 @@ def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer
 
 def nll(logits: Logits, labels: Labels) -> float:
     """Mean negative log-likelihood of the labels, in nats."""
-    log_probabilities = log_softmax(logits.astype(np.float64), axis=-1)
+    log_probabilities = _log_softmax(logits)
     return float(-np.mean(log_probabilities[np.arange(len(labels)), labels]))
 
 
@@ -104,7 +103,7 @@ def brier(logits: Logits, labels: Labels) -> float:
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    return squared_error(np.exp(log_softmax(logits.astype(np.float64), axis=-1)), labels)
+    return squared_error(np.exp(_log_softmax(logits)), labels)
 
 
 def squared_error(answers: Logits, labels: Labels) -> float:
@@ -131,7 +130,7 @@ def expected_calibration_error(
     Source: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing
     models", 2015, who choose equal mass; Naeini, Cooper and Hauskrecht, 2015, have equal width.
     """
-    confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
+    confidence = np.exp(_log_softmax(logits)).max(-1)
     hit = (logits.argmax(-1) == labels).astype(np.float64)
     order = np.argsort(confidence, kind="stable")
     if equal == "mass":
@@ -160,7 +159,7 @@ def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS)
 
     Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983.
     """
-    confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
+    confidence = np.exp(_log_softmax(logits)).max(-1)
     hit = logits.argmax(-1) == labels
     place = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
     told: list[list[float]] = []
@@ -179,7 +178,7 @@ def agreement(logits: Logits, teacher_logits: Logits) -> float:
 
 def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
     """Mean divergence of the student's answers from the teacher's, `KL(softmax(z_t) || softmax(z_s))`, in nats."""
-    student, teacher = (log_softmax(z.astype(np.float64), axis=-1) for z in (logits, teacher_logits))
+    student, teacher = (_log_softmax(z) for z in (logits, teacher_logits))
     return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
 
 
@@ -244,3 +243,9 @@ def all_metrics(
     if teacher_logits is not None:
         values["kl_to_teacher"] = kl_to_teacher(logits, teacher_logits)
     return values
+
+
+def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+    from scipy.special import log_softmax  # a tenth of a second to import; a list of metrics does not need it
+
+    return np.asarray(log_softmax(logits.astype(np.float64), axis=-1))
