@@ -29,7 +29,7 @@ from distillab.distillation.workshop import Judged, Material, Trained, Workshop
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, WorkError
 from distillab.io import replace_file
-from distillab.models.answers import add_array
+from distillab.models.digests import add_array
 from distillab.search.grid import (
     BEAM,
     FINALISTS,

@@ -18,14 +18,14 @@ from distillab.data.own import OwnData
 from distillab.distillation.request import Request
 from distillab.engine.functional import Functional, Variables, read_variables
 from distillab.engine.logits import teacher_logits
-from distillab.engine.teacher import mean_answer
 from distillab.errors import RequestError, not_allowed
 from distillab.metrics import accuracy
-from distillab.models.answers import add_array, architecture, stored_logits
+from distillab.models.averaging import average_predictions
+from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, without_softmax
 from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function
-from distillab.models.predictions import Predictions, as_logits
+from distillab.models.predictions import Predictions, as_logits, stored_predictions
 from distillab.models.saved_model import is_saved_model, saved_model
 from distillab.models.scaling import reads_raw
 
@@ -97,8 +97,8 @@ def answers(teachers: Sequence[Teacher], inputs: Array, classes: int, folder: Pa
             parts = (inputs[start : start + step] for start in range(0, len(inputs), step))
             return np.concatenate([teacher.answer(part) for part in parts])
 
-        given.append(ask() if folder is None else stored_logits(folder, digest.hexdigest(), shape, ask))
-    return mean_answer(given)
+        given.append(ask() if folder is None else stored_predictions(folder, digest.hexdigest(), shape, ask))
+    return average_predictions(given)
 
 
 def _members(named: Any) -> list[Any]:

@@ -29,7 +29,7 @@ from distillab.engine.trainer import CohortTrainer, chunks
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.metrics import all_metrics
-from distillab.models.answers import add_array, architecture
+from distillab.models.digests import add_array, architecture
 from distillab.search.space import Candidate
 from distillab.study.progress import Progress
 from distillab.study.storage.predictions import ValidationPredictions, validation_predictions

@@ -18,13 +18,15 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import logits_digest, teacher_logits
-from distillab.engine.teacher import mean_answer, train_teacher
+from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Epoch, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics import all_metrics
 from distillab.models import build
-from distillab.models.answers import add_array, stored_logits
+from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
+from distillab.models.digests import add_array
+from distillab.models.predictions import stored_predictions
 from distillab.study.folder import Folder
 from distillab.study.progress import Progress
 from distillab.study.settings import Settings
@@ -108,7 +110,7 @@ class TeacherCache:
             return answers.train[places]
         inputs = self.dataset.x_train[rows.train[places]]
         several = [teacher_logits(*member, inputs, self.dataset.scale) for member in answers.members]
-        return mean_answer(several, linear=settings.label_loss == "squared")
+        return average_predictions(several, average=_average(settings.label_loss == "squared"))
 
     def _member(self, settings: Settings, rows: Split) -> tuple[Functional, Variables]:
         """One teacher: its architecture and its weights, trained where the folder has no file of it."""
@@ -210,8 +212,8 @@ class TeacherCache:
             def ask(teacher: Functional = teacher, variables: Variables = variables) -> NDArray[np.float32]:
                 return teacher_logits(teacher, variables, inputs, scale)
 
-            answers.append(stored_logits(self.folder.logits, digest, shape, ask))
-        return mean_answer(answers, linear=linear)
+            answers.append(stored_predictions(self.folder.logits, digest, shape, ask))
+        return average_predictions(answers, average=_average(linear))
 
     def _training(self, settings: Settings) -> str:
         return training_identity(settings, self.dataset.digest, whole=True)
@@ -232,6 +234,11 @@ def hears_stored_answers(settings: Settings) -> bool:
     changed, unless the answers decide which labels are wrong."""
     changed = settings.augmentation.shift > 0 or settings.augmentation.flip
     return not changed or (settings.noise.kind == "margin" and settings.noise.perturbs)
+
+
+def _average(linear: bool) -> str:
+    """Outputs that estimate the labels have no free constant to remove."""
+    return "outputs" if linear else DEFAULT_AVERAGE
 
 
 def weights_digest(several: Iterable[Variables]) -> str:

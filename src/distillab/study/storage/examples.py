@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.models.answers import add_array
+from distillab.models.digests import add_array
 
 
 class GalleryExamples(NamedTuple):
