@@ -117,7 +117,7 @@ def test_translations_worked_by_hand(values: Any, source: str, target: str, expe
         ({"alhpa": 1}, {"source": "distillab"}, "no parameter of distillab 'alhpa'. Did you mean 'alpha'"),
         ({"alpha": 0.5}, {"source": "torchdistill"}, "torchdistill has no default for beta, temperature. Give a value"),
         ({"alpha": "x"}, {"source": "distillab"}, "alpha='x' is not allowed: it must be a number"),
-        ({"alpha": 1.5}, {"source": "distillab"}, "weighs the labels by 1.5 and the teacher by -0.5"),
+        ({"alpha": 1.5}, {"source": "distillab"}, "weights the labels by 1.5 and the teacher by -0.5"),
         (
             {"temperature": 0},
             {"source": "distillab"},

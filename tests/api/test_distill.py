@@ -200,6 +200,6 @@ def test_a_full_disk_is_told_in_one_line(own: Dataset, teacher: keras.Model, tmp
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logits.npy")
 
-    monkeypatch.setattr("distillab.models.answers.replace_file", full)
+    monkeypatch.setattr("distillab.models.predictions.replace_file", full)
     with pytest.raises(WorkError, match=r"^logits\.npy cannot be written: No space left on device\.$"):
         distill(teacher, "mlp-8", own, tmp_path / "out", **QUICK)

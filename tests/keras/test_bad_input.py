@@ -31,13 +31,13 @@ Problem = tuple[np.ndarray, np.ndarray]
         ({"distillation_loss": "klx"}, "There is no distillation loss 'klx'. Did you mean 'kl'"),
         ({"distillation_loss": 3}, "distillation_loss=3 is not allowed: it must be one of kl, "),
         ({"loss": "crossentropi"}, "There is no Keras loss 'crossentropi'"),
-        ({"loss": "kl_divergence"}, "'kl_divergence' cannot be told that the student gives logits"),
+        ({"loss": "kl_divergence"}, "'kl_divergence' cannot take logits, which the student gives"),
         ({"loss": 3}, "loss=3 is not allowed"),
-        ({"loss_weights": [1]}, r"loss_weights=\[1\] is not allowed: it must be left out. alpha weighs"),
-        ({"loss": "ce", "student_loss_fn": "ce"}, "loss and student_loss_fn are two names of one thing"),
+        ({"loss_weights": [1]}, r"loss_weights=\[1\] is not allowed: it must be left out. alpha weights"),
+        ({"loss": "ce", "student_loss_fn": "ce"}, "loss and student_loss_fn are two names of one argument"),
         (
             {"distillation_loss": "kl", "distillation_loss_fn": "kl"},
-            "distillation_loss and distillation_loss_fn are two names of one thing",
+            "distillation_loss and distillation_loss_fn are two names of one argument",
         ),
         (
             {"loss": keras.losses.SparseCategoricalCrossentropy()},
@@ -114,7 +114,7 @@ def test_a_loss_that_fails_leaves_the_student_as_it_was(
     assert np.isfinite(student.predict(problem[0], verbose=0)).all()
 
 
-def test_carried_logits_that_are_not_finite_or_of_other_classes_are_refused(
+def test_teacher_logits_that_are_not_finite_or_of_other_classes_are_refused(
     student: keras.Model, problem: Problem
 ) -> None:
     x, y = problem
@@ -122,7 +122,7 @@ def test_carried_logits_that_are_not_finite_or_of_other_classes_are_refused(
     logits[7, 2] = np.nan
     with pytest.raises(RequestError, match="teacher's logits that are not finite, first at example 7"):
         compiled(student).fit({"inputs": x, "teacher_logits": logits}, y, verbose=0)
-    with pytest.raises(RequestError, match="carry teacher's logits of 3 classes, and the student has 4"):
+    with pytest.raises(RequestError, match="hold teacher's logits of 3 classes, and the student has 4"):
         compiled(student).fit({"inputs": x, "teacher_logits": logits[:, :3]}, y, verbose=0)
 
 
@@ -143,5 +143,5 @@ def test_a_loss_that_relates_examples_is_refused_for_sequences() -> None:
     def tagger() -> keras.Model:
         return keras.Sequential([keras.Input((7, 6)), keras.layers.Dense(C)])
 
-    with pytest.raises(RequestError, match="'dist' relates the examples of a batch: it needs one answer each"):
+    with pytest.raises(RequestError, match="'dist' relates the examples of a batch: it needs one prediction"):
         Distiller(tagger(), tagger()).compile("sgd", distillation_loss="dist")

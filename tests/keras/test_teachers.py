@@ -9,13 +9,17 @@ import pytest
 from scipy.special import softmax
 from tests.keras.conftest import C, F, classifier
 
-from distillab.keras import combined
 from distillab.keras.teachers import Teachers
+from distillab.models.averaging import average_predictions
 from keras import ops
 
 
 def as_numpy(array: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(array))
+
+
+def combined(logits: list[np.ndarray], weights: list[float], average: str = "logits") -> Any:
+    return average_predictions([ops.convert_to_tensor(z) for z in logits], weights, average, xp=ops)
 
 
 def drawn(teachers: int) -> list[np.ndarray]:
@@ -54,7 +58,7 @@ def test_only_the_proportion_of_the_weights_counts_and_the_order_does_not() -> N
 
 def test_a_single_teacher_is_left_as_it_is_and_equal_ones_say_the_same_together() -> None:
     (z,) = drawn(1)
-    assert combined([z], [7.0]) is z
+    assert average_predictions([z], [7.0]) is z
     together = softmax(as_numpy(combined([z, z], [1, 1])), axis=-1)
     np.testing.assert_allclose(together, softmax(z, axis=-1), atol=1e-6)
 
@@ -65,11 +69,18 @@ def test_huge_logits_stay_finite(average: str) -> None:
     assert np.isfinite(as_numpy(combined(logits, [1, 1], average))).all()
 
 
+def test_equal_weights_and_none_are_the_same_average_in_numpy_and_keras() -> None:
+    logits = drawn(3)
+    plain = average_predictions(logits)
+    np.testing.assert_array_equal(plain, np.mean([z - z.mean(-1, keepdims=True) for z in logits], axis=0))
+    np.testing.assert_allclose(as_numpy(combined(logits, [1, 1, 1])), plain, atol=1e-6)
+
+
 def test_models_are_asked_and_averaged() -> None:
     models = [classifier(seed, hidden=8) for seed in (1, 2)]
     x = np.random.default_rng(1).standard_normal((6, F)).astype(np.float32)
-    teachers = Teachers(models, [1, 3])
+    teachers = Teachers(models, [1, 3], "probabilities")
     own = [softmax(model.predict(x, verbose=0), axis=-1) for model in models]
-    got = softmax(teachers.answer(x), axis=-1)
+    got = softmax(teachers.predict(x), axis=-1)
     assert got.shape == (6, C)
     np.testing.assert_allclose(got, 0.25 * own[0] + 0.75 * own[1], atol=1e-6)

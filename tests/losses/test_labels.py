@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
-from distillab.losses import LABEL_LOSSES, label_cross_entropy, label_squared_error, logit_mse
-from distillab.losses.objective import objective
+from distillab.losses import LABEL_LOSSES, label_cross_entropy, label_squared_error, logit_mse, objective
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
 

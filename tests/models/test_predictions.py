@@ -1,4 +1,4 @@
-"""Stored predictions: found by what they answer, in whatever order, and refused where they answer something else."""
+"""Stored predictions: found by the contents of their inputs, in any order, and refused for other inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from distillab.errors import RequestError
-from distillab.models.predictions import LEAST, Predictions, as_logits, row_digests, store_predictions
+from distillab.models.digests import row_digests
+from distillab.models.predictions import LEAST, Predictions, as_logits, store_predictions
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
@@ -29,6 +30,19 @@ def test_precision_and_a_channel_of_one_change_no_digest():
     images = RNG.integers(0, 256, (5, 3, 3), dtype=np.uint8)
     np.testing.assert_array_equal(row_digests(images), row_digests(images[..., None]))
     assert len(np.unique(row_digests(images))) == 5
+
+
+def test_a_digest_depends_on_values_and_shapes_of_every_input() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    distinct = [[x], [x + 1], [x.reshape(2, 3, 1)], [x, x], [x, 2 * x], [x.astype(np.uint8)], [x.astype("U8")]]
+    assert len({int(row_digests(*inputs)[0]) for inputs in distinct}) == len(distinct)
+    np.testing.assert_array_equal(row_digests(np.asfortranarray(x)), row_digests(x.copy()))
+    np.testing.assert_array_equal(row_digests(x.astype(np.int64)), row_digests(x))
+
+
+def test_whole_numbers_that_float32_rounds_to_the_same_have_other_digests() -> None:
+    large = np.array([[2**24], [2**24 + 1]])
+    assert len(set(row_digests(large).tolist())) == 2
 
 
 def test_an_example_without_prediction_is_counted(tmp_path: Path):

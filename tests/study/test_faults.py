@@ -122,14 +122,14 @@ def test_a_disk_that_fills_while_logits_are_written(
     undisturbed: Path, disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = disk("4M")
-    stored = teachers.stored_logits
+    stored = teachers.stored_predictions
 
     def on_full(*arguments: Any) -> Any:
         fill(place)
         return stored(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(teachers, "stored_logits", on_full)
+        patched.setattr(teachers, "stored_predictions", on_full)
         assert "No space left on device. Make space" in refused(SPEC, place / "study")
     (place / "filler").unlink()
     goes_on(place / "study", undisturbed, 0)

@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from distillab.engine.batches import TEACHER_BATCH, batched_logits
 from distillab.engine.functional import Functional, Variables
-from distillab.models.answers import add_array, architecture
+from distillab.models.digests import add_array, architecture
 
 
 def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray, scale: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from distillab.engine.functional import Functional, Variables
 from distillab.engine.randomness import example_keys
 from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
+from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
 
 
 def train_teacher(
@@ -86,7 +87,7 @@ def live_teacher(
         inputs: training inputs as stored, shape (N, ...).
         classes: C.
         augmentation: the students' own.
-        linear: as in `mean_answer`.
+        linear: whether the outputs estimate the one-hot labels, as after training by squared error.
 
     Returns:
         (teacher's index, seed, epoch) -> logits (N, C).
@@ -114,33 +115,6 @@ def live_teacher(
             if teacher.rows is not None:
                 arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
             logits.append(np.asarray(program(*arguments)))
-        return mean_answer(logits, linear=linear)
+        return average_predictions(logits, average="outputs" if linear else DEFAULT_AVERAGE)
 
     return live
-
-
-def mean_answer(answers: Sequence[np.ndarray], *, linear: bool = False) -> np.ndarray:
-    """The answer of several teachers together: the mean of their centred logits, or of their outputs as they are.
-
-    Formula: `mean_m (z_m - mean_k z_mk)`; its softmax is the normalised geometric mean of theirs, at every temperature,
-    and no teacher's free constant is in it. Outputs that estimate the labels themselves have no free constant:
-    `mean_m z_m`.
-
-    Args:
-        answers: of each teacher, shape (N, C).
-        linear: whether the outputs estimate the one-hot labels, as after training by squared error.
-
-    Returns:
-        Shape (N, C); the answers of a single teacher unchanged.
-
-    Example:
-        >>> one, other = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
-        >>> mean_answer([one, other], linear=True).tolist(), mean_answer([one, other]).tolist()
-        ([[0.75, 0.25]], [[0.25, -0.25]])
-
-    Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, name the
-    geometric mean as one of two ways.
-    """
-    if len(answers) == 1:
-        return answers[0]
-    return np.mean([z if linear else z - z.mean(-1, keepdims=True) for z in answers], axis=0)

@@ -2,7 +2,6 @@
 
 from distillab.keras.distiller import Distiller
 from distillab.keras.schedule import AlphaSchedule
-from distillab.keras.stored import with_teacher_logits
-from distillab.keras.teachers import combined
+from distillab.keras.teacher_logits import with_teacher_logits
 
-__all__ = ["AlphaSchedule", "Distiller", "combined", "with_teacher_logits"]
+__all__ = ["AlphaSchedule", "Distiller", "with_teacher_logits"]

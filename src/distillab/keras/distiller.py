@@ -1,4 +1,4 @@
-"""The Distiller: a Keras model that trains a student on labels and on a teacher's answers."""
+"""The Distiller: a Keras model that trains a student on labels and on a teacher's predictions."""
 
 from __future__ import annotations
 
@@ -11,47 +11,44 @@ import numpy as np
 
 import keras
 from distillab.errors import RequestError, not_allowed
-from distillab.keras import on_jax
-from distillab.keras.data import FirstBatch, carried, check_arrays, plain
-from distillab.keras.models import (
-    check_pair,
-    checked_alpha,
-    checked_logits_model,
-    checked_temperature,
-    logits_shape,
-)
+from distillab.keras import jax_steps
+from distillab.keras.checks import check_pair, checked_alpha, checked_logits_model, checked_temperature, logits_shape
+from distillab.keras.inputs import FirstBatchCheck, check_arrays, split
+from distillab.keras.losses import as_distillation_loss, as_label_loss, class_numbers
 from distillab.keras.teachers import Teachers
-from distillab.keras.terms import class_numbers, label_loss, teacher_loss
-from distillab.losses import Array, relates_examples
-from distillab.losses.objective import mix
+from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, Array, mix, relates_examples
+from distillab.models.averaging import DEFAULT_AVERAGE
 from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="distillab")
 class Distiller(keras.Model):
-    """Train a student on the labels and on the answers of a teacher, with Keras's own `fit`.
+    """Train a student on the labels and on the predictions of a teacher, with Keras's own `fit`.
 
     Formula: `alpha * CE(y, softmax(z_s)) + (1 - alpha) * T^2 * KL( softmax(z_t / T) || softmax(z_s / T) )`, or with
-    other losses in place of the two. alpha = 1 is training on the labels alone, alpha = 0 on the teacher alone.
+    other losses in place of these. alpha = 1 trains on the labels alone, alpha = 0 on the teacher alone.
 
-    It works on TensorFlow, JAX and PyTorch. The teacher runs in inference mode; nothing about it is changed, and it is
-    not saved with the distiller unless asked for. `distiller.student` is the plain model, to save or to export.
-    A model that ends in softmax is used from before it, and a notice says so; metrics and `predict` then see the
-    student's probabilities, as without distillation.
+    It works on TensorFlow, JAX and PyTorch. The teacher runs in inference mode, is never changed, and is saved with
+    the distiller only on request. `distiller.student` is the plain model, to save or to export. Of a model that ends
+    in softmax the logits before the softmax are used, with a warning; metrics and `predict` then see the student's
+    probabilities, as without distillation.
 
     Args:
         student: a built Keras classifier.
-        teacher: a built, trained Keras classifier of the same classes; or several. None where the data carry the
+        teacher: a built, trained Keras classifier of the same classes; or several. None where the data hold the
             teacher's logits (`with_teacher_logits`), or for `distillation_loss="teacher_free"`.
-        teacher_weights: how much each of several teachers counts, numbers > 0; None: all alike.
-        average: how several teachers' answers become one: "probabilities" (arithmetic mean) or "logits" (geometric).
-        teacher_inputs: makes the teacher's inputs of the student's, where they differ in size or scale; a function on
+        teacher_weights: relative weights of several teachers, numbers > 0; None: equal weights.
+        average: how several teachers' predictions become one: "logits" (weighted mean of their centred logits, the
+            geometric mean of their probabilities) or "probabilities" (arithmetic mean). The default is "logits", as in
+            studies and `distill`: the temperature acts on the mean as on each teacher, and no teacher's scale of
+            probabilities dominates.
+        teacher_inputs: makes the teacher's inputs from the student's, where they differ in size or scale; a function on
             `keras.ops`.
         save_teacher: whether `save` puts the teacher into the file as well.
         name: the model's name.
 
     Raises:
-        RequestError: where student and teacher cannot meet: not built, other classes or input shapes, probabilities
+        RequestError: a model that is not built, other classes or input shapes, probabilities
             that cannot be undone, weights that are not finite.
 
     Example:
@@ -72,7 +69,7 @@ class Distiller(keras.Model):
         teacher: Any = None,
         *,
         teacher_weights: Sequence[float] | None = None,
-        average: str = "probabilities",
+        average: str = DEFAULT_AVERAGE,
         teacher_inputs: Callable[[Any], Any] | None = None,
         save_teacher: bool = False,
         name: str = "distiller",
@@ -82,15 +79,17 @@ class Distiller(keras.Model):
         if teachers is not None:
             for model in teachers.models:
                 check_pair(logits_model, teachers.classes, model, adapted=teacher_inputs is not None)
-        # The student's policy decides about loss scaling; inputs are left to the models, which cast them themselves.
+        # The student's policy decides about loss scaling; the models cast their inputs themselves.
         super().__init__(name=name, dtype=student.dtype_policy, autocast=False)
         self.student = student
         self.save_teacher = save_teacher
-        # In a namespace Keras does not look: the teacher is no layer of this model, and the student is one only once.
+        # Keras does not track what is inside a namespace: the teacher is no layer of this model, and the student is
+        # tracked once.
         self._hidden = SimpleNamespace(teachers=teachers, logits_model=logits_model, shape=logits_shape(logits_model))
         number = {"shape": (), "dtype": "float32", "trainable": False, "autocast": False}
-        self._alpha = self.add_weight(name="alpha", initializer=keras.initializers.Constant(0.1), **number)
-        self._temperature = self.add_weight(name="temperature", initializer=keras.initializers.Constant(3.0), **number)
+        self._alpha = self.add_weight(name="alpha", initializer=keras.initializers.Constant(DEFAULT_ALPHA), **number)
+        start = keras.initializers.Constant(DEFAULT_TEMPERATURE)
+        self._temperature = self.add_weight(name="temperature", initializer=start, **number)
         self._student_loss = keras.metrics.Mean(name="student_loss")
         self._distillation_loss = keras.metrics.Mean(name="distillation_loss")
         self._agreement = keras.metrics.Mean(name="agreement")
@@ -105,7 +104,7 @@ class Distiller(keras.Model):
 
     @property
     def alpha(self) -> float:
-        """Weight of the labels, in [0, 1]; may be set at any time, and compiles nothing."""
+        """Weight of the labels, in [0, 1]; may be set at any time, without recompiling."""
         return _shortest(self._alpha)
 
     @alpha.setter
@@ -114,7 +113,7 @@ class Distiller(keras.Model):
 
     @property
     def temperature(self) -> float:
-        """T > 0, which softens both answers; may be set at any time, and compiles nothing."""
+        """T > 0, which softens both predictions; may be set at any time, without recompiling."""
         return _shortest(self._temperature)
 
     @temperature.setter
@@ -129,41 +128,44 @@ class Distiller(keras.Model):
         student_loss_fn: Any = None,
         distillation_loss: Any = None,
         distillation_loss_fn: Any = None,
-        alpha: float = 0.1,
-        temperature: float = 3.0,
+        alpha: float = DEFAULT_ALPHA,
+        temperature: float = DEFAULT_TEMPERATURE,
         metrics: Any = None,
         **options: Any,
     ) -> None:
-        """Say how to train.
+        """Configure the training.
 
         Args:
             optimizer: as in `keras.Model.compile`.
             loss: the loss against the labels. None: cross-entropy, of class numbers or one-hot labels. Otherwise a
                 name, a `keras.losses` object with `from_logits=True`, or a function (y, logits).
-            student_loss_fn: another name for `loss`.
+            student_loss_fn: another name for `loss`, as in the Keras example.
             distillation_loss: the loss against the teacher. None: "kl". Otherwise a name in `distillab.losses.LOSSES`,
                 a function called like those, or a `keras.losses` object that expects probabilities, which is given both
-                softened answers and multiplied by T^2.
+                softened predictions and multiplied by T^2.
             distillation_loss_fn: another name for `distillation_loss`.
             alpha: weight of the labels, in [0, 1].
             temperature: T > 0.
-            metrics: as in `keras.Model.compile`; they see the labels and the student's answers.
+            metrics: as in `keras.Model.compile`; they see the labels and the student's predictions.
             options: further options of `keras.Model.compile`, such as `steps_per_execution`.
 
         Raises:
             RequestError: a value that is not allowed, an unknown name.
         """
         if "loss_weights" in options:
-            raise not_allowed("loss_weights", options["loss_weights"], "left out", "alpha weighs the two losses.")
-        hard = _one_of(loss, student_loss_fn, "loss", "student_loss_fn")
-        soft = _one_of(distillation_loss, distillation_loss_fn, "distillation_loss", "distillation_loss_fn")
-        hard_term = label_loss(hard, unwrapped=self._unwrapped)
-        function, soft_term = teacher_loss(soft)
-        if relates_examples(function) and len(self._hidden.shape) > 2:
-            raise RequestError("distillation_loss='dist' relates the examples of a batch: it needs one answer each.")
+            raise not_allowed("loss_weights", options["loss_weights"], "left out", "alpha weights the two losses.")
+        loss = _one_of(loss, student_loss_fn, "loss", "student_loss_fn")
+        distillation_loss = _one_of(
+            distillation_loss, distillation_loss_fn, "distillation_loss", "distillation_loss_fn"
+        )
+        self._hidden.label_loss = as_label_loss(loss, unwrapped=self._unwrapped)
+        self._hidden.distillation_loss = as_distillation_loss(distillation_loss)
+        if relates_examples(self._hidden.distillation_loss.function) and len(self._hidden.shape) > 2:
+            raise RequestError(
+                "distillation_loss='dist' relates the examples of a batch: it needs one prediction an example."
+            )
         self.alpha, self.temperature = alpha, temperature
-        self._hidden.hard, self._hidden.soft, self._hidden.function = hard_term, soft_term, function
-        self._hidden.asked = {"loss": hard, "distillation_loss": soft, "metrics": metrics}
+        self._hidden.compiled_with = {"loss": loss, "distillation_loss": distillation_loss, "metrics": metrics}
         super().compile(optimizer=optimizer, metrics=metrics, **options)
 
     @property
@@ -172,132 +174,211 @@ class Distiller(keras.Model):
         return self._hidden.logits_model is not self.student
 
     def call(self, inputs: Any, training: bool | None = None) -> Array:
-        """The student's logits for a batch, which may carry a teacher's logits."""
+        """Compute the student's logits.
+
+        Args:
+            inputs: a batch, with or without a teacher's logits.
+            training: as in `keras.Model`.
+
+        Returns:
+            Logits, shape (B, ..., C).
+        """
         model = self._hidden.logits_model
         mode = {"training": training} if "training" in inspect.signature(model.call).parameters else {}
-        return model(plain(inputs), **mode)
+        return model(split(inputs)[0], **mode)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Array:
-        """The mixed loss of a batch, with the losses that the student's layers add themselves."""
+        """Compute the mixed loss of a batch, plus the losses that the student's layers add themselves.
+
+        Args:
+            x: the batch's inputs, with or without a teacher's logits.
+            y: labels; None trains on the teacher alone.
+            y_pred: the student's logits, shape (B, ..., C).
+            sample_weight: shape (B,), or None.
+            training: as in `keras.Model`.
+
+        Returns:
+            A scalar.
+        """
         hidden = self._hidden
         teacher_logits = self._teacher_logits(x)
-        hard = ops.zeros(()) if y is None else hidden.hard(y, y_pred, sample_weight)
-        heard: dict[str, Any] = {"temperature": self._temperature}
+        label_loss = ops.zeros(()) if y is None else hidden.label_loss(y, y_pred, sample_weight)
+        arguments: dict[str, Any] = {"temperature": self._temperature}
         if teacher_logits is not None:
-            heard["teacher"] = teacher_logits
+            arguments["teacher_logits"] = teacher_logits
         if y is not None:
-            heard["labels"] = class_numbers(y, y_pred)
-        if relates_examples(hidden.function):
-            counted = ops.ones_like(y_pred[:, 0]) if sample_weight is None else ops.reshape(sample_weight, (-1,))
-            heard["weights"] = ops.cast(counted, "float32")
-        soft = hidden.soft(heard, y_pred, sample_weight)
-        self._student_loss.update_state(hard)
-        self._distillation_loss.update_state(soft)
+            arguments["labels"] = class_numbers(y, y_pred)
+        if relates_examples(hidden.distillation_loss.function):
+            weights = ops.ones_like(y_pred[:, 0]) if sample_weight is None else ops.reshape(sample_weight, (-1,))
+            arguments["weights"] = ops.cast(weights, "float32")
+        distillation_loss = hidden.distillation_loss(arguments, y_pred, sample_weight)
+        self._student_loss.update_state(label_loss)
+        self._distillation_loss.update_state(distillation_loss)
         if teacher_logits is not None:
             same = ops.argmax(teacher_logits, axis=-1) == ops.argmax(y_pred, axis=-1)
             self._agreement.update_state(ops.cast(same, "float32"))
         own = [ops.sum(ops.cast(loss, "float32")) for loss in self.losses]
-        return sum(own, start=mix(hard, soft, ops.convert_to_tensor(self._alpha)))
+        return sum(own, start=mix(label_loss, distillation_loss, ops.convert_to_tensor(self._alpha)))
 
     def _teacher_logits(self, x: Any) -> Array | None:
-        """The answers that the data carry, else the teacher's own; None where the loss needs none."""
-        stored = carried(x)
+        """The logits that the data hold, else the teacher's own; None where the loss needs none."""
+        stored = split(x)[1]
         if stored is not None:
             return ops.cast(stored, "float32")
         if self._hidden.teachers is not None:
             return self._hidden.teachers.logits(x)
-        if inspect.signature(self._hidden.function).parameters["teacher_logits"].default is None:
+        parameters = inspect.signature(self._hidden.distillation_loss.function).parameters
+        if parameters["teacher_logits"].default is None:
             return None
         raise RequestError(
-            "There is no teacher to ask: Distiller(student) without a teacher needs data that carry its answers. Pass "
+            "There is no teacher: Distiller(student) without a teacher needs data that hold its logits. Pass "
             "Distiller(student, teacher), or make the data with distillab.with_teacher_logits."
         )
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Array]:
-        """Update the compiled metrics with the student's answers, and return all metrics."""
+        """Update the compiled metrics with the student's predictions.
+
+        Args:
+            x: inputs.
+            y: labels; None leaves the compiled metrics as they are.
+            y_pred: the student's logits.
+            sample_weight: shape (B,), or None.
+
+        Returns:
+            All metrics by name.
+        """
         if y is None:
             return self.get_metrics_result()
         return super().compute_metrics(x, y, self._as_student(y_pred), sample_weight)
 
     def predict_step(self, *arguments: Any) -> Any:
-        """The student's answers to a batch: logits, or probabilities where the student ends in them."""
-        answer = super().predict_step(*arguments)
+        """Predict a batch: logits, or probabilities where the student ends in them.
+
+        Args:
+            arguments: the backend's.
+        """
+        predicted = super().predict_step(*arguments)
         if keras.backend.backend() == "jax":
-            logits, state = answer
+            logits, state = predicted
             return self._as_student(logits), state
-        return self._as_student(answer)
+        return self._as_student(predicted)
 
     def _as_student(self, logits: Array) -> Array:
         return ops.softmax(logits, axis=-1) if self._unwrapped else logits
 
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train as `keras.Model.fit` does, after a check of the data."""
+        """Train as `keras.Model.fit` does, after a check of the data.
+
+        Args:
+            x: inputs, or a data set.
+            y: labels, where x is arrays.
+            arguments: as in `keras.Model.fit`.
+            options: as in `keras.Model.fit`.
+        """
         checked = self._check(x, y, options.get("validation_data"))
-        by_name = len(arguments) < 4  # callbacks may be given by their place as well
-        if (
-            not checked
-            and by_name
-            and isinstance(options.get("callbacks"), (list, type(None), keras.callbacks.Callback))
-        ):
-            given = options.get("callbacks") or []
-            classes = self._hidden.shape[-1]
-            options["callbacks"] = [FirstBatch(classes), *(given if isinstance(given, list) else [given])]
-        with on_jax.kept(self.variables):
+        callbacks = options.get("callbacks") or []
+        by_name = len(arguments) < 4  # callbacks may be given by position as well
+        if not checked and by_name and isinstance(callbacks, (list, keras.callbacks.Callback)):
+            callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+            options["callbacks"] = [FirstBatchCheck(self._hidden.shape[-1]), *callbacks]
+        with jax_steps.restored_on_failure(self.variables):
             return super().fit(x, y, *arguments, **options)
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Evaluate as `keras.Model.evaluate` does, after a check of the data."""
+        """Evaluate as `keras.Model.evaluate` does, after a check of the data.
+
+        Args:
+            x: inputs, or a data set.
+            y: labels, where x is arrays.
+            arguments: as in `keras.Model.evaluate`.
+            options: as in `keras.Model.evaluate`.
+        """
         self._check(x, y)
-        with on_jax.kept(self.variables):
+        with jax_steps.restored_on_failure(self.variables):
             return super().evaluate(x, y, *arguments, **options)
 
     def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train on a batch as `keras.Model.train_on_batch` does, after a check of it."""
+        """Train on a batch as `keras.Model.train_on_batch` does, after a check of it.
+
+        Args:
+            x: inputs.
+            y: labels.
+            arguments: as in `keras.Model.train_on_batch`.
+            options: as in `keras.Model.train_on_batch`.
+        """
         self._check(x, y)
         return super().train_on_batch(x, y, *arguments, **options)
 
     def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it."""
+        """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it.
+
+        Args:
+            x: inputs.
+            y: labels.
+            arguments: as in `keras.Model.test_on_batch`.
+            options: as in `keras.Model.test_on_batch`.
+        """
         self._check(x, y)
         return super().test_on_batch(x, y, *arguments, **options)
 
     def _check(self, x: Any, y: Any, validation: Any = None) -> bool:
-        """Refuse arrays that cannot be learned from; False where the data are no arrays, and cannot be looked at."""
+        """Check labels and logits that are arrays; False where they are not, and cannot be checked."""
         self._assert_compile_called("fit")
         if isinstance(validation, tuple) and len(validation) > 1:
             check_arrays(validation[0], validation[1], self._hidden.shape)
         return check_arrays(x, y, self._hidden.shape)
 
-    # What follows concerns JAX, where a compiled step sees only what it is given (`on_jax`).
+    # The following methods serve JAX, where a compiled step sees only its arguments (`jax_steps`).
 
     def make_train_function(self, force: bool = False) -> None:
-        """Make the compiled training step, and on JAX pair each batch with the teacher's weights."""
+        """Make the compiled training step, and on JAX pair each batch with the teacher's weights.
+
+        Args:
+            force: as in `keras.Model`.
+        """
         if self.train_function is None or force:
             super().make_train_function(force)
-            self.train_function = on_jax.beside_teachers(self.train_function, self._hidden.teachers)
+            self.train_function = jax_steps.pair_batches(self.train_function, self._hidden.teachers)
 
     def make_test_function(self, force: bool = False) -> None:
-        """Make the compiled evaluation step, and on JAX pair each batch with the teacher's weights."""
+        """Make the compiled evaluation step, and on JAX pair each batch with the teacher's weights.
+
+        Args:
+            force: as in `keras.Model`.
+        """
         if self.test_function is None or force:
             super().make_test_function(force)
-            self.test_function = on_jax.beside_teachers(self.test_function, self._hidden.teachers)
+            self.test_function = jax_steps.pair_batches(self.test_function, self._hidden.teachers)
 
     def train_step(self, *arguments: Any) -> Any:
-        """One training step, as the backend's `keras.Model.train_step`."""
-        return on_jax.step(super().train_step, arguments, self._hidden.teachers)
+        """Run one training step, as the backend's `keras.Model.train_step`.
+
+        Args:
+            arguments: the backend's.
+        """
+        return jax_steps.run_step(super().train_step, arguments, self._hidden.teachers)
 
     def test_step(self, *arguments: Any) -> Any:
-        """One evaluation step, as the backend's `keras.Model.test_step`."""
-        return on_jax.step(super().test_step, arguments, self._hidden.teachers)
+        """Run one evaluation step, as the backend's `keras.Model.test_step`.
+
+        Args:
+            arguments: the backend's.
+        """
+        return jax_steps.run_step(super().test_step, arguments, self._hidden.teachers)
 
     def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
-        """The student's pass and loss as a pure function, with its convolutions as matrix products."""
+        """Compute the student's pass and loss as a pure function, with its convolutions as matrix products.
+
+        Args:
+            arguments: the JAX trainer's.
+            options: the JAX trainer's.
+        """
         function = super().compute_loss_and_updates
         if len(self._hidden.shape) > 2:
-            return function(*arguments, **options)  # a mask, which sequences may have, would be lost on the way
-        return on_jax.lowered(lambda *given: function(*given, **options))(*arguments)
+            return function(*arguments, **options)  # lowering would lose a mask, which sequences may have
+        return jax_steps.lowered(lambda *given: function(*given, **options))(*arguments)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration for `keras.saving`: the student, and the teacher if it is to be saved."""
@@ -321,7 +402,12 @@ class Distiller(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Distiller:
-        """Make a distiller of a configuration; without a teacher, if none was saved."""
+        """Make a distiller from a configuration; without a teacher, if none was saved.
+
+        Args:
+            config: as from `get_config`.
+            custom_objects: as in `keras.saving`.
+        """
         config = dict(config)
         deserialize = keras.saving.deserialize_keras_object
         config["student"] = deserialize(config["student"], custom_objects=custom_objects)
@@ -331,13 +417,21 @@ class Distiller(keras.Model):
         return cls(**config)
 
     def save_own_variables(self, store: Any) -> None:
-        """Save alpha and the temperature, and the teacher's weights if they are to be saved."""
+        """Save alpha and the temperature, and with `save_teacher` the teacher's weights.
+
+        Args:
+            store: Keras's.
+        """
         super().save_own_variables(store)
         for name, variable in self._saved_teacher():
             store[name] = np.asarray(ops.convert_to_numpy(variable))
 
     def load_own_variables(self, store: Any) -> None:
-        """Load what `save_own_variables` saved."""
+        """Load the variables of `save_own_variables`.
+
+        Args:
+            store: Keras's.
+        """
         names = dict(self._saved_teacher())
         for name, variable in names.items():
             variable.assign(store[name])
@@ -345,31 +439,35 @@ class Distiller(keras.Model):
 
     def _saved_teacher(self) -> Iterator[tuple[str, Any]]:
         if self.save_teacher and self._hidden.teachers is not None:
-            for place, model in enumerate(self._hidden.teachers.models):
+            for index, model in enumerate(self._hidden.teachers.models):
                 for number, variable in enumerate(model.variables):
-                    yield f"teacher_{place}_{number}", variable
+                    yield f"teacher_{index}_{number}", variable
 
     def get_compile_config(self) -> dict[str, Any]:
-        """How it was compiled; nothing where a loss is a function of one's own, which cannot be written down."""
-        asked = self._hidden.asked if self.compiled else {}
-        written = (str, keras.losses.Loss, type(None))
-        if not asked or not all(isinstance(asked[key], written) for key in ("loss", "distillation_loss")):
+        """The arguments of `compile`; empty where a loss is a custom function, which cannot be serialised."""
+        given = self._hidden.compiled_with if self.compiled else {}
+        serialisable = (str, keras.losses.Loss, type(None))
+        if not given or not all(isinstance(given[key], serialisable) for key in ("loss", "distillation_loss")):
             return {}
-        values = {"optimizer": self.optimizer, "alpha": self.alpha, "temperature": self.temperature, **asked}
+        values = {"optimizer": self.optimizer, "alpha": self.alpha, "temperature": self.temperature, **given}
         return {key: keras.saving.serialize_keras_object(value) for key, value in values.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as before, with the optimiser's state."""
+        """Compile as saved, with the optimiser's state.
+
+        Args:
+            config: as from `get_compile_config`.
+        """
         self.compile(**keras.saving.deserialize_keras_object(config, safe_mode=True))
         self.optimizer.build(self.trainable_variables)
 
 
 def _shortest(variable: Any) -> float:
-    """A float32 variable's value with no more digits than it has: 0.9, and not 0.8999999761581421."""
+    """A float32 variable's value with as many digits as it has: 0.9, and not 0.8999999761581421."""
     return float(str(np.float32(ops.convert_to_numpy(variable))))
 
 
 def _one_of(value: Any, other: Any, name: str, other_name: str) -> Any:
     if value is not None and other is not None:
-        raise RequestError(f"{name} and {other_name} are two names of one thing. Pass one of them.")
+        raise RequestError(f"{name} and {other_name} are two names of one argument. Pass one of them.")
     return other if value is None else value

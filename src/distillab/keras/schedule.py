@@ -22,9 +22,9 @@ def _progress(epoch: int, epochs: int) -> float:
 
 
 class AlphaSchedule(keras.callbacks.Callback):
-    """Set a distiller's alpha, or its temperature, at the beginning of every epoch; nothing is compiled anew.
+    """Set a distiller's alpha, or its temperature, at the start of every epoch, without recompiling.
 
-    The value is logged with the epoch's other numbers.
+    The value is logged with the epoch's metrics.
 
     Args:
         schedule: from the epoch (counted from 0) to the value. `AlphaSchedule.linear(1, 0, epochs=10)`, `.cosine` and
@@ -47,12 +47,23 @@ class AlphaSchedule(keras.callbacks.Callback):
 
     @classmethod
     def constant(cls, value: float, of: str = "alpha") -> AlphaSchedule:
-        """The same value in every epoch."""
+        """Use the same value in every epoch.
+
+        Args:
+            value: of alpha or the temperature.
+            of: which of the two.
+        """
         return cls(lambda epoch: value, of)
 
     @classmethod
     def linear(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
-        """From `start` in epoch 0 in equal steps to `end` in epoch `epochs` - 1, and `end` from then on.
+        """Change in equal steps from `start` in epoch 0 to `end` in epoch `epochs` - 1, then stay at `end`.
+
+        Args:
+            start: first value.
+            end: last value.
+            epochs: length of the change.
+            of: "alpha" or "temperature".
 
         Example:
             >>> [AlphaSchedule.linear(1.0, 0.0, 3).schedule(epoch) for epoch in range(4)]
@@ -62,7 +73,13 @@ class AlphaSchedule(keras.callbacks.Callback):
 
     @classmethod
     def cosine(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
-        """Like `linear`, along half a cosine: slow at both ends.
+        """Change as `linear` does, along half a cosine: slow at both ends.
+
+        Args:
+            start: first value.
+            end: last value.
+            epochs: length of the change.
+            of: "alpha" or "temperature".
 
         Example:
             >>> [round(AlphaSchedule.cosine(1.0, 0.0, 3).schedule(epoch), 3) for epoch in range(3)]
@@ -71,15 +88,29 @@ class AlphaSchedule(keras.callbacks.Callback):
         return cls(lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2), of)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Refuse a model that has nothing to set."""
+        """Check that the model has the value to set.
+
+        Args:
+            logs: unused.
+        """
         if not hasattr(self.model, self.of):
             raise RequestError(f"AlphaSchedule sets a Distiller's {self.of}, and {self.model.name!r} has none.")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Set the epoch's value."""
+        """Set the epoch's value.
+
+        Args:
+            epoch: from 0.
+            logs: unused.
+        """
         setattr(self.model, self.of, self.schedule(epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the value that the epoch had."""
+        """Log the epoch's value.
+
+        Args:
+            epoch: from 0.
+            logs: receives the value.
+        """
         if logs is not None:
             logs[self.of] = getattr(self.model, self.of)

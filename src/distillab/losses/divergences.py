@@ -1,19 +1,19 @@
-"""Divergences between the two softened answers, from the teacher to the student, back, and between."""
+"""Divergences between the softened predictions of teacher and student: forward, reverse and between."""
 
 from __future__ import annotations
 
 import math
 
 from distillab.losses.signature import Array
-from distillab.losses.softened import soften
+from distillab.losses.temperature import soften
 from keras import ops
 
 
 def distillation_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
-    """Cost of the student's softened answer against the teacher's: the distance from one to the other.
+    """The Kullback-Leibler divergence of the student's softened prediction from the teacher's.
 
     Formula: `T^2 * KL( softmax(z_t / T) || softmax(z_s / T) )`. The factor T^2 keeps the gradient's size when T
-    changes, and is applied at every alpha.
+    changes, and applies at every alpha.
 
     Args:
         student_logits: z_s, shape (B, C).
@@ -39,7 +39,7 @@ def distillation_kl(student_logits: Array, teacher_logits: Array, labels: Array 
 def distillation_cross_entropy(
     student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array
 ) -> Array:
-    """Cost of the student's softened answer against the teacher's soft targets, as a cross-entropy.
+    """Cross-entropy of the student's softened prediction with the teacher's soft targets.
 
     Formula: `-T^2 * sum_k softmax(z_t / T)_k log softmax(z_s / T)_k`. It differs from `distillation_kl` by T^2 times
     the teacher's entropy, which does not depend on the student: the gradients are equal.
@@ -66,10 +66,10 @@ def distillation_cross_entropy(
 
 
 def reverse_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
-    """The divergence the other way round: it punishes what the student believes and the teacher does not.
+    """The reverse divergence: it penalises probability where the teacher has little.
 
-    Formula: `T^2 * KL( softmax(z_s / T) || softmax(z_t / T) )`. Where `distillation_kl` makes a small student spread
-    itself over all that the teacher holds possible, this lets it settle on a part.
+    Formula: `T^2 * KL( softmax(z_s / T) || softmax(z_t / T) )`. `distillation_kl` makes a small student cover
+    every class that the teacher holds possible; this lets it concentrate on some of them.
 
     Args:
         student_logits: z_s, shape (B, C).
@@ -93,7 +93,7 @@ def reverse_kl(student_logits: Array, teacher_logits: Array, labels: Array = Non
 
 
 def jensen_shannon(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
-    """The mean divergence of both answers from the answer halfway between them: symmetric and bounded.
+    """The mean divergence of both predictions from their average: symmetric and bounded.
 
     Formula: `T^2 * ( KL(p || m) + KL(q || m) ) / 2` with `p = softmax(z_t / T)`, `q = softmax(z_s / T)` and
     `m = (p + q) / 2`.
@@ -109,8 +109,8 @@ def jensen_shannon(student_logits: Array, teacher_logits: Array, labels: Array =
 
     Example:
         >>> import numpy as np
-        >>> one, other = np.array([[1e3, 0.0]]), np.array([[0.0, 1e3]])
-        >>> float(jensen_shannon(one, other, temperature=1.0)[0])  # log 2: the most that two answers can differ
+        >>> s, t = np.array([[1e3, 0.0]]), np.array([[0.0, 1e3]])
+        >>> float(jensen_shannon(s, t, temperature=1.0)[0])  # log 2, the maximum
         0.6931...
 
     Source: Lin, "Divergence Measures Based on the Shannon Entropy", 1991, equation 4.1 with equal weights.
@@ -127,19 +127,19 @@ def generalised_skew_kl(
     skew: float = 0.1,
     reversal: float = 0.0,
 ) -> Array:
-    """A family of divergences that holds the forward, the reverse and the Jensen-Shannon one, and those between.
+    """A family of divergences that contains the forward, the reverse and the Jensen-Shannon divergence.
 
     Formula: `T^2 * ( (1 - r) KL(p || s p + (1 - s) q) + r KL(q || s q + (1 - s) p) )` with `p = softmax(z_t / T)`,
     `q = softmax(z_s / T)`, skew s and reversal r. (s, r) = (0, 0) is `distillation_kl`, (0, 1) is `reverse_kl`,
-    (1/2, 1/2) is `jensen_shannon`. A skew above 0 bounds the loss, and with it the gradient, where the student holds
-    next to impossible what the teacher answers.
+    (1/2, 1/2) is `jensen_shannon`. A skew above 0 bounds the loss, and with it the gradient, where the student gives
+    almost no probability to the teacher's class.
 
     Args:
         student_logits: z_s, shape (B, C).
         teacher_logits: z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,).
-        skew: s in [0, 1): the share of itself that each answer is compared with. A plain number.
+        skew: s in [0, 1): each prediction's own share in the mixture that it is compared with. A plain number.
         reversal: r in [0, 1]: the share of the reverse divergence. A plain number.
 
     Returns:

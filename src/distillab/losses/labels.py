@@ -1,16 +1,15 @@
-"""The student's term of the labels: cross-entropy, or for the theory's sake the squared error."""
+"""The label loss: cross-entropy, or the squared error that the theory assumes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 from distillab.losses.signature import Array
 from keras import ops
 
 
 def label_cross_entropy(student_logits: Array, labels: Array) -> Array:
-    """Cost of the student's answer against the hard labels.
+    """Cross-entropy of the student's predictions with the labels.
 
     Formula: `CE_i = -log softmax(z_i)[y_i]`.
 
@@ -26,14 +25,14 @@ def label_cross_entropy(student_logits: Array, labels: Array) -> Array:
         >>> float(label_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))[0])  # log 2
         0.6931...
     """
-    return -chosen(ops.log_softmax(student_logits, axis=-1), labels)
+    return -at_label(ops.log_softmax(student_logits, axis=-1), labels)
 
 
 def label_squared_error(student_logits: Array, labels: Array) -> Array:
     """Half the mean squared difference between the student's outputs and the one-hot labels.
 
-    Formula: `1 / (2 C) * sum_k (z_k - [k = y])^2`: the outputs are read as answers, not as logits. With `logit_mse`
-    against a teacher trained in the same way, mixing the losses is mixing the targets, up to a constant.
+    Formula: `1 / (2 C) * sum_k (z_k - [k = y])^2`: the outputs estimate the labels and are not logits. With
+    `logit_mse` against a teacher trained in the same way, mixing the losses is mixing the targets, up to a constant.
 
     Args:
         student_logits: outputs z, shape (B, C).
@@ -54,16 +53,19 @@ def label_squared_error(student_logits: Array, labels: Array) -> Array:
     return ops.mean(difference * difference, axis=-1) / 2
 
 
-def chosen(values: Array, labels: Array) -> Array:
-    """The label's entry of each row: (B, C) and (B,) to (B,)."""
-    places = ops.expand_dims(ops.cast(labels, "int32"), -1)
-    return ops.squeeze(ops.take_along_axis(values, places, axis=-1), -1)
+def at_label(values: Array, labels: Array) -> Array:
+    """Select the label's entry of each row.
+
+    Args:
+        values: shape (B, C).
+        labels: class numbers, shape (B,).
+
+    Returns:
+        Shape (B,).
+    """
+    columns = ops.expand_dims(ops.cast(labels, "int32"), -1)
+    return ops.squeeze(ops.take_along_axis(values, columns, axis=-1), -1)
 
 
 LabelLoss = Callable[[Array, Array], Array]
 """`(student_logits, labels) -> (B,)`."""
-
-LABEL_LOSSES: Mapping[str, LabelLoss] = MappingProxyType(
-    {"cross_entropy": label_cross_entropy, "squared": label_squared_error}
-)
-"""The names that a study's `label_loss` key may hold."""

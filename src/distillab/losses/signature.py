@@ -1,4 +1,4 @@
-"""How a distillation loss is called."""
+"""The signature of a distillation loss."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ DistillationLoss = Callable[..., Array]
 """`(student_logits, teacher_logits, labels, *, temperature) -> (B,)`: one value per example, unreduced.
 
 Logits have shape (B, C), labels are class numbers of shape (B,), the temperature is a scalar or has shape (B,). A loss
-that relates the examples of a batch to one another takes a further keyword, `weights` of shape (B,), and counts each
-example by it, so that a row of weight 0 might as well not be there.
+that relates the examples of a batch to one another takes a further keyword, `weights` of shape (B,), which
+weights the examples: a row of weight 0 has no influence.
 """
 
 
 def relates_examples(loss: DistillationLoss) -> bool:
     """Whether an example's value depends on the rest of its batch: whether the loss takes `weights`.
+
+    Args:
+        loss: a distillation loss.
 
     Example:
         >>> from distillab.losses import LOSSES

@@ -1,4 +1,4 @@
-"""Logit standardisation: the student follows the shape of the teacher's logits, and not their size."""
+"""Logit standardisation: the student matches the shape of the teacher's logits, not their scale."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ CONSTANT = 1e-12  # variance of logits that differ by rounding alone
 
 
 def standardised_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
-    """Compare the softened answers after each one's logits have been brought to mean 0 and standard deviation 1.
+    """Compare the softened predictions after standardising both models' logits to mean 0 and deviation 1.
 
     Formula: `T^2 * KL( softmax(Z(z_t) / T) || softmax(Z(z_s) / T) )` with `Z(z) = (z - mean(z)) / std(z)`, mean and
-    standard deviation over the classes (divided by C). Whatever the teacher's scale, a student of small logits can
-    agree with it fully.
+    standard deviation over the classes (divided by C). A student with small logits can agree with the teacher
+    fully, whatever the teacher's scale.
 
     Args:
         student_logits: z_s, shape (B, C).
@@ -23,8 +23,8 @@ def standardised_kl(student_logits: Array, teacher_logits: Array, labels: Array 
         temperature: T > 0, a scalar or shape (B,); the paper's base temperature is 2.
 
     Returns:
-        The loss in nats times T^2, shape (B,); >= 0, and 0 where `z_s = a z_t + b` with a > 0. Logits that are all
-        equal have no shape: they count as zeros, without gradient.
+        The loss in nats times T^2, shape (B,); >= 0, and 0 where `z_s = a z_t + b` with a > 0. Equal logits
+        count as zeros, without gradient.
 
     Example:
         >>> import numpy as np
@@ -44,5 +44,5 @@ def _standardised(logits: Array) -> Array:
     centred = logits - ops.mean(logits, axis=-1, keepdims=True)
     variance = ops.mean(centred * centred, axis=-1, keepdims=True)
     varies = variance > CONSTANT
-    # Replaced before the root is taken: the gradient of what `where` leaves out would be infinite, and 0 * inf is nan.
+    # Replaced before the root is taken: the branch that `where` discards has an infinite gradient, and 0 * inf is nan.
     return ops.where(varies, centred / ops.sqrt(ops.where(varies, variance, 1.0)), 0.0)

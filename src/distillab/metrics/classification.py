@@ -1,7 +1,4 @@
-"""How good a student is: accuracy and its companions, from logits and labels.
-
-Pure NumPy in float64. Every function takes logits (M, C) of one model; what a metric needs besides is named.
-"""
+"""Metrics of a classifier, from its logits (M, C) and the labels (M,), in NumPy's float64."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 Logits = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -18,14 +14,14 @@ CALIBRATION_BINS = 15
 
 
 def confusion_matrix(logits: Logits, labels: Labels) -> NDArray[np.int64]:
-    """Count answers by true class and answered class.
+    """Count predictions by true class and predicted class.
 
     Args:
         logits: shape (M, C).
         labels: shape (M,), class numbers.
 
     Returns:
-        Counts, shape (C, C): row the label, column the answer.
+        Counts, shape (C, C): row the label, column the predicted class.
 
     Example:
         >>> confusion_matrix(np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]), np.array([0, 1, 1])).tolist()
@@ -37,18 +33,23 @@ def confusion_matrix(logits: Logits, labels: Labels) -> NDArray[np.int64]:
 
 
 def accuracy(logits: Logits, labels: Labels) -> float:
-    """Share of the examples whose largest logit is the label's: in [0, 1]."""
+    """Share of the examples whose largest logit is the label's, in [0, 1].
+
+    Args:
+        logits: shape (M, C).
+        labels: class numbers, shape (M,).
+    """
     return float(np.mean(logits.argmax(-1) == labels))
 
 
 def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.float64], ...]:
     """Precision, recall and F1 of each class.
 
-    Formula: `precision_k = hits_k / answered_k`, `recall_k = hits_k / labelled_k`, `F1 = 2 hits / (answered +
+    Formula: `precision_k = hits_k / predicted_k`, `recall_k = hits_k / labelled_k`, `F1 = 2 hits / (predicted +
     labelled)`; 0 where the denominator is 0, as in scikit-learn with `zero_division=0`.
 
     Args:
-        confusion: counts, shape (C, C), row the label and column the answer.
+        confusion: counts, shape (C, C), row the label and column the predicted class.
 
     Returns:
         Three arrays of shape (C,), each value in [0, 1].
@@ -59,30 +60,30 @@ def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.floa
         ([0.5, 1.0], [1.0, 0.5])
     """
     hits = np.diag(confusion).astype(np.float64)
-    answered, labelled = confusion.sum(0).astype(np.float64), confusion.sum(1).astype(np.float64)
+    predicted, labelled = confusion.sum(0).astype(np.float64), confusion.sum(1).astype(np.float64)
 
-    def ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
-    return ratio(hits, answered), ratio(hits, labelled), ratio(2 * hits, answered + labelled)
+    return ratio(hits, predicted), ratio(hits, labelled), ratio(2 * hits, predicted + labelled)
 
 
 def balanced_accuracy(confusion: NDArray[np.integer]) -> float:
     """Mean recall of the classes that have labels: in [0, 1]; accuracy as if all classes were equally frequent.
 
     Args:
-        confusion: counts, shape (C, C), row the label and column the answer.
+        confusion: counts, shape (C, C), row the label and column the predicted class.
     """
     labelled = confusion.sum(1)
     return float(precision_recall_f1(confusion)[1][labelled > 0].mean())
 
 
 def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer]) -> float:
-    """Mean of a value per class, each class counted by its labels.
+    """Mean of a value per class, weighted by each class's number of labels.
 
     Args:
         per_class: shape (C,), such as one of `precision_recall_f1`.
-        confusion: counts, shape (C, C), row the label and column the answer.
+        confusion: counts, shape (C, C), row the label and column the predicted class.
 
     Example:
         >>> weighted_mean(np.array([0.5, 1.0]), np.array([[1, 2], [0, 1]]))
@@ -92,46 +93,60 @@ def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer
 
 
 def nll(logits: Logits, labels: Labels) -> float:
-    """Mean negative log-likelihood of the labels, in nats."""
-    log_probabilities = log_softmax(logits.astype(np.float64), axis=-1)
+    """Mean negative log-likelihood of the labels, in nats.
+
+    Args:
+        logits: shape (M, C).
+        labels: class numbers, shape (M,).
+    """
+    log_probabilities = _log_softmax(logits)
     return float(-np.mean(log_probabilities[np.arange(len(labels)), labels]))
 
 
 def brier(logits: Logits, labels: Labels) -> float:
-    """Mean squared distance between the answer's probabilities and the one-hot label: in [0, 2].
+    """Mean squared distance between the predicted probabilities and the one-hot label, in [0, 2].
 
     Formula: `mean_i sum_k (p_ik - [y_i = k])^2`.
 
+    Args:
+        logits: shape (M, C).
+        labels: class numbers, shape (M,).
+
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    return squared_error(np.exp(log_softmax(logits.astype(np.float64), axis=-1)), labels)
+    return squared_error(np.exp(_log_softmax(logits)), labels)
 
 
-def squared_error(answers: Logits, labels: Labels) -> float:
-    """Mean squared distance between answers and one-hot labels: `mean_i sum_k (a_ik - [y_i = k])^2`."""
-    away = answers.astype(np.float64)
-    away[np.arange(len(labels)), labels] -= 1
-    return float(np.mean(np.sum(away**2, axis=-1)))
+def squared_error(outputs: Logits, labels: Labels) -> float:
+    """Mean squared distance between outputs and one-hot labels: `mean_i sum_k (a_ik - [y_i = k])^2`.
+
+    Args:
+        outputs: estimates of the one-hot labels, shape (M, C).
+        labels: class numbers, shape (M,).
+    """
+    residuals = outputs.astype(np.float64)
+    residuals[np.arange(len(labels)), labels] -= 1
+    return float(np.mean(np.sum(residuals**2, axis=-1)))
 
 
 def expected_calibration_error(
     logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS, equal: str = "mass"
 ) -> float:
-    """How far confidence is from accuracy, averaged over bins of confidence: in [0, 1].
+    """Distance of confidence from accuracy, averaged over bins of confidence, in [0, 1].
 
-    Formula: `sum_b (n_b / M) |accuracy_b - mean confidence_b|`. Bins of equal mass hold equally many examples, as
-    nearly as can be; bins of equal width are the parts ((b - 1) / bins, b / bins], of which some may be empty.
+    Formula: `sum_b (n_b / M) |accuracy_b - mean confidence_b|`. Bins of equal mass hold equally many examples, give
+    or take one; bins of equal width are the parts ((b - 1) / bins, b / bins], of which some may be empty.
 
     Args:
         logits: shape (M, C).
         labels: shape (M,).
-        bins: parts, at least 1; of equal mass, never more than M are used.
+        bins: their number, at least 1; of equal mass, at most M are used.
         equal: "mass" or "width".
 
     Source: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing
-    models", 2015, who choose equal mass; Naeini, Cooper and Hauskrecht, 2015, have equal width.
+    models", 2015, who choose equal mass; Naeini, Cooper and Hauskrecht, 2015, use equal width.
     """
-    confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
+    confidence = np.exp(_log_softmax(logits)).max(-1)
     hit = (logits.argmax(-1) == labels).astype(np.float64)
     order = np.argsort(confidence, kind="stable")
     if equal == "mass":
@@ -143,15 +158,15 @@ def expected_calibration_error(
 
 
 def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS) -> list[list[float]]:
-    """What a reliability diagram shows: how sure the answers are, and how often right.
+    """Confidence and accuracy by bin of confidence, as a reliability diagram shows them.
 
     Args:
         logits: shape (M, C).
         labels: shape (M,).
-        bins: parts ((b - 1) / bins, b / bins] of confidence.
+        bins: number of parts ((b - 1) / bins, b / bins] of confidence.
 
     Returns:
-        For each bin how many answers, their mean confidence and the share that is right; zeros for an empty one. The
+        For each bin the number of predictions, their mean confidence and their accuracy; zeros for an empty one. The
         mean distance of the last two, weighted by the first, is `expected_calibration_error(..., equal="width")`.
 
     Example:
@@ -160,40 +175,50 @@ def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS)
 
     Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983.
     """
-    confidence = np.exp(log_softmax(logits.astype(np.float64), axis=-1)).max(-1)
+    confidence = np.exp(_log_softmax(logits)).max(-1)
     hit = logits.argmax(-1) == labels
-    place = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
-    told: list[list[float]] = []
-    for one in range(bins):
-        there = place == one
-        count = int(there.sum())
-        means = (confidence[there].mean(), hit[there].mean()) if count else (0.0, 0.0)
-        told.append([count, *(round(float(mean), 6) for mean in means)])
-    return told
+    bin_of = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
+    table: list[list[float]] = []
+    for number in range(bins):
+        inside = bin_of == number
+        count = int(inside.sum())
+        means = (confidence[inside].mean(), hit[inside].mean()) if count else (0.0, 0.0)
+        table.append([count, *(round(float(mean), 6) for mean in means)])
+    return table
 
 
 def agreement(logits: Logits, teacher_logits: Logits) -> float:
-    """Share of the examples on which student and teacher give the same class: in [0, 1]."""
+    """Share of the examples on which student and teacher predict the same class, in [0, 1].
+
+    Args:
+        logits: the student's, shape (M, C).
+        teacher_logits: shape (M, C).
+    """
     return float(np.mean(logits.argmax(-1) == teacher_logits.argmax(-1)))
 
 
 def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
-    """Mean divergence of the student's answers from the teacher's, `KL(softmax(z_t) || softmax(z_s))`, in nats."""
-    student, teacher = (log_softmax(z.astype(np.float64), axis=-1) for z in (logits, teacher_logits))
+    """Mean divergence of student from teacher, `KL(softmax(z_t) || softmax(z_s))`, in nats.
+
+    Args:
+        logits: the student's, shape (M, C).
+        teacher_logits: shape (M, C).
+    """
+    student, teacher = (_log_softmax(z) for z in (logits, teacher_logits))
     return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
 
 
-def denoising(answers: Labels, clean: Labels, given: Labels) -> dict[str, float]:
-    """What becomes of wrong labels: do the answers put them right, or repeat them?
+def denoising(predicted: Labels, clean: Labels, given: Labels) -> dict[str, float]:
+    """How often a model corrects wrong training labels, and how often it repeats them.
 
     Args:
-        answers: class numbers, shape (N,).
-        clean: the labels before some were made wrong, shape (N,).
+        predicted: class numbers, shape (N,).
+        clean: the labels before the noise, shape (N,).
         given: the labels that were trained on, shape (N,); different from `clean` at least once.
 
     Returns:
-        Of the examples whose label is wrong, the share that is answered with the clean label (`recovered`) and with the
-        wrong one (`memorised`); what is left is answered with a third class.
+        Of the examples whose label is wrong, the share predicted as the clean label (`recovered`) and as the wrong one
+        (`memorised`); the others are predicted as a third class.
 
     Example:
         >>> denoising(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 0]), np.array([0, 2, 2, 1]))
@@ -201,23 +226,23 @@ def denoising(answers: Labels, clean: Labels, given: Labels) -> dict[str, float]
     """
     wrong = clean != given
     return {
-        "recovered": float(np.mean(answers[wrong] == clean[wrong])),
-        "memorised": float(np.mean(answers[wrong] == given[wrong])),
+        "recovered": float(np.mean(predicted[wrong] == clean[wrong])),
+        "memorised": float(np.mean(predicted[wrong] == given[wrong])),
     }
 
 
 def all_metrics(
     logits: Logits, labels: Labels, teacher_logits: Logits | None = None, *, linear: bool = False
 ) -> Mapping[str, float]:
-    """Every metric of one model's answers, by name.
+    """Every metric of one model's predictions, by name.
 
     Args:
         logits: shape (M, C), M >= 1.
         labels: shape (M,).
-        teacher_logits: the teacher's answers to the same inputs, for `agreement` and `kl_to_teacher`.
+        teacher_logits: the teacher's, of the same inputs, for `agreement` and `kl_to_teacher`.
         linear: whether the outputs estimate the one-hot labels themselves, as after training by squared error: the
-            Brier score is then theirs, without softmax, and what needs probabilities (`nll`, `ece`, `ece_width`,
-            `kl_to_teacher`) is left out.
+            Brier score is then theirs, without softmax, and metrics of probabilities (`nll`, `ece`, `ece_width`,
+            `kl_to_teacher`) are left out.
     """
     confusion = confusion_matrix(logits, labels)
     precision, recall, f1 = precision_recall_f1(confusion)
@@ -244,3 +269,9 @@ def all_metrics(
     if teacher_logits is not None:
         values["kl_to_teacher"] = kl_to_teacher(logits, teacher_logits)
     return values
+
+
+def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+    from scipy.special import log_softmax  # a tenth of a second to import; a list of metrics does not need it
+
+    return np.asarray(log_softmax(logits.astype(np.float64), axis=-1))

@@ -1,51 +1,109 @@
-"""Stored predictions: a teacher of any framework, as its answers beside the digests of what they answer."""
+"""The store of predictions: a teacher's logits, filed under digests of what they depend on or of each example."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+import tokenize
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distillab.errors import RequestError, not_allowed
+from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.io import replace_file
-from distillab.models.answers import DAMAGE, read_npy
+from distillab.models.digests import Keys, row_digests
+
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What NumPy and JSON raise for damaged files, and for headers that claim more than the file holds."""
 
 LEAST = 1e-7
-"""Probabilities below it are taken to be it before their logarithm: about float32's spacing at 1."""
-
-Keys = NDArray[np.uint64]
+"""Smallest probability before the logarithm: about float32's spacing at 1."""
 
 
-def row_digests(inputs: ArrayLike) -> Keys:
-    """A digest of every example: of its bytes where inputs are bytes, otherwise of its numbers as float32.
+def stored_predictions(
+    folder: Path, digest: str, shape: tuple[int, ...], compute: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """Read a teacher's logits from a folder, or compute and store them there.
+
+    `<digest>.json` next to `<digest>.npy` holds the digest of the array, so that a damaged or replaced file is refused.
 
     Args:
-        inputs: shape (N, ...).
+        folder: created where missing.
+        digest: of everything that the logits depend on, as a file name.
+        shape: expected, (N, ..., C).
+        compute: called where nothing is stored.
 
     Returns:
-        Shape (N,), 64 bits of BLAKE2b. Two different examples share one by chance once in 10^7 sets of a million.
+        Logits, float32, the expected shape.
+
+    Raises:
+        WorkError: the stored file is not the one that was written, or the computed logits are not finite.
     """
-    array = np.asarray(inputs)
-    if array.dtype != np.uint8:
-        array = array.astype("<f4")
-    if array.ndim == 4 and array.shape[-1] == 1:
-        array = array[..., 0]
-    head = f"{array.dtype.str} {array.shape[1:]}".encode()
-    rows = np.ascontiguousarray(array).reshape(len(array), -1).view(np.uint8)
-    digests = (hashlib.blake2b(head + row.tobytes(), digest_size=8).digest() for row in rows)
-    return np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64)
+    path, seal = folder / f"{digest}.npy", folder / f"{digest}.json"
+    if path.exists() and seal.exists():
+        return _read_sealed(path, seal, shape)
+    logits = np.ascontiguousarray(compute(), np.float32)
+    if not np.isfinite(logits).all():
+        bad = int(np.flatnonzero(~np.isfinite(logits).all(axis=-1))[0])
+        raise WorkError(f"The teacher's logits are not finite, first at training example {bad}: it has diverged.")
+    replace_file(path, lambda temporary: np.save(temporary, logits, allow_pickle=False))
+    text = json.dumps({"array_sha256": hashlib.sha256(logits.data).hexdigest(), "shape": logits.shape})
+    replace_file(seal, lambda temporary: temporary.write_text(text + "\n"))
+    return logits
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read one array of plain numbers; unlike `numpy.load`, it takes no archives.
+
+    Args:
+        path: an `.npy` file.
+
+    Returns:
+        The array.
+
+    Raises:
+        one of `DAMAGE`.
+    """
+    with path.open("rb") as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _read_sealed(path: Path, seal: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        logits = read_npy(path)
+        expected = json.loads(seal.read_text())["array_sha256"]
+    except DAMAGE as error:
+        raise _damaged(path, str(error)) from error
+    contents = hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest()
+    if logits.shape != shape or logits.dtype != np.float32 or contents != expected:
+        raise _damaged(path, f"shape {logits.shape}, expected {shape}" if logits.shape != shape else "other contents")
+    return logits
+
+
+def _damaged(path: Path, reason: str) -> WorkError:
+    return WorkError(f"{path} is not the file that was written ({reason}). Delete it: it will be computed again.")
 
 
 def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLike) -> None:
-    """Write a model's predictions so that they can teach: `distillab distill --teacher FILE.npy`.
+    """Store a model's predictions so that they can teach: `distillab distill --teacher FILE.npy`.
 
     Args:
-        path: ends in .npy; beside it comes a file that ends in .rows.npy, with the inputs' digests.
-        inputs: what was answered, as distillab reads it (`distillab.read_data`), shape (N, ...).
-        predictions: probabilities or logits, shape (N, C), finite.
+        path: ends in .npy; a second file, ending in .rows.npy, receives the digests of the inputs.
+        inputs: as distillab reads them (`distillab.read_data`), shape (N, ...).
+        predictions: probabilities or logits of these inputs, shape (N, C), finite.
 
     Raises:
         RequestError: another suffix, shapes that do not fit, NaN.
@@ -70,11 +128,11 @@ def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLik
 
 
 class Predictions:
-    """Stored predictions, found by what they answer.
+    """Stored predictions, looked up by the contents of their inputs.
 
     Args:
-        keys: digests of the inputs, shape (N,).
-        logits: shape (N, C).
+        keys: `row_digests` of the inputs, shape (N,).
+        logits: shape (N, ..., C).
     """
 
     def __init__(self, keys: Keys, logits: NDArray[np.float32]) -> None:
@@ -83,73 +141,88 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """Read what `store_predictions` wrote.
+        """Read the files of `store_predictions`.
+
+        Args:
+            path: the `.npy` file.
+
+        Returns:
+            Its predictions, as logits.
 
         Raises:
-            RequestError: a file is missing or damaged, or they do not fit together.
+            RequestError: a file is missing or damaged, or the two do not belong together.
         """
-        beside = _keys_file(path)
-        if not beside.is_file():
+        keys_file = _keys_file(path)
+        if not keys_file.is_file():
             raise RequestError(
-                f"{path} has no {beside.name} beside it, which says what its rows answer. Write both with "
+                f"{path} has no {keys_file.name} beside it, which says what its rows answer. Write both with "
                 "distillab.store_predictions(path, inputs, predictions)."
             )
         try:
-            found, keys = read_npy(path), read_npy(beside)
+            predictions, keys = read_npy(path), read_npy(keys_file)
         except DAMAGE as error:
             raise RequestError(f"{path} cannot be read, found damage or Python objects. Store it again.") from error
-        if keys.dtype != np.uint64 or keys.shape != found.shape[:1]:
-            raise RequestError(f"{path} and {beside.name} do not belong together. Store them again.")
-        _check(found, str(path))
-        return cls(keys, as_logits(found))
+        if keys.dtype != np.uint64 or keys.shape != predictions.shape[:1]:
+            raise RequestError(f"{path} and {keys_file.name} do not belong together. Store them again.")
+        _check(predictions, str(path))
+        return cls(keys, as_logits(predictions))
 
     @property
     def classes(self) -> int:
         """C."""
-        return int(self.logits.shape[1])
+        return int(self.logits.shape[-1])
 
-    def of(self, inputs: ArrayLike) -> NDArray[np.float32]:
-        """Logits for these inputs, shape (N, C).
+    def of(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.float32]:
+        """Look up the logits of some inputs.
+
+        Args:
+            inputs: shape (N, ...), one array for each input of the model.
+            missing: message where some have no prediction; by default how many and which, for stored files.
+
+        Returns:
+            Logits, shape (N, ..., C).
 
         Raises:
             RequestError: some have no prediction.
         """
-        if not len(np.asarray(inputs)):
-            return np.empty((0, self.classes), np.float32)
-        keys = row_digests(inputs)
-        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        missing = np.flatnonzero(self.keys[places] != keys)
-        if len(missing):
+        keys = row_digests(*inputs) if len(np.asarray(inputs[0])) else np.empty(0, np.uint64)
+        rows = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        absent = np.flatnonzero(self.keys[rows] != keys)
+        if len(absent):
             raise RequestError(
-                f"{len(missing):,} of {len(keys):,} examples have no stored prediction, the first is number "
-                f"{missing[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
+                missing
+                or f"{len(absent):,} of {len(keys):,} examples have no stored prediction, the first is number "
+                f"{absent[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
                 "distillab.read_data gives them."
             )
-        found: NDArray[np.float32] = np.asarray(self.logits[places], np.float32)
-        return found
+        return np.asarray(self.logits[rows], np.float32)
 
 
-def as_logits(answers: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Logits as they are; of probabilities, known by rows that sum to 1, the logarithm, taken at least of 1e-7.
+def as_logits(predictions: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Logits unchanged; of probabilities, recognised by rows that sum to 1, the logarithm, clipped at 1e-7.
+
+    Args:
+        predictions: shape (N, C).
+
+    Returns:
+        Logits, shape (N, C).
 
     Example:
         >>> as_logits(np.array([[1.0, 3.0]])).tolist(), as_logits(np.array([[0.5, 0.5]])).round(3).tolist()
         ([[1.0, 3.0]], [[-0.693..., -0.693...]])
     """
-    if bool((answers >= 0).all()) and bool((np.abs(answers.sum(axis=-1, dtype=np.float64) - 1) < 1e-3).all()):
-        return np.asarray(np.log(np.maximum(answers, LEAST)), np.float32)
-    return answers.astype(np.float32)
+    sums = predictions.sum(axis=-1, dtype=np.float64)
+    if bool((predictions >= 0).all()) and bool((np.abs(sums - 1) < 1e-3).all()):
+        return np.asarray(np.log(np.maximum(predictions, LEAST)), np.float32)
+    return predictions.astype(np.float32)
 
 
 def _check(array: NDArray[np.floating], name: str) -> None:
-    shape: Sequence[int] = array.shape
-    if array.dtype.kind != "f" or len(shape) != 2 or shape[0] == 0 or shape[1] < 2:
-        raise not_allowed(f"{name}: shape", (tuple(shape), str(array.dtype)), "(N, C) numbers, C at least 2")
+    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[0] == 0 or array.shape[1] < 2:
+        raise not_allowed(f"{name}: shape", (array.shape, str(array.dtype)), "(N, C) numbers, C at least 2")
     if not np.isfinite(array).all():
         bad = int(np.flatnonzero(~np.isfinite(array).all(axis=-1))[0])
-        raise RequestError(
-            f"{name}: the prediction in row {bad} is not finite. Mend the teacher, or leave the row out."
-        )
+        raise RequestError(f"{name}: the prediction in row {bad} is not finite. Fix the teacher, or leave the row out.")
 
 
 def _keys_file(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Every candidate against one reference, seed by seed, with all the statistics side by side."""
+"""Every candidate against one reference, seed by seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
     column: int
     t_interval: Interval
     bootstrap_interval: Interval | None
-    """None where it was not asked for."""
+    """None where it was not requested."""
     paired_t: PairedTest
     sign_flip: PairedTest
     p_adjusted: float
@@ -42,24 +42,24 @@ def compare_to(
     Args:
         accuracy: shape (R, A), finite; a row is a seed.
         reference: the column to compare with, from 0.
-        rng: gives one seed, from which every column draws the same resamples: the place of a column changes nothing.
+        rng: gives one seed, from which every column draws the same resamples, whatever its position.
         confidence: of both intervals.
         resamples: of the bootstrap and of the sign flips, at least 100.
-        bootstrap: whether bootstrap intervals are wanted; they are most of the work.
+        bootstrap: whether to compute bootstrap intervals, which take most of the time.
 
     Returns:
         A - 1 comparisons, in column order, without the reference; positive differences are gains on it.
 
     Raises:
-        RequestError: accuracy of the wrong shape or not finite, a column that is not there, an argument out of range.
+        RequestError: accuracy of the wrong shape or not finite, a column that does not exist, an argument out of range.
 
     Example:
         >>> accuracy = [[0.90, 0.91], [0.92, 0.94], [0.91, 0.93]]
-        >>> found = compare_to(accuracy, 0, rng=np.random.default_rng(0))
-        >>> found[0].column, round(found[0].paired_t.difference, 4)
+        >>> (comparison,) = compare_to(accuracy, 0, rng=np.random.default_rng(0))
+        >>> comparison.column, round(comparison.paired_t.difference, 4)
         (1, 0.0167)
 
-    Note: the intervals are one at a time; only `p_adjusted` pays for looking at the whole grid.
+    Note: each interval holds by itself; only `p_adjusted` accounts for the whole grid.
     """
     scores = as_scores(accuracy, "accuracy")
     columns = scores.shape[1]
@@ -73,39 +73,24 @@ def compare_to(
         return ()
     differences = scores[:, others] - scores[:, [reference]]
     tests = paired_ts(differences)
-    adjusted = holm([test.p for test in tests])
     drawn = _signs(seed, resamples, len(scores)) if 2 ** len(scores) > resamples else None
-
-    def interval(difference: Floats) -> Interval | None:
-        if not bootstrap:
-            return None
-        draws = np.random.default_rng(seed)
-        return bootstrap_interval(difference, rng=draws, confidence=confidence, resamples=resamples)
-
+    flips = sign_flips(differences, rng=np.random.default_rng(seed), resamples=resamples, drawn=drawn)
+    bootstrap_intervals: list[Interval | None] = [None] * len(others)
+    if bootstrap:
+        bootstrap_intervals = [
+            bootstrap_interval(column, rng=np.random.default_rng(seed), confidence=confidence, resamples=resamples)
+            for column in differences.T
+        ]
+    intervals = t_intervals(differences, confidence=confidence)
+    adjusted = holm([test.p for test in tests]).tolist()
     return tuple(
-        Comparison(
-            column=column,
-            t_interval=within,
-            bootstrap_interval=interval(difference),
-            paired_t=test,
-            sign_flip=flips,
-            p_adjusted=p,
-        )
-        for column, difference, within, test, flips, p in zip(
-            others,
-            differences.T,
-            t_intervals(differences, confidence=confidence),
-            tests,
-            sign_flips(differences, rng=np.random.default_rng(seed), resamples=resamples, drawn=drawn),
-            adjusted.tolist(),
-            strict=True,
-        )
+        Comparison(*row) for row in zip(others, intervals, bootstrap_intervals, tests, flips, adjusted, strict=True)
     )
 
 
 @lru_cache(maxsize=4)
 def _signs(seed: int, resamples: int, n: int) -> Floats:
-    """The patterns that a seed gives: every column, and every comparison of as many seeds, uses the same."""
+    """The patterns of a seed: every column, and every comparison with as many seeds, uses the same."""
     drawn = drawn_signs(np.random.default_rng(seed), resamples, n)
     drawn.setflags(write=False)
     return drawn

@@ -1,4 +1,4 @@
-"""Two one-sided tests: is the difference small enough not to matter?"""
+"""Two one-sided tests of equivalence within a margin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
-from distillab.errors import not_allowed
 from distillab.stats.intervals import Interval, t_interval
-from distillab.stats.sample import as_sample, check_margin
+from distillab.stats.sample import as_sample, check_margin, check_significance
 from distillab.stats.t_test import one_sample_t
 
 
@@ -24,7 +23,7 @@ class Equivalence(NamedTuple):
     """One-sided, for "the mean is less than +margin"."""
     interval: Interval
     """At confidence 1 - 2 * significance. It lies inside ± margin exactly when p is below the significance, except
-    where the differences are identical and the sign test speaks."""
+    for identical differences, which the sign test decides."""
     margin: float
     n: int
     method: str
@@ -54,12 +53,11 @@ def tost(differences: ArrayLike, *, margin: float, significance: float = 0.05) -
     Source: D. J. Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for assessing
     the equivalence of average bioavailability", 1987.
 
-    Note: the margin must be named before the numbers are seen. A p above the significance does not show a difference.
+    Note: choose the margin before seeing the numbers. A p above the significance does not show a difference.
     """
     sample = as_sample(differences, "differences")
     check_margin(margin)
-    if not 0.0 < significance < 0.5:
-        raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
+    check_significance(significance)
     above, below = one_sample_t(sample, null=-margin), one_sample_t(sample, null=margin)
     p_above, p_below = float(above.p_greater), float(below.p_less)
     return Equivalence(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from distillab.stats.sample import along_memory, as_sample, as_scores, check_count, check_share, identical
+from distillab.stats.sample import as_sample, as_scores, check_count, check_share, contiguous_columns, identical
 
 
 class Interval(NamedTuple):
-    """An estimate with the range the data leave open."""
+    """An estimate with its confidence interval."""
 
     estimate: float
     low: float
@@ -31,8 +31,8 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
         confidence: strictly between 0 and 1.
 
     Returns:
-        `Interval`. With one seed `low` and `high` are nan: one number has no spread to speak of. Identical values
-        give an interval of no width, which says that no spread was *seen*, not that there is none.
+        `Interval`. With one seed `low` and `high` are nan. Identical values give an interval of no width: no spread was
+        *observed*, which does not mean that there is none.
 
     Raises:
         RequestError: values of the wrong shape or not finite, a confidence outside (0, 1).
@@ -45,13 +45,13 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
     Source: Student, "The probable error of a mean", Biometrika 1908.
 
     Note: it covers the seeds drawn again on the same data and the same test set, and one look at them. It does not
-    cover another data set, nor seeds added until the interval pleased.
+    cover another data set, nor seeds added until the interval looks good.
     """
     return t_intervals(as_sample(values)[:, None], confidence=confidence)[0]
 
 
 def t_intervals(values: ArrayLike, *, confidence: float = 0.95) -> tuple[Interval, ...]:
-    """Give `t_interval` of every column: the same numbers, sooner.
+    """Give `t_interval` of every column: the same numbers, faster.
 
     Args:
         values: shape (R, K), finite; a row is a seed.
@@ -63,7 +63,7 @@ def t_intervals(values: ArrayLike, *, confidence: float = 0.95) -> tuple[Interva
     Raises:
         RequestError: as `t_interval`.
     """
-    samples = along_memory(as_scores(values, "values"))
+    samples = contiguous_columns(as_scores(values, "values"))
     check_share("confidence", confidence)
     n, means = len(samples), samples.mean(axis=0)
     half = np.full(means.shape, np.nan)
@@ -99,8 +99,7 @@ def bootstrap_interval(
     Source: B. Efron, "Better bootstrap confidence intervals", JASA 1987; computed by `scipy.stats.bootstrap`.
 
     Note: with few seeds it is too narrow: at 95 % it covered 83 % with five seeds, 90 % with ten and 92 % with twenty
-    (docs/statistics.md); the t interval is the one to quote there. What `t_interval` does not license, this does not
-    either.
+    (docs/statistics.md); the t interval is the one to quote there. The limits of `t_interval` apply.
     """
     sample = np.sort(as_sample(values))
     check_share("confidence", confidence)
@@ -110,10 +109,10 @@ def bootstrap_interval(
         return Interval(mean, float("nan"), float("nan"), n, "BCa bootstrap")
     if identical(sample):
         return Interval(mean, mean, mean, n, "BCa bootstrap")
-    from scipy.stats import bootstrap  # half a second to import, and few ask for it
+    from scipy.stats import bootstrap  # half a second to import, and rarely needed
 
     # `random_state` is the name both the oldest supported SciPy and the newest know.
-    found = bootstrap(
+    interval = bootstrap(
         (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="BCa", random_state=rng
     ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), n, "BCa bootstrap")
+    return Interval(mean, float(interval.low), float(interval.high), n, "BCa bootstrap")

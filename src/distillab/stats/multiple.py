@@ -1,4 +1,4 @@
-"""Many comparisons at once: p values that stay honest over a grid."""
+"""Many comparisons at once: p values adjusted for a grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from distillab.stats.sample import Floats
 
 
 def holm(p: ArrayLike) -> Floats:
-    """Adjust K p values so that the chance of even one false alarm among them stays below the significance.
+    """Adjust K p values so that the probability of any false alarm among them stays below the significance.
 
     With p sorted upwards, adjusted_(k) = max over j <= k of min(1, (K - j + 1) * p_(j)).
 
@@ -29,8 +29,8 @@ def holm(p: ArrayLike) -> Floats:
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
 
-    Note: it holds whatever the dependence between the tests, and for the K tests counted here; tests run and left out
-    of the K are not paid for.
+    Note: it holds whatever the dependence between the tests, and for the K tests given; it does not
+    account for further tests that were run.
     """
     raw = np.asarray(p, dtype=np.float64)
     if raw.ndim != 1:

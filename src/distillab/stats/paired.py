@@ -1,4 +1,4 @@
-"""Tests of one difference per seed: does the pair differ at all?"""
+"""Tests of one difference per seed, for any difference at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distillab.stats.sample import SAME, Floats, along_memory, as_sample, as_scores, check_count
+from distillab.stats.sample import SAME, Floats, as_sample, as_scores, check_count, contiguous_columns
 from distillab.stats.t_test import one_sample_t
 
 
@@ -32,7 +32,7 @@ def paired_t(differences: ArrayLike) -> PairedTest:
 
     Returns:
         `PairedTest`. All-zero differences: statistic 0, p = 1. Identical nonzero differences, and a single seed: the
-        spread is unknown, so the sign test speaks (p = 2^(1-R), the statistic counts signs) and `method` says so.
+        spread is unknown, so it is the sign test (p = 2^(1-R), the statistic counts signs) and `method` says so.
 
     Raises:
         RequestError: differences of the wrong shape or not finite.
@@ -50,7 +50,7 @@ def paired_t(differences: ArrayLike) -> PairedTest:
 
 
 def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
-    """Test every column as `paired_t` does: the same numbers, sooner.
+    """Test every column as `paired_t` does: the same numbers, faster.
 
     Args:
         differences: shape (R, K), finite; a row is a seed.
@@ -61,12 +61,11 @@ def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
     Raises:
         RequestError: as `paired_t`.
     """
-    found = one_sample_t(along_memory(as_scores(differences, "differences")))
+    t = one_sample_t(contiguous_columns(as_scores(differences, "differences")))
+    columns = (t.mean.tolist(), t.statistic.tolist(), t.p.tolist(), t.identical.tolist())
     return tuple(
-        PairedTest(mean, statistic, p, found.n, "sign test (identical differences)" if same else "paired t")
-        for mean, statistic, p, same in zip(
-            found.mean.tolist(), found.statistic.tolist(), found.p.tolist(), found.identical.tolist(), strict=True
-        )
+        PairedTest(mean, statistic, p, t.n, "sign test (identical differences)" if same else "paired t")
+        for mean, statistic, p, same in zip(*columns, strict=True)
     )
 
 
@@ -76,14 +75,14 @@ def sign_flip(
     """Test whether the differences are symmetric about zero, by flipping their signs.
 
     p = share of the sign patterns whose |mean| is at least the observed one. All 2^R patterns are counted when there
-    are no more than `resamples`; otherwise patterns are drawn, and p = (count + 1) / (resamples + 1), for the observed
-    pattern is one of them.
+    are no more than `resamples`; otherwise patterns are drawn, and p = (count + 1) / (resamples + 1), because the
+    observed pattern is one of them.
 
     Args:
         differences: shape (R,), finite: one difference per seed.
         rng: the generator that draws the patterns; untouched when all are counted.
         resamples: at least 100.
-        drawn: patterns that `drawn_signs` has given, to be used again, shape (resamples, R); otherwise they are drawn.
+        drawn: patterns from `drawn_signs`, shape (resamples, R); None: drawn here.
 
     Returns:
         `PairedTest`, with the mean as statistic. The smallest p that R seeds can give is 2^(1-R): below six seeds it
@@ -112,9 +111,9 @@ def sign_flips(
 
     Args:
         differences: shape (R, K), finite; a row is a seed.
-        rng: as `sign_flip` takes it.
+        rng: as in `sign_flip`.
         resamples: at least 100.
-        drawn: as `sign_flip` takes it.
+        drawn: as in `sign_flip`.
 
     Returns:
         K tests, in column order.
@@ -122,10 +121,10 @@ def sign_flips(
     Raises:
         RequestError: as `sign_flip`.
     """
-    samples = along_memory(as_scores(differences, "differences"))
+    samples = contiguous_columns(as_scores(differences, "differences"))
     check_count("resamples", resamples, 100)
     n, means = len(samples), samples.mean(axis=0)
-    # Sorted magnitudes: neither the order of the seeds nor a swap of the pair changes what is drawn.
+    # Sorted magnitudes: the result depends neither on the order of the seeds nor on the sign of the difference.
     size = np.sort(np.abs(samples), axis=0)
     # A pattern that gives the observed mean in another order of summation must count as equal to it.
     bound = np.abs(samples.sum(axis=0)) - SAME * size.sum(axis=0)
@@ -144,6 +143,9 @@ def sign_flips(
 def all_signs(n: int) -> Floats:
     """List every pattern of n signs.
 
+    Args:
+        n: seeds.
+
     Returns:
         shape (2^n, n), of -1 and +1; the first row is all +1.
     """
@@ -153,6 +155,11 @@ def all_signs(n: int) -> Floats:
 
 def drawn_signs(rng: np.random.Generator, resamples: int, n: int) -> Floats:
     """Draw patterns of n fair signs.
+
+    Args:
+        rng: the generator.
+        resamples: patterns.
+        n: seeds.
 
     Returns:
         shape (resamples, n), of -1 and +1.

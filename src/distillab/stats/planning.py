@@ -1,4 +1,4 @@
-"""How many seeds would decide an undecided study."""
+"""The number of seeds that would decide an undecided study."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from distillab.stats.power import one_sided_power, paired_power, tost_power
 from distillab.stats.sample import Floats, as_sample, check_count, check_margin, check_share
 
 SEED_CAP = 1000
-"""Largest number of seeds worth naming: beyond it the honest answer is "not by more seeds"."""
+"""Largest number of seeds to suggest."""
 
 Decision = Literal["practically equivalent", "supported", "contradicted"]
 
 
 class SeedPlan(NamedTuple):
-    """The cheapest way to a decision."""
+    """The smallest number of seeds for a decision."""
 
     seeds: int | None
     """Seeds in all, not in addition; None beyond the cap."""
     towards: Decision | None
-    """The decision they would probably bring; None where `seeds` is None."""
+    """The decision that they would probably reach; None where `seeds` is None."""
     power: float
     cap: int
 
@@ -47,15 +47,15 @@ def seeds_to_decide(
     - practically equivalent: every comparison's two one-sided tests succeed;
     - contradicted: every comparison's one-sided test for "less than +margin" succeeds.
 
-    Where every one of K tests must succeed, each is asked for the power 1 - (1 - power) / K, so that all succeed
-    together with at least `power` whatever their dependence.
+    Where all K tests must succeed, each needs the power 1 - (1 - power) / K, so that all succeed together with at least
+    `power` whatever their dependence.
 
     Args:
         difference: shape (K,), observed mean differences.
         sd: shape (K,), >= 0, standard deviations of the differences over seeds.
         margin: > 0, the largest difference that does not matter.
         significance: of each decision.
-        power: the chance of the decision that is asked for.
+        power: required probability of the decision.
         cap: the largest number of seeds to consider.
 
     Returns:
@@ -70,9 +70,9 @@ def seeds_to_decide(
 
     Source: the sizing of studies by power: J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988.
 
-    Note: a planning figure, not a finding. The observed effect is itself uncertain and, in a study that looked
-    promising, too large on average, so the power reached will often be lower. Seeds should be added once, to the number
-    named, not one by one until something is significant.
+    Note: a planning figure, not a finding. The observed effect is uncertain and, in a promising study, too large on
+    average, so the actual power is often lower. Add seeds once, up to this number, not one by one until something is
+    significant.
     """
     means, sds = as_sample(difference, "difference"), as_sample(sd, "sd")
     if means.shape != sds.shape:
@@ -81,23 +81,23 @@ def seeds_to_decide(
     check_share("significance", significance)
     check_share("power", power)
     check_count("cap", cap, 2)
-    share = significance / len(means)
-    joint = 1 - (1 - power) / len(means)
+    tests = len(means)
+    joint = 1 - (1 - power) / tests
     gain = np.where(means > 0, means, 0.0)
-    routes: dict[Decision, Floats] = {
-        "practically equivalent": _smallest(
-            lambda n: tost_power(means, sds, n, margin=margin, significance=significance), joint, cap, len(means)
-        ).max(keepdims=True),
-        "supported": _smallest(lambda n: paired_power(gain, sds, n, share), power, cap, len(means)).min(keepdims=True),
-        "contradicted": _smallest(
-            lambda n: one_sided_power(margin - means, sds, n, significance), joint, cap, len(means)
-        ).max(keepdims=True),
+    equivalent = _smallest(
+        lambda n: tost_power(means, sds, n, margin=margin, significance=significance), joint, cap, tests
+    )
+    supported = _smallest(lambda n: paired_power(gain, sds, n, significance / tests), power, cap, tests)
+    contradicted = _smallest(lambda n: one_sided_power(margin - means, sds, n, significance), joint, cap, tests)
+    needed: dict[Decision, float] = {
+        "practically equivalent": equivalent.max(),
+        "supported": supported.min(),
+        "contradicted": contradicted.max(),
     }
-    towards = min(routes, key=lambda decision: float(routes[decision][0]))
-    seeds = float(routes[towards][0])
-    if not np.isfinite(seeds):
+    towards = min(needed, key=lambda decision: needed[decision])
+    if not np.isfinite(needed[towards]):
         return SeedPlan(None, None, power, cap)
-    return SeedPlan(int(seeds), towards, power, cap)
+    return SeedPlan(int(needed[towards]), towards, power, cap)
 
 
 def _smallest(power_at: Callable[[Floats], Floats], target: float, cap: int, columns: int) -> Floats:

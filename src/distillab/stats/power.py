@@ -1,4 +1,4 @@
-"""Power: how likely a study of n seeds is to decide."""
+"""Power: the probability that a study of n seeds decides."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, nctdtr, ndtr, stdtrit
 
 from distillab.errors import not_allowed
-from distillab.stats.sample import Floats, check_margin, check_share
+from distillab.stats.sample import Floats, check_margin, check_share, check_significance
 
 
 def paired_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: float = 0.05) -> Floats:
-    """Give the chance that the two-sided paired t test of n seeds rejects, when the true mean difference is `effect`.
+    """Give the power of the two-sided paired t test of n seeds, when the true mean difference is `effect`.
 
     With nc = |effect| sqrt(n) / sd and c = t(1 - significance / 2; n - 1):
     power = P(T' > c) + P(T' < -c), T' noncentral t with n - 1 degrees of freedom and noncentrality nc.
 
     Args:
         effect: the true mean difference.
-        sd: > 0 as a rule, the standard deviation of the differences; at 0 every seed gives `effect` itself, and the
-            sign test that then speaks rejects from a certain n on (power 0 or 1).
+        sd: > 0 as a rule, the standard deviation of the differences; at 0 every seed gives `effect` itself, and
+            the sign test rejects from a certain n on (power 0 or 1).
         n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
         significance: of the two-sided test; divide it by K for K comparisons.
 
@@ -43,9 +43,16 @@ def paired_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: f
 
 
 def one_sided_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: float = 0.05) -> Floats:
-    """Give the chance that the one-sided t test for "the mean is greater than 0" rejects, at a true mean `effect`.
+    """Give the power of the one-sided t test for "the mean is greater than 0", when the true mean is `effect`.
 
-    Args, Returns, Raises: as `paired_power`; the significance is of the one-sided test.
+    Args:
+        effect: as in `paired_power`.
+        sd: as in `paired_power`.
+        n: as in `paired_power`.
+        significance: of the one-sided test.
+
+    Returns:
+        As `paired_power`.
 
     Source: as `paired_power`.
     """
@@ -58,15 +65,15 @@ def one_sided_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance
 
 
 def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float, significance: float = 0.05) -> Floats:
-    """Give the chance that two one-sided tests of n seeds find equivalence, when the true mean difference is `effect`.
+    """Give the power of two one-sided tests of n seeds for equivalence, when the true mean difference is `effect`.
 
-    Given the observed standard deviation s, both tests reject when |mean| < margin - c s / sqrt(n), c = t(1 -
-    significance;
-    n - 1). The chance of that is normal; it is averaged over the chi distribution of s by Gauss-Legendre quadrature.
+    Given the observed standard deviation s, both tests reject when |mean| < margin - c s / sqrt(n), with
+    c = t(1 - significance; n - 1). This normal probability is averaged over the chi distribution of s by Gauss-Legendre
+    quadrature.
 
     Args:
         effect: the true mean difference.
-        sd: the standard deviation of the differences; at 0 the sign tests speak (power 0 or 1).
+        sd: the standard deviation of the differences; at 0 the sign tests decide (power 0 or 1).
         n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
         margin: > 0, the largest difference that does not matter.
         significance: of each one-sided test.
@@ -85,8 +92,7 @@ def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float,
     """
     effects, sds, seeds = _checked(effect, sd, n)
     check_margin(margin)
-    if not 0.0 < significance < 0.5:
-        raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
+    check_significance(significance)
     certain = (np.abs(effects) < margin) & (0.5**seeds <= significance)
     root = np.sqrt(np.maximum(seeds, 2.0)) / np.where(sds == 0, 1.0, sds)
     df = np.maximum(seeds, 2.0) - 1
@@ -123,7 +129,7 @@ def _chi_ratio_density(ratio: Floats, df: Floats) -> Floats:
 
 
 def _rejects(effects: Floats, sds: Floats, seeds: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Chance that t passes its critical value in the direction of the effect, and against it."""
+    """Probability that t passes its critical value in the direction of the effect, and against it."""
     df = np.maximum(seeds, 2.0) - 1
     noncentrality = np.abs(effects) * np.sqrt(df + 1) / np.where(sds == 0, 1.0, sds)
     critical = stdtrit(df, 1 - tail)

@@ -1,4 +1,4 @@
-"""Two classifiers on the same test examples: do they differ on examples drawn anew?"""
+"""Two classifiers on the same test examples: a test for other draws of the examples."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from distillab.stats.sample import check_share
 
 
 class SameExamples(NamedTuple):
-    """What two classifiers got right on the same examples, and whether that is more than chance."""
+    """The difference of two classifiers' accuracies on the same examples, with its test."""
 
     difference: float
-    """Accuracy of the first less that of the second."""
+    """Accuracy of the first minus that of the second."""
     low: float
     high: float
     p: float
     only_first: int
-    """Examples that only the first has right."""
+    """Examples that only the first predicts correctly."""
     only_second: int
     n: int
     method: str
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) -> SameExamples:
-    """Test whether two classifiers are equally often right, by the examples on which one of them is.
+    """Test whether two classifiers are equally accurate, by the examples that only one of them predicts correctly.
 
-    With b examples that only the first has right and c that only the second: `p = P(|X - (b + c)/2| >= |b - c|/2)` for
-    X binomial of b + c and 1/2, exact. The interval adds half an example to each cell of the table:
+    With b examples that only the first predicts correctly and c that only the second does:
+    `p = P(|X - (b + c)/2| >= |b - c|/2)` for X binomial of b + c and 1/2, exact. The interval adds half an example to each cell of the table:
     `d ± z sqrt((p + q - d^2) / (N + 2))` with `p = (b + 1)/(N + 2)`, `q = (c + 1)/(N + 2)` and `d = p - q`.
 
     Args:
-        first: shape (N,), whether the first is right on each example.
+        first: shape (N,), whether the first is correct on each example.
         second: shape (N,), the same examples in the same order.
         confidence: strictly between 0 and 1.
 
     Returns:
-        `SameExamples`. Where the two are right and wrong on the same examples, p = 1.
+        `SameExamples`. Where both are correct on the same examples, p = 1.
 
     Raises:
         RequestError: shapes that differ or hold no example, values that are not true or false, a confidence outside
@@ -54,15 +54,15 @@ def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) ->
     Psychometrika 1947, exact as a sign test; the interval: D. G. Bonett and R. M. Price, "Adjusted Wald confidence
     interval for a difference of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012.
 
-    Note: it covers test examples drawn again, for these two trained classifiers. Trained again with other seeds, they
-    would be others: `paired_t` speaks for those, on these test examples.
+    Note: it covers other draws of the test examples, for these two trained classifiers. For other training seeds, on
+    these test examples, use `paired_t`.
     """
-    one, other = _as_right(first, "first"), _as_right(second, "second")
-    if one.shape != other.shape:
-        raise not_allowed("second.shape", other.shape, f"{one.shape}: the same examples as in `first`")
+    correct, also = _as_booleans(first, "first"), _as_booleans(second, "second")
+    if correct.shape != also.shape:
+        raise not_allowed("second.shape", also.shape, f"{correct.shape}: the same examples as in `first`")
     check_share("confidence", confidence)
-    n = len(one)
-    b, c = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(~one & other))
+    n = len(correct)
+    b, c = int(np.count_nonzero(correct & ~also)), int(np.count_nonzero(~correct & also))
     p = min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5)))
     for_first, for_second = (b + 1) / (n + 2), (c + 1) / (n + 2)
     middle = for_first - for_second
@@ -71,10 +71,10 @@ def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) ->
     return SameExamples((b - c) / n, low, high, p, b, c, n, "exact McNemar")
 
 
-def _as_right(values: ArrayLike, name: str) -> NDArray[np.bool_]:
+def _as_booleans(values: ArrayLike, name: str) -> NDArray[np.bool_]:
     array = np.asarray(values)
     if array.ndim != 1 or array.size == 0:
         raise not_allowed(f"{name}.shape", array.shape, "(examples,), with at least one")
     if array.dtype != np.bool_:
-        raise not_allowed(f"{name}.dtype", str(array.dtype), "bool", "Compare answers with labels first.")
+        raise not_allowed(f"{name}.dtype", str(array.dtype), "bool", "Compare predictions with labels first.")
     return array

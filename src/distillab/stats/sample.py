@@ -1,4 +1,4 @@
-"""Samples as the statistics take them: checked once, in float64, with one rule for "all the same"."""
+"""Checked samples in float64, and the one rule for identical values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_sample(values: ArrayLike, name: str = "values") -> Floats:
 
     Args:
         values: shape (R,), R >= 1, all finite.
-        name: what the caller calls them, for the message.
+        name: the argument's, for the message.
 
     Returns:
         The values, shape (R,).
@@ -41,7 +41,7 @@ def as_scores(scores: ArrayLike, name: str = "scores") -> Floats:
 
     Args:
         scores: shape (R, K), R >= 1 and K >= 1, all finite.
-        name: what the caller calls them, for the message.
+        name: the argument's, for the message.
 
     Returns:
         The scores, shape (R, K).
@@ -53,7 +53,7 @@ def as_scores(scores: ArrayLike, name: str = "scores") -> Floats:
 
 
 def identical(values: Floats) -> NDArray[np.bool_]:
-    """Say which columns hold one value only, up to rounding.
+    """Find the columns that hold one value only, up to rounding.
 
     Args:
         values: shape (R, ...).
@@ -65,10 +65,10 @@ def identical(values: Floats) -> NDArray[np.bool_]:
     return np.asarray(spread <= SAME * np.abs(values).max(axis=0), dtype=np.bool_)
 
 
-def along_memory(values: Floats) -> Floats:
-    """The same values with each column in one piece of memory.
+def contiguous_columns(values: Floats) -> Floats:
+    """The same values with each column contiguous in memory.
 
-    NumPy then sums a column of many as it sums one that stands alone, in pairs: to the bit the same.
+    NumPy then sums a column of many in the same order as a single one: the results are equal to the bit.
 
     Args:
         values: shape (R, K).
@@ -76,20 +76,45 @@ def along_memory(values: Floats) -> Floats:
     return np.asfortranarray(values)
 
 
+def check_significance(significance: float) -> None:
+    """Check the significance of one-sided tests.
+
+    Args:
+        significance: strictly between 0 and 0.5.
+    """
+    if not 0.0 < significance < 0.5:
+        raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
+
+
 def check_share(name: str, value: float) -> None:
-    """Refuse a confidence, significance or power outside (0, 1)."""
+    """Check a confidence, significance or power.
+
+    Args:
+        name: the argument's.
+        value: strictly between 0 and 1.
+    """
     if not 0.0 < value < 1.0:
         raise not_allowed(name, value, "a number strictly between 0 and 1")
 
 
 def check_margin(margin: float) -> None:
-    """Refuse a margin that is not a positive, finite number."""
+    """Check a margin.
+
+    Args:
+        margin: finite, > 0.
+    """
     if not (np.isfinite(margin) and margin > 0.0):
         raise not_allowed("margin", margin, "> 0", "It is the largest difference that does not matter in practice.")
 
 
 def check_count(name: str, value: SupportsIndex, least: int) -> None:
-    """Refuse a count below `least`, or one that is no whole number."""
+    """Check a count.
+
+    Args:
+        name: the argument's.
+        value: a whole number.
+        least: its smallest allowed value.
+    """
     try:
         whole = operator.index(value)
     except TypeError:
@@ -103,10 +128,10 @@ def _checked(values: ArrayLike, name: str, dimensions: int, shape: str) -> Float
     if array.ndim != dimensions or array.size == 0:
         raise not_allowed(f"{name}.shape", array.shape, f"{shape}, with at least one of each")
     if not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise not_allowed(
-            f"{name}{list(place)}",
-            float(array[place]),
+            f"{name}{list(index)}",
+            float(array[index]),
             "a finite number",
             "A student that diverged has no accuracy to compare: leave its seed out of every column and say so.",
         )

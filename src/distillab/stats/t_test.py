@@ -1,4 +1,4 @@
-"""The one-sample t test, for many columns at once: the core under every comparison of this package."""
+"""The one-sample t test, for many columns at once: the basis of every comparison of this package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distillab.stats.sample import SAME, Floats, identical
 
 
 class TTest(NamedTuple):
-    """What `one_sample_t` returns; every field but `n` has the shape of one row of its values."""
+    """The result of `one_sample_t`; every field but `n` has the shape of one row of its values."""
 
     mean: Floats
     sd: Floats
@@ -34,8 +34,8 @@ def one_sample_t(values: Floats, *, null: ArrayLike = 0.0) -> TTest:
     t = (mean - null) / (sd / sqrt(R)), with R - 1 degrees of freedom.
 
     Where all R values of a column are identical the spread is unknown, not zero: two students that both gain exactly
-    one test example would otherwise be "proof" at p = 0. There the sign test takes over, whose only claim is that under
-    the null each value was as likely to fall on either side: p = 2^(1-R) two-sided, 2^-R on the side where the values
+    one test example would otherwise give p = 0. The sign test replaces it there; it only assumes that under the null
+    each value is as likely to fall on either side: p = 2^(1-R) two-sided, 2^-R on the side where the values
     lie, 1 on the other, and 1 everywhere when they lie on the null itself. One seed is that case with R = 1: p = 1.
 
     Args:

@@ -1,4 +1,4 @@
-"""The verdict on the hypothesis "some intermediate alpha beats hard labels alone"."""
+"""The verdict on the hypothesis "some intermediate alpha beats the labels alone"."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from distillab.errors import not_allowed
 from distillab.stats.multiple import holm
 from distillab.stats.planning import Decision, seeds_to_decide
-from distillab.stats.sample import Floats, as_sample, as_scores, check_margin
+from distillab.stats.sample import Floats, as_sample, as_scores, check_margin, check_significance
 from distillab.stats.t_test import one_sample_t
 
 VerdictKind = Literal["supported", "practically equivalent", "contradicted", "undecided"]
 
 
 class AlphaEvidence(NamedTuple):
-    """One intermediate alpha against hard labels alone (alpha = 1)."""
+    """One intermediate alpha against the labels alone (alpha = 1)."""
 
     alpha: float
     difference: float
@@ -37,19 +37,19 @@ class AlphaEvidence(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the study says, and all it rests on."""
+    """The conclusion of a study, with its evidence."""
 
     kind: VerdictKind
     reason: str
     """One plain sentence."""
     deciding_alpha: float | None
-    """supported: the significant alpha with the largest gain; equivalent and contradicted: the alpha hardest to
-    place."""
+    """supported: the significant alpha with the largest gain; equivalent and contradicted: the alpha with the
+    largest p."""
     seeds_needed: int | None
-    """When undecided: seeds in all that would probably decide it; None where no affordable number would, or none is
+    """When undecided: total seeds that would probably decide it; None where no affordable number would, or none is
     known."""
     seeds_towards: Decision | None
-    """When undecided: the decision those seeds would probably bring."""
+    """When undecided: the decision that those seeds would probably reach."""
     evidence: tuple[AlphaEvidence, ...]
     """One entry per intermediate alpha, in the order given."""
     margin: float
@@ -74,12 +74,12 @@ def verdict(
     Rules 1 and 3 need every test to succeed, so their level holds without adjustment (intersection-union).
 
     Args:
-        accuracy: shape (R, A), proportions in [0, 1] or, without `shares`, any scores of which more is better; a row is
+        accuracy: shape (R, A), proportions in [0, 1] or, without `shares`, any scores where higher is better; a row is
             a seed, a column an alpha.
         alphas: shape (A,), in [0, 1], each once.
         margin: > 0, the largest gain that does not matter, as a proportion: 0.001 is 0.1 percentage points.
         significance: in (0, 0.5).
-        shares: whether the scores are shares, and anything else a slip.
+        shares: whether the scores must be proportions.
 
     Returns:
         `Verdict`. Undecided, with a plain reason, where there are fewer than two seeds, no alpha = 1 or no
@@ -90,57 +90,57 @@ def verdict(
             out of range.
 
     Example:
-        >>> found = verdict([[0.91, 0.90], [0.92, 0.908], [0.93, 0.921], [0.92, 0.912]], [0.5, 1.0])
-        >>> found.kind, found.deciding_alpha
+        >>> result = verdict([[0.91, 0.90], [0.92, 0.908], [0.93, 0.921], [0.92, 0.912]], [0.5, 1.0])
+        >>> result.kind, result.deciding_alpha
         ('supported', 0.5)
 
     Source: S. Holm 1979 (the adjustment); D. J. Schuirmann 1987 (equivalence); R. L. Berger, "Multiparameter hypothesis
     testing and acceptance sampling", Technometrics 1982 (intersection-union).
 
-    Note: it speaks of the seeds of one data set and one test set, looked at once. "supported" says some alpha gains
-    something, not that the gain exceeds the margin: the evidence holds its size.
+    Note: it covers the seeds of one data set and one test set, looked at once. "supported" means that some alpha gains
+    something, not that the gain exceeds the margin: `evidence` holds its size.
     """
     scores, grid = _checked(accuracy, alphas, shares)
     check_margin(margin)
-    if not 0.0 < significance < 0.5:
-        raise not_allowed("significance", significance, "a number strictly between 0 and 0.5")
-    inner = np.flatnonzero((grid > 0) & (grid < 1))
-    hard = np.flatnonzero(grid == 1)
-    seeds = scores.shape[0]
+    check_significance(significance)
+    inner, labels_alone = np.flatnonzero((grid > 0) & (grid < 1)), np.flatnonzero(grid == 1)
     evidence: tuple[AlphaEvidence, ...] = ()
+    if labels_alone.size == 0:
+        conclusion = _Conclusion("undecided", "There is no student at alpha = 1 to compare with.")
+    elif inner.size == 0:
+        conclusion = _Conclusion("undecided", "There is no student at an alpha strictly between 0 and 1.")
+    else:
+        evidence = _evidence(scores[:, inner] - scores[:, labels_alone], grid[inner], margin)
+        conclusion = _conclude(evidence, len(scores), margin, significance)
+    return Verdict(
+        kind=conclusion.kind,
+        reason=conclusion.reason,
+        deciding_alpha=conclusion.alpha,
+        seeds_needed=conclusion.seeds_needed,
+        seeds_towards=conclusion.seeds_towards,
+        evidence=evidence,
+        margin=margin,
+        significance=significance,
+        n=len(scores),
+    )
 
-    def concluded(
-        kind: VerdictKind,
-        reason: str,
-        alpha: float | None = None,
-        needed: int | None = None,
-        towards: Decision | None = None,
-    ) -> Verdict:
-        return Verdict(
-            kind=kind,
-            reason=reason,
-            deciding_alpha=alpha,
-            seeds_needed=needed,
-            seeds_towards=towards,
-            evidence=evidence,
-            margin=margin,
-            significance=significance,
-            n=seeds,
-        )
 
-    if hard.size == 0:
-        return concluded("undecided", "There is no student at alpha = 1 to compare with.")
-    if inner.size == 0:
-        return concluded("undecided", "There is no student at an alpha strictly between 0 and 1.")
-    evidence = _weighed(scores[:, inner] - scores[:, hard], grid[inner], margin)
+class _Conclusion(NamedTuple):
+    kind: VerdictKind
+    reason: str
+    alpha: float | None = None
+    seeds_needed: int | None = None
+    seeds_towards: Decision | None = None
+
+
+def _conclude(evidence: tuple[AlphaEvidence, ...], seeds: int, margin: float, significance: float) -> _Conclusion:
+    """Apply the rules of `verdict` in their order."""
     if seeds < 2:
-        return concluded("undecided", "One seed shows no spread: at least two are needed to compare.")
-
+        return _Conclusion("undecided", "One seed shows no spread: at least two are needed to compare.")
     hardest = max(evidence, key=lambda e: (e.p_equivalent, e.alpha))
     if hardest.p_equivalent <= significance:
         reason = f"Every intermediate alpha is within ±{margin:g} of alpha = 1 (p <= {hardest.p_equivalent:.2g})."
-        return concluded("practically equivalent", reason, hardest.alpha)
-
+        return _Conclusion("practically equivalent", reason, hardest.alpha)
     winners = [e for e in evidence if e.difference > 0 and e.p_adjusted <= significance]
     if winners:
         best = max(winners, key=lambda e: (e.difference, e.alpha))
@@ -149,24 +149,22 @@ def verdict(
         )
         if all(e.p_no_gain <= significance for e in evidence):
             reason += f" Yet every gain is shown to be less than the margin, {margin:g}."
-        return concluded("supported", reason, best.alpha)
-
+        return _Conclusion("supported", reason, best.alpha)
     nearest = max(evidence, key=lambda e: (e.p_no_gain, e.alpha))
     if nearest.p_no_gain <= significance:
         reason = f"Every intermediate alpha gains less than {margin:g} on alpha = 1 (p <= {nearest.p_no_gain:.2g})."
-        return concluded("contradicted", reason, nearest.alpha)
-
+        return _Conclusion("contradicted", reason, nearest.alpha)
     plan = seeds_to_decide(
         [e.difference for e in evidence], [e.sd for e in evidence], margin=margin, significance=significance
     )
     if plan.seeds is None:
-        return concluded("undecided", f"No test decides, and at these differences {plan.cap} seeds would not either.")
+        return _Conclusion("undecided", f"No test decides, and at these differences {plan.cap} seeds would not either.")
     needed = max(plan.seeds, seeds + 1)
     reason = f"No test decides with {seeds} seeds; if the differences stay as they are, {needed} would probably do."
-    return concluded("undecided", reason, None, needed, plan.towards)
+    return _Conclusion("undecided", reason, None, needed, plan.towards)
 
 
-def _weighed(gains: Floats, grid: Floats, margin: float) -> tuple[AlphaEvidence, ...]:
+def _evidence(gains: Floats, grid: Floats, margin: float) -> tuple[AlphaEvidence, ...]:
     plain = one_sample_t(gains)
     above = one_sample_t(gains, null=-margin).p_greater
     below = one_sample_t(gains, null=margin).p_less

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.errors import RequestError, not_allowed
+from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, DISTILLATION_LOSSES, LABEL_LOSS_FUNCTIONS
+from distillab.metrics.metric import METRICS
 from distillab.models import parse
 
-MetricName = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "precision_weighted",
-    "recall_weighted",
-    "f1_weighted",
-    "agreement",
-    "nll",
-    "brier",
-    "ece",
-    "ece_width",
-    "kl_to_teacher",
-]
-"""What a study may compare alphas by; `distillab.metrics.metric` says which way is better."""
-
-
-OF_PROBABILITIES: frozenset[MetricName] = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
+OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
 
 LARGEST = 2**31 - 1
@@ -105,33 +89,26 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
 Shares = tuple[Share, ...]
-Optimiser = Literal["adam", "sgd", "momentum"]
-Schedule = Literal["constant", "cosine", "linear"]
 WhichLabels = Literal["clean", "noisy"]
 TeachersLabels = Literal["clean", "noisy", "own"]
 NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
 """The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
-Loss = Literal[
-    "kl",
-    "cross_entropy",
-    "reverse_kl",
-    "jensen_shannon",
-    "generalised",
-    "logit_mse",
-    "decoupled",
-    "dist",
-    "standardised",
-    "teacher_free",
-]
-"""The names of `distillab.losses.LOSSES`, which needs Keras; a test holds the two together."""
-
-
 ROUNDING = 1e-6
 """How far from 1 the shares of a class may sum: six printed decimals are enough, the rest is put right exactly."""
 
 
-LabelLoss = Literal["cross_entropy", "squared"]
-"""The names of `distillab.losses.LABEL_LOSSES`; a test holds the two together."""
+if TYPE_CHECKING:
+    MetricName = str
+    Optimiser = str
+    Schedule = str
+    Loss = str
+    LabelLoss = str
+else:  # pydantic reads these from the tables that name them
+    MetricName = Literal[tuple(METRICS)]
+    Optimiser = Literal[tuple(OPTIMISERS)]
+    Schedule = Literal[tuple(SCHEDULES)]
+    Loss = Literal[tuple(DISTILLATION_LOSSES)]
+    LabelLoss = Literal[tuple(LABEL_LOSS_FUNCTIONS)]
 
 
 class Frozen(BaseModel):
@@ -253,8 +230,8 @@ class Settings(Frozen):
     student: Student = Student()
     loss: Loss = "kl"
     label_loss: LabelLoss = "cross_entropy"
-    alpha: Share = 0.5
-    temperature: Positive = 3.0
+    alpha: Share = DEFAULT_ALPHA
+    temperature: Positive = DEFAULT_TEMPERATURE
     epochs: Count = 10
     snapshot: Count | None = None
     batch_size: Count = 32

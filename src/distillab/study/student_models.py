@@ -16,7 +16,7 @@ from distillab.engine.classifier import rebuilt
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
 from distillab.errors import RequestError
 from distillab.models import build
-from distillab.models.answers import add_array, architecture
+from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, last_layer
 from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function

@@ -19,7 +19,7 @@ from distillab.engine.functional import Functional, Variables, read_variables
 from distillab.engine.logits import teacher_logits
 from distillab.errors import RequestError, not_allowed
 from distillab.metrics import accuracy
-from distillab.models.answers import add_array, architecture
+from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, without_softmax
 from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function

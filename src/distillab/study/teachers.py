@@ -19,13 +19,15 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import teacher_digest, teacher_logits
-from distillab.engine.teacher import mean_answer, train_teacher
+from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Epoch, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics import all_metrics
 from distillab.models import build
-from distillab.models.answers import add_array, stored_logits
+from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
+from distillab.models.digests import add_array
+from distillab.models.predictions import stored_predictions
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress
@@ -155,7 +157,7 @@ class TeacherCache:
             return predictions.train[positions]
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
-        return mean_answer(several, linear=settings.squared)
+        return _averaged(several, settings.squared)
 
     def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
         labelled = self._rows(models, splits.train, squared)
@@ -185,8 +187,8 @@ class TeacherCache:
                 step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes))
                 return np.concatenate([model.predict(inputs[i : i + step]) for i in range(0, len(inputs), step)])
 
-            logits.append(stored_logits(self.folder.predictions, digest.hexdigest(), shape, compute))
-        return mean_answer(logits, linear=squared)
+            logits.append(stored_predictions(self.folder.predictions, digest.hexdigest(), shape, compute))
+        return _averaged(logits, squared)
 
     def _model(self, settings: Settings, splits: Splits) -> TeacherModel:
         """One teacher: a user's, or one trained here where the folder has no file of it."""
@@ -295,6 +297,10 @@ class TeacherCache:
     def _losses(self, name: str) -> list[float]:
         path = self._losses_file(name)
         return list(json.loads(path.read_text())) if path.is_file() else []
+
+
+def _averaged(logits: Sequence[Logits], squared: bool) -> Logits:
+    return average_predictions(logits, average="outputs" if squared else DEFAULT_AVERAGE)
 
 
 def _recipe(settings: Settings) -> Recipe:

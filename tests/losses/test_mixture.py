@@ -1,4 +1,4 @@
-"""The one place where alpha mixes the losses: alpha weighs the hard labels, padding weighs nothing."""
+"""The one place where alpha mixes the losses: alpha weights the labels, padding weighs nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from distillab.losses import LOSSES, Terms, dist, distillation_kl, label_cross_entropy, objective
+from distillab.losses import LOSSES, LossTerms, dist, distillation_kl, label_cross_entropy, objective
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
 
@@ -22,7 +22,7 @@ def batch(seed: int = 0, examples: int = 6, classes: int = 4) -> tuple[jax.Array
     return tuple(map(jnp.asarray, (student, teacher, labels, np.ones(examples, np.float32))))  # type: ignore[return-value]
 
 
-def mixed(*arrays: Any, alpha: float, T: float = 3.0, loss: Any = distillation_kl) -> Terms:
+def mixed(*arrays: Any, alpha: float, T: float = 3.0, loss: Any = distillation_kl) -> LossTerms:
     return objective(*arrays, alpha=jnp.float32(alpha), temperature=jnp.float32(T), distillation_loss=loss)
 
 
@@ -40,21 +40,24 @@ def test_the_mixture_agrees_with_numpy_in_float64(alpha: float, name: str) -> No
     arrays = batch(1)
     student, teacher, labels, _ = (np.asarray(array, np.float64) for array in arrays)
     T, rows = 2.0, np.arange(len(labels))
-    hard = -log_softmax(student, axis=-1)[rows, labels.astype(int)].mean()
+    label_loss = -log_softmax(student, axis=-1)[rows, labels.astype(int)].mean()
     p = softmax(teacher / T, axis=-1)
-    soft = T**2 * -(p * log_softmax(student / T, axis=-1)).sum(-1).mean()
+    distillation_loss = T**2 * -(p * log_softmax(student / T, axis=-1)).sum(-1).mean()
     if name == "kl":
-        soft -= T**2 * -(p * np.log(p)).sum(-1).mean()
+        distillation_loss -= T**2 * -(p * np.log(p)).sum(-1).mean()
     terms = mixed(*arrays, alpha=alpha, T=T, loss=LOSSES[name])
-    np.testing.assert_allclose(terms, [alpha * hard + (1 - alpha) * soft, hard, soft], rtol=0, atol=1e2 * EPSILON)
+    expected = [alpha * label_loss + (1 - alpha) * distillation_loss, label_loss, distillation_loss]
+    np.testing.assert_allclose(terms, expected, rtol=0, atol=1e2 * EPSILON)
 
 
 def test_alpha_one_is_the_labels_alone_and_alpha_zero_the_teacher_alone() -> None:
     arrays = batch(2)
     labels_alone, teacher_alone = mixed(*arrays, alpha=1.0), mixed(*arrays, alpha=0.0)
-    assert labels_alone.loss == labels_alone.hard
-    assert teacher_alone.loss == teacher_alone.soft
-    np.testing.assert_allclose(labels_alone.hard, label_cross_entropy(arrays[0], arrays[2]).mean(), rtol=4 * EPSILON)
+    assert labels_alone.loss == labels_alone.label_loss
+    assert teacher_alone.loss == teacher_alone.distillation_loss
+    np.testing.assert_allclose(
+        labels_alone.label_loss, label_cross_entropy(arrays[0], arrays[2]).mean(), rtol=4 * EPSILON
+    )
     slopes = {
         alpha: np.asarray(jax.grad(lambda z, a=alpha: mixed(z, *arrays[1:], alpha=a).loss)(arrays[0]))
         for alpha in (0.0, 0.25, 1.0)
@@ -123,4 +126,4 @@ def test_a_loss_that_relates_examples_is_told_their_weights() -> None:
     weights = weights.at[0].set(3.0)
     terms = mixed(student, teacher, labels, weights, alpha=0.0, loss=dist)
     expected = dist(student, teacher, temperature=3.0, weights=weights)
-    np.testing.assert_allclose(terms.soft, np.average(expected, weights=weights), rtol=8 * EPSILON)
+    np.testing.assert_allclose(terms.distillation_loss, np.average(expected, weights=weights), rtol=8 * EPSILON)

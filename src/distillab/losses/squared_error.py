@@ -7,10 +7,10 @@ from keras import ops
 
 
 def logit_mse(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
-    """Half the mean squared difference of the logits: regression onto the teacher, without any softmax.
+    """Half the mean squared difference of the logits: regression onto the teacher, without softmax.
 
-    Formula: `1 / (2 C) * sum_k (z_s,k - z_t,k)^2`. Unlike the divergences it sees a constant added to all of a model's
-    logits. For centred logits it is the limit of `distillation_kl` at high temperature.
+    Formula: `1 / (2 C) * sum_k (z_s,k - z_t,k)^2`. Unlike the divergences it changes when a constant is added to all of
+    a model's logits. For centred logits it is the limit of `distillation_kl` at high temperature.
 
     Args:
         student_logits: z_s, shape (B, C).

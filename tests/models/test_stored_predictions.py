@@ -1,4 +1,4 @@
-"""Stored answers are believed exactly when they are the ones that were written."""
+"""Stored predictions are used exactly when they are the ones that were written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distillab.errors import WorkError
-from distillab.models.answers import stored_logits
+from distillab.models.predictions import stored_predictions
 
 SHAPE = (6, 3)
 
@@ -28,8 +28,8 @@ class Computation:
 
 def test_a_second_call_reads_what_the_first_one_stored(tmp_path: Path) -> None:
     compute = Computation()
-    first = stored_logits(tmp_path / "logits", "d", SHAPE, compute)
-    second = stored_logits(tmp_path / "logits", "d", SHAPE, compute)
+    first = stored_predictions(tmp_path / "logits", "d", SHAPE, compute)
+    second = stored_predictions(tmp_path / "logits", "d", SHAPE, compute)
     assert compute.calls == 1
     assert first.dtype == second.dtype == np.float32
     np.testing.assert_array_equal(first, compute.logits)
@@ -39,7 +39,7 @@ def test_a_second_call_reads_what_the_first_one_stored(tmp_path: Path) -> None:
 def test_another_digest_is_computed_anew(tmp_path: Path) -> None:
     compute = Computation()
     for digest in ("d", "e", "d", "e"):
-        stored_logits(tmp_path, digest, SHAPE, compute)
+        stored_predictions(tmp_path, digest, SHAPE, compute)
     assert compute.calls == 2
     assert {path.name for path in tmp_path.iterdir()} == {"d.npy", "d.json", "e.npy", "e.json"}
 
@@ -48,11 +48,11 @@ def test_another_digest_is_computed_anew(tmp_path: Path) -> None:
 def test_half_of_a_stored_answer_is_none_and_is_computed_anew(tmp_path: Path, missing: str) -> None:
     """As after a crash between the two files."""
     compute = Computation()
-    stored_logits(tmp_path, "d", SHAPE, compute)
+    stored_predictions(tmp_path, "d", SHAPE, compute)
     (tmp_path / missing).unlink()
-    stored_logits(tmp_path, "d", SHAPE, compute)
+    stored_predictions(tmp_path, "d", SHAPE, compute)
     assert compute.calls == 2
-    stored_logits(tmp_path, "d", SHAPE, compute)
+    stored_predictions(tmp_path, "d", SHAPE, compute)
     assert compute.calls == 2
 
 
@@ -85,26 +85,26 @@ def read_as_whole_numbers(path: Path) -> None:
 @pytest.mark.parametrize("damage", [flip_a_bit, other_numbers, cut_short, emptied, pickled, read_as_whole_numbers])
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, damage) -> None:
     compute = Computation()
-    stored_logits(tmp_path, "d", SHAPE, compute)
+    stored_predictions(tmp_path, "d", SHAPE, compute)
     damage(tmp_path / "d.npy")
     with pytest.raises(WorkError, match=r"d\.npy is not the file that was written .*Delete it"):
-        stored_logits(tmp_path, "d", SHAPE, compute)
+        stored_predictions(tmp_path, "d", SHAPE, compute)
     (tmp_path / "d.npy").unlink()
-    np.testing.assert_array_equal(stored_logits(tmp_path, "d", SHAPE, compute), compute.logits)
+    np.testing.assert_array_equal(stored_predictions(tmp_path, "d", SHAPE, compute), compute.logits)
 
 
 @pytest.mark.parametrize("seal", ["", "not json", "{}", "[]", "null", json.dumps({"array_sha256": "0" * 64})])
 def test_a_damaged_seal_is_refused(tmp_path: Path, seal: str) -> None:
-    stored_logits(tmp_path, "d", SHAPE, Computation())
+    stored_predictions(tmp_path, "d", SHAPE, Computation())
     (tmp_path / "d.json").write_text(seal)
     with pytest.raises(WorkError, match="is not the file that was written"):
-        stored_logits(tmp_path, "d", SHAPE, Computation())
+        stored_predictions(tmp_path, "d", SHAPE, Computation())
 
 
 def test_logits_of_another_shape_are_refused(tmp_path: Path) -> None:
-    stored_logits(tmp_path, "d", SHAPE, Computation())
+    stored_predictions(tmp_path, "d", SHAPE, Computation())
     with pytest.raises(WorkError, match=r"shape \(6, 3\), expected \(6, 4\)"):
-        stored_logits(tmp_path, "d", (6, 4), Computation())
+        stored_predictions(tmp_path, "d", (6, 4), Computation())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -112,5 +112,5 @@ def test_a_teacher_that_diverged_is_refused_and_nothing_is_stored(tmp_path: Path
     logits = np.zeros(SHAPE, np.float32)
     logits[4, 1] = bad
     with pytest.raises(WorkError, match="not finite, first at training example 4"):
-        stored_logits(tmp_path, "d", SHAPE, Computation(logits))
+        stored_predictions(tmp_path, "d", SHAPE, Computation(logits))
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The data that a distiller is given: do they carry a teacher's logits, and can they be learned from?"""
+"""A distiller's training data: inputs with or without the teacher's logits, and their checks."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ import numpy as np
 import keras
 from distillab.errors import RequestError, not_allowed
 
-CARRYING = {"inputs", "teacher_logits"}
-"""Inputs that carry a teacher's answers are a mapping with exactly these keys."""
+KEYS = {"inputs", "teacher_logits"}
+"""Inputs with a teacher's logits are a mapping with exactly these keys."""
 
 
-def carrying(inputs: Any, teacher_logits: Any) -> dict[str, Any]:
-    """Put a teacher's logits beside the inputs that they answer."""
+def join(inputs: Any, teacher_logits: Any) -> dict[str, Any]:
+    """Put a teacher's logits next to the inputs that they belong to.
+
+    Args:
+        inputs: the student's inputs, shape (B, ...).
+        teacher_logits: shape (B, ..., C).
+    """
     return {"inputs": inputs, "teacher_logits": teacher_logits}
 
 
-def carried(inputs: Any) -> Any:
-    """The teacher's logits that inputs carry, or None."""
-    return inputs["teacher_logits"] if _carries(inputs) else None
+def split(inputs: Any) -> tuple[Any, Any]:
+    """Separate the student's inputs from the teacher's logits.
 
+    Args:
+        inputs: as given to `fit`, with or without logits.
 
-def plain(inputs: Any) -> Any:
-    """Inputs without the teacher's logits."""
-    return inputs["inputs"] if _carries(inputs) else inputs
-
-
-def _carries(inputs: Any) -> bool:
-    return isinstance(inputs, dict) and set(inputs) == CARRYING
+    Returns:
+        The inputs and the logits; None for the logits where the data hold none.
+    """
+    if isinstance(inputs, dict) and set(inputs) == KEYS:
+        return inputs["inputs"], inputs["teacher_logits"]
+    return inputs, None
 
 
 def check_arrays(x: Any, y: Any, logits_shape: tuple[Any, ...]) -> bool:
-    """Refuse labels and teacher's logits that cannot be learned from.
+    """Check labels and teacher's logits where they are arrays.
 
     Args:
         x: inputs as given to `fit`.
@@ -42,12 +47,12 @@ def check_arrays(x: Any, y: Any, logits_shape: tuple[Any, ...]) -> bool:
         logits_shape: the student's, (None, ..., C).
 
     Returns:
-        Whether there was an array to look at.
+        Whether the labels are an array, and so were checked.
 
     Raises:
         RequestError: labels outside 0..C-1, of another shape, not whole; logits of another shape or not finite.
     """
-    logits = carried(x)
+    logits = split(x)[1]
     if _is_array(logits):
         _check_logits(np.asarray(logits), logits_shape[-1])
     if not _is_array(y):
@@ -63,13 +68,13 @@ def _is_array(value: Any) -> bool:
 def _check_logits(logits: np.ndarray, classes: int) -> None:
     if logits.shape[-1] != classes:
         raise RequestError(
-            f"The data carry teacher's logits of {logits.shape[-1]} classes, and the student has {classes}: they must "
+            f"The data hold teacher's logits of {logits.shape[-1]} classes, and the student has {classes}: they must "
             "be the same classes."
         )
     finite = np.isfinite(logits).reshape(len(logits), -1).all(axis=1)
     if not finite.all():
         raise RequestError(
-            f"The data carry teacher's logits that are not finite, first at example {int(np.argmin(finite))}: the "
+            f"The data hold teacher's logits that are not finite, first at example {int(np.argmin(finite))}: the "
             "teacher has diverged, or its inputs were not finite."
         )
 
@@ -77,10 +82,7 @@ def _check_logits(logits: np.ndarray, classes: int) -> None:
 def _check_labels(labels: np.ndarray, logits_shape: tuple[Any, ...]) -> None:
     classes, rank = logits_shape[-1], len(logits_shape)
     if labels.ndim != rank - 1 and not (labels.ndim == rank and labels.shape[-1] in (1, classes)):
-        raise RequestError(
-            f"Labels of shape {labels.shape} do not fit logits of shape {logits_shape}: they must be class numbers, "
-            "one an example, or one-hot."
-        )
+        raise wrong_labels(labels.shape, logits_shape)
     if labels.ndim == rank and labels.shape[-1] == classes:
         if not np.isfinite(labels).all() or (labels < 0).any():
             raise RequestError(
@@ -100,20 +102,40 @@ def _check_labels(labels: np.ndarray, logits_shape: tuple[Any, ...]) -> None:
         )
 
 
-class FirstBatch(keras.callbacks.Callback):
-    """Stop with a clear word when the very first loss is not finite: data that stream cannot be checked before."""
+def wrong_labels(labels_shape: tuple[Any, ...], logits_shape: tuple[Any, ...]) -> RequestError:
+    """The error for labels whose shape does not fit the logits.
+
+    Args:
+        labels_shape: as given.
+        logits_shape: the student's.
+    """
+    return RequestError(
+        f"Labels of shape {labels_shape} do not fit logits of shape {logits_shape}: they must be class numbers, one an "
+        "example, or one-hot."
+    )
+
+
+class FirstBatchCheck(keras.callbacks.Callback):
+    """Stop with a clear error when the first batch's loss is not finite: streamed data cannot be checked before.
+
+    Args:
+        classes: C, for the message.
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self._classes, self._seen = classes, False
+        self._classes, self._checked = classes, False
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Look at the first loss, once."""
-        if self._seen:
-            return
-        self._seen = True
-        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+        """Check the first loss, once.
+
+        Args:
+            batch: its number, from 0.
+            logs: with the loss.
+        """
+        if not self._checked and not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise RequestError(
                 f"The loss of the first batch is not finite. Are there labels outside 0..{self._classes - 1}, or NaN "
                 "among the inputs or the teacher's logits? Check a batch of the data set."
             )
+        self._checked = True

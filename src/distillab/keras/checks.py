@@ -1,4 +1,4 @@
-"""What a model must be to teach or to learn: a built classifier whose logits can be had."""
+"""Checks of the student, the teacher and the settings of a distiller."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ def checked_logits_model(model: Any, role: str) -> keras.Model:
     """Check a model and return one that gives logits: the model itself, or the same without its last softmax.
 
     Args:
-        model: what was given.
+        model: the user's.
         role: "student" or "teacher", for messages.
 
+    Returns:
+        A model of the same weights, from inputs to logits.
+
     Raises:
-        RequestError: where it is no Keras model, is not built, is no classifier, ends in sigmoid or in probabilities
-            that cannot be undone, or answers with numbers that are not finite.
+        RequestError: it is no Keras model, not built, no classifier, ends in sigmoid or in probabilities that cannot be
+            undone, or its outputs are not finite.
     """
     if not isinstance(model, keras.Model):
-        do = f"{type(model).__name__} is none; load a file with keras.models.load_model."
-        raise RequestError(f"The {role} must be a keras.Model. {do}")
+        raise RequestError(
+            f"The {role} must be a keras.Model, and is a {type(model).__name__}. Load a file with "
+            "keras.models.load_model."
+        )
     if not model.built:
         raise RequestError(
-            f"The {role} {model.name!r} is not built: its weights do not exist yet. Begin it with keras.Input, or call "
+            f"The {role} {model.name!r} is not built: its weights do not exist yet. Start it with keras.Input, or call "
             f"it once on a batch."
         )
     logits_model = _unwrapped(model, role)
@@ -52,16 +57,16 @@ def _unwrapped(model: keras.Model, role: str) -> keras.Model:
             "classes) with at least 2 classes. A single sigmoid is the same as two logits: end it with Dense(2)."
         )
     if not getattr(model, "outputs", None):
-        return model  # its inside cannot be seen; the probe will tell
+        return model  # its layers cannot be inspected; `_probe` tries it
     name, last = ending(model), last_layer(model)
     if name == "sigmoid":
         raise RequestError(
-            f"The {role} {model.name!r} ends in sigmoid (layer {last.name!r}): several classes at once are not "
-            "distilled here. End it with a Dense layer without activation."
+            f"The {role} {model.name!r} ends in sigmoid (layer {last.name!r}): an example must have exactly one "
+            "class here. End it with a Dense layer without activation."
         )
     if name == "softmax":
         warnings.warn(
-            f"The {role} {model.name!r} ends in softmax (layer {last.name!r}): its logits are used, from before that.",
+            f"The {role} {model.name!r} ends in softmax (layer {last.name!r}): its logits before that are used.",
             stacklevel=5,
         )
         return without_softmax(model)
@@ -69,7 +74,14 @@ def _unwrapped(model: keras.Model, role: str) -> keras.Model:
 
 
 def logits_shape(model: keras.Model) -> Any:
-    """The shape that a built model answers with, (None, ..., C); of a class of one's own, by what it was called on."""
+    """The output shape of a built model.
+
+    Args:
+        model: of a custom class too, once it was called.
+
+    Returns:
+        (None, ..., C).
+    """
     try:
         return model.output_shape
     except AttributeError:  # a model that was never called on symbols has none
@@ -78,7 +90,7 @@ def logits_shape(model: keras.Model) -> Any:
 
 
 def _probe(model: keras.Model, role: str) -> None:
-    """Try a model on random inputs, where their shape is known: are its answers finite, and are they logits?"""
+    """Check on random inputs, where their shape is known, that the outputs are finite and are logits."""
     specs = getattr(model, "inputs", None)
     if not specs or any(None in spec.shape[1:] for spec in specs):
         return
@@ -92,14 +104,14 @@ def _probe(model: keras.Model, role: str) -> None:
     outputs = ops.convert_to_numpy(ops.cast(model(inputs), "float32"))
     if not np.isfinite(outputs).all():
         raise RequestError(
-            f"The {role} {model.name!r} answers with numbers that are not finite: its weights hold NaN or infinity, or "
-            "its training diverged."
+            f"The {role} {model.name!r} gives outputs that are not finite: its weights hold NaN or infinity, or its "
+            "training diverged."
         )
     if gives_probabilities(outputs):
         raise RequestError(
             f"The {role} {model.name!r} gives probabilities (its outputs sum to 1), and must give logits: softened "
-            "again they would say next to nothing. Leave out its last softmax, or end it with a softmax layer, which "
-            "is recognised."
+            "twice they teach almost nothing. Leave out its last softmax, or end it with a softmax layer, which is "
+            "recognised."
         )
 
 
@@ -110,13 +122,16 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.
 
 
 def check_pair(student: keras.Model, teacher_classes: int, teacher: keras.Model, adapted: bool) -> None:
-    """Refuse a student and a teacher that cannot meet, naming both sides.
+    """Check that a student and a teacher have the same classes and inputs.
 
     Args:
         student: gives logits.
         teacher_classes: C of the teacher.
         teacher: for its name and its inputs.
-        adapted: whether the user makes the teacher's inputs of the student's.
+        adapted: whether a function of the user makes the teacher's inputs.
+
+    Raises:
+        RequestError: they differ; the message names both.
     """
     shape = logits_shape(student)
     if shape[-1] != teacher_classes:
@@ -124,30 +139,27 @@ def check_pair(student: keras.Model, teacher_classes: int, teacher: keras.Model,
             f"The student {student.name!r} has {shape[-1]} classes and the teacher {teacher.name!r} has "
             f"{teacher_classes}: they must have the same classes, in the same order."
         )
-    ours, theirs = (
-        [tuple(spec.shape) for spec in getattr(model, "inputs", None) or []] for model in (student, teacher)
-    )
-    if adapted or not ours or not theirs:
+    shapes = [[tuple(spec.shape) for spec in getattr(model, "inputs", None) or []] for model in (student, teacher)]
+    if adapted or not all(shapes) or (len(shapes[0]) == len(shapes[1]) and all(map(_fit, *shapes))):
         return
-    fits = len(ours) == len(theirs) and all(_alike(*pair) for pair in zip(ours, theirs, strict=True))
-    if not fits:
-        raise RequestError(
-            f"The student {student.name!r} takes inputs {_list(ours)} and the teacher {teacher.name!r} takes "
-            f"{_list(theirs)}, and both are given the same batch. Pass teacher_inputs=FUNCTION, which makes the "
-            "teacher's inputs of the student's, or put that preprocessing inside the teacher."
-        )
+    student_takes, teacher_takes = (", ".join(map(str, each)) for each in shapes)
+    raise RequestError(
+        f"The student {student.name!r} takes inputs {student_takes} and the teacher {teacher.name!r} takes "
+        f"{teacher_takes}, and both receive the same batch. Pass teacher_inputs=FUNCTION, which makes the teacher's "
+        "inputs from the student's, or put that preprocessing inside the teacher."
+    )
 
 
-def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
-
-
-def _list(shapes: list[tuple[Any, ...]]) -> str:
-    return ", ".join(str(shape) for shape in shapes)
+def _fit(shape: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return len(shape) == len(other) and all(a == b or None in (a, b) for a, b in zip(shape, other, strict=True))
 
 
 def checked_alpha(alpha: Any) -> float:
-    """Alpha as a float, or a refusal."""
+    """Check alpha.
+
+    Args:
+        alpha: a number in [0, 1].
+    """
     number = _number(alpha)
     if not 0 <= number <= 1:
         raise not_allowed(
@@ -157,7 +169,11 @@ def checked_alpha(alpha: Any) -> float:
 
 
 def checked_temperature(temperature: Any) -> float:
-    """The temperature as a float, or a refusal."""
+    """Check the temperature.
+
+    Args:
+        temperature: a finite number > 0.
+    """
     number = _number(temperature)
     if not 0 < number < math.inf:
         raise not_allowed("temperature", temperature, "a finite number > 0", "temperature=1 softens nothing.")

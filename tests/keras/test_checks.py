@@ -49,14 +49,14 @@ def several_outputs() -> keras.Model:
 
 
 REFUSED = [
-    (lambda: "teacher.keras", r"The \w+ must be a keras.Model. str is none; load a file with keras.models.load_model"),
+    (lambda: "teacher.keras", r"The \w+ must be a keras.Model, and is a str. Load a file with keras.models.load_model"),
     (lambda: keras.Sequential([layers.Dense(C)], name="unbuilt"), r"The \w+ 'unbuilt' is not built.*keras.Input"),
     (OwnSoftmax, r"The \w+ 'own' is not built"),
     (lambda: of(layers.Dense(1)), r"is no classifier: its output has shape \(None, 1\).*at least 2 classes"),
     (lambda: of(layers.Dense(C, activation="sigmoid")), r"ends in sigmoid .*Dense layer without activation"),
     (several_outputs, r"'two' has several outputs, and must have one: logits \(batch, classes\)"),
     (hidden_softmax, r"'hiding' gives probabilities \(its outputs sum to 1\), and must give logits"),
-    (nan_weights, r"'broken' answers with numbers that are not finite"),
+    (nan_weights, r"'broken' gives outputs that are not finite"),
 ]
 
 
@@ -99,11 +99,13 @@ def test_preprocessing_inside_the_models_and_open_sizes_are_welcome() -> None:
 )
 def test_every_visible_softmax_is_undone_with_a_notice(ending: Any) -> None:
     teacher = of(*ending(), name="sure")
-    with pytest.warns(UserWarning, match="The teacher 'sure' ends in softmax .*: its logits are used") as notices:
+    with pytest.warns(
+        UserWarning, match="The teacher 'sure' ends in softmax .*: its logits before that are used"
+    ) as notices:
         distiller = Distiller(classifier(2), teacher)
     assert len([notice for notice in notices if notice.category is UserWarning]) == 1
     x = np.random.default_rng(0).standard_normal((5, F)).astype(np.float32)
-    logits = np.asarray(distiller._hidden.teachers.answer(x))
+    logits = np.asarray(distiller._hidden.teachers.predict(x))
     probabilities = np.exp(logits - logits.max(-1, keepdims=True))
     probabilities /= probabilities.sum(-1, keepdims=True)
     np.testing.assert_allclose(probabilities, teacher.predict(x, verbose=0), atol=1e-6)
@@ -146,7 +148,7 @@ def test_log_probabilities_are_logits_like_any_other() -> None:
         ({"teacher_weights": [1.0]}, r"teacher_weights=\[1.0\].*2 numbers > 0, one for each teacher"),
         ({"teacher_weights": [1.0, 0.0]}, "2 numbers > 0"),
         ({"teacher_weights": [1.0, float("nan")]}, "2 numbers > 0"),
-        ({"average": "median"}, "average='median' is not allowed: it must be 'probabilities' or 'logits'"),
+        ({"average": "median"}, "average='median' is not allowed: it must be 'logits' or 'probabilities'"),
     ],
 )
 def test_a_wrong_average_of_teachers_is_refused(options: dict[str, Any], message: str) -> None:

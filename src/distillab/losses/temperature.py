@@ -1,4 +1,4 @@
-"""Both answers at one temperature, in log space: what every divergence starts from."""
+"""Student and teacher softened by one temperature, in log space: the start of every divergence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras import backend, ops
 
 
 class Softened(NamedTuple):
-    """Two answers softened by one temperature."""
+    """Log-probabilities softened by one temperature."""
 
     student: Array  # log softmax(z_s / T), shape (B, C)
     teacher: Array  # log softmax(z_t / T), shape (B, C)
@@ -17,25 +17,32 @@ class Softened(NamedTuple):
 
 
 def soften(student_logits: Array, teacher_logits: Array, temperature: Array) -> Softened:
-    """Divide both answers by the temperature and take their log-probabilities.
+    """Divide both models' logits by the temperature and take their log-probabilities.
 
     Args:
         student_logits: shape (B, C).
         teacher_logits: shape (B, C).
         temperature: T > 0, a scalar or shape (B,).
+
+    Returns:
+        Both log-probabilities and T^2.
     """
-    T = column(temperature, student_logits)
+    T = _column(temperature, student_logits)
     student = ops.log_softmax(ops.divide(student_logits, T), axis=-1)
     teacher = ops.log_softmax(ops.divide(teacher_logits, T), axis=-1)
     return Softened(student, teacher, ops.squeeze(T * T, -1) if len(T.shape) else T * T)
 
 
-def column(temperature: Array, logits: Array) -> Array:
-    """Shape a temperature, scalar or (B,), so that it divides logits of shape (B, C)."""
+def _column(temperature: Array, logits: Array) -> Array:
+    """A temperature, scalar or (B,), in a shape that divides logits of shape (B, C)."""
     temperature = ops.cast(ops.convert_to_tensor(temperature), float_type(logits))
     return ops.expand_dims(temperature, -1) if len(temperature.shape) == 1 else temperature
 
 
 def float_type(logits: Array) -> str:
-    """The type to compute in: the logits' own, so that half precision stays half; for whole numbers a float."""
+    """The type to compute in: that of the logits, so that half precision stays half; a float for whole numbers.
+
+    Args:
+        logits: shape (B, C).
+    """
     return str(backend.result_type(ops.convert_to_tensor(logits).dtype, float))

@@ -1,4 +1,4 @@
-"""Teacher-free distillation: a made-up teacher that is always right and leaves the rest to all other classes alike."""
+"""Teacher-free distillation: a virtual teacher that is always right and uniform over the other classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from distillab.losses.divergences import distillation_kl
 from distillab.losses.signature import Array
-from distillab.losses.softened import float_type
+from distillab.losses.temperature import float_type
 from keras import ops
 
 
@@ -18,17 +18,17 @@ def teacher_free(
     temperature: Array,
     correct: float = 0.99,
 ) -> Array:
-    """Distil from a virtual teacher that gives the label the same probability everywhere: label smoothing, softened.
+    """Distil from a virtual teacher with a fixed probability for the label: label smoothing, softened.
 
     Formula: `T^2 * KL( u_T || softmax(z_s / T) )` with `u = correct` at the label, `(1 - correct) / (C - 1)` elsewhere,
     and `u_T = softmax(log(u) / T)`.
 
     Args:
         student_logits: z_s, shape (B, C).
-        teacher_logits: ignored; may be None. There is no teacher.
+        teacher_logits: ignored; may be None.
         labels: class numbers, shape (B,).
-        temperature: T > 0, a scalar or shape (B,); the paper has 20 and more.
-        correct: the virtual teacher's probability of the label, in (1 / C, 1); the paper has 0.9 and more. A plain
+        temperature: T > 0, a scalar or shape (B,); the paper uses 20 and more.
+        correct: the virtual teacher's probability of the label, in (1 / C, 1); the paper uses 0.9 and more. A plain
             number.
 
     Returns:
@@ -44,12 +44,12 @@ def teacher_free(
     Source: Yuan, Tay, Li, Wang and Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", 2020,
     equations 9 and 10 (Tf-KD_reg).
 
-    Note: The authors' code divides the teacher's probabilities by T and takes the softmax of that, leaves the student
-    unsoftened, and has a free factor instead of T^2. This follows the paper's formula, with T^2 as everywhere here.
+    Note: The authors' code divides the teacher's probabilities by T and takes the softmax of that, does not soften
+    the student, and has a free factor instead of T^2. This follows the paper's formula, with T^2 as everywhere here.
     """
     student_logits = ops.convert_to_tensor(student_logits)
     classes = student_logits.shape[-1]
-    sure, unsure = math.log(correct), math.log((1 - correct) / (classes - 1))
-    places = ops.expand_dims(ops.cast(labels, "int32"), -1) == ops.arange(classes, dtype="int32")
-    virtual = ops.cast(ops.where(places, sure, unsure), float_type(student_logits))
+    label_logit, other_logit = math.log(correct), math.log((1 - correct) / (classes - 1))
+    is_label = ops.expand_dims(ops.cast(labels, "int32"), -1) == ops.arange(classes, dtype="int32")
+    virtual = ops.cast(ops.where(is_label, label_logit, other_logit), float_type(student_logits))
     return distillation_kl(student_logits, virtual, temperature=temperature)

@@ -1,0 +1,72 @@
+"""The one place where alpha mixes the two losses, and where the engine averages a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from distillab.losses.labels import LabelLoss, label_cross_entropy
+from distillab.losses.signature import Array, DistillationLoss, relates_examples
+from keras import ops
+
+
+class LossTerms(NamedTuple):
+    """A batch's loss and the two terms that it mixes, each a weighted mean over the batch."""
+
+    loss: Array
+    label_loss: Array
+    distillation_loss: Array
+
+
+def mix(label_loss: Array, distillation_loss: Array, alpha: Array) -> Array:
+    """Mix the two terms: `alpha * label_loss + (1 - alpha) * distillation_loss`.
+
+    Args:
+        label_loss: cost against the labels, any shape.
+        distillation_loss: cost against the teacher, the same shape.
+        alpha: weight of the labels, a scalar in [0, 1].
+
+    Returns:
+        The loss that the student is trained by, the shape of its terms.
+    """
+    return alpha * label_loss + (1 - alpha) * distillation_loss
+
+
+def objective(
+    student_logits: Array,
+    teacher_logits: Array,
+    labels: Array,
+    weights: Array,
+    *,
+    alpha: Array,
+    temperature: Array,
+    distillation_loss: DistillationLoss,
+    label_loss: LabelLoss = label_cross_entropy,
+    label_weights: Array | None = None,
+) -> LossTerms:
+    """Mix the label loss and the distillation loss and average them over the batch.
+
+    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
+    `weights`.
+
+    Args:
+        student_logits: shape (B, C).
+        teacher_logits: shape (B, C).
+        labels: class numbers, shape (B,).
+        weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
+        alpha: weight of the labels, a scalar in [0, 1].
+        temperature: T > 0, a scalar.
+        distillation_loss: D, one of `distillab.losses.LOSSES`, or a function with the same signature.
+        label_loss: H, one of `distillab.losses.LABEL_LOSSES`.
+        label_weights: a further weight of each example's label, shape (B,): 0 where it has none, and N over the number
+            of labels for the others, so that over an epoch H is averaged over the labels that exist. None: 1 for all.
+
+    Returns:
+        The loss and its two terms, scalars.
+    """
+    share = weights / ops.sum(weights)
+    label_share = share if label_weights is None else share * label_weights
+    from_labels = ops.sum(label_share * label_loss(student_logits, labels))
+    options = {"weights": weights} if relates_examples(distillation_loss) else {}
+    values = distillation_loss(student_logits, teacher_logits, labels, temperature=temperature, **options)
+    from_teacher = ops.sum(share * values)
+    return LossTerms(mix(from_labels, from_teacher, alpha), from_labels, from_teacher)
