@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+import keras
 from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, memorised, paired_gain
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
@@ -31,9 +31,7 @@ from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, Work, costs_of, local_executor
-from distillab.study.runner import Runner
 from distillab.study.spec import SearchSpec
-from distillab.study.splits import split
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel, teacher_models
@@ -176,9 +174,7 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _students(
-    student: Any, dataset: Dataset, teachers: Sequence[TeacherModel], wanted: Request
-) -> list[StudentModel]:
+def _students(student: Any, dataset: Dataset, teachers: Sequence[TeacherModel], wanted: Request) -> list[StudentModel]:
     sources = _listed(student)
     if sources == [AUTO]:
         sources = auto_students(dataset, teachers, wanted)

@@ -23,7 +23,9 @@ READING = ("validation", "test", "image_size", "label")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
 @click.option("--temperature", default="search", show_default=True, help="A number or 'search'.")
-@click.option("--search", type=click.Choice(["grid", "optuna"]), default="grid", show_default=True, help="Search strategy.")
+@click.option(
+    "--search", type=click.Choice(["grid", "optuna"]), default="grid", show_default=True, help="Search strategy."
+)
 @click.option("--trials", type=int, help="For optuna: candidates, and as many for the baseline.")
 @click.option("--rounds", type=int, help="For grid: refinements.")
 @click.option("--search-seeds", type=int, help="Trainings of each candidate.")
@@ -58,9 +60,7 @@ READING = ("validation", "test", "image_size", "label")
 @click.option("--module", "modules", multiple=True, help="Python that defines the models' custom layers.")
 @click.option("--trust", is_flag=True, help="Let code in model files run: only if you know who made them.")
 @execution_options
-def distill(
-    teachers: tuple[str, ...], students: tuple[str, ...], data: str, out: Path, **options: Any
-) -> None:
+def distill(teachers: tuple[str, ...], students: tuple[str, ...], data: str, out: Path, **options: Any) -> None:
     """Train a small student from a teacher, find its alpha, say whether that helped, and keep it as student.keras.
 
     A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, or an .npy of stored

@@ -25,7 +25,9 @@ MOST_BYTES = 2**60
 _EXECUTION = (
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--devices", type=int, help="Devices to train on.  [default: all; on a CPU, its cores]"),
-    click.option("--memory", metavar="SIZE", help="Memory that each device may use, such as 4GiB.  [default: most of it]"),
+    click.option(
+        "--memory", metavar="SIZE", help="Memory that each device may use, such as 4GiB.  [default: most of it]"
+    ),
     click.option("--executor", type=click.Choice(["local", "ray"]), default="local", help="Where students train."),
     click.option("--address", help="For ray: the cluster's head, host:port.  [default: auto]"),
     click.option("--worker-cpus", type=click.IntRange(1), help="For ray: cores of each cohort.  [default: 1]"),

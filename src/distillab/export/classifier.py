@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from distillab.engine.latency import Latency, latency
 from distillab.errors import RequestError, not_allowed
 from distillab.export.agreement import Agreement
-from distillab.engine.latency import Latency, latency
 
 if TYPE_CHECKING:
     import keras

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from distillab.engine.latency import Latency
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
 from distillab.export.classifier import BATCHES, Exported, keras_predictions
-from distillab.engine.latency import Latency
 from distillab.io import replace_file
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import keras
-from distillab.data.places import cache_folder
+from distillab.data.paths import cache_folder
 from distillab.errors import RequestError, WorkError
 from distillab.keras.inputs import join
 from distillab.keras.teachers import Teachers

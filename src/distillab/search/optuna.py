@@ -84,9 +84,7 @@ def _resumed(study: Any, distilled: bool, space: Space, student: int) -> list[Sc
     return scores
 
 
-def _proposed(
-    study: Any, distilled: bool, space: Space, student: int, evaluate: Evaluate, trials: int
-) -> list[Score]:
+def _proposed(study: Any, distilled: bool, space: Space, student: int, evaluate: Evaluate, trials: int) -> list[Score]:
     scores: list[Score] = []
     remaining = trials - sum(trial.state.name == "COMPLETE" for trial in study.trials)
     while remaining > 0:

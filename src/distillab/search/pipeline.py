@@ -17,7 +17,7 @@ from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
 from distillab.study.run import Work
 from distillab.study.runner import Runner
-from distillab.study.settings import UNIFORM, Augment, Settings, Student, Teacher, ensemble
+from distillab.study.settings import UNIFORM, Augment, Evaluated, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
 from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.study.student_models import StudentModel
@@ -64,7 +64,9 @@ class Pipeline:
     ) -> None:
         self.request, self.dataset, self.work, self._runner = request, dataset, work, runner
         self.teacher, self.students = teacher, list(students)
-        self.budget = Budget(request.budget, self._cost(final=False), self._cost(final=True), request.seeds, request.epochs)
+        self.budget = Budget(
+            request.budget, self._cost(final=False), self._cost(final=True), request.seeds, request.epochs
+        )
 
     @property
     def space(self) -> Space:
@@ -75,7 +77,7 @@ class Pipeline:
         return space._replace(losses=request.losses or ("",), students=len(self.students))
 
     def settings(
-        self, candidate: Candidate, evaluate: str, *, epochs: int | None = None, unlabelled: bool = True
+        self, candidate: Candidate, evaluate: Evaluated, *, epochs: int | None = None, unlabelled: bool = True
     ) -> Settings:
         """The settings of a candidate's training.
 
@@ -209,7 +211,7 @@ class Pipeline:
         right = float(np.mean(predictions.validation.argmax(-1) == labels))
         self.work.progress.note(f"{called}: accuracy {right:.2%} on {len(labels):,} validation examples.")
 
-    def teacher_predictions(self, evaluate: str = "all") -> TeacherPredictions:
+    def teacher_predictions(self, evaluate: Evaluated = "all") -> TeacherPredictions:
         """The teacher's predictions for the validation and, unless only they are evaluated, the test examples.
 
         Args:
@@ -246,9 +248,7 @@ class Pipeline:
             for candidate, row in zip(candidates, rows, strict=True)
         ]
 
-    def _train(
-        self, wanted: Sequence[tuple[Settings, int, Candidate]], *, keep: bool = False
-    ) -> list[TrialResult]:
+    def _train(self, wanted: Sequence[tuple[Settings, int, Candidate]], *, keep: bool = False) -> list[TrialResult]:
         """Train what is missing, and return the results in order."""
         trials = [self._trial(*one) for one in wanted]
         missing = self.runner.missing(trials, keep=keep)
@@ -289,7 +289,9 @@ def _predicted_alpha(
     total = np.zeros(3)
     for at_zero, at_one in zip(first, last, strict=True):
         if at_zero is None or at_one is None:
-            raise WorkError("A student at alpha = 0 or 1 diverged, so alpha cannot be predicted. Lower --learning-rate.")
+            raise WorkError(
+                "A student at alpha = 0 or 1 diverged, so alpha cannot be predicted. Lower --learning-rate."
+            )
         target = np.eye(classes)[at_zero.labels]
         total += np.array(alpha_from_endpoints(at_zero.probabilities, at_one.probabilities, target).risk)
     best = alpha_star(RiskCoefficients(*(total / len(first)).tolist())).clipped

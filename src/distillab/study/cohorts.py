@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -17,16 +18,16 @@ from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Variables
 from distillab.engine.teacher import live_teacher
 from distillab.engine.trainer import CohortTrainer
-from distillab.engine.types import Epoch, Examples, LiveTeacher, Outcome, Recipe, Student
+from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
 from distillab.errors import RequestError, WorkError
 from distillab.study.progress import Progress
 from distillab.study.results import Evaluation, KeptStudent, kept_student, trial_result
-from distillab.study.settings import Settings
+from distillab.study.settings import UNIFORM, Settings
 from distillab.study.splits import Labels, Rows, Splits, draw_labels, gallery, inputs
 from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
-from distillab.study.trials import Training, Trial
+from distillab.study.trials import Training, Trial, members
 
 
 class TrainingInputs(NamedTuple):
@@ -104,12 +105,12 @@ class GroupTrainer:
         self.trainer = CohortTrainer(student.functional, examples, _recipe(settings), mesh=mesh, capacity=capacity)
         self._initial: dict[int, Variables] = {}
 
-    def train(self, trainings: Sequence[Training], on_epoch: Callable[[int], None]) -> CohortResult:
+    def train(self, trainings: Sequence[Training], report: Callable[[float], None]) -> CohortResult:
         """Train as many students side by side, from the first on, as memory holds.
 
         Args:
             trainings: of the group.
-            on_epoch: is notified of every epoch, from 1.
+            report: is given the finished fraction of the epochs, below 1: only recorded students are finished.
 
         Returns:
             The results of the trained students; the others are still to train.
@@ -123,7 +124,8 @@ class GroupTrainer:
 
             def mark_epoch(epoch: int, marks: list[float] = marks) -> None:
                 marks.append(time.perf_counter())
-                on_epoch(epoch)
+                if epoch < self.group.settings.epochs:
+                    report(epoch / self.group.settings.epochs)
 
             clock = time.perf_counter()
             try:
@@ -137,16 +139,14 @@ class GroupTrainer:
             examples = len(self.trainer.examples.x_train)
             per_epoch = self._seconds_of_epoch(seconds, marks)
             pace = per_epoch / (examples * -(-len(part) // self.trainer.mesh.size))
-            return CohortResult(
-                settings, results, len(part), settings.epochs * examples, seconds, pace or None, kept
-            )
+            return CohortResult(settings, results, len(part), settings.epochs * examples, seconds, pace or None, kept)
 
     def _seconds_of_epoch(self, seconds: float, marks: Sequence[float]) -> float:
         """Seconds of an epoch without compilation; 0 where every epoch measured compiles."""
         if self._compiled:
             return seconds / self.group.settings.epochs
         self._compiled = True
-        return min((after - before for before, after in zip(marks, marks[1:], strict=False)), default=0.0)
+        return min((after - before for before, after in pairwise(marks)), default=0.0)
 
     def _fit_to_memory(self, trial: Trial) -> None:
         """Before the first cohort, use no more slots than the memory holds."""
@@ -246,15 +246,15 @@ def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeache
             raise ValueError("students of unaugmented inputs need their teachers' predictions for them")
         return None
     for name, teacher in group.teachers.items():
-        given = group.teacher_settings[name].teacher
-        if len(teacher.members) != (0 if given.model == "uniform" else len(given.model.split("+")) * given.members):
+        one = group.teacher_settings[name]
+        if one.teacher.model != UNIFORM and len(teacher.members) < len(members(one)):
             raise RequestError(
                 "Augmented images need a live teacher, and stored predictions or a model that JAX cannot run are not "
                 "live. Leave --shift and --flip out."
             )
-    members = [teacher.members for teacher in teachers]
+    live = [teacher.members for teacher in teachers]
     augmentation = Augmentation(**settings.augmentation.model_dump())
-    return live_teacher(members, examples.x_train, classes, augmentation, linear=settings.squared)
+    return live_teacher(live, examples.x_train, classes, augmentation, linear=settings.squared)
 
 
 def _recipe(settings: Settings) -> Recipe:

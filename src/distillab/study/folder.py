@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,9 @@ from filelock import FileLock, Timeout
 
 from distillab.errors import TO_DO, RequestError, cannot_write
 from distillab.io import replace_file, temporaries
-from distillab.study.spec import Spec, load_spec
+from distillab.study.spec import SearchSpec, Spec, load_folder_spec
 from distillab.study.storage.connection import refuse_earlier
 from distillab.study.storage.store import Store
-from distillab.study.yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,46 @@ class Folder:
     def answer(self) -> Path:
         return self.path / "answer.json"
 
-    def read(self) -> tuple[Spec, Store]:
-        """Open a study for reading.
+    def student(self, trial: str) -> Path:
+        """The file of a kept student.
+
+        Args:
+            trial: its identity.
+        """
+        return self.students / f"{trial}.npz"
+
+    def described(self) -> Spec | SearchSpec:
+        """Read `study.yaml`: a study's grid, or the request of a search.
 
         Raises:
-            RequestError: the folder holds no study, or its file cannot be read.
+            RequestError: it cannot be read.
+        """
+        return load_folder_spec(self.spec)
+
+    def open(self) -> tuple[Spec | SearchSpec, Store]:
+        """Open a study or a distillation for reading.
+
+        Raises:
+            RequestError: the folder holds neither, or its file cannot be read.
         """
         if not self.path.is_dir():
             raise RequestError(f"There is no folder {str(self.path)!r}. 'distillab run STUDY --out DIR' makes one.")
         if not self.spec.is_file():
             raise RequestError(f"{self.path} holds no study: {self.spec.name} is missing. Run 'distillab run' first.")
         refuse_earlier(self.store)
-        return load_spec(str(self.spec)), Store(self.store, read_only=True)
+        return self.described(), Store(self.store, read_only=True)
+
+    def read(self) -> tuple[Spec, Store]:
+        """Open a study for reading.
+
+        Raises:
+            RequestError: the folder holds no study, or its file cannot be read.
+        """
+        spec, store = self.open()
+        if isinstance(spec, SearchSpec):
+            store.close()
+            raise RequestError(f"{self.path} holds a distillation, and a study is needed. Name a folder of a study.")
+        return spec, store
 
     def recorded(self) -> dict[str, int]:
         """Seed of every recorded trial, by identity; empty where there is no study."""
@@ -81,13 +108,8 @@ class Folder:
         with Store(self.store, read_only=True) as store:
             return store.seeds()
 
-    def is_search(self) -> bool:
-        """Whether a search proposes the study's trials, so that its grid does not list them: the key `search`."""
-        tree = read_yaml(self.spec.read_text(encoding="utf-8"), f"{self.spec} is not a YAML file")
-        return isinstance(tree, Mapping) and "search" in tree
-
     @contextmanager
-    def write(self, spec: Spec) -> Iterator[Store]:
+    def write(self, spec: Spec | SearchSpec) -> Iterator[Store]:
         """Open the folder for writing a study's results, under its lock; create it where it is missing.
 
         Args:
@@ -125,13 +147,13 @@ class Folder:
         inside = isinstance(error.filename, str | Path) and Path(error.filename).is_relative_to(self.path)
         return inside or error.errno in TO_DO or error.errno is None
 
-    def _check(self, spec: Spec) -> None:
+    def _check(self, spec: Spec | SearchSpec) -> None:
         """Refuse a folder of another study."""
         if not self.path.is_dir():
             raise RequestError(f"{self.path} is a file. Choose a folder with --out.")
         refuse_earlier(self.store)
         if self.spec.is_file():
-            differences = load_spec(str(self.spec)).differs_from(spec)
+            differences = self.described().differs_from(spec)
             if differences:
                 raise RequestError(
                     f"{self.path} holds another study: it differs in {', '.join(differences)}. "

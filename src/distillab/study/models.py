@@ -12,7 +12,6 @@ from distillab.study.settings import GIVEN, Student, is_given
 from distillab.study.student_models import StudentModel, zoo_student
 from distillab.study.teacher_models import TeacherModel
 
-
 M = TypeVar("M")
 
 

@@ -24,7 +24,7 @@ from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
 from distillab.study.runner import OnResults, Plan, Runner, plan
 from distillab.study.settings import UNIFORM, Settings, ensemble
-from distillab.study.spec import Spec, load_spec
+from distillab.study.spec import Spec
 from distillab.study.splits import split, teacher_rows
 from distillab.study.storage.store import Store
 from distillab.study.trials import Trial, group_key, members, study_trials
@@ -177,9 +177,7 @@ class Work:
             platform_name=self.executor.where[1],
         )
         number = store.begin_run(started, facts)
-        yield Runner(
-            self.dataset, self.models, self.folder, store, self.executor, self.costs, self.progress, number
-        )
+        yield Runner(self.dataset, self.models, self.folder, store, self.executor, self.costs, self.progress, number)
         store.end_run(number, now())
         try:
             self.costs.save()
@@ -282,7 +280,7 @@ def _check_settings(settings: Settings, dataset: Dataset, models: Models) -> Non
 def _missing(folder: Folder, spec: Spec, trials: Sequence[Trial]) -> list[Trial]:
     """The trials that a folder lacks; a folder with other trials in their place is rejected."""
     recorded, planned = folder.recorded(), {trial.id for trial in trials}
-    if folder.spec.is_file() and load_spec(str(folder.spec)).differs_from(spec):
+    if folder.spec.is_file() and folder.described().differs_from(spec):
         return list(trials)  # another study: the folder rejects it before it is written
     strangers = sum(seed < spec.objective.seeds and name not in planned for name, seed in recorded.items())
     if strangers:

@@ -170,9 +170,7 @@ class Runner:
                     for name, one in by_teacher.items()
                 },
             )
-        return TrainingInputs(
-            settings, splits, self.models.student(settings.student), teachers, by_teacher, keep
-        )
+        return TrainingInputs(settings, splits, self.models.student(settings.student), teachers, by_teacher, keep)
 
     def _teacher(
         self, name: str, settings: Settings, key: str, splits: Splits, *, training: bool

@@ -90,6 +90,7 @@ ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
 Shares = tuple[Share, ...]
 WhichLabels = Literal["clean", "noisy"]
+Evaluated = Literal["all", "validation", "test"]
 TeachersLabels = Literal["clean", "noisy", "own"]
 NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
 """The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
@@ -240,7 +241,7 @@ class Settings(Frozen):
     schedule: Schedule = "cosine"
     augmentation: Augment = Augment()
     validation: Validation = Validation()
-    evaluate: Literal["all", "validation", "test"] = "all"
+    evaluate: Evaluated = "all"
     unlabelled: bool = False
 
     @property

@@ -20,7 +20,12 @@ PRESETS = Path(__file__).with_name("presets")
 MATRIX = "noise.matrix"  # the one setting whose single value is a list
 QUICK = "quick"  # where a file gives its quick size; no part of the study itself
 LARGEST_STUDY = 1_000_000  # trials; more is surely a typing error
-KEYS = {key: field for key, field in {**Objective.model_fields, **Settings.model_fields}.items() if key not in SEARCH_KEYS}
+SEARCH = "search"
+"""The key of a `study.yaml` that holds a search's request instead of a grid."""
+
+KEYS = {
+    key: field for key, field in {**Objective.model_fields, **Settings.model_fields}.items() if key not in SEARCH_KEYS
+}
 """The keys of a study file."""
 
 
@@ -108,7 +113,7 @@ class SearchSpec:
 
     def to_yaml(self) -> str:
         """The request as a study file."""
-        return yaml.safe_dump({"search": dict(self.search)}, sort_keys=False, allow_unicode=True, width=120)
+        return yaml.safe_dump({SEARCH: dict(self.search)}, sort_keys=False, allow_unicode=True, width=120)
 
     def differs_from(self, other: Spec | SearchSpec) -> list[str]:
         """The keys in which it cannot share a folder with another: none with another search, whose trials join its own.
@@ -192,18 +197,30 @@ def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) 
         RequestError: no such study, a file that is not YAML, or whatever `read_spec` refuses.
     """
     path = study_file(name)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{path} is not a YAML file: {error}") from error
-    except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
-    tree = read_yaml(text, f"{path} is not a YAML file")
+    tree = _read_file(path)
     if quick:
         tree = _quick(tree, str(path))
     for override in overrides:
         tree = _override(tree, override)
     return read_spec(tree, source=str(path) if path.parent != PRESETS else f"The preset {name!r}")
+
+
+def load_folder_spec(path: Path) -> Spec | SearchSpec:
+    """Read the `study.yaml` of a folder.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A study's grid, or the request of a search.
+
+    Raises:
+        RequestError: it is neither.
+    """
+    tree = _read_file(path)
+    if isinstance(tree, Mapping) and isinstance(tree.get(SEARCH), Mapping):
+        return SearchSpec(tree[SEARCH])
+    return read_spec(tree, source=str(path))
 
 
 def presets() -> dict[str, Path]:
@@ -222,6 +239,16 @@ def study_file(name: str) -> Path:
             raise RequestError(f"There is no study file {name!r}. Give a YAML file, or a preset: {', '.join(known)}.")
         return path
     raise unknown("study", name, known)
+
+
+def _read_file(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not a YAML file: {error}") from error
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    return read_yaml(text, f"{path} is not a YAML file")
 
 
 def _quick(tree: Any, source: str) -> Any:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+import keras
 from distillab.data import Dataset
 from distillab.data.labels import Array
 from distillab.engine.functional import Functional, Variables, read_variables
@@ -147,11 +147,13 @@ def _of_model(model: keras.Model, name: str, dataset: Dataset, options: ModelOpt
     adapted = _with_input(logits, name, dataset, options)
     digest = _model_digest(model, functional_model, f"{scale!r} {options.teacher_input}")
     if not functional_model:  # a subclassed model is called, not traced
-        predict = _called(adapted, scale)
-        _check_classes(name, predict(dataset.x_train[:2]).shape[-1], dataset)
-        return TeacherModel(name, digest, predict, None, model)
+        called = _called(adapted, scale)
+        _check_classes(name, called(dataset.x_train[:2]).shape[-1], dataset)
+        return TeacherModel(name, digest, called, None, model)
     member = Member(Functional(adapted), read_variables(adapted), scale)
-    return TeacherModel(name, digest, lambda inputs: as_logits(teacher_logits(*member[:2], inputs, scale)), member, model)
+    return TeacherModel(
+        name, digest, lambda inputs: as_logits(teacher_logits(*member[:2], inputs, scale)), member, model
+    )
 
 
 def _model_digest(model: keras.Model, functional_model: bool, more: str) -> str:

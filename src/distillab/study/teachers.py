@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+import keras
 from distillab.data import Dataset
 from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation
@@ -124,8 +124,7 @@ class TeacherCache:
         """
         count = len(splits.train) + splits.unlabelled
         if settings.teacher.model == UNIFORM:
-            sizes = count, len(splits.validation), len(self.dataset.x_test) * splits.test
-            return TeacherPredictions((), *(np.zeros((size, self.dataset.classes), np.float32) for size in sizes))
+            return self._uniform(settings, count, splits)
         models = [self._model(member, splits) for member in members(settings)]
         train = self._training_rows(models, splits, settings.squared) if training else None
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
@@ -139,9 +138,7 @@ class TeacherCache:
             self._record_all(settings, models, splits, predictions.test)
         return predictions
 
-    def gallery(
-        self, predictions: TeacherPredictions, settings: Settings, splits: Splits, positions: Rows
-    ) -> Logits:
+    def gallery(self, predictions: TeacherPredictions, settings: Settings, splits: Splits, positions: Rows) -> Logits:
         """A teacher's logits for some training examples, without augmentation.
 
         Args:
@@ -158,6 +155,14 @@ class TeacherCache:
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
         return _averaged(several, settings.squared)
+
+    def _uniform(self, settings: Settings, count: int, splits: Splits) -> TeacherPredictions:
+        sizes = count, len(splits.validation), len(self.dataset.x_test) * splits.test
+        train, validation, test = (np.zeros((size, self.dataset.classes), np.float32) for size in sizes)
+        if splits.test:
+            model = TeacherModel(UNIFORM, UNIFORM, lambda inputs: np.zeros((len(inputs), train.shape[1]), np.float32))
+            self._record(settings, [model], splits, test, [])
+        return TeacherPredictions((), train, validation, test)
 
     def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
         labelled = self._rows(models, splits.train, squared)
@@ -250,9 +255,7 @@ class TeacherCache:
         replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
         replace_file(self._file(name), lambda temporary: write_variables(functional.model, variables).save(temporary))
 
-    def _record_all(
-        self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits
-    ) -> None:
+    def _record_all(self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits) -> None:
         for member, model in zip(members(settings), models, strict=True):
             alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.squared)
             losses = self._losses(training_identity(member, self.dataset.digest))
@@ -272,7 +275,7 @@ class TeacherCache:
         name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
         recorded = self.store.teachers().get(name)
         if recorded is None:
-            given = is_given(settings.teacher.model)
+            given = is_given(settings.teacher.model) or settings.teacher.model == UNIFORM
             examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
             metrics = all_metrics(test, self.dataset.y_test, linear=settings.squared)
             described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}

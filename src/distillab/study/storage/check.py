@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from distillab.study.folder import Folder
-from distillab.study.spec import Spec
+from distillab.study.spec import SearchSpec, Spec
 from distillab.study.storage.schema import INVALID
 from distillab.study.storage.store import Store
-from distillab.study.trials import trials as planned
+from distillab.study.trials import study_trials
 
 
 class Condition(NamedTuple):
@@ -34,7 +34,7 @@ def check(folder: Folder) -> Condition:
     Raises:
         RequestError: the folder holds no study, or its file cannot be opened.
     """
-    spec, store = folder.read()
+    spec, store = folder.open()
     with store:
         faults = list(store.faults())
         faults = faults or list(_invalid_rows(store))
@@ -42,9 +42,10 @@ def check(folder: Folder) -> Condition:
             return Condition(0, 0, 0, tuple(faults))
         seeds, runs = store.seeds(), store.runs()
         teachers = {name for (name,) in store.select("SELECT id FROM teachers")}
-        search = folder.is_search()
-        faults += [*_of_trials(store, spec, search), *_of_teachers(store, teachers), *strays(store)]
-    if not search:
+        faults += [*_of_trials(store, spec), *strays(store)]
+        if isinstance(spec, Spec):  # a search records its teacher at its end
+            faults += _of_teachers(store, teachers)
+    if isinstance(spec, Spec):
         faults += _of_study(spec, seeds, runs)
     return Condition(len(seeds), len(teachers), len(runs), tuple(faults))
 
@@ -82,11 +83,12 @@ def _invalid_rows(store: Store) -> Iterator[str]:
             yield f"{count:,} rows of {table} have values of other types, or out of range."
 
 
-def _of_trials(store: Store, spec: Spec, search: bool) -> Iterator[str]:
+def _of_trials(store: Store, spec: Spec | SearchSpec) -> Iterator[str]:
     """Students with missing rows, or with rows that they should not have."""
     lengths = dict(store.select(_PLANNED_EPOCHS))
-    splits = ("validation", "test") if search else ("test",)
-    evaluated = {number for split in splits for (number,) in store.select(_WITH_METRIC, (split, spec.objective.metric))}
+    splits = ("validation", "test") if isinstance(spec, SearchSpec) else ("test",)
+    metric = "accuracy" if isinstance(spec, SearchSpec) else spec.objective.metric
+    evaluated = {number for split in splits for (number,) in store.select(_WITH_METRIC, (split, metric))}
     epochs = dict(store.select("SELECT trial, count(*) FROM epoch_values GROUP BY trial"))
     with_metrics = {number for (number,) in store.select(_DIVERGED_WITH_METRICS)}
     for number, name, cell, diverged_epoch in store.select("SELECT number, id, cell, diverged_epoch FROM trials"):
@@ -95,7 +97,7 @@ def _of_trials(store: Store, spec: Spec, search: bool) -> Iterator[str]:
                 yield f"Student {name} diverged, and has metrics."
             continue
         if number not in evaluated:
-            yield f"Student {name} is finished, and has no {' or '.join(splits)} {spec.objective.metric}."
+            yield f"Student {name} is finished, and has no {' or '.join(splits)} {metric}."
         length, recorded = lengths.get(cell), epochs.get(number, 0)
         if length is not None and recorded != length:
             yield f"Student {name} has {recorded} of {length} epochs."
@@ -124,7 +126,7 @@ def _of_study(spec: Spec, seeds: dict[str, int], runs: list[dict[str, object]]) 
         yield f"Its runs used {len(digests)} different data sets."
     if not digests or not seeds:
         return
-    known = {trial.id for digest in digests for trial in planned(spec, digest)}
+    known = {trial.id for digest in digests for trial in study_trials(spec, digest)}
     strange = sum(name not in known for name, seed in seeds.items() if seed < spec.objective.seeds)
     if strange:
         yield f"{strange:,} students do not belong to this study: they have other settings, data or versions."

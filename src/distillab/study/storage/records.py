@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.models.answers import add_array
+from distillab.models.digests import add_array
 
 KEPT_ALPHAS = (0.0, 0.5, 1.0)
 """Alphas whose validation predictions are recorded: both ends predict the best alpha, the middle tests that."""
