@@ -1,4 +1,4 @@
-"""What all tests share: the backend, and where real data is found."""
+"""What all tests share: the backend, real data, and a small teacher with its data."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import getpass
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    import keras
+    from distillab.data import Dataset
 
 # A fifth of Hypothesis's own number of examples: a property that fails is found on another day.
 # HYPOTHESIS_PROFILE=default asks for all of them.
@@ -39,7 +45,7 @@ LONG = (
     "test_runner.py",
     "test_browser.py",
     "test_examples.py",
-    "test_course.py",
+    "test_distill.py",
     "test_publish.py",
     "test_commands.py",
 )
@@ -60,3 +66,42 @@ def data_dir() -> Path:
         if folder and all((Path(folder) / name).is_file() for name in REAL_DATA):
             return Path(folder).resolve()
     pytest.skip(f"no {' and '.join(REAL_DATA)} in DISTILLAB_DATA nor in ../shared/data")
+
+
+@pytest.fixture(scope="session")
+def own() -> Dataset:
+    """600 of scikit-learn's digits, bytes from 0 to 16 scaled by 1/16, with validation and test parts."""
+    from distillab.data import ReadOptions, load, read_data
+
+    digits = load("digits")
+    arrays = {"x": (digits.x_train[:600] * 15).astype(np.uint8), "y": digits.y_train[:600]}
+    return read_data(arrays, ReadOptions(validation=0.2, test=0.25))
+
+
+@pytest.fixture(scope="session")
+def teacher(own: Dataset) -> keras.Model:
+    """A trained model that ends in a softmax and normalises its batches."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.Dense(10, activation="softmax"),
+        ],
+        name="teacher",
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    rows = own.training
+    model.fit(own.inputs(own.x_train[rows]), own.y_train[rows], epochs=8, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def teacher_file(teacher: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
+    teacher.save(path)
+    return path

@@ -184,7 +184,9 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
     assert cycles(SOURCE) == []
 
 
-@pytest.mark.parametrize("line", ["from distillab.stats.one import x", "def f():\n    from distillab.stats.one import x"])
+@pytest.mark.parametrize(
+    "line", ["from distillab.stats.one import x", "def f():\n    from distillab.stats.one import x"]
+)
 def test_a_cycle_inside_a_room_is_found(tmp_path: Path, line: str) -> None:
     (tmp_path / "stats").mkdir()
     (tmp_path / "stats" / "one.py").write_text("from distillab.stats import two\n")

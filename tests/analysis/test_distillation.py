@@ -1,66 +1,89 @@
-"""The verdict: it says what the numbers say."""
+"""The comparison of a distilled student with its baseline and its teacher."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from distillab.distillation.verdict import judge
-from distillab.metrics import nll
+from distillab.analysis.distillation import Comparison, PredictedTest, compare, memorised
+from distillab.metrics import all_metrics, nll
+from distillab.study.storage.records import TrialResult
 
 M = 400
-LABELS = np.arange(M) % 4
+LABELS = (np.arange(M) % 4).astype(np.int32)
 
 
-def answers(right: int, seed: int) -> np.ndarray:
+def logits(right: int, seed: int) -> np.ndarray:
     """Logits that are right on the first `right` examples, with some noise."""
-    said = np.where(np.arange(M) < right, LABELS, (LABELS + 1) % 4)
+    predicted = np.where(np.arange(M) < right, LABELS, (LABELS + 1) % 4)
     noise = np.random.default_rng(seed).normal(scale=0.1, size=(M, 4))
-    return (3 * np.eye(4)[said] + noise).astype(np.float32)
+    return (3 * np.eye(4)[predicted] + noise).astype(np.float32)
 
 
-TEACHER = answers(390, 99)
+TEACHER = logits(390, 99)
 
 
-def test_a_gain_that_every_seed_shows_helped():
-    verdict = judge(
-        [answers(360 + s, s) for s in range(5)], [answers(340 + 2 * s, s) for s in range(5)], TEACHER, LABELS
-    )
-    assert verdict.kind == "helped"
-    differences = np.array([(360 + s) - (340 + 2 * s) for s in range(5)]) / M
-    assert verdict.gain["accuracy"].mean == pytest.approx(differences.mean())
-    assert verdict.gain["accuracy"].p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
-    assert verdict.examples.only_first == 20
-    assert verdict.teacher["accuracy"] == 390 / M
-    assert verdict.teacher["agreement"] == 1
-    assert verdict.student["nll"].mean == pytest.approx(np.mean([nll(answers(360 + s, s), LABELS) for s in range(5)]))
-    assert verdict.sentence.startswith("Distillation helped: +4.50 percentage points")
+def result(values: np.ndarray, seed: int) -> TrialResult:
+    metrics = {("test", name): value for name, value in all_metrics(values, LABELS, TEACHER).items()}
+    return TrialResult(f"{seed}", seed, 0.5, {}, {}, "t", [], metrics)
 
 
-def test_the_mirror_image_did_harm():
-    better, worse = [answers(360 + s, s) for s in range(5)], [answers(340 + 2 * s, s) for s in range(5)]
-    verdict = judge(worse, better, TEACHER, LABELS)
-    assert verdict.kind == "hurt"
-    assert verdict.gain["accuracy"].mean == -judge(better, worse, TEACHER, LABELS).gain["accuracy"].mean
+def compared(student: list[int], baseline: list[int], **options: Any) -> Comparison:
+    """Students right on so many examples, seed by seed."""
+    several = [[logits(right, seed) for seed, right in enumerate(of)] for of in (student, baseline)]
+    results = [[result(values, seed) for seed, values in enumerate(of)] for of in several]
+    predictions = PredictedTest(several[0][0], several[1][0], TEACHER)
+    return compare(*results, predictions, LABELS, margin=options.pop("margin", 0.001))
 
 
-def test_a_student_as_good_as_its_baseline_gained_nothing():
-    same = [answers(350 + s, s) for s in range(5)]
-    verdict = judge(same, same, TEACHER, LABELS)
-    assert verdict.kind == "gained nothing"
-    assert "as good" in verdict.sentence
+BETTER, WORSE = [360 + seed for seed in range(5)], [340 + 2 * seed for seed in range(5)]
 
 
-def test_what_differs_from_seed_to_seed_is_not_shown():
-    verdict = judge(
-        [answers(n, s) for s, n in enumerate((300, 380, 350))], [answers(345, s) for s in range(3)], TEACHER, LABELS
-    )
-    assert verdict.kind == "not shown"
-    assert verdict.sentence.startswith("It is not shown that distillation helped")
+def test_a_gain_that_every_seed_shows_is_supported():
+    found = compared(BETTER, WORSE)
+    assert found.verdict.kind == "supported"
+    differences = (np.array(BETTER) - np.array(WORSE)) / M
+    assert found.gain["accuracy"].mean == pytest.approx(differences.mean())
+    assert found.gain["accuracy"].p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert found.examples.only_first == 20
+    assert found.teacher["accuracy"] == 390 / M
+    assert found.teacher["agreement"] == 1
+    likelihoods = [nll(logits(right, seed), LABELS) for seed, right in enumerate(BETTER)]
+    assert found.student["nll"].mean == pytest.approx(np.mean(likelihoods))
+
+
+def test_the_mirror_image_is_contradicted_with_the_same_size():
+    found = compared(WORSE, BETTER)
+    assert found.verdict.kind == "contradicted"
+    assert found.gain["accuracy"].mean == -compared(BETTER, WORSE).gain["accuracy"].mean
+
+
+def test_a_student_as_good_as_its_baseline_is_practically_equivalent():
+    same = [350 + seed for seed in range(5)]
+    assert compared(same, same).verdict.kind == "practically equivalent"
+
+
+def test_a_difference_that_varies_from_seed_to_seed_is_undecided_with_the_seeds_that_would_decide():
+    found = compared([300, 380, 350], [345, 345, 345])
+    assert found.verdict.kind == "undecided"
+    assert found.verdict.seeds_needed is None or found.verdict.seeds_needed > 3
+
+
+def test_a_wider_margin_makes_a_small_gain_equivalent():
+    assert compared([352, 353, 354, 353], [351, 351, 353, 353], margin=0.01).verdict.kind == "practically equivalent"
 
 
 def test_the_shipped_pair_is_that_of_the_first_seed():
-    verdict = judge([answers(360, 0), answers(200, 1)], [answers(350, 0), answers(380, 1)], TEACHER, LABELS)
-    assert verdict.examples.difference == 10 / M
-    assert verdict.against_teacher.difference == -30 / M
+    found = compared([360, 200], [350, 380])
+    assert found.examples.difference == 10 / M
+    assert found.against_teacher.difference == -30 / M
+
+
+def test_a_teacher_much_better_on_validation_examples_has_memorised_them():
+    right, half = np.ones(200, bool), np.arange(200) % 2 == 0
+    assert memorised(right, half) == (1.0, 0.5)
+    assert memorised(half, half) is None
+    assert memorised(half, right) is None

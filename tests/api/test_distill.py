@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from distillab.distillation.course import distill
 
 import distillab
 import keras
 from distillab.data import Dataset, ReadOptions, load, read_data
-from distillab.distillation.course import distill
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
 from distillab.study.storage.store import Store

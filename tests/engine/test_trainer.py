@@ -298,8 +298,12 @@ def test_a_loss_is_averaged_over_the_batches_as_they_come(model: Functional, exa
             for rows in np.split(np.asarray(order), range(16, N, 16))
         ]
     )
-    np.testing.assert_allclose(epochs[0].distillation_loss[0], soft, rtol=1e-4)  # float32 means of at most 16 terms, in other orders
-    np.testing.assert_allclose(epochs[0].loss[0], 0.4 * epochs[0].label_loss[0] + 0.6 * epochs[0].distillation_loss[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        epochs[0].distillation_loss[0], soft, rtol=1e-4
+    )  # float32 means of at most 16 terms, in other orders
+    np.testing.assert_allclose(
+        epochs[0].loss[0], 0.4 * epochs[0].label_loss[0] + 0.6 * epochs[0].distillation_loss[0], rtol=1e-5
+    )
 
 
 def test_finished_students_answer_their_training_inputs_when_asked(

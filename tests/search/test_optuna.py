@@ -1,4 +1,4 @@
-"""Optuna's search: its own sampler and storage, and a baseline asked as often."""
+"""Optuna's search: its own sampler and storage, and a baseline with the same budget."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from tests.search.test_grid import Landscape
 
 from distillab.errors import RequestError
-from distillab.search import optuna as optuna_search
-from distillab.search.optuna import ask_optuna
+from distillab.search import optuna as module
+from distillab.search.optuna import optuna_search
 from distillab.search.space import Space
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -19,37 +19,46 @@ def test_it_asks_as_often_for_the_baseline_and_stores_every_answer(tmp_path: Pat
     optuna = pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
     space = Space.of(None, None, None)
-    found = ask_optuna(space, landscape, epochs=4, trials=20, storage=tmp_path / "optuna.db")
-    assert sum(one.taught for one, _ in landscape.asked) == 20
-    assert len(landscape.asked) == 40
-    study = optuna.load_study(study_name="with a teacher", storage=f"sqlite:///{tmp_path}/optuna.db")
-    assert study.best_value == pytest.approx(Landscape.score(found.taught))
+    found = optuna_search(space, landscape, trials=20, storage=tmp_path / "optuna.db")
+    assert sum(one.distilled for one in landscape.first) == 20
+    assert len(landscape.first) == 40
+    study = optuna.load_study(study_name="distilled", storage=f"sqlite:///{tmp_path}/optuna.db")
+    assert study.best_value == pytest.approx(Landscape.score(found.distilled))
     assert set(study.best_params) == {"alpha", "temperature", "learning_rate"}
-    again = ask_optuna(space, landscape, epochs=4, trials=20, storage=tmp_path / "optuna.db")
-    assert len(landscape.asked) == 40  # all were there already
-    assert again.taught == found.taught
+    again = optuna_search(space, landscape, trials=20, storage=tmp_path / "optuna.db")
+    assert len(landscape.first) == 40  # all were there already
+    assert again.distilled == found.distilled
 
 
 def test_what_is_given_is_not_asked_for():
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
-    ask_optuna(Space.of(0.5, 3.0, 0.01), landscape, epochs=4, trials=4)
-    assert {(one.alpha, one.temperature) for one, _ in landscape.asked if one.taught} == {(0.5, 3.0)}
-    assert {one.learning_rate for one, _ in landscape.asked} == {0.01}
+    optuna_search(Space.of(0.5, 3.0, 0.01), landscape, trials=4)
+    assert {(one.alpha, one.temperature) for one in landscape.first if one.distilled} == {(0.5, 3.0)}
+    assert {one.learning_rate for one in landscape.first} == {0.01}
 
 
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(optuna_search.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"distillab\[optuna\]"):
-        ask_optuna(Space.of(None, None, None), Landscape(), epochs=4, trials=4)
+        optuna_search(Space.of(None, None, None), Landscape(), trials=4)
 
 
 def test_losses_and_architectures_are_chosen_and_the_baseline_has_the_same_architecture():
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
     space = Space.of(0.5, 3.0, 0.01)._replace(losses=("kl", "dist"), students=3)
-    found = ask_optuna(space, landscape, epochs=4, trials=24)
-    taught = {(one.loss, one.student) for one, _ in landscape.asked if one.taught}
-    assert {loss for loss, _ in taught} == {"kl", "dist"}
-    assert {student for _, student in taught} == {0, 1, 2}
-    assert {one.student for one, _ in landscape.asked if not one.taught} == {found.taught.student}
+    found = optuna_search(space, landscape, trials=24)
+    distilled = {(one.loss, one.student) for one in landscape.first if one.distilled}
+    assert {loss for loss, _ in distilled} == {"kl", "dist"}
+    assert {student for _, student in distilled} == {0, 1, 2}
+    assert {one.student for one in landscape.first if not one.distilled} == {found.distilled.student}
+
+
+def test_proposals_without_time_are_failed_and_the_search_ends():
+    optuna = pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
+    landscape = Landscape(limit=10)
+    found = optuna_search(Space.of(None, 3.0, None), landscape, trials=20)
+    assert len(landscape.first) == 10
+    assert found.distilled in landscape.first
+    del optuna

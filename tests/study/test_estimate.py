@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from distillab.study.speeds import Speeds
 
 from distillab.data import load
 from distillab.engine.devices import mesh
@@ -16,7 +17,6 @@ from distillab.study.estimate import STUDENT_FACTOR, TEACHER_FACTOR, Costs, Esti
 from distillab.study.queue import Resources
 from distillab.study.run import run_study
 from distillab.study.spec import Spec
-from distillab.study.speeds import Speeds
 from distillab.study.trials import Trial, pupils, trials
 
 Make = Callable[..., Spec]

@@ -24,7 +24,7 @@ from distillab.cli import main
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import DistillabError, RequestError, WorkError
 from distillab.report.write import write_report
-from distillab.study import provenance, run, teachers
+from distillab.study import provenance, teachers
 from distillab.study.folder import Folder
 from distillab.study.progress import Silence
 from distillab.study.run import run_study
@@ -379,7 +379,7 @@ def test_memory_that_runs_out_elsewhere_is_told_in_one_line(
     def load(*arguments: Any, **options: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(runner, "load", load)
+    monkeypatch.setattr(run, "load", load)
     code, _, told = command(capsys, "run", "demo", "--out", tmp_path / "study")
     assert (code, told.count("\n")) == (1, 1)
     assert told.startswith("distillab: memory ran out. Use less data")

@@ -1,66 +1,71 @@
-"""Teachers wherever they lie: whatever a user has, its answers are those of Keras."""
+"""Teachers from any source: their predictions are those of Keras."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import keras
 from distillab.data import Dataset
-from distillab.distillation.request import Request
-from distillab.distillation.teachers import answers, find_teachers
 from distillab.errors import RequestError
+from distillab.models.averaging import average_predictions
 from distillab.models.predictions import store_predictions
+from distillab.study.model_options import ModelOptions
+from distillab.study.teacher_models import TeacherModel, teacher_models
 
 ROUNDING = 1e-4  # of float32 logits of about 10, through a softmax and back
 
 
-def probabilities(named: object, own: Dataset, **settings: object) -> np.ndarray:
-    """What a teacher says of the test examples, as probabilities."""
-    teachers = find_teachers([named], own, Request(**settings))
-    logits = answers(teachers, own.x_test, own.classes, None)
+def find(sources: list[object], own: Dataset, **settings: Any) -> list[TeacherModel]:
+    return teacher_models(sources, own, ModelOptions(**settings))
+
+
+def probabilities(named: object, own: Dataset, **settings: Any) -> np.ndarray:
+    """A teacher's predictions for the test examples, as probabilities."""
+    logits = average_predictions([teacher.predict(own.x_test) for teacher in find([named], own, **settings)])
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
 
-def said(model: keras.Model, own: Dataset) -> np.ndarray:
+def predicted_by(model: keras.Model, own: Dataset) -> np.ndarray:
     return np.asarray(model.predict(own.inputs(own.x_test), verbose=0))
 
 
 def test_a_file_that_ends_in_a_softmax_is_not_softened_twice(own: Dataset, teacher: keras.Model, teacher_file: Path):
-    np.testing.assert_allclose(probabilities(teacher_file, own), said(teacher, own), atol=ROUNDING)
-    np.testing.assert_allclose(probabilities(teacher, own), said(teacher, own), atol=ROUNDING)
+    np.testing.assert_allclose(probabilities(teacher_file, own), predicted_by(teacher, own), atol=ROUNDING)
+    np.testing.assert_allclose(probabilities(teacher, own), predicted_by(teacher, own), atol=ROUNDING)
 
 
 def test_stored_predictions_say_what_the_model_says(own: Dataset, teacher: keras.Model, tmp_path: Path):
     everything = np.concatenate([own.x_train, own.x_test])
     told = teacher.predict(own.inputs(everything), verbose=0)
     store_predictions(tmp_path / "p.npy", everything, told)
-    np.testing.assert_allclose(probabilities(tmp_path / "p.npy", own), said(teacher, own), atol=ROUNDING)
+    np.testing.assert_allclose(probabilities(tmp_path / "p.npy", own), predicted_by(teacher, own), atol=ROUNDING)
 
 
 def test_several_in_a_folder_answer_by_their_mean_logits(own: Dataset, teacher: keras.Model, tmp_path: Path):
     teacher.save(tmp_path / "a.keras")
     teacher.save(tmp_path / "b.keras")
-    np.testing.assert_allclose(probabilities(tmp_path, own), said(teacher, own), atol=ROUNDING)
-    assert len(find_teachers([tmp_path], own, Request())) == 2
+    np.testing.assert_allclose(probabilities(tmp_path, own), predicted_by(teacher, own), atol=ROUNDING)
+    assert len(find([tmp_path], own)) == 2
 
 
 def test_a_model_that_scales_its_inputs_gets_them_raw(own: Dataset, teacher: keras.Model):
     inputs = keras.Input((8, 8, 1))
     whole = keras.Model(inputs, teacher(keras.layers.Rescaling(1 / 255)(inputs)))
-    np.testing.assert_allclose(probabilities(whole, own), said(teacher, own), atol=ROUNDING)
+    np.testing.assert_allclose(probabilities(whole, own), predicted_by(teacher, own), atol=ROUNDING)
 
 
 def test_a_teacher_that_reads_another_scale_is_found_out(own: Dataset, teacher: keras.Model):
     inputs = keras.Input((8, 8, 1))
     hidden = keras.Model(inputs, teacher(inputs * (1 / 255)))  # scales, by no layer that tells
     with pytest.raises(RequestError, match=r"with inputs scaled as 'unit'.*--teacher-scale raw"):
-        find_teachers([hidden], own, Request())
+        find([hidden], own)
     found = probabilities(hidden, own, teacher_scale="raw")
-    np.testing.assert_allclose(found, said(teacher, own), atol=ROUNDING)
+    np.testing.assert_allclose(found, predicted_by(teacher, own), atol=ROUNDING)
 
 
 def test_another_input_size_is_resized_to(own: Dataset):
@@ -68,11 +73,13 @@ def test_another_input_size_is_resized_to(own: Dataset):
     layers = [keras.Input((16, 16, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
     bigger = keras.Sequential(layers)
     with pytest.raises(RequestError, match="Give --teacher-input 16x16"):
-        find_teachers([bigger], own, Request())
-    (found,) = find_teachers([bigger], own, Request(teacher_input=(16, 16)))
+        find([bigger], own)
+    (found,) = find([bigger], own, teacher_input=(16, 16))
     x = own.inputs(own.x_test)
     large = np.asarray(keras.layers.Resizing(16, 16)(np.repeat(x, 3, axis=-1)))
-    np.testing.assert_allclose(found.answer(own.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING)
+    np.testing.assert_allclose(
+        found.predict(own.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING
+    )
 
 
 @pytest.mark.parametrize("policy", ["float16", "mixed_float16", "bfloat16"])
@@ -81,11 +88,11 @@ def test_half_precision_teaches(own: Dataset, policy: str):
     half = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(dtype=policy), keras.layers.Dense(10, dtype=policy)]
     )
-    (found,) = find_teachers([half], own, Request())
-    answered = found.answer(own.x_test)
-    assert answered.dtype == np.float32
+    (found,) = find([half], own)
+    predicted = found.predict(own.x_test)
+    assert predicted.dtype == np.float32
     expected = np.asarray(half.predict(own.inputs(own.x_test), verbose=0)).astype(np.float32)
-    np.testing.assert_allclose(answered, expected, atol=0.05)  # 8 bits of bfloat16 at answers of about 1
+    np.testing.assert_allclose(predicted, expected, atol=0.05)  # 8 bits of bfloat16 at answers of about 1
 
 
 class Odd(keras.Model):
@@ -103,24 +110,24 @@ class Odd(keras.Model):
 def test_a_model_of_ones_own_class_is_asked_as_it_is(own: Dataset):
     odd = Odd()
     odd(np.zeros((1, 8, 8, 1), np.float32))
-    np.testing.assert_allclose(probabilities(odd, own), said(odd, own), atol=ROUNDING)
+    np.testing.assert_allclose(probabilities(odd, own), predicted_by(odd, own), atol=ROUNDING)
 
 
 def test_other_classes_are_refused(own: Dataset, tmp_path: Path):
     wrong = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
-    with pytest.raises(RequestError, match="answers 7 classes, and the data have 10"):
-        find_teachers([wrong], own, Request())
+    with pytest.raises(RequestError, match="predicts 7 classes, and the data have 10"):
+        find([wrong], own)
     with pytest.raises(RequestError, match=r"neither \.keras files nor a SavedModel"):
-        find_teachers([tmp_path], own, Request())
+        find([tmp_path], own)
     with pytest.raises(RequestError, match="There is no model file"):
-        find_teachers(["nowhere.keras"], own, Request())
+        find(["nowhere.keras"], own)
 
 
 def test_code_in_a_file_is_refused(own: Dataset, tmp_path: Path):
     layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Lambda(lambda x: x), keras.layers.Dense(10)]
     keras.Sequential(layers).save(tmp_path / "m.keras")
     with pytest.raises(RequestError, match="--trust"):
-        find_teachers([tmp_path / "m.keras"], own, Request())
+        find([tmp_path / "m.keras"], own)
 
 
 def test_layers_of_a_named_module_are_known(own: Dataset, tmp_path: Path):
@@ -134,9 +141,8 @@ def test_layers_of_a_named_module_are_known(own: Dataset, tmp_path: Path):
         "    return keras.Sequential(layers)\n"
     )
     name = f"{tmp_path}/mine.py"
-    (made,) = find_teachers([f"{name}:build"], own, Request())
+    (made,) = find([f"{name}:build"], own)
     assert made.model is not None
     made.model.save(tmp_path / "m.keras")
-    script_free = Request(modules=(name,))
-    (read,) = find_teachers([tmp_path / "m.keras"], own, script_free)
-    np.testing.assert_allclose(read.answer(own.x_test), made.answer(own.x_test), atol=ROUNDING)
+    (read,) = find([tmp_path / "m.keras"], own, modules=(name,))
+    np.testing.assert_allclose(read.predict(own.x_test), made.predict(own.x_test), atol=ROUNDING)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distillab.study.executors.dispatch import Finished
 from tests.study.conftest import TINY
 
 from distillab.engine.devices import mesh
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import WorkError
 from distillab.study.executors import ray_worker as worker
-from distillab.study.executors.dispatch import Finished
 from distillab.study.executors.local import Local
 from distillab.study.queue import Cohort, Resources
 from distillab.study.run import run_study
