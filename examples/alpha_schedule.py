@@ -1,6 +1,6 @@
-"""Begin with the teacher and end with the labels: alpha rises from 0.1 to 0.9 while the temperature falls."""
+"""Move from the teacher to the labels: alpha rises from 0.1 to 0.9 while the temperature falls."""
 
-from distillab import AlphaSchedule, Distiller  # before keras: it chooses the backend, unless you did
+from distillab import AlphaSchedule, Distiller  # before keras, to select the backend
 from distillab.data import load
 from distillab.models import build
 import keras

@@ -1,10 +1,10 @@
-"""Born-again generations: a model teaches another one of its own architecture, which teaches the next.
+"""Born-again generations: a model teaches a student of the same architecture, which teaches the next.
 
 Furlanello, Lipton, Tschannen, Itti and Anandkumar, "Born-Again Neural Networks", 2018. Their ensemble of all
 generations is `Distiller(student, generations)`.
 """
 
-from distillab import Distiller  # before keras: it chooses the backend, unless you did
+from distillab import Distiller  # before keras, to select the backend
 from distillab.data import load
 from distillab.models import build
 import keras
@@ -19,7 +19,7 @@ print(f"generation 0: {first.evaluate(x_test, y_test, verbose=0)[1]:.3f}")
 generations = [first]
 for number in range(1, 4):
     distiller = Distiller(build("mlp-16", (8, 8, 1), 10), generations[-1])
-    distiller.compile("adam", alpha=0.5, temperature=1, metrics=["accuracy"])  # the paper has no temperature
+    distiller.compile("adam", alpha=0.5, temperature=1, metrics=["accuracy"])  # the paper uses no temperature
     distiller.fit(x, y, epochs=30, verbose=0)
     logs = distiller.evaluate(x_test, y_test, return_dict=True, verbose=0)
     print(f"generation {number}: {logs['accuracy']:.3f}, agrees with its teacher on {logs['agreement']:.3f}")

@@ -1,6 +1,6 @@
-"""A distillation loss of one's own: a function of logits that gives one value per example."""
+"""A custom distillation loss: a function of logits that returns one value per example."""
 
-from distillab import Distiller  # before keras: it chooses the backend, unless you did
+from distillab import Distiller  # before keras, to select the backend
 from distillab.data import load
 from distillab.losses import distillation_kl
 from distillab.models import build
@@ -8,10 +8,10 @@ import keras
 from keras import ops
 
 
-def sure_teacher_kl(student_logits, teacher_logits, labels, *, temperature):
-    """T^2 KL, counted by how sure the teacher is: (B, C), (B, C), (B,) to (B,)."""
-    sure = ops.max(ops.softmax(teacher_logits, axis=-1), axis=-1)
-    return sure * distillation_kl(student_logits, teacher_logits, temperature=temperature)
+def confident_teacher_kl(student_logits, teacher_logits, labels, *, temperature):
+    """T^2 KL, weighted by the teacher's confidence: (B, C), (B, C), (B,) to (B,)."""
+    confidence = ops.max(ops.softmax(teacher_logits, axis=-1), axis=-1)
+    return confidence * distillation_kl(student_logits, teacher_logits, temperature=temperature)
 
 
 digits = load("digits")
@@ -20,7 +20,7 @@ teacher = build("mlp-128-128", (8, 8, 1), 10)
 teacher.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 teacher.fit(x, y, epochs=15, verbose=0)
 
-for loss in ("kl", "decoupled", sure_teacher_kl):  # names: docs/losses.md
+for loss in ("kl", "decoupled", confident_teacher_kl):  # names: docs/losses.md
     keras.utils.set_random_seed(0)
     distiller = Distiller(build("mlp-8", (8, 8, 1), 10), teacher)
     distiller.compile("adam", distillation_loss=loss, alpha=0.3, temperature=3, metrics=["accuracy"])

@@ -1,6 +1,6 @@
-"""Learn from several teachers at once: the weighted mean of their answers is what the student hears."""
+"""Learn from several teachers at once: their weighted average teaches the student."""
 
-from distillab import Distiller  # before keras: it chooses the backend, unless you did
+from distillab import Distiller  # before keras, to select the backend
 from distillab.data import load
 from distillab.models import build
 import keras
@@ -15,8 +15,8 @@ for name in ("mlp-128-128", "mlp-64", "cnn-8-16"):
     print(f"teacher {name}: {teacher.evaluate(x_test, y_test, verbose=0)[1]:.3f}")
     teachers.append(teacher)
 
-# average="logits" takes their geometric mean instead
-distiller = Distiller(build("mlp-8", (8, 8, 1), 10), teachers, teacher_weights=[2, 1, 1], average="probabilities")
+# the mean of their centred logits; average="probabilities" takes the mean of their probabilities
+distiller = Distiller(build("mlp-8", (8, 8, 1), 10), teachers, teacher_weights=[2, 1, 1])
 distiller.compile("adam", alpha=0.3, temperature=3, metrics=["accuracy"])
 distiller.fit(x, y, epochs=60, verbose=0)
 print(distiller.evaluate(x_test, y_test, return_dict=True, verbose=0))

@@ -1,6 +1,6 @@
 """Distil in ten lines: a trained Keras teacher, a small student, one fit."""
 
-from distillab import Distiller  # before keras: it chooses the backend, unless you did
+from distillab import Distiller  # before keras, to select the backend
 from distillab.data import load
 from distillab.models import build
 import keras

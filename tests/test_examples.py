@@ -14,7 +14,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 PRINTS = {
     "alpha_schedule.py": "'alpha': 0.9, 'temperature': 1.0",
     "born_again.py": "generation 3: 0.",
-    "own_loss.py": "sure_teacher_kl: 0.",
+    "own_loss.py": "confident_teacher_kl: 0.",
     "several_teachers.py": "'agreement'",
     "stored_logits.py": "stored logits: loss",
     "ten_lines.py": "'student_loss'",

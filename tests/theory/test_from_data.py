@@ -75,7 +75,7 @@ def test_turned_round_it_is_one_less_alpha() -> None:
         (lambda: alpha_from_endpoints([[[0.0]]], [1.0], [1.0]), "p0.shape"),
         (lambda: alpha_from_endpoints([0.0], [1.0], [np.nan]), "target"),
         (lambda: alpha_from_endpoints([0.0], [1.0], [1.0], between=(1.0, [0.5])), "strictly between 0 and 1"),
-        (lambda: alpha_cp([1.0], [1.0, 2.0], [[1.0]], 1.0), "answers.shape"),
+        (lambda: alpha_cp([1.0], [1.0, 2.0], [[1.0]], 1.0), "teacher.shape"),
         (lambda: alpha_cp([1.0], [1.0], [[1.0]], -1.0), "variance=-1.0"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from distillab.theory import ridge, risk_split, same_labels
 from distillab.theory.problems import Problem
-from distillab.theory.simulation import descent_fit, fixed_answers, learner, ridge_fit, simulate
+from distillab.theory.simulation import descent_fit, fixed_predictions, learner, ridge_fit, simulate
 
 
 def test_fits_are_the_smoothers(problem: Problem) -> None:
@@ -53,7 +53,9 @@ def test_bias_and_variance_are_the_closed_forms(problem: Problem) -> None:
 
 def test_without_noise_nothing_is_random(problem: Problem) -> None:
     quiet = Problem(problem.x, problem.truth, np.zeros(40))
-    found = simulate(quiet, ridge_fit(problem.x, 2.0), fixed_answers(problem.truth + 1), [0.5], draws=10, rng=_rng())
+    found = simulate(
+        quiet, ridge_fit(problem.x, 2.0), fixed_predictions(problem.truth + 1), [0.5], draws=10, rng=_rng()
+    )
     assert found.risk_error[0] < 1e-15
     assert found.alpha_error < 1e-12
 

@@ -109,6 +109,11 @@ class Distiller(keras.Model):
 
     @alpha.setter
     def alpha(self, value: float) -> None:
+        """Set alpha.
+
+        Args:
+            value: in [0, 1].
+        """
         self._alpha.assign(checked_alpha(value))
 
     @property
@@ -118,6 +123,11 @@ class Distiller(keras.Model):
 
     @temperature.setter
     def temperature(self, value: float) -> None:
+        """Set the temperature.
+
+        Args:
+            value: T > 0.
+        """
         self._temperature.assign(checked_temperature(value))
 
     def compile(
@@ -272,10 +282,7 @@ class Distiller(keras.Model):
         """Train as `keras.Model.fit` does, after a check of the data.
 
         Args:
-            x: inputs, or a data set.
-            y: labels, where x is arrays.
-            arguments: as in `keras.Model.fit`.
-            options: as in `keras.Model.fit`.
+            x, y, arguments, options: as in `keras.Model.fit`.
         """
         checked = self._check(x, y, options.get("validation_data"))
         callbacks = options.get("callbacks") or []
@@ -290,10 +297,7 @@ class Distiller(keras.Model):
         """Evaluate as `keras.Model.evaluate` does, after a check of the data.
 
         Args:
-            x: inputs, or a data set.
-            y: labels, where x is arrays.
-            arguments: as in `keras.Model.evaluate`.
-            options: as in `keras.Model.evaluate`.
+            x, y, arguments, options: as in `keras.Model.evaluate`.
         """
         self._check(x, y)
         with jax_steps.restored_on_failure(self.variables):
@@ -303,10 +307,7 @@ class Distiller(keras.Model):
         """Train on a batch as `keras.Model.train_on_batch` does, after a check of it.
 
         Args:
-            x: inputs.
-            y: labels.
-            arguments: as in `keras.Model.train_on_batch`.
-            options: as in `keras.Model.train_on_batch`.
+            x, y, arguments, options: as in `keras.Model.train_on_batch`.
         """
         self._check(x, y)
         return super().train_on_batch(x, y, *arguments, **options)
@@ -315,10 +316,7 @@ class Distiller(keras.Model):
         """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it.
 
         Args:
-            x: inputs.
-            y: labels.
-            arguments: as in `keras.Model.test_on_batch`.
-            options: as in `keras.Model.test_on_batch`.
+            x, y, arguments, options: as in `keras.Model.test_on_batch`.
         """
         self._check(x, y)
         return super().test_on_batch(x, y, *arguments, **options)
@@ -372,8 +370,7 @@ class Distiller(keras.Model):
         """Compute the student's pass and loss as a pure function, with its convolutions as matrix products.
 
         Args:
-            arguments: the JAX trainer's.
-            options: the JAX trainer's.
+            arguments, options: the JAX trainer's.
         """
         function = super().compute_loss_and_updates
         if len(self._hidden.shape) > 2:

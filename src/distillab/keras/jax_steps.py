@@ -20,7 +20,11 @@ class Weights(Protocol):
         """Their weights as arrays."""
 
     def using(self, weights: list[Any]) -> AbstractContextManager[None]:
-        """Predict with these weights inside the context."""
+        """Predict with these weights inside the context.
+
+        Args:
+            weights: as from `weights_now`.
+        """
 
 
 def pair_batches(function: Callable[..., Any], teachers: Weights | None) -> Callable[..., Any]:

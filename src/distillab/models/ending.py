@@ -1,4 +1,4 @@
-"""What a classifier ends in, and its logits where it ends in a softmax."""
+"""The last operation of a model, and its logits where that is a softmax."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
-NAMES = ("softmax", "sigmoid", "log_softmax")
+_OPERATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
 
 
 def last_layer(model: keras.Model) -> Any:
-    """The layer or operation that makes a model's output, inside nested models too."""
+    """The layer or operation that computes a model's output, inside nested models too.
+
+    Args:
+        model: of one output.
+    """
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return model.layers[-1] if model.layers else model
@@ -20,9 +24,10 @@ def last_layer(model: keras.Model) -> Any:
 
 
 def ending(model: keras.Model) -> str:
-    """The function of probabilities that a model ends in: "softmax", "sigmoid", "log_softmax", or "" for logits.
+    """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for logits.
 
-    It is read from the last layer or operation; what a model of one's own class computes inside stays unseen.
+    Args:
+        model: its last layer or operation decides; computations inside a custom class are not visible.
 
     Example:
         >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
@@ -30,19 +35,18 @@ def ending(model: keras.Model) -> str:
     """
     last = last_layer(model)
     name = getattr(getattr(last, "activation", None), "__name__", "")
-    if not name and type(last).__name__ in ("Softmax", "Sigmoid", "LogSoftmax"):
-        name = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}[type(last).__name__]
-    return name if name in NAMES else ""
+    name = name or _OPERATIONS.get(type(last).__name__, "")
+    return name if name in _OPERATIONS.values() else ""
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
-    """A model of the same weights (not copies of them) that gives the logits of a model ending in softmax.
+    """A model with the same weights (not copies) that gives the logits of a model ending in softmax.
 
     Args:
         model: Sequential or functional, ending in softmax as an activation, a layer or an operation.
 
     Returns:
-        A functional model; training either trains both.
+        A functional model; training one trains both.
     """
     output = model.outputs[0]
     history = output._keras_history
@@ -54,13 +58,13 @@ def without_softmax(model: keras.Model) -> keras.Model:
         logits = before[0]
     else:
         logits = _Preactivation(operation)(before if len(before) > 1 else before[0])
-    inputs = getattr(model, "_inputs_struct", model.inputs)  # as the model takes them: one, a list or named
+    inputs = getattr(model, "_inputs_struct", model.inputs)  # one, a list or a mapping
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     return keras.Model(inputs, logits, name=f"{model.name}_logits")
 
 
 class _Preactivation(keras.layers.Layer):
-    """A layer's output before its activation function; the weights are the layer's own."""
+    """A layer's output before its activation function, with the layer's own weights."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(name=f"{layer.name}_logits", dtype=layer.dtype_policy)
@@ -77,6 +81,10 @@ class _Preactivation(keras.layers.Layer):
 
 
 def gives_probabilities(outputs: Any) -> bool:
-    """Whether every row of an answer is a distribution: nothing below 0, and a sum of 1."""
+    """Whether every row is a distribution: nothing below 0, and a sum of 1.
+
+    Args:
+        outputs: shape (B, ..., C).
+    """
     outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
     return bool((outputs >= 0).all() and (abs(outputs.sum(axis=-1) - 1) < 1e-3).all())

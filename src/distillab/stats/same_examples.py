@@ -31,7 +31,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) ->
     """Test whether two classifiers are equally accurate, by the examples that only one of them predicts correctly.
 
     With b examples that only the first predicts correctly and c that only the second does:
-    `p = P(|X - (b + c)/2| >= |b - c|/2)` for X binomial of b + c and 1/2, exact. The interval adds half an example to each cell of the table:
+    `p = P(|X - (b + c)/2| >= |b - c|/2)` for X binomial of b + c and 1/2, exact. The interval adds half an example
+    to each cell of the table:
     `d ± z sqrt((p + q - d^2) / (N + 2))` with `p = (b + 1)/(N + 2)`, `q = (c + 1)/(N + 2)` and `d = p - q`.
 
     Args:

@@ -1,11 +1,11 @@
-"""The Brier score of a student that averages a few noisy labels and a teacher, input by input."""
+"""The Brier score of a student that averages a few noisy labels and a teacher at each input."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distillab.theory.inputs import Floats, as_count, as_vector, at_least
+from distillab.theory.inputs import Floats, as_count, as_number, as_vector
 from distillab.theory.label_noise import label_energy, noisy_posterior
 from distillab.theory.risk import RiskCoefficients
 
@@ -26,22 +26,19 @@ def brier_risk(
         teacher_bias: b_t, shape (C,).
         teacher_variance: tau^2, summed over the classes, >= 0.
 
-    Returns:
-        `RiskCoefficients`.
-
     Source: derived for this package.
     """
     q = as_vector(posterior, "posterior")
     bias = as_vector(teacher_bias, "teacher_bias", len(q))
-    tau2 = at_least(teacher_variance, 0, "teacher_variance")
-    of_labels = label_bias(q, rate)
+    tau2 = as_number(teacher_variance, "teacher_variance", 0)
+    label = label_bias(q, rate)
     variance = float(label_energy(q, rate)) / as_count(labels, 1, "labels")
-    teacher, apart = float(bias @ bias) + tau2, of_labels - bias
-    return RiskCoefficients(teacher, float(bias @ apart) - tau2, float(apart @ apart) + variance + tau2)
+    teacher, difference = float(bias @ bias) + tau2, label - bias
+    return RiskCoefficients(teacher, float(bias @ difference) - tau2, float(difference @ difference) + variance + tau2)
 
 
 def label_bias(posterior: ArrayLike, rate: float) -> Floats:
-    """By how much noisy labels are wrong on average: `q~ - q = c (u - q)`.
+    """The bias of noisy labels: `q~ - q = c (u - q)`.
 
     Args:
         posterior: the clean q, shape (..., C).

@@ -1,4 +1,4 @@
-"""How much the training loss itself wavers with the sample, for labels, for a teacher and for their mixture."""
+"""The variance of the training loss over samples, for labels, for a teacher and for their mixture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Cells(NamedTuple):
     """A population of inputs in X cells."""
 
     chances: Floats
-    """Of each cell, shape (X,), summing to 1."""
+    """Probability of each cell, shape (X,), summing to 1."""
     posterior: Floats
     """Of the labels, shape (X, C)."""
     teacher: Floats
-    """Its answers, fixed beforehand, shape (X, C)."""
+    """The teacher's probabilities, independent of the sample, shape (X, C)."""
     losses: Floats
     """A fixed student's loss in each cell at each label, shape (X, C)."""
 
@@ -33,9 +33,6 @@ def cells(chances: ArrayLike, posterior: ArrayLike, teacher: ArrayLike, losses: 
         posterior: shape (X, C), rows summing to 1; with noisy labels, the noisy posterior.
         teacher: shape (X, C), rows summing to 1.
         losses: shape (X, C), finite.
-
-    Returns:
-        `Cells`.
 
     Raises:
         RequestError: shapes that do not fit, or rows that do not sum to one.
@@ -53,13 +50,13 @@ class RiskVariance(NamedTuple):
     """The parts of the variance of a training loss over N examples, each times N."""
 
     of_labels: float
-    """Var A, with `A = q'l`: of the loss under the posterior, from input to input."""
+    """Var A, with `A = q'l`: of the loss under the posterior, over the inputs."""
     of_teacher: float
     """Var B, with `B = t'l`."""
     shared: float
     """Cov(A, B)."""
     within: float
-    """E Var: of the loss from label to label at one input; a Bayes teacher spares the student just this."""
+    """E Var: of the loss over the labels at one input; a Bayes teacher removes exactly this part."""
     bias: float
     """Delta = E[B - A]."""
 
@@ -71,9 +68,6 @@ def risk_variance(population: Cells) -> RiskVariance:
 
     Args:
         population: as from `cells`.
-
-    Returns:
-        `RiskVariance`.
 
     Source: Menon, Rawat, Reddi, Kim and Kumar, "A statistical perspective on distillation", 2021, proposition 2, for
     the Bayes teacher; for any teacher and alpha derived here.

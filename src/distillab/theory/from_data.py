@@ -1,4 +1,4 @@
-"""Alpha without a sweep: from one training set, or from the students at both ends."""
+"""Alpha without a sweep: from one training set, or from the students at alpha = 0 and 1."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import Floats, as_matrix, as_vector, at_least
+from distillab.theory.inputs import Floats, as_matrix, as_number, as_vector
 from distillab.theory.risk import AlphaStar, RiskCoefficients, alpha_star
 
 
 def alpha_cp(
-    y: ArrayLike, answers: ArrayLike, student: ArrayLike, variance: float, *, memory: ArrayLike | None = None
+    y: ArrayLike, teacher: ArrayLike, student: ArrayLike, variance: float, *, memory: ArrayLike | None = None
 ) -> AlphaStar:
     """Estimate the best alpha from one training set, without a second one and without a sweep.
 
@@ -23,13 +23,13 @@ def alpha_cp(
 
     Args:
         y: labels, shape (n,).
-        answers: t, the teacher's, shape (n,).
+        teacher: t, its predictions, shape (n,).
         student: S, shape (n, n).
         variance: sigma^2 of the label noise; `residual_variance` estimates it.
-        memory: A, shape (n, n): the teacher's own smoother where it learned these labels; by default it has not.
+        memory: A, shape (n, n): the teacher's smoother where it was trained on these labels; by default it was not.
 
     Returns:
-        `AlphaStar`; nan where the student does not tell label from teacher.
+        `AlphaStar`; nan where the student of the labels equals the student of the teacher.
 
     Raises:
         RequestError: shapes that do not fit, a negative variance.
@@ -39,44 +39,41 @@ def alpha_cp(
     """
     labels = as_vector(y, "y")
     n = len(labels)
-    t, s = as_vector(answers, "answers", n), as_matrix(student, "student", (n, n))
-    noise = at_least(variance, 0, "variance")
-    forgotten = np.eye(n) if memory is None else np.eye(n) - as_matrix(memory, "memory", (n, n))
+    t, s = as_vector(teacher, "teacher", n), as_matrix(student, "student", (n, n))
+    noise = as_number(variance, "variance", 0)
+    unmemorised = np.eye(n) if memory is None else np.eye(n) - as_matrix(memory, "memory", (n, n))
     moved = s @ (labels - t)
-    under = float(moved @ moved)
-    if under == 0:
+    denominator = float(moved @ moved)
+    if denominator == 0:
         return AlphaStar(math.nan, math.nan)
-    over = float((labels - s @ t) @ moved) - noise * float(np.sum(s * forgotten.T))
-    return alpha_star(RiskCoefficients(under, -over, under))
+    numerator = float((labels - s @ t) @ moved) - noise * float(np.sum(s * unmemorised.T))
+    return alpha_star(RiskCoefficients(denominator, -numerator, denominator))
 
 
 class Endpoints(NamedTuple):
-    """What the students at alpha = 0 and alpha = 1 tell of all others, were predictions linear in alpha."""
+    """The risk at every alpha, predicted from the students at 0 and 1 as if predictions were linear in alpha."""
 
     risk: RiskCoefficients
     """Of the mean squared error to the target, a sum over the classes."""
     alpha: AlphaStar
     departure: float
-    """How far a student in between lies from the line, as a share of the ends' distance; nan where none is given."""
+    """Distance of an intermediate student from the line, as a share of the ends' distance; nan where none is given."""
 
 
 def alpha_from_endpoints(
     p0: ArrayLike, p1: ArrayLike, target: ArrayLike, *, between: tuple[float, ArrayLike] | None = None
 ) -> Endpoints:
-    """Predict the best alpha from the two students at its ends.
+    """Predict the best alpha from the students at alpha = 0 and alpha = 1.
 
     Formula: if predictions were `p0 + alpha (p1 - p0)`, as they are for linear students, the squared error would be
-    least at `alpha = -sum (p0 - f)(p1 - p0) / sum (p1 - p0)^2`. Networks are not linear: a student in between, at
+    least at `alpha = -sum (p0 - f)(p1 - p0) / sum (p1 - p0)^2`. Networks are not linear: an intermediate student, at
     alpha = a, departs by `|p_a - p0 - a (p1 - p0)| / |p1 - p0|` in root mean square.
 
     Args:
         p0: predictions of the student at alpha = 0, shape (n,) or (n, C).
         p1: of the student at alpha = 1.
-        target: what they should be: values, or one-hot labels, held out from training.
+        target: the correct values, or one-hot labels, held out from training.
         between: an alpha strictly between 0 and 1, and that student's predictions.
-
-    Returns:
-        `Endpoints`.
 
     Raises:
         RequestError: shapes that do not fit.
@@ -88,17 +85,16 @@ def alpha_from_endpoints(
     Source: the parabola of `risk_coefficients`, fitted to its two ends.
     """
     first = _predictions(p0, "p0")
-    last, aim = _predictions(p1, "p1", first.shape), _predictions(target, "target", first.shape)
-    way, n = last - first, len(first)
-    risk = RiskCoefficients(
-        float(np.sum((first - aim) ** 2)) / n, float(np.sum((first - aim) * way)) / n, float(np.sum(way**2)) / n
-    )
+    last, correct = _predictions(p1, "p1", first.shape), _predictions(target, "target", first.shape)
+    step, n = last - first, len(first)
+    sums = np.sum((first - correct) ** 2), np.sum((first - correct) * step), np.sum(step**2)
+    risk = RiskCoefficients(*(float(each) / n for each in sums))
     departure = math.nan
     if between is not None and risk.q > 0:
         a, middle = between
         if not 0 < a < 1:
             raise not_allowed("between[0]", a, "strictly between 0 and 1")
-        off = _predictions(middle, "between[1]", first.shape) - first - a * way
+        off = _predictions(middle, "between[1]", first.shape) - first - a * step
         departure = math.sqrt(float(np.sum(off**2)) / n / risk.q)
     return Endpoints(risk, alpha_star(risk), departure)
 

@@ -1,4 +1,4 @@
-"""The noise of gradients along alpha, and where constant-rate SGD comes to rest."""
+"""The noise of gradients along alpha, and the stationary risk of constant-rate SGD."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import as_count, as_matrix, at_least, more_than, within
+from distillab.theory.inputs import as_count, as_matrix, as_number
 from distillab.theory.label_noise import label_energy
 from distillab.theory.risk import RiskCoefficients
 
@@ -54,15 +54,15 @@ def label_gradient_variance(alpha: ArrayLike, posterior: ArrayLike, rate: float,
     Source: derived for this package.
     """
     energy = float(label_energy(posterior, rate))
-    return np.asarray(np.asarray(alpha, dtype=np.float64) ** 2 * at_least(square, 0, "square") * energy)
+    return np.asarray(np.asarray(alpha, dtype=np.float64) ** 2 * as_number(square, "square", 0) * energy)
 
 
 def target_noise(smoother: ArrayLike) -> RiskCoefficients:
-    """The share of the label noise that is left in the mixed targets, where the teacher learned the same labels.
+    """The share of the label noise that remains in the mixed targets, where the teacher was trained on the same labels.
 
     Formula: with smoother T over n examples,
-    `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A teacher that interpolates has T = I: all of
-    it is left, at every alpha.
+    `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A teacher that interpolates has T = I: all
+    of it remains, at every alpha.
 
     Args:
         smoother: T, shape (n, n).
@@ -82,10 +82,10 @@ def target_noise(smoother: ArrayLike) -> RiskCoefficients:
 def stationary_risk(
     *, teacher_offset: float, variance: float, features: int, batch: int, step: float
 ) -> RiskCoefficients:
-    """The excess risk at which constant-rate SGD comes to rest, as a parabola in alpha.
+    """The stationary excess risk of constant-rate SGD, as a parabola in alpha.
 
     Formula: standard normal features, a linear teacher off by delta: `(1 - alpha)^2 |delta|^2 + alpha^2 J`,
-    `J = gamma sigma^2 d / (B (2 - gamma (1 + (d + 1) / B)))`: the smaller the step, the more the labels should count.
+    `J = gamma sigma^2 d / (B (2 - gamma (1 + (d + 1) / B)))`: the smaller the step, the larger the best alpha.
 
     Args:
         teacher_offset: |delta|^2, the squared distance of the teacher's weights from the truth, >= 0.
@@ -98,16 +98,16 @@ def stationary_risk(
         `RiskCoefficients`, `alpha* = |delta|^2 / (|delta|^2 + J)`.
 
     Raises:
-        RequestError: a step at which SGD does not come to rest.
+        RequestError: a step at which SGD diverges.
 
-    Source: derived for this package; that distillation reduces SGD's variance but in part, Safaryan, Peste and
+    Source: derived for this package; that distillation reduces SGD's variance only in part, Safaryan, Peste and
     Alistarh, 2023.
     """
     d, b = as_count(features, 1, "features"), as_count(batch, 1, "batch")
     most = 2 / (1 + (d + 1) / b)
-    gamma = within(more_than(step, 0, "step"), 0, most, "step")
+    gamma = as_number(step, "step", 0, most, above=True)
     if gamma == most:
-        raise not_allowed("step", step, f"below {most:.4g}, where SGD still comes to rest")
-    offset = at_least(teacher_offset, 0, "teacher_offset")
-    noise = gamma * at_least(variance, 0, "variance") * d / (b * (2 - gamma * (1 + (d + 1) / b)))
+        raise not_allowed("step", step, f"below {most:.4g}, where SGD converges")
+    offset = as_number(teacher_offset, "teacher_offset", 0)
+    noise = gamma * as_number(variance, "variance", 0) * d / (b * (2 - gamma * (1 + (d + 1) / b)))
     return RiskCoefficients(offset, -offset, offset + noise)

@@ -1,11 +1,11 @@
-"""A teacher that saw k times the data, with labels of its own: how small alpha may become."""
+"""A teacher with k times the data and independent labels: the best alpha."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distillab.theory.inputs import at_least, more_than
+from distillab.theory.inputs import as_number
 from distillab.theory.risk import RiskCoefficients
 from distillab.theory.self_distillation import Spectrum, checked_filters, ridge_filter
 
@@ -26,15 +26,12 @@ def independent_teacher_risk(
         variance: sigma^2 of the student's labels, >= 0.
         teacher_variance: sigma_t^2 of the teacher's, >= 0.
 
-    Returns:
-        `RiskCoefficients`.
-
     Source: derived for this package.
     """
-    g = ridge_filter(more_than(k, 0, "k") * problem.strengths, penalty)
+    g = ridge_filter(as_number(k, "k", 0, above=True) * problem.strengths, penalty)
     h, g = checked_filters(problem, student, g)
     c, theta2 = problem.weights, problem.signal
-    noise, own = at_least(variance, 0, "variance"), g**2 * at_least(teacher_variance, 0, "teacher_variance") / k
+    noise, own = as_number(variance, "variance", 0), g**2 * as_number(teacher_variance, "teacher_variance", 0) / k
     missed, change = 1 - h * g, -h * (1 - g)
     return RiskCoefficients(
         float(problem.outside + c @ (missed**2 * theta2 + h**2 * own)),
@@ -46,7 +43,7 @@ def independent_teacher_risk(
 def least_squares_alpha(k: float, *, variance: float = 1.0, teacher_variance: float = 1.0) -> float:
     """The best alpha where student and teacher are least squares and the truth is linear.
 
-    Formula: `alpha* = 1 / (1 + k sigma^2 / sigma_t^2)`: both answers are unbiased, so each counts by its precision.
+    Formula: `alpha* = 1 / (1 + k sigma^2 / sigma_t^2)`: both predictions are unbiased, so precisions weight them.
 
     Args:
         k: the teacher's data as a multiple of the student's, above 0.
@@ -62,8 +59,8 @@ def least_squares_alpha(k: float, *, variance: float = 1.0, teacher_variance: fl
 
     Source: the weights of two unbiased estimates, Bates and Granger, "The combination of forecasts", 1969.
     """
-    own = at_least(teacher_variance, 0, "teacher_variance")
-    return float(own / (own + more_than(k, 0, "k") * more_than(variance, 0, "variance")))
+    own = as_number(teacher_variance, "teacher_variance", 0)
+    return float(own / (own + as_number(k, "k", 0, above=True) * as_number(variance, "variance", 0, above=True)))
 
 
 def least_squares_risk(

@@ -1,4 +1,4 @@
-"""What the closed forms accept: arrays that fit each other, numbers in their range."""
+"""Checks of the closed forms' arguments: arrays that fit each other, numbers in their range."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ Floats = NDArray[np.float64]
 
 
 def as_vector(values: ArrayLike, name: str, length: int | None = None) -> Floats:
-    """A finite vector, of a given length where one is asked for."""
+    """Check a finite vector.
+
+    Args:
+        values: shape (n,), n >= 1.
+        name: the argument's, for messages.
+        length: required n; None: any.
+    """
     array = _finite(values, name)
     if array.ndim != 1 or not len(array) or (length is not None and len(array) != length):
         raise not_allowed(f"{name}.shape", array.shape, f"({'n' if length is None else length},)")
@@ -21,17 +27,32 @@ def as_vector(values: ArrayLike, name: str, length: int | None = None) -> Floats
 
 
 def as_matrix(values: ArrayLike, name: str, shape: tuple[int | None, int | None] = (None, None)) -> Floats:
-    """A finite matrix, of given numbers of rows and columns where they are asked for."""
+    """Check a finite matrix.
+
+    Args:
+        values: shape (n, m), n >= 1.
+        name: the argument's, for messages.
+        shape: required rows and columns; None: any.
+    """
     array = _finite(values, name)
     fits = array.ndim == 2 and all(wanted in (None, given) for given, wanted in zip(array.shape, shape, strict=True))
     if not fits or not len(array):
-        told = ", ".join("any" if wanted is None else str(wanted) for wanted in shape)
-        raise not_allowed(f"{name}.shape", array.shape, f"({told})")
+        allowed = ", ".join("any" if wanted is None else str(wanted) for wanted in shape)
+        raise not_allowed(f"{name}.shape", array.shape, f"({allowed})")
     return array
 
 
 def as_covariance(values: ArrayLike, name: str, examples: int) -> Floats:
-    """A variance, a variance an example, or a covariance matrix, as a matrix of shape (n, n)."""
+    """Check a covariance.
+
+    Args:
+        values: one variance, one an example (n,), or a covariance matrix (n, n).
+        name: the argument's, for messages.
+        examples: n.
+
+    Returns:
+        The covariance matrix, shape (n, n).
+    """
     array = _finite(values, name)
     if array.ndim < 2:
         if array.ndim == 1 and len(array) != examples:
@@ -47,39 +68,31 @@ def as_covariance(values: ArrayLike, name: str, examples: int) -> Floats:
     return array
 
 
-def at_least(value: float, least: float, name: str) -> float:
-    """A finite number that is not below a bound."""
-    number = as_number(value, name)
-    if number < least:
-        raise not_allowed(name, value, f"at least {least:g}")
-    return number
+def as_number(value: float, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> float:
+    """Check a finite number in a range.
 
-
-def more_than(value: float, bound: float, name: str) -> float:
-    """A finite number above a bound."""
-    number = as_number(value, name)
-    if number <= bound:
-        raise not_allowed(name, value, f"more than {bound:g}")
-    return number
-
-
-def within(value: float, low: float, high: float, name: str) -> float:
-    """A number in a closed range."""
-    number = as_number(value, name)
-    if not low <= number <= high:
-        raise not_allowed(name, value, f"from {low:g} to {high:g}")
-    return number
-
-
-def as_number(value: float, name: str) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-        raise not_allowed(name, value, "a finite number")
+    Args:
+        value: the number.
+        name: the argument's, for messages.
+        low: the smallest allowed value.
+        high: the largest allowed value.
+        above: whether `low` itself is excluded.
+    """
+    finite = not isinstance(value, bool) and isinstance(value, int | float | np.number) and math.isfinite(value)
+    if not finite or not low <= value <= high or (above and value == low):
+        bound = f"{'more than' if above else 'at least'} {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise not_allowed(name, value, bound if finite else "a finite number")
     return float(value)
 
 
 def as_count(value: int, least: int, name: str) -> int:
-    """A whole number that is not below a bound."""
+    """Check a whole number with a lower bound.
+
+    Args:
+        value: the number.
+        least: its smallest allowed value.
+        name: the argument's, for messages.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise not_allowed(name, value, f"a whole number, at least {least}")
     return int(value)

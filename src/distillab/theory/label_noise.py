@@ -1,4 +1,4 @@
-"""Label noise in closed form: when does a mixed target still point at the clean class?"""
+"""Label noise in closed form: the alphas at which a mixed target still favours the clean class."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import Floats, as_count, within
+from distillab.theory.inputs import Floats, as_count, as_number
 
 
 def smoothing(rate: float, classes: int) -> float:
-    """How far symmetric noise pulls every answer towards the uniform one.
+    """The share by which symmetric noise moves a posterior towards the uniform one.
 
-    Formula: `c = eta C / (C - 1)`: a label is kept with the probability 1 - c, and else drawn anew from all classes.
+    Formula: `c = eta C / (C - 1)`: a label is kept with probability 1 - c, and otherwise drawn uniformly.
 
     Args:
         rate: eta, the share of wrong labels, from 0 to less than (C - 1) / C.
@@ -22,23 +22,23 @@ def smoothing(rate: float, classes: int) -> float:
         c, from 0 to less than 1.
 
     Raises:
-        RequestError: fewer than two classes; a rate at which labels say nothing, or the contrary.
+        RequestError: fewer than two classes; a rate at which labels hold no information, or the contrary.
 
     Example:
         >>> round(smoothing(0.45, 10), 3)
         0.5
     """
     count = as_count(classes, 2, "classes")
-    silent = (count - 1) / count
-    if not within(rate, 0, 1, "rate") < silent:
+    uninformative = (count - 1) / count
+    if not as_number(rate, "rate", 0, 1) < uninformative:
         raise not_allowed(
-            "rate", rate, f"below {silent:.4g}: from there on the labels of {count} classes say nothing of the truth"
+            "rate", rate, f"below {uninformative:.4g}, where labels of {count} classes hold no information"
         )
-    return rate / silent
+    return rate / uninformative
 
 
 def noisy_posterior(posterior: ArrayLike, rate: float) -> Floats:
-    """What a perfect learner of noisy labels answers.
+    """The posterior of noisy labels, which a perfect learner of them predicts.
 
     Formula: `q~ = (1 - c) q + c / C`: label smoothing of the clean posterior; its order of classes is that of q.
 
@@ -89,7 +89,7 @@ def label_energy(posterior: ArrayLike, rate: float) -> Floats:
 
 
 def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
-    """How many mixed targets point at the clean class where the teacher is the mean of a few noisy labels.
+    """The share of mixed targets that favour the clean class where the teacher is the mean of a few noisy labels.
 
     Formula, two classes: the teacher is the mean of k labels of the example, the student's own among them, j of the
     others wrong: `eta P(alpha + (1 - alpha)(1 + j) / k < 1/2) + (1 - eta) P((1 - alpha) j / k < 1/2)`, with
@@ -109,16 +109,16 @@ def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
 
     Source: derived for this package.
     """
-    a, k = within(alpha, 0, 1, "alpha"), as_count(votes, 1, "votes")
+    a, k = as_number(alpha, "alpha", 0, 1), as_count(votes, 1, "votes")
     smoothing(rate, 2)
     others = np.arange(k)
-    from scipy.stats import binom  # half a second to import, and few ask for it
+    from scipy.stats import binom  # half a second to import, and rarely needed
 
-    chance = binom.pmf(others, k - 1, rate)
+    probability = binom.pmf(others, k - 1, rate)
     # Compared in whole votes, 2 (1 - alpha) j < (1 - 2 alpha) k and so on, so that ties are ties.
     outvoted = 2 * (a * k + (1 - a) * (1 + others)) < k
     kept = 2 * (1 - a) * others < k
-    return float(rate * chance[outvoted].sum() + (1 - rate) * chance[kept].sum())
+    return float(rate * probability[outvoted].sum() + (1 - rate) * probability[kept].sum())
 
 
 def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, temperature: float = 1.0) -> float:
@@ -130,13 +130,13 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, t
     rate eta over C classes `d = 1 - c` with `c = eta C / (C - 1)`, so the threshold is `(1 - c) / (2 - c)`. A teacher
     of clean labels has `d = 1`, so it is 1/2.
 
-    At a temperature T the student minimises `alpha CE(y) + (1 - alpha) T^2 KL(t_T || q_T)`, where t_T is the answer
+    At a temperature T the student minimises `alpha CE(y) + (1 - alpha) T^2 KL(t_T || q_T)`, where t_T is the teacher
     softened to `t^(1/T)` and normalised. Where the student gives both classes the same logit, the gradients there
     differ by `-alpha + (1 - alpha) T d_T`, with d_T the lead in t_T: the threshold is `T d_T / (1 + T d_T)`.
 
     Args:
         transition: shape (C, C), entry (i, j) the share of class i that is labelled j; rows sum to 1.
-        teacher: shape (C, C), the teacher's mean answer by class; by default the transition itself.
+        teacher: shape (C, C), its mean probabilities by class; by default the transition itself.
         temperature: T > 0.
 
     Returns:
@@ -154,15 +154,15 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, t
     Source: for symmetric noise derived from the posterior under label smoothing, as in Menon, Rawat, Reddi, Kim and
     Kumar, "A Statistical Perspective on Distillation", 2021; for a general matrix by the same step, entry by entry.
     """
-    noise = _checked(transition, "transition")
-    answers = noise if teacher is None else _checked(teacher, "teacher")
-    if answers.shape != noise.shape:
-        raise not_allowed("teacher.shape", answers.shape, f"{noise.shape}, as the transition")
+    noise = _square(transition, "transition")
+    probabilities = noise if teacher is None else _square(teacher, "teacher")
+    if probabilities.shape != noise.shape:
+        raise not_allowed("teacher.shape", probabilities.shape, f"{noise.shape}, as the transition")
     if not 0 < temperature < float("inf"):
         raise not_allowed("temperature", temperature, "a finite number greater than 0")
-    softened = (answers / answers.max(axis=1, keepdims=True)) ** (1 / temperature)
-    answers = softened / softened.sum(axis=1, keepdims=True)
-    margin = np.diag(answers)[:, None] - answers
+    softened = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
+    softened = softened / softened.sum(axis=1, keepdims=True)
+    margin = np.diag(softened)[:, None] - softened
     reached = (noise > 0) & ~np.eye(len(noise), dtype=bool)
     if not reached.any():
         return float("nan")
@@ -170,7 +170,7 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, t
     return pull / (1 + pull)
 
 
-def _checked(matrix: ArrayLike, name: str) -> np.ndarray:
+def _square(matrix: ArrayLike, name: str) -> np.ndarray:
     array = np.asarray(matrix, dtype=np.float64)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise not_allowed(f"{name}.shape", array.shape, "(C, C)")

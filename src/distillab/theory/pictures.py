@@ -22,7 +22,7 @@ from distillab.theory.self_distillation import (
 )
 from distillab.theory.simulation import (
     Simulated,
-    fixed_answers,
+    fixed_predictions,
     independent_learner,
     learner,
     ridge_fit,
@@ -106,7 +106,7 @@ def risk_panels(*, draws: int, seed: int = 0) -> tuple[RiskPanel, ...]:
             independent_labels(np.tile(f, 4), to_student, deviation),
             independent_learner(ridge_fit(wide, 10.0, x), np.tile(f, 4), deviation),
         ),
-        ("always six tenths of the truth", fixed(timid), fixed_answers(timid)),
+        ("always six tenths of the truth", fixed(timid), fixed_predictions(timid)),
     ]
     panels = []
     for number, (title, teacher, teach) in enumerate(cases):
@@ -153,7 +153,7 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
         for k in (1, 4, 16)
     ]
     lines.append(Line(name="always six tenths of the truth", x=variances, y=np.array([of_fixed(v) for v in variances])))
-    teachers = {0: learner(ridge_fit(x, 10.0)), 1: learner(ridge_fit(x, 40.0)), 6: fixed_answers(timid)}
+    teachers = {0: learner(ridge_fit(x, 10.0)), 1: learner(ridge_fit(x, 40.0)), 6: fixed_predictions(timid)}
     for place, teach in teachers.items():
         found = [
             simulate(

@@ -1,4 +1,4 @@
-"""Regression problems made to order: the spectrum of the features, where the signal lies, how noisy which label is."""
+"""Synthetic regression problems with a given spectrum, signal and label noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import Floats, as_count, as_number, at_least, within
+from distillab.theory.inputs import Floats, as_count, as_number
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,15 @@ class Problem:
     noise: Floats
 
     def labels(self, rng: np.random.Generator, draws: int) -> Floats:
-        """Labels with normal noise, shape (n, draws)."""
+        """Draw labels with normal noise.
+
+        Args:
+            rng: the generator.
+            draws: number of label vectors.
+
+        Returns:
+            Shape (n, draws).
+        """
         eps = rng.standard_normal((len(self.truth), draws))
         return self.truth[:, None] + np.sqrt(self.noise)[:, None] * eps
 
@@ -45,8 +53,8 @@ def regression(
 
     Formula: `X = sqrt(n) U diag(i^(-decay/2)) V'`, U and V random with orthonormal columns, so that the i-th strength
     is `n i^-decay`. The truth is `U theta`, `theta_i^2` proportional to `strength_i^alignment`, with the mean square
-    `1 - misfit`, and outside of the features' reach a part of the mean square `misfit`. The variances are
-    `noise exp(spread e - spread^2 / 2)`, e standard normal: equal on average, unequal by the spread.
+    `1 - misfit`, plus a part orthogonal to the features with the mean square `misfit`. The variances are
+    `noise exp(spread e - spread^2 / 2)`, e standard normal, with mean `noise`.
 
     Args:
         examples: n, more than d.
@@ -57,9 +65,6 @@ def regression(
         noise: the mean variance of the label noise, >= 0.
         spread: of the log variances, >= 0; 0 is the same noise for all.
         misfit: the share of the truth that is not linear in x, from 0 to less than 1.
-
-    Returns:
-        `Problem`.
 
     Raises:
         RequestError: a number out of its range.
@@ -73,16 +78,16 @@ def regression(
     n = as_count(examples, 2, "examples")
     if n <= d:
         raise not_allowed("examples", n, f"more than the {d} features")
-    away = within(misfit, 0, 1, "misfit")
+    away = as_number(misfit, "misfit", 0, 1)
     if away == 1:
         raise not_allowed("misfit", misfit, "below 1")
     rng = np.random.default_rng(as_count(seed, 0, "seed"))
     basis, _ = np.linalg.qr(rng.standard_normal((n, d + 1)))
     right, _ = np.linalg.qr(rng.standard_normal((d, d)))
-    strengths = n * np.arange(1, d + 1) ** -at_least(decay, 0, "decay")
+    strengths = n * np.arange(1, d + 1) ** -as_number(decay, "decay", 0)
     theta = rng.choice([-1.0, 1.0], d) * strengths ** (as_number(alignment, "alignment") / 2)
     theta *= np.sqrt(n * (1 - away) / (theta @ theta))
     truth = basis[:, :d] @ theta + np.sqrt(n * away) * basis[:, d]
-    apart = at_least(spread, 0, "spread")
-    variances = at_least(noise, 0, "noise") * np.exp(apart * rng.standard_normal(n) - apart**2 / 2)
+    apart = as_number(spread, "spread", 0)
+    variances = as_number(noise, "noise", 0) * np.exp(apart * rng.standard_normal(n) - apart**2 / 2)
     return Problem((basis[:, :d] * np.sqrt(strengths)) @ right, truth, variances)

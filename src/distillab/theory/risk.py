@@ -34,7 +34,14 @@ class RiskCoefficients(NamedTuple):
     """At least 0."""
 
     def at(self, alpha: ArrayLike) -> Floats:
-        """The risk at one alpha or many."""
+        """The risk.
+
+        Args:
+            alpha: one or many.
+
+        Returns:
+            The shape of alpha.
+        """
         a = np.asarray(alpha, dtype=np.float64)
         return np.asarray(self.r0 + 2 * self.c * a + self.q * a**2)
 
@@ -45,10 +52,9 @@ class RiskCoefficients(NamedTuple):
 
 
 class Split(NamedTuple):
-    """The risk, as the part that stays when the noise is averaged away and the part that does not."""
+    """The risk as squared bias and variance."""
 
     bias: RiskCoefficients
-    """Squared."""
     variance: RiskCoefficients
 
     @property
@@ -71,8 +77,8 @@ def risk_split(
         teacher: its mean m, memory A and covariance V.
         truth: f, shape (n,), the labels without noise.
         noise: Sigma: the variance of the label noise, one an example (n,), or a covariance (n, n).
-        target: for a student of shape (r, n), what it should predict, shape (r,). The risk is then the sum of squares
-            and not their mean.
+        target: for a student of shape (r, n), its correct predictions, shape (r,). The risk is then the sum of squares
+            instead of their mean.
 
     Returns:
         `Split`, each a parabola in alpha.
@@ -87,9 +93,9 @@ def risk_split(
     n = len(f)
     s = as_matrix(student, "student", (n if target is None else None, n))
     sigma = as_covariance(noise, "noise", n)
-    aim = f if target is None else as_vector(target, "target", len(s))
+    correct = f if target is None else as_vector(target, "target", len(s))
     per = n if target is None else 1
-    start, change = s @ teacher.mean - aim, s @ (f - teacher.mean)
+    start, change = s @ teacher.mean - correct, s @ (f - teacher.mean)
     kept = s @ teacher.memory
     fresh = s - kept
     own = float(np.sum((s @ teacher.own) ** 2))
@@ -110,14 +116,7 @@ def risk_coefficients(
     Formula: `R(alpha) = E|p - f|^2 / n = r0 + 2 c alpha + q alpha^2`, the sum of both parts of `risk_split`.
 
     Args:
-        student: as in `risk_split`.
-        teacher: as in `risk_split`.
-        truth: as in `risk_split`.
-        noise: as in `risk_split`.
-        target: as in `risk_split`.
-
-    Returns:
-        `RiskCoefficients`.
+        student, teacher, truth, noise, target: as in `risk_split`.
 
     Raises:
         RequestError: as in `risk_split`.
@@ -152,7 +151,7 @@ def alpha_star(risk: RiskCoefficients) -> AlphaStar:
 
 
 def in_words(risk: RiskCoefficients) -> str:
-    """Say whether distillation can help, for alpha from 0 to 1.
+    """Describe whether distillation can help, for alpha from 0 to 1.
 
     Args:
         risk: the parabola.
@@ -166,18 +165,18 @@ def in_words(risk: RiskCoefficients) -> str:
     """
     free, clipped = alpha_star(risk)
     if math.isnan(free):
-        return "Alpha has no effect: the student of the teacher's answers is the student of the labels."
+        return "Alpha has no effect: the student of the teacher is the student of the labels."
     if free >= 1:
         return "Distillation cannot help: no alpha below 1 has less risk than the labels alone."
-    at_best, of_labels = float(risk.at(clipped)), float(risk.at(1.0))
-    less = f"the risk is {100 * (1 - at_best / of_labels):.1f} % below that of the labels alone"
+    best, labels_alone = float(risk.at(clipped)), float(risk.at(1.0))
+    less = f"the risk is {100 * (1 - best / labels_alone):.1f} % below that of the labels alone"
     if free <= 0:
         return f"The teacher alone is best: at alpha = 0 {less}, and any weight of the labels adds to it."
     return f"Distillation helps: at alpha = {clipped:.3g} {less}."
 
 
 class NoiseLaw(NamedTuple):
-    """How alpha* moves with the variance of the label noise: `(p0 + p1 s) / (q0 + q1 s)`."""
+    """alpha* as a function of the variance s of the label noise: `(p0 + p1 s) / (q0 + q1 s)`."""
 
     p0: float
     p1: float
@@ -185,33 +184,37 @@ class NoiseLaw(NamedTuple):
     q1: float
 
     def at(self, variance: ArrayLike) -> Floats:
-        """The free alpha* at one variance or many."""
+        """The free alpha*.
+
+        Args:
+            variance: of the label noise, one or many.
+
+        Returns:
+            The shape of the variance.
+        """
         s = np.asarray(variance, dtype=np.float64)
         return np.asarray((self.p0 + self.p1 * s) / (self.q0 + self.q1 * s))
 
     @property
     def direction(self) -> int:
-        """1 where alpha* rises with the noise, -1 where it falls, 0 where it stays: it never turns."""
+        """1 where alpha* rises with the noise, -1 where it falls, 0 where it is constant; it is monotonic."""
         return int(np.sign(self.p1 * self.q0 - self.p0 * self.q1))
 
 
 def noise_law(
     student: ArrayLike, teacher: LinearTeacher, truth: ArrayLike, *, own_noise_grows: bool = True
 ) -> NoiseLaw:
-    """How the best alpha moves with the label noise.
+    """The best alpha as a function of the label noise.
 
-    Formula: with `Sigma = s I`, numerator and denominator of alpha* are linear in s, so it moves one way, from
-    `p0 / q0` without noise to `p1 / q1` with much.
+    Formula: with `Sigma = s I`, numerator and denominator of alpha* are linear in s, so it moves monotonically
+    from `p0 / q0` without noise towards `p1 / q1`.
 
     Args:
         student: S, shape (n, n).
         teacher: at noise of variance 1.
         truth: f, shape (n,).
         own_noise_grows: whether the teacher's own labels are as noisy as the student's (its covariance is V times s),
-            or stay as they are.
-
-    Returns:
-        `NoiseLaw`.
+            or do not change.
 
     Source: derived for this package.
     """

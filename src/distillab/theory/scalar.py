@@ -1,10 +1,10 @@
-"""One number, two noisy answers: the label's and the teacher's, and how to weight them."""
+"""The weighted mean of two noisy estimates of one number: the label and the teacher."""
 
 from __future__ import annotations
 
 import math
 
-from distillab.theory.inputs import at_least, within
+from distillab.theory.inputs import as_number
 from distillab.theory.risk import RiskCoefficients
 
 
@@ -21,9 +21,6 @@ def scalar_risk(*, bias: float, sigma: float, tau: float, correlation: float = 0
         tau: the teacher's, >= 0.
         correlation: rho of the two noises, from -1 to 1.
 
-    Returns:
-        `RiskCoefficients`.
-
     Raises:
         RequestError: a negative deviation, a correlation beyond [-1, 1].
 
@@ -34,17 +31,17 @@ def scalar_risk(*, bias: float, sigma: float, tau: float, correlation: float = 0
 
     Source: Bates and Granger, "The combination of forecasts", 1969, here with a bias.
     """
-    s, t = at_least(sigma, 0, "sigma"), at_least(tau, 0, "tau")
-    shared = within(correlation, -1, 1, "correlation") * s * t
+    s, t = as_number(sigma, "sigma", 0), as_number(tau, "tau", 0)
+    shared = as_number(correlation, "correlation", -1, 1) * s * t
     of_teacher = float(bias) ** 2 + t**2
     return RiskCoefficients(of_teacher, shared - of_teacher, of_teacher + s**2 - 2 * shared)
 
 
 def memorising_teacher_alpha(*, bias: float, sigma: float, share: float) -> float:
-    """The best alpha where the teacher has learned a share of the label noise by heart.
+    """The best alpha where the teacher has memorised a share of the label noise.
 
-    Formula: `alpha* = (b^2 - c (1 - c) sigma^2) / (b^2 + (1 - c)^2 sigma^2)`: without a bias `-c / (1 - c)`, for what
-    the teacher has of the noise can be taken out again by a negative weight of the labels.
+    Formula: `alpha* = (b^2 - c (1 - c) sigma^2) / (b^2 + (1 - c)^2 sigma^2)`: without a bias `-c / (1 - c)`,
+    because a negative weight of the labels removes the noise in the teacher.
 
     Args:
         bias: b, the teacher's.
@@ -54,6 +51,6 @@ def memorising_teacher_alpha(*, bias: float, sigma: float, share: float) -> floa
     Returns:
         alpha*, free; nan where label and teacher are the same.
     """
-    c, s2 = within(share, 0, 1, "share"), at_least(sigma, 0, "sigma") ** 2
+    c, s2 = as_number(share, "share", 0, 1), as_number(sigma, "sigma", 0) ** 2
     under = float(bias) ** 2 + (1 - c) ** 2 * s2
     return (float(bias) ** 2 - c * (1 - c) * s2) / under if under > 0 else math.nan

@@ -1,7 +1,7 @@
-"""Self-distillation along the singular directions of the features: where a teacher of the same labels helps, and why.
+"""Self-distillation along the singular directions of the features: when a teacher of the same labels helps, and why.
 
-Student and teacher share the features X = U diag(s) V' and the labels; each fits the i-th direction to a share, its
-filter. Everything then splits into one number a direction.
+Student and teacher share the features X = U diag(s) V' and the labels; each fits a share of the i-th direction, its
+filter. Every quantity is then a sum over the directions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import Floats, as_matrix, as_vector, at_least, more_than, within
+from distillab.theory.inputs import Floats, as_matrix, as_number, as_vector
 from distillab.theory.risk import RiskCoefficients
 
 
@@ -26,7 +26,7 @@ class Spectrum:
         signal: theta_i squared, where theta_i is the truth's part along direction i, shape (r,).
         weights: of the directions in the risk, shape (r,): `1 / n` each for the risk on the training examples,
             `1 / d_i` for the error of the coefficients.
-        outside: the mean square of the truth that no direction reaches.
+        outside: the mean square of the truth outside of all directions.
 
     Raises:
         RequestError: shapes that do not fit, a strength that is not positive, a negative square.
@@ -42,7 +42,7 @@ class Spectrum:
         count = len(self.strengths)
         object.__setattr__(self, "signal", as_vector(self.signal, "signal", count))
         object.__setattr__(self, "weights", as_vector(self.weights, "weights", count))
-        at_least(self.outside, 0, "outside")
+        as_number(self.outside, "outside", 0)
         if (self.strengths <= 0).any():
             raise not_allowed(
                 "strengths", float(self.strengths.min()), "above 0: leave out directions without features"
@@ -73,7 +73,7 @@ def spectrum(x: ArrayLike, truth: ArrayLike) -> Spectrum:
 
 
 def ridge_filter(strengths: ArrayLike, penalty: float) -> Floats:
-    """The share to which ridge regression fits each direction: `d / (d + lambda)`.
+    """The share of each direction that ridge regression fits: `d / (d + lambda)`.
 
     Args:
         strengths: d, shape (r,).
@@ -83,11 +83,11 @@ def ridge_filter(strengths: ArrayLike, penalty: float) -> Floats:
         Shape (r,), from 0 to 1.
     """
     d = as_vector(strengths, "strengths")
-    return np.asarray(d / (d + at_least(penalty, 0, "penalty")))
+    return np.asarray(d / (d + as_number(penalty, "penalty", 0)))
 
 
 def descent_filter(strengths: ArrayLike, *, steps: int, rate: float) -> Floats:
-    """The share to which gradient descent has fitted each direction: `1 - (1 - rate d)^steps`.
+    """The share of each direction that gradient descent has fitted: `1 - (1 - rate d)^steps`.
 
     Args:
         strengths: d, shape (r,).
@@ -101,13 +101,13 @@ def descent_filter(strengths: ArrayLike, *, steps: int, rate: float) -> Floats:
         RequestError: a rate that overshoots.
     """
     d = as_vector(strengths, "strengths")
-    if more_than(rate, 0, "rate") * d.max() > 1 + 1e-12:
+    if as_number(rate, "rate", 0, above=True) * d.max() > 1 + 1e-12:
         raise not_allowed("rate", rate, f"at most {1 / d.max():.4g}, one over the greatest strength")
-    return np.asarray(1 - (1 - rate * d) ** at_least(steps, 0, "steps"))
+    return np.asarray(1 - (1 - rate * d) ** as_number(steps, "steps", 0))
 
 
 def best_filter(problem: Spectrum, variance: float) -> Floats:
-    """The filter of least risk, which knows the signal: `theta^2 / (theta^2 + sigma^2)`.
+    """The filter of least risk, for a known signal: `theta^2 / (theta^2 + sigma^2)`.
 
     Args:
         problem: its directions.
@@ -118,7 +118,7 @@ def best_filter(problem: Spectrum, variance: float) -> Floats:
 
     Source: Wiener, "Extrapolation, interpolation, and smoothing of stationary time series", 1949.
     """
-    return np.asarray(problem.signal / (problem.signal + more_than(variance, 0, "variance")))
+    return np.asarray(problem.signal / (problem.signal + as_number(variance, "variance", 0, above=True)))
 
 
 def filter_risk(problem: Spectrum, filters: ArrayLike, variance: float) -> float:
@@ -130,12 +130,9 @@ def filter_risk(problem: Spectrum, filters: ArrayLike, variance: float) -> float
         problem: its directions.
         filters: phi, shape (r,).
         variance: sigma^2 >= 0.
-
-    Returns:
-        The risk.
     """
     phi = as_vector(filters, "filters", len(problem.signal))
-    noise = at_least(variance, 0, "variance")
+    noise = as_number(variance, "variance", 0)
     return float(problem.outside + problem.weights @ ((1 - phi) ** 2 * problem.signal + noise * phi**2))
 
 
@@ -144,9 +141,9 @@ def self_distillation_risk(
 ) -> RiskCoefficients:
     """The risk of self-distillation as a parabola in alpha.
 
-    Formula: with filters h and g the student's becomes `phi = h g + alpha a`, `a = h (1 - g)`: what the teacher shrinks
-    once more. With `om = theta^2 + sigma^2` and the best filter w, the risk is `const + sum c om (phi - w)^2`, so
-    `alpha* = 1 - sum c a om (h - w) / sum c a^2 om`.
+    Formula: with filters h and g the student's becomes `phi = h g + alpha a`, `a = h (1 - g)` the teacher's
+    additional shrinkage. With `om = theta^2 + sigma^2` and the best filter w, the risk is
+    `const + sum c om (phi - w)^2`, so `alpha* = 1 - sum c a om (h - w) / sum c a^2 om`.
 
     Args:
         problem: its directions.
@@ -154,14 +151,11 @@ def self_distillation_risk(
         teacher: g, shape (r,), from 0 to 1.
         variance: sigma^2 of the label noise, >= 0.
 
-    Returns:
-        `RiskCoefficients`.
-
     Source: the setting of Das and Sanghavi, "Understanding self-distillation in the presence of label noise", 2023, and
     of Pareek, Du and Oh, "Understanding the gains from repeated self-distillation", 2024; this form derived here.
     """
     h, g = checked_filters(problem, student, teacher)
-    c, theta2, noise = problem.weights, problem.signal, at_least(variance, 0, "variance")
+    c, theta2, noise = problem.weights, problem.signal, as_number(variance, "variance", 0)
     alone, added = h * g, h * (1 - g)
     return RiskCoefficients(
         filter_risk(problem, alone, noise),
@@ -171,7 +165,7 @@ def self_distillation_risk(
 
 
 class Thresholds(NamedTuple):
-    """Variances of the label noise at which the answer changes."""
+    """Variances of the label noise at which the conclusion changes."""
 
     helps: float
     """Above it alpha* < 1: distillation helps. inf where the teacher changes nothing."""
@@ -180,7 +174,7 @@ class Thresholds(NamedTuple):
 
 
 def thresholds(problem: Spectrum, student: ArrayLike, teacher: ArrayLike) -> Thresholds:
-    """How noisy labels must be for self-distillation to help, and for the teacher alone to be best.
+    """The label noise above which self-distillation helps, and above which the teacher alone is best.
 
     Formula: with `a = h (1 - g)`: `alpha* < 1` from `sigma^2 > sum c a (1 - h) theta^2 / sum c a h` on, and
     `alpha* < 0` from `sum c a (1 - h g) theta^2 / sum c a h g` on.
@@ -222,7 +216,7 @@ def path_rule(problem: Spectrum, penalty: float, variance: float) -> float:
     Source: Dang, Patil and Rinaldo, "Optimal unconstrained self-distillation in ridge regression", 2026, prove the rule
     in general; this form derived here.
     """
-    lam, noise = more_than(penalty, 0, "penalty"), at_least(variance, 0, "variance")
+    lam, noise = as_number(penalty, "penalty", 0, above=True), as_number(variance, "variance", 0)
     c, d, theta2 = problem.weights, problem.strengths, problem.signal
     slope = 2 * float(c @ (d * (lam * theta2 - d * noise) / (d + lam) ** 3))
     energy = float(c @ (d**2 * (theta2 + noise) / (d + lam) ** 4))
@@ -230,7 +224,7 @@ def path_rule(problem: Spectrum, penalty: float, variance: float) -> float:
 
 
 def repeated(filters: ArrayLike, teacher: ArrayLike, alphas: ArrayLike) -> Floats:
-    """The filter after several rounds, in each of which the last student teaches the next.
+    """The filter after several rounds, in each of which the previous student teaches the next.
 
     Formula: `phi_0 = g`, `phi_k = h [alpha_k + (1 - alpha_k) phi_(k-1)]`; with alpha = 0 throughout, `h^k g`.
 
@@ -264,7 +258,7 @@ def closed_share(problem: Spectrum, student: ArrayLike, teacher: ArrayLike, vari
         variance: sigma^2, above 0.
 
     Returns:
-        From 0 to 1; nan where the student has nothing to gain or the teacher adds nothing.
+        From 0 to 1; nan where the student cannot gain or the teacher changes nothing.
     """
     h, g = checked_filters(problem, student, teacher)
     weight = problem.weights * (problem.signal + variance)
@@ -274,12 +268,21 @@ def closed_share(problem: Spectrum, student: ArrayLike, teacher: ArrayLike, vari
 
 
 def checked_filters(problem: Spectrum, student: ArrayLike, teacher: ArrayLike) -> tuple[Floats, Floats]:
-    """Both filters as arrays, one share a direction."""
+    """Check both filters.
+
+    Args:
+        problem: its directions.
+        student: h, shape (r,), from 0 to 1.
+        teacher: g, shape (r,), from 0 to 1.
+
+    Returns:
+        Both as arrays.
+    """
     pair = []
     for name, values in (("student", student), ("teacher", teacher)):
         filters = as_vector(values, name, len(problem.signal))
         for bound in (float(filters.min()), float(filters.max())):
-            within(bound, 0, 1, f"{name}'s filter")
+            as_number(bound, f"{name}'s filter", 0, 1)
         pair.append(filters)
     return pair[0], pair[1]
 

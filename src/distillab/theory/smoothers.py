@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import RequestError, not_allowed
-from distillab.theory.inputs import Floats, as_count, as_matrix, as_vector, at_least, more_than
+from distillab.theory.inputs import Floats, as_count, as_matrix, as_number, as_vector
 
 
 def ridge(x: ArrayLike, penalty: float) -> Floats:
@@ -56,7 +56,7 @@ def ridge_weights(x: ArrayLike, penalty: float) -> Floats:
 
 
 def pooled(x: ArrayLike, more: ArrayLike, penalty: float) -> tuple[Floats, Floats]:
-    """How a ridge regression on two sets of examples answers on the first.
+    """The predictions of a ridge regression on two sets of examples, for the first set.
 
     Formula: `[T1 T2] = X ([X; Z]'[X; Z] + lambda I)^-1 [X; Z]'`.
 
@@ -79,9 +79,9 @@ def pooled(x: ArrayLike, more: ArrayLike, penalty: float) -> tuple[Floats, Float
 
 
 def descent(x: ArrayLike, *, steps: int, rate: float) -> Floats:
-    """The smoother of gradient descent that is stopped early.
+    """The smoother of early-stopped gradient descent.
 
-    Formula: after k steps on `|Xw - z|^2 / 2` from w = 0, the i-th direction of X is fitted to the share
+    Formula: after k steps on `|Xw - z|^2 / 2` from w = 0, the fitted share of the i-th direction of X is
     `1 - (1 - rate s_i^2)^k`, with s_i the singular values.
 
     Args:
@@ -102,7 +102,7 @@ def descent(x: ArrayLike, *, steps: int, rate: float) -> Floats:
     left, singular, _ = np.linalg.svd(as_matrix(x, "x"), full_matrices=False)
     as_count(steps, 0, "steps")
     largest = float(singular[0] ** 2)
-    if not 0 < more_than(rate, 0, "rate") * largest <= 1 + 1e-12:
+    if not 0 < as_number(rate, "rate", 0, above=True) * largest <= 1 + 1e-12:
         raise not_allowed("rate", rate, f"at most {1 / largest:.4g}, one over the largest squared singular value")
     return np.asarray((left * (1 - (1 - rate * singular**2) ** steps)) @ left.T)
 
@@ -130,7 +130,7 @@ def residual_variance(x: ArrayLike, y: ArrayLike) -> float:
     labels = as_vector(y, "y", len(features))
     spare = features.shape[0] - features.shape[1]
     if spare < 1:
-        raise not_allowed("x.shape", features.shape, "more examples than columns, to tell noise from truth")
+        raise not_allowed("x.shape", features.shape, "more examples than columns, to separate noise from truth")
     residual = labels - ridge(features, 0.0) @ labels
     return float(residual @ residual / spare)
 
@@ -138,13 +138,13 @@ def residual_variance(x: ArrayLike, y: ArrayLike) -> float:
 def _decomposed(x: ArrayLike, penalty: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Left singular vectors, the filter d / (d + lambda), singular values, right singular vectors."""
     features = as_matrix(x, "x")
-    at_least(penalty, 0, "penalty")
+    as_number(penalty, "penalty", 0)
     left, singular, right = np.linalg.svd(features, full_matrices=False)
     sound = singular > singular[0] * max(features.shape) * np.finfo(np.float64).eps
     if penalty == 0 and (not sound.all() or len(singular) < features.shape[1]):
         raise RequestError(
             f"x is singular: its {features.shape[1]} columns have rank {int(sound.sum())}. Give a penalty above 0, or "
-            "leave out columns that others determine."
+            "remove columns that others determine."
         )
     left, singular, right = left[:, sound], singular[sound], right[sound]
     return left, singular**2 / (singular**2 + penalty), singular, right

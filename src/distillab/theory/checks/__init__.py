@@ -1,6 +1,8 @@
-"""The closed forms beside their simulations, as one table."""
+"""The closed forms compared with their simulations, as one table."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from distillab.theory.checks import classification, regression
 from distillab.theory.checks.row import ERRORS, SHARE, Row
@@ -19,7 +21,8 @@ def table(*, quick: bool = False, seed: int = 0) -> tuple[Row, ...]:
         A row for each number that is compared.
     """
     draws = QUICK_DRAWS if quick else DRAWS
-    return (*regression.rows(draws, seed), *classification.rows(draws, seed))
+    checks = [*enumerate(regression.CHECKS), *enumerate(classification.CHECKS, 100)]  # each with draws of its own
+    return tuple(row for number, check in checks for row in check(draws, np.random.default_rng([seed, number])))
 
 
 __all__ = ["DRAWS", "ERRORS", "QUICK_DRAWS", "SHARE", "Row", "table"]

@@ -1,4 +1,4 @@
-"""One line of the table: a closed form beside its simulation, and whether they agree."""
+"""One row of the table: a closed form and its simulation, and whether they agree."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.theory.risk import RiskCoefficients, alpha_star
-from distillab.theory.simulation import Simulated
+from distillab.theory.simulation import Simulated, best_alpha
 
 ERRORS = 4.0
-"""A simulation agrees within so many of its standard errors."""
+"""Largest deviation of a simulation that agrees, in its standard errors."""
 
 SHARE = 0.03
-"""And a risk within this share of the prediction."""
+"""Largest deviation of a risk, as a share of the prediction."""
 
 ROUNDING = 1e-9
-"""What is certain, so that its standard error is nothing, agrees within this."""
+"""Largest deviation of a number that is not random."""
 
 
 class Row(NamedTuple):
-    """A closed form beside its simulation."""
+    """A closed form and its simulation."""
 
     subject: str
     function: str
-    """That computes the closed form."""
+    """Name of the function that computes the closed form."""
     quantity: str
     predicted: float
     simulated: float
@@ -49,25 +49,60 @@ class Row(NamedTuple):
         return near and self.deviation <= ERRORS
 
 
-def risk_rows(subject: str, function: str, risk: RiskCoefficients, found: Simulated) -> list[Row]:
-    """The risk at the alpha where it fits worst, and the best alpha."""
+def risk_rows(subject: str, function: str, risk: RiskCoefficients, simulated: Simulated) -> list[Row]:
+    """The risk at the alpha where it agrees least, and the best alpha.
+
+    Args:
+        subject: of the rows.
+        function: of the closed form.
+        risk: the closed form.
+        simulated: its simulation.
+    """
     rows = [
         Row(subject, function, f"risk at alpha = {alpha:g}", float(risk.at(alpha)), float(mean), float(error), True)
-        for alpha, mean, error in zip(found.alphas, found.risk, found.risk_error, strict=True)
+        for alpha, mean, error in zip(simulated.alphas, simulated.risk, simulated.risk_error, strict=True)
     ]
-    best = Row(subject, function, "alpha*", alpha_star(risk).free, found.alpha, found.alpha_error)
+    best = Row(subject, function, "alpha*", alpha_star(risk).free, simulated.alpha, simulated.alpha_error)
     return [worst(rows), best]
 
 
 def worst(rows: Sequence[Row]) -> Row:
-    """The row that agrees least."""
+    """The row that agrees least.
+
+    Args:
+        rows: at least one.
+    """
     return max(rows, key=lambda row: (not row.agrees, row.deviation))
 
 
 def from_draws(
     subject: str, function: str, quantity: str, predicted: float, values: ArrayLike, *, is_risk: bool = False
 ) -> Row:
-    """A row whose simulation is the mean of independent draws."""
+    """A row whose simulation is the mean of independent draws.
+
+    Args:
+        subject: of the row.
+        function: of the closed form.
+        quantity: its name.
+        predicted: the closed form.
+        values: the draws, shape (M,).
+        is_risk: whether `SHARE` applies.
+    """
     drawn = np.asarray(values, dtype=np.float64)
     error = float(drawn.std(ddof=1) / np.sqrt(len(drawn)))
     return Row(subject, function, quantity, predicted, float(drawn.mean()), error, is_risk)
+
+
+def best_alpha_row(
+    subject: str, function: str, risk: RiskCoefficients, numerators: np.ndarray, denominators: np.ndarray
+) -> Row:
+    """A row for the best alpha, from the draws of its numerator and denominator.
+
+    Args:
+        subject: of the row.
+        function: of the closed form.
+        risk: the closed form.
+        numerators: as in `best_alpha`, shape (M,).
+        denominators: as in `best_alpha`, shape (M,).
+    """
+    return Row(subject, function, "alpha*", alpha_star(risk).free, *best_alpha(numerators, denominators))
