@@ -53,7 +53,7 @@ def test_students_are_runs_inside_the_studys_each_once(folder: Path) -> None:
     assert run.data.metrics["test/accuracy"] == 0.9375
     history = client(folder).get_metric_history(run.info.run_id, "epoch/loss")
     assert [(one.step, one.value) for one in history] == [(1, 1.0), (2, 0.5)]
-    assert math.isnan(run.data.metrics["epoch/hard"])
+    assert math.isnan(run.data.metrics["epoch/label_loss"])
     assert run.data.params["noise.rate"] == "0.1"
     assert found[OTHER.id].data.params["state"] == "diverged"
 

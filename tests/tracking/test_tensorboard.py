@@ -55,7 +55,7 @@ def test_a_student_is_a_run_with_its_numbers(tmp_path: Path) -> None:
     found = scalars(tmp_path / "tensorboard" / name_of(RECORD))
     assert found["epoch/loss", 1] == 1.0
     assert found["epoch/loss", 2] == 0.5
-    assert np.isnan(found["epoch/hard", 2])
+    assert np.isnan(found["epoch/label_loss", 2])
     assert found["epoch/validation_accuracy", 2] == 0.875
     assert found["test/accuracy", 2] == 0.9375
     assert len(found) == 2 * 4 + 2
