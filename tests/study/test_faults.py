@@ -102,7 +102,7 @@ def fill(disk: Path) -> None:
 def test_a_disk_that_is_full_before_the_study_begins(undisturbed: Path, disk: Callable[[str], Path]) -> None:
     place = disk("4M")
     fill(place)
-    assert "disk is full. Make space; what is recorded stays" in refused(SPEC, place / "study")
+    assert "disk is full. Make space and run the same command again" in refused(SPEC, place / "study")
     (place / "filler").unlink()
     goes_on(place / "study", undisturbed, 0)
 
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_while_a_cohort_is_recorded(undisturbed: Path, disk: C
     place = disk("4M")
     out = place / "study"
     told = refused(SPEC, out, seats=1, progress=At(lambda: fill(place), trained=IN_THE_THIRD_COHORT))
-    assert told.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
+    assert told.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space and run")
     is_read(out)
     (place / "filler").unlink()
     goes_on(out, undisturbed, 4)
@@ -166,7 +166,7 @@ def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_fin
     (line,) = [line for line in log.read_text().splitlines() if not line.startswith(("Teacher ", "To train: "))]
     assert process.exitcode == 1
     assert line.startswith("distillab: ")
-    assert "Make space; what is recorded stays" in line
+    assert "Make space and run the same command again" in line
     subprocess.run(["mount", "-o", "remount,size=8M", place], check=True)
     finish(study, out)
     assert results(out) == results(undisturbed)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.errors import RequestError, WorkError
+from distillab.errors import MAKE_SPACE, RequestError, WorkError
 from distillab.study.storage.examples import GalleryExamples, GalleryPredictions, packed_logits, unpacked_logits
 from distillab.study.storage.predictions import ValidationPredictions
 from distillab.study.storage.records import TeacherResult, TrialResult
@@ -442,7 +442,7 @@ def _advice(path: Path, error: sqlite3.OperationalError) -> str:
     if code == sqlite3.SQLITE_READONLY_DBMOVED or not path.exists():
         return "It was moved or deleted while it was in use, or its folder was; put it back and give the command again."
     if code & 0xFF == sqlite3.SQLITE_FULL:
-        return "Make space; what is recorded stays, and the same command goes on from there."
+        return MAKE_SPACE
     if code & 0xFF == sqlite3.SQLITE_BUSY:
         return f"Another program has kept it for {PATIENCE:g} s. Close that, and give the command again."
     return "Check the disk's space and the folder's permissions."
