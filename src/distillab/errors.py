@@ -85,7 +85,7 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
 MAKE_SPACE = "Make space and run the same command again; recorded results are kept."
 """The remedy for a full disk."""
 
-REMEDIES = {
+TO_DO = {
     errno.ENOSPC: MAKE_SPACE,
     errno.EDQUOT: MAKE_SPACE,
     errno.EROFS: "Choose a folder that may be written.",
@@ -109,7 +109,7 @@ def cannot_write(path: Path, error: OSError) -> WorkError:
         'study.yaml cannot be written: Read-only file system. Choose a folder that may be written.'
     """
     short = error.errno is None and "requested and" in str(error)  # NumPy's message for a file that could not grow
-    remedy = MAKE_SPACE if short else REMEDIES.get(error.errno or 0, "")
+    remedy = MAKE_SPACE if short else TO_DO.get(error.errno or 0, "")
     return WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}. {remedy}".rstrip())
 
 

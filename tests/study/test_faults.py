@@ -233,7 +233,7 @@ def test_a_folder_of_somebody_else_is_read_and_not_run(undisturbed: Path, capsys
         try:
             with somebody_else():
                 told = refused(read_spec(TINY | {"seeds": 4}), out)
-                assert "Permission denied. Choose a folder that you may write in." in told
+                assert "Permission denied. Choose a folder in which you may write." in told
                 assert "cannot be written: Permission denied" in refused(SPEC, Path(place) / "new")
                 assert command(capsys, "answer", out)[0] == 0
                 assert command(capsys, "data", "check", out)[0] == 0
