@@ -1,4 +1,4 @@
-"""The error family, and the one way its messages are worded: what was given, what is allowed, what to do."""
+"""The exceptions, and the wording of their messages: what was given, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LONGEST = 2_000
-"""Characters of a message; what is longer is cut in the middle, so that what to do is still read."""
+"""Characters of a message; a longer one is cut in the middle, so that the remedy at its end remains."""
 
 SHOWN = 300
 """Characters of a value that a message shows."""
 
 
 class DistillabError(Exception):
-    """Anything distillab itself reports; its text is one clear line, fit to be shown without a traceback.
+    """The base of all errors that distillab reports; the message is one line, to be shown without a traceback.
 
-    What it quotes may come from a stranger's file: a line break or a terminal's escape in it is spelled out.
+    A message may quote untrusted files: line breaks and terminal escapes in it are written as escape sequences.
+
+    Args:
+        message: the text.
     """
 
     exit_code = 1
@@ -27,25 +30,25 @@ class DistillabError(Exception):
 
 
 class RequestError(DistillabError, ValueError):
-    """The request was wrong: nothing has been done, and the caller can mend it."""
+    """The request was wrong: nothing has been done, and the caller can correct it."""
 
     exit_code = 2
 
 
 class WorkError(DistillabError, RuntimeError):
-    """The request was right, but the work itself failed (no network, a full disk, a damaged folder)."""
+    """The request was right, but the work failed (no network, a full disk, a damaged folder)."""
 
     exit_code = 1
 
 
 def not_allowed(name: str, given: object, allowed: str, do: str = "") -> RequestError:
-    """Word a refusal in its three parts.
+    """Create the error for an invalid value, in three parts.
 
     Args:
-        name: what the user calls the thing (`alpha`, `teacher.epochs`).
+        name: the name that the user knows (`alpha`, `teacher.epochs`).
         given: the value received.
         allowed: the rule, to follow "it must be".
-        do: what to do about it, a sentence; may be empty where the rule says it all.
+        do: the remedy, a sentence; empty if the rule is enough.
 
     Returns:
         The error, for the caller to raise.
@@ -59,7 +62,15 @@ def not_allowed(name: str, given: object, allowed: str, do: str = "") -> Request
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
-    """Word the refusal of a name that does not exist, with the nearest one that does.
+    """Create the error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        kind: the kind of name ("data set").
+        given: the name received.
+        known: the names that exist.
+
+    Returns:
+        The error, for the caller to raise.
 
     Example:
         >>> str(unknown("data set", "mnits", ["digits", "mnist"]))
@@ -71,34 +82,42 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
     return RequestError(f"There is no {kind} {shown(given)}.{guess} Known: {', '.join(names)}.")
 
 
-_MAKE_SPACE = " Make space; what is recorded stays, and the same command goes on from there."
+MAKE_SPACE = "Make space and run the same command again; recorded results are kept."
+"""The remedy for a full disk."""
+
 TO_DO = {
-    errno.ENOSPC: _MAKE_SPACE,
-    errno.EDQUOT: _MAKE_SPACE,
-    errno.EROFS: " Choose a folder that may be written.",
-    errno.EACCES: " Choose a folder that you may write in.",
+    errno.ENOSPC: MAKE_SPACE,
+    errno.EDQUOT: MAKE_SPACE,
+    errno.EROFS: "Choose a folder that may be written.",
+    errno.EACCES: "Choose a folder in which you may write.",
 }
-"""What to do about a place that cannot be written, by the system's number of the error."""
+"""The remedy for a path that cannot be written, by the system's error number."""
 
 
-def cannot_write(place: Path, error: OSError) -> WorkError:
-    """Word the failure of writing a file: which, why, and what to do.
+def cannot_write(path: Path, error: OSError) -> WorkError:
+    """Create the error for a file that cannot be written: which, why, and what to do.
 
     Args:
-        place: what was being written, where the error itself does not say.
-        error: what the system said.
+        path: the file, used if the system's error names none.
+        error: the system's error.
+
+    Returns:
+        The error, for the caller to raise.
 
     Example:
         >>> str(cannot_write(Path("study.yaml"), OSError(errno.EROFS, "Read-only file system")))
         'study.yaml cannot be written: Read-only file system. Choose a folder that may be written.'
     """
-    short = error.errno is None and "requested and" in str(error)  # NumPy's words for a file that could not grow
-    to_do = _MAKE_SPACE if short else TO_DO.get(error.errno or 0, "")
-    return WorkError(f"{error.filename or place} cannot be written: {error.strerror or error}.{to_do}")
+    short = error.errno is None and "requested and" in str(error)  # NumPy's message for a file that could not grow
+    remedy = MAKE_SPACE if short else TO_DO.get(error.errno or 0, "")
+    return WorkError(f"{error.filename or path} cannot be written: {error.strerror or error}. {remedy}".rstrip())
 
 
 def in_one_line(text: str) -> str:
-    """A text fit for one line of a terminal: what cannot be seen is spelled out, what is too long is cut.
+    """Make a text safe for one line of a terminal: escape unprintable characters, shorten a long text.
+
+    Args:
+        text: any text.
 
     Example:
         >>> in_one_line("two\\nlines, \\x1b[31mred")
@@ -106,11 +125,14 @@ def in_one_line(text: str) -> str:
     """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def shown(value: object) -> str:
-    """A value as Python writes it, cut where it is long: a few lines of YAML can stand for billions of values.
+    """The `repr` of a value, cut at `SHOWN` characters: a few lines of YAML can stand for billions of values.
+
+    Args:
+        value: any value.
 
     Example:
         >>> shown([0, "a"]), len(shown(["a"] * 10**6))
@@ -125,23 +147,25 @@ def shown(value: object) -> str:
 
 
 def _pieces(value: object) -> Iterator[str]:
-    """The parts of `repr(value)`, from left to right; nothing is written out before it is asked for."""
+    """The parts of `repr(value)`, from left to right, generated lazily."""
     if type(value) is list or (type(value) is tuple and len(value) != 1):
         left, right = "[]" if type(value) is list else "()"
         yield left
-        for place, part in enumerate(value):
-            yield ", " * (place > 0)
+        for index, part in enumerate(value):
+            yield ", " * (index > 0)
             yield from _pieces(part)
         yield right
     elif type(value) is dict:
         yield "{"
-        for place, (key, part) in enumerate(value.items()):
-            yield ", " * (place > 0)
+        for index, (key, part) in enumerate(value.items()):
+            yield ", " * (index > 0)
             yield from _pieces(key)
             yield ": "
             yield from _pieces(part)
         yield "}"
-    elif isinstance(value, int) and value.bit_length() > SHOWN:  # Python refuses to write the longest in decimals
+    elif (
+        isinstance(value, int) and value.bit_length() > SHOWN
+    ):  # Python refuses to convert very long integers to decimals
         yield f"{value >> (value.bit_length() - SHOWN):#x}..."
     elif isinstance(value, str | bytes):
         yield repr(value[: SHOWN + 1])

@@ -1,4 +1,4 @@
-"""Writing a file so that it is either there in full or not at all."""
+"""Writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place and move it there in one step, so that no reader sees half of it.
+    """Write a temporary file and rename it in one step, so that no reader sees an incomplete file.
 
     Args:
-        path: where the file belongs; its folder is made where missing.
-        write: writes the whole file to the path it is given (which keeps the suffix of `path`).
+        path: the file; its folder is created if missing.
+        write: writes the whole file to the path it is given (which has the suffix of `path`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -27,11 +27,14 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def temporaries(folder: Path, names: Collection[str] = ()) -> list[Path]:
-    """What processes that were killed in `replace_file` left in a folder.
+    """Find the temporary files of processes that were killed in `replace_file`.
 
     Args:
-        folder: it may be missing.
-        names: of the files that were being written; none: of any.
+        folder: the folder to search; it may be missing.
+        names: names of the target files; empty: any.
+
+    Returns:
+        Their paths, sorted.
     """
-    found = {path: re.fullmatch(r"\.\d+\.(.+)", path.name) for path in folder.glob(".*")}
-    return sorted(path for path, match in found.items() if match and (not names or match[1] in names))
+    matches = {path: re.fullmatch(r"\.\d+\.(.+)", path.name) for path in folder.glob(".*")}
+    return sorted(path for path, match in matches.items() if match and (not names or match[1] in names))

@@ -68,7 +68,7 @@ def test_a_signal_before_anything_is_begun_leaves_nothing(tmp_path: Path, sent: 
     told = process.communicate(timeout=60)[1]
     assert process.returncode == code
     assert "Traceback" not in told
-    assert ("goes on from there: distillab run demo --out" in told) == (code == 130)
+    assert ("To continue: distillab run demo --out" in told) == (code == 130)
     assert not (tmp_path / "out").exists()
 
 
@@ -123,7 +123,7 @@ def test_a_second_signal_ends_it_at_once(
     with Stop(Silence()) as progress:
         progress.students(0, 1, 1)
         os.kill(os.getpid(), sent)
-        assert "stopping after this epoch; again to stop at once" in capsys.readouterr().err
+        assert "stopping after this epoch; interrupt again to stop at once" in capsys.readouterr().err
         with pytest.raises(ended):
             os.kill(os.getpid(), sent)
 

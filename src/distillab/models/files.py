@@ -1,7 +1,8 @@
-"""Models from files: Keras's own format, read in safe mode."""
+"""Models from `.keras` files, read in safe mode."""
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,45 +14,46 @@ from distillab.models.functions import user_module
 if TYPE_CHECKING:
     import keras
 
-TRUST = "Only where you know who made the file, pass --trust (trust=True)."
+TRUST = "Pass --trust (trust=True) only if you know who made the file."
 
 
-def read_model(path: Path, *, trust: bool = False, modules: Sequence[str] = ()) -> keras.Model:
+def read_model(path: str | os.PathLike[str], *, trust: bool = False, modules: Sequence[str] = ()) -> keras.Model:
     """Read a model from a `.keras` file, without its optimiser.
 
     Args:
         path: the file.
-        trust: whether code from the file may run: layers of class `Lambda` hold Python's own bytecode, which can do
-            anything that you can.
-        modules: Python modules or files that define the model's own layers, and register them with Keras.
+        trust: whether code from the file may run: `Lambda` layers hold Python bytecode, which can do anything that
+            you can.
+        modules: Python modules or files that define the model's custom layers, and register them with Keras.
 
     Returns:
-        The model, ready to answer; to be trained it must be compiled.
+        The model, ready to predict; compile it before training.
 
     Raises:
-        RequestError: no such file, another format, a damaged file, or one that would run code of its own.
+        RequestError: no such file, another format, a damaged file, or one that would run its own code.
     """
     import keras
 
+    path = Path(path)
     if path.suffix != ".keras":
         raise not_allowed("model", str(path), "a .keras file", "Save it with model.save('name.keras').")
     if not path.is_file():
-        raise RequestError(f"There is no model file {path}. Name a .keras file.")
+        raise RequestError(f"There is no model file {path}. Give a .keras file.")
     if not zipfile.is_zipfile(path):
         raise RequestError(f"{path} is no whole .keras file; it may be cut short. Save or copy it again.")
-    own: dict[str, type] = {}
+    custom: dict[str, type] = {}
     for module in modules:
-        found = vars(user_module(module))
-        own |= {name: value for name, value in found.items() if isinstance(value, type) and not name.startswith("_")}
+        members = vars(user_module(module)).items()
+        custom |= {name: value for name, value in members if isinstance(value, type) and not name.startswith("_")}
     try:
-        model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=not trust)
-    except Exception as error:  # whatever a damaged or foreign file makes Keras raise
+        model = keras.models.load_model(path, custom_objects=custom, compile=False, safe_mode=not trust)
+    except Exception as error:  # Keras raises many kinds for a damaged file
         text = " ".join(str(error).split())
         if not trust and ("unsafe" in text or "arbitrary code" in text):
             raise RequestError(
                 f"{path} holds Python code (a Lambda layer) that would run when it is loaded. {TRUST}"
             ) from error
-        hint = " Name the module that defines its layers with --module." if "custom object" in text.lower() else ""
+        hint = " Give the module that defines its layers with --module." if "custom object" in text.lower() else ""
         reason = text[:200].rstrip(". ") or type(error).__name__
         raise RequestError(f"{path} cannot be loaded ({reason}).{hint}") from error
     if not isinstance(model, keras.Model):

@@ -1,4 +1,4 @@
-"""Models from a user's own Python: `module:function` or `file.py:function`."""
+"""Models from a user's Python code: `module:function` or `file.py:function`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def names_function(text: str) -> bool:
-    """Whether a text is of the form `module:function`.
+    """Whether a text has the form `module:function`.
+
+    Args:
+        text: any text.
 
     Example:
         >>> names_function("mymodels.py:tiny_cnn"), names_function("cnn-16-32")
@@ -29,7 +32,7 @@ def names_function(text: str) -> bool:
 
 
 def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> keras.Model:
-    """Call a user's function for a model.
+    """Build a model by a user's function.
 
     Args:
         text: `module:function` or `path/file.py:function`; the function takes `(input_shape, classes)`, or nothing.
@@ -37,57 +40,60 @@ def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> 
         classes: C.
 
     Returns:
-        What the function returns.
+        The function's model.
 
     Raises:
         RequestError: no such module or function, it raises, or it returns no Keras model.
     """
     import keras
 
-    place, _, name = text.rpartition(":")
-    module = user_module(place)
+    source, _, name = text.rpartition(":")
+    module = user_module(source)
     function = getattr(module, name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise unknown(f"function in {place}", name, functions)
+        raise unknown(f"function in {source}", name, functions)
     try:
         takes = bool(inspect.signature(function).parameters)
         model = function(tuple(input_shape), classes) if takes else function()
-    except Exception as error:  # whatever the user's function raises
+    except Exception as error:  # the user's function can raise anything
         raise RequestError(
-            f"{text} fails for inputs {tuple(input_shape)} and {classes} classes: {_told(error)}."
+            f"{text} fails for inputs {tuple(input_shape)} and {classes} classes: {_reason(error)}."
         ) from error
     if not isinstance(model, keras.Model):
         raise RequestError(f"{text} returns a {type(model).__name__}, and must return a keras.Model.")
     return model
 
 
-def user_module(place: str) -> ModuleType:
-    """Import a module that the user names, by its name or by its file.
+def user_module(source: str) -> ModuleType:
+    """Import a module that the user named.
+
+    Args:
+        source: the module's name, or the path of a `.py` file.
 
     Raises:
-        RequestError: it is not there, or fails.
+        RequestError: it does not exist, or raises an error.
     """
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place).expanduser().resolve()
+        if not source.endswith(".py"):
+            return importlib.import_module(source)
+        path = Path(source).expanduser().resolve()
         if not path.is_file():
-            raise RequestError(f"There is no file {place}.")
+            raise RequestError(f"There is no file {source}.")
         name = f"_distillab_user_{path.stem}"
         specification = importlib.util.spec_from_file_location(name, path)
         if specification is None or specification.loader is None:
-            raise RequestError(f"{place} is no Python file.")
+            raise RequestError(f"{source} is no Python file.")
         module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module  # Keras looks a layer's class up where it was defined
+        sys.modules[name] = module  # Keras looks up a layer's class in its module
         specification.loader.exec_module(module)
     except RequestError:
         raise
-    except Exception as error:  # whatever the user's module raises
-        raise RequestError(f"{place} cannot be imported: {_told(error)}.") from error
+    except Exception as error:  # the user's module can raise anything
+        raise RequestError(f"{source} cannot be imported: {_reason(error)}.") from error
     return module
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())[:200].rstrip(". ")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel as a function; needs TensorFlow, and refuses graphs that touch files unless trusted."""
+"""A SavedModel as a function; needs TensorFlow, and refuses graphs that access files unless trusted."""
 
 from __future__ import annotations
 
@@ -22,20 +22,31 @@ UNSAFE = (
     "DeleteFile",
     "ShellExecute",
 )
-"""Operations of a graph that reach beyond its numbers."""
+"""Operations of a graph that access files or run code."""
 
 
 def is_saved_model(path: Path) -> bool:
-    """Whether a path is a SavedModel's folder."""
+    """Whether a path is a SavedModel's folder.
+
+    Args:
+        path: any path.
+    """
     return (path / "saved_model.pb").is_file()
 
 
 def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Load a SavedModel's function "serving_default" (or Keras's "serve").
+    """Load the function "serving_default" of a SavedModel.
+
+    Args:
+        path: its folder.
+        trust: whether operations in `UNSAFE` are allowed.
+
+    Returns:
+        From inputs (B, ...) to predictions (B, C).
 
     Raises:
-        RequestError: TensorFlow is missing, the folder is damaged, the graph has operations of `UNSAFE`, or it has not
-            one input and one output.
+        RequestError: TensorFlow is missing, the folder is damaged, the graph has operations in `UNSAFE`, or several
+            inputs or outputs.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise RequestError(
@@ -46,31 +57,31 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
 
     try:
         description = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-        wrong = sorted(set(_operations(description)) & set(UNSAFE))
-        if wrong and not trust:
+        unsafe = sorted(set(_operations(description)) & set(UNSAFE))
+        if unsafe and not trust:
             raise RequestError(
-                f"{path} holds operations that reach for files or run code ({', '.join(wrong)}). Only where you know "
-                "who made it, pass --trust (trust=True)."
+                f"{path} holds operations that access files or run code ({', '.join(unsafe)}). Pass --trust "
+                "(trust=True) only if you know who made it."
             )
         loaded = tf.saved_model.load(str(path))
         serve: Any = loaded.signatures["serving_default"]
     except RequestError:
         raise
-    except Exception as error:  # whatever TensorFlow raises of a damaged folder
+    except Exception as error:  # TensorFlow raises many kinds for a damaged folder
         text = " ".join(str(error).split())[:200].rstrip(". ")
         raise RequestError(f"{path} cannot be loaded ({text}). Export it again.") from error
     names = list(serve.structured_input_signature[1])
     if len(names) != 1 or len(serve.structured_outputs) != 1:
         raise RequestError(
-            f"{path} has {len(names)} inputs and {len(serve.structured_outputs)} outputs; one each is needed."
+            f"{path} has {len(names)} inputs and {len(serve.structured_outputs)} outputs; it must have one of each."
         )
 
-    def answer(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         (output,) = serve(**{names[0]: tf.constant(inputs)}).values()
         return np.asarray(output.numpy(), np.float32)
 
-    answer.keep = loaded  # type: ignore[attr-defined]  # its variables live as long as it
-    return answer
+    predict.loaded = loaded  # type: ignore[attr-defined]  # keeps its variables alive
+    return predict
 
 
 def _operations(description: Any) -> Iterator[str]:

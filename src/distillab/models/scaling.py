@@ -8,11 +8,14 @@ if TYPE_CHECKING:
     import keras
 
 FIRST = 4
-"""Layers from the beginning that are looked at."""
+"""The number of first layers that are examined."""
 
 
 def reads_raw(model: keras.Model) -> bool:
     """Whether one of a model's first layers is a Rescaling or a Normalization, so that it reads inputs as stored.
+
+    Args:
+        model: any model.
 
     Example:
         >>> import keras

@@ -22,12 +22,12 @@ MOMENTUM = 0.9  # of moving statistics: Keras's 0.99 lags behind in trainings of
 DROPOUT = 0.1
 
 LARGEST = 16_384
-"""Of a name's numbers, and `DEEPEST` of how many blocks; more is a slip of the pen that would end the process."""
+"""Largest number in a name, and `DEEPEST` the largest number of blocks; more would exhaust memory."""
 
 DEEPEST = 256
 
 MOST_WEIGHTS = 2**30
-"""About: counted between layers, and from the inputs to the first."""
+"""An approximate limit, for the weights between layers and from the inputs to the first."""
 
 
 def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
@@ -42,7 +42,7 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
         A built model, inputs (B, *input_shape) to logits (B, classes).
 
     Raises:
-        RequestError: where the name is unknown or does not fit the input.
+        RequestError: the name is unknown or does not fit the input.
 
     Example:
         >>> build("cnn-16-32", (28, 28, 1), 10).count_params()
@@ -63,13 +63,16 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
-    """Read a zoo name, without building anything.
+    """Parse a zoo name, without building anything.
+
+    Args:
+        name: architecture and widths, such as `cnn-16-32`.
 
     Returns:
         The architecture and its widths.
 
     Raises:
-        RequestError: where there is no such architecture, or the widths are not what it takes.
+        RequestError: there is no such architecture, or the widths do not fit it.
     """
     architecture, _, rest = name.partition("-")
     if architecture not in ARCHITECTURES:
@@ -129,7 +132,7 @@ def _linear(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple
 
 
 def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-    """Residual blocks of two convolutions with batch normalisation, one a width; all but the first halve the image.
+    """Residual blocks of two convolutions with batch normalisation, one per width; all but the first halve the image.
 
     Source: He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition, 2016, sections 3.2 and 3.3.
     """
@@ -153,7 +156,7 @@ def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple
 
 
 def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-    """A stem and depthwise separable convolutions, one a further width, every second of which halves the image.
+    """A stem and a depthwise separable convolution per further width; every second one halves the image.
 
     Source: Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications, 2017,
     section 3.2 and figure 3.
@@ -199,7 +202,7 @@ def _recurrent(kind: str) -> Builder:
 def _vit(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
     """A small vision transformer: square patches, blocks of attention and dense layers, the mean over patches.
 
-    Its pieces are Keras's own, so that a saved one loads without distillab: the embedding of a patch is one
+    It uses Keras's layers only, so that a saved model loads without distillab: the embedding of a patch is one
     `EinsumDense`, whose bias of shape (patches, width) is the position embedding.
 
     Source: Dosovitskiy et al., An Image is Worth 16x16 Words, 2021, equations 1 to 4, and section D.3 for the mean.
@@ -218,10 +221,10 @@ def _vit(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
     x = layers.Reshape((rows * columns, side * side * channels))(x)
     x = layers.EinsumDense("bpc,cd->bpd", output_shape=(rows * columns, dimension), bias_axes="pd")(x)
     for _ in range(depth):
-        seen = layers.LayerNormalization(epsilon=1e-6)(x)
-        x = layers.Add()([x, layers.MultiHeadAttention(heads, dimension // heads, dropout=DROPOUT)(seen, seen)])
-        seen = layers.Dense(2 * dimension, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
-        x = layers.Add()([x, layers.Dropout(DROPOUT)(layers.Dense(dimension)(seen))])
+        normed = layers.LayerNormalization(epsilon=1e-6)(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(heads, dimension // heads, dropout=DROPOUT)(normed, normed)])
+        hidden = layers.Dense(2 * dimension, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
+        x = layers.Add()([x, layers.Dropout(DROPOUT)(layers.Dense(dimension)(hidden))])
     x = layers.GlobalAveragePooling1D()(layers.LayerNormalization(epsilon=1e-6)(x))
     return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
 
@@ -234,13 +237,13 @@ Builder = Callable[[str, tuple[int, ...], int, tuple[int, ...]], "keras.Model"]
 
 
 class Architecture(NamedTuple):
-    """An entry of the zoo: how to build it, and what its name's numbers mean."""
+    """An entry of the zoo: how to build it, and the meaning of the numbers in its name."""
 
     build: Builder
     example: str
     meaning: str
-    numbers: int | None = None  # how many there must be, perhaps none; None: any number of at least one
-    images: bool = True  # whether it reads images alone
+    numbers: int | None = None  # the required count of numbers; None: one or more
+    images: bool = True  # whether it needs images as inputs
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
@@ -255,4 +258,4 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "vit": Architecture(_vit, "vit-32-2", "its width and its number of blocks", 2),
     }
 )
-"""Name -> how it is built. `mlp-64-32` has dense layers of 64 and 32 units; the others likewise, by `meaning`."""
+"""The architectures by name. `mlp-64-32` has dense layers of 64 and 32 units; `meaning` explains the others."""

@@ -1,12 +1,12 @@
-"""Logs of a run for the tools that people already look at, written by these tools' own libraries.
+"""Logs of a run for TensorBoard and MLflow, written by the libraries of these tools.
 
-The store stays the place where results are; a log repeats them. It may be begun at any time and is never doubled: what
-it holds already is not written again.
+The store remains the source of all results; a log repeats them. It can be started at any time and never holds a result
+twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,15 +18,21 @@ TrackerName = Literal["tensorboard", "mlflow"]
 class Tracker(Protocol):
     """Writes one log."""
 
-    def trials(self, records: Sequence[TrialResult]) -> None:
-        """Log students; those that are in the log already are left out.
+    def trials(self, results: Sequence[TrialResult]) -> None:
+        """Log the students that are not in the log yet.
+
+        Args:
+            results: their results.
 
         Raises:
             WorkError: the log cannot be written.
         """
 
     def finish(self, figures: Mapping[str, bytes]) -> None:
-        """Log the study's figures, PNG by name, in the place of earlier ones.
+        """Log the study's figures; they replace earlier ones.
+
+        Args:
+            figures: PNG files by name.
 
         Raises:
             WorkError: the log cannot be written.
@@ -34,70 +40,74 @@ class Tracker(Protocol):
 
 
 def open_tracker(name: TrackerName, folder: Path) -> Tracker:
-    """A log in a study's folder; nothing is written before there is something to log.
+    """Open a log in a study's folder; nothing is written before there are results.
 
     Args:
-        name: of the tool.
-        folder: the study's.
+        name: the tool.
+        folder: the study's folder.
 
     Raises:
-        RequestError: its library is not installed.
+        RequestError: the tool's library is not installed.
     """
-    return _OPENERS[name](folder)
+    if name == "tensorboard":
+        from distillab.tracking.tensorboard import TensorBoard
 
-
-def settings_of(record: TrialResult) -> dict[str, Any]:
-    """A student's seed, alpha and settings, groups flattened with dots; nothing as "none"."""
-    told: dict[str, Any] = {"seed": record.seed, "alpha": record.alpha}
-    for key, value in _flat(record.settings):
-        told.setdefault(key, value if isinstance(value, bool | int | float | str) else _worded(value))
-    told["state"] = "finished" if record.diverged_epoch is None else "diverged"
-    return told
-
-
-def scalars_of(record: TrialResult) -> list[tuple[str, float, int]]:
-    """A student's numbers as (name, value, epoch): those of each epoch from 1, and the metrics at the end."""
-    names = ("loss", "label_loss", "distillation_loss", "validation_accuracy")
-    told = [
-        (f"epoch/{name}", value, epoch)
-        for epoch, values in enumerate(record.epochs, start=1)
-        for name, value in zip(names, values, strict=True)
-    ]
-    return told + [(f"{part}/{name}", value, len(record.epochs)) for (part, name), value in record.metrics.items()]
-
-
-def name_of(record: TrialResult) -> str:
-    """What a student is called in a log: alpha, seed, and the beginning of its identity.
-
-    Example:
-        >>> from distillab.study.storage.records import TrialResult
-        >>> name_of(TrialResult("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
-        'alpha=0.5 seed=3 0123456789abcdef'
-    """
-    return f"alpha={record.alpha:g} seed={record.seed} {record.id}"
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    told: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        told += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(prefix + key, value)]
-    return told
-
-
-def _worded(value: Any) -> str:
-    return "none" if value is None else str(value)
-
-
-def _tensorboard(folder: Path) -> Tracker:
-    from distillab.tracking.tensorboard import TensorBoard
-
-    return TensorBoard(folder)
-
-
-def _mlflow(folder: Path) -> Tracker:
+        return TensorBoard(folder)
     from distillab.tracking.mlflow import MLflow
 
     return MLflow(folder)
 
 
-_OPENERS: Mapping[str, Callable[[Path], Tracker]] = {"tensorboard": _tensorboard, "mlflow": _mlflow}
+def settings_of(result: TrialResult) -> dict[str, Any]:
+    """A student's seed, alpha, settings and state for a log.
+
+    Args:
+        result: the student's result.
+
+    Returns:
+        Values by name; groups are flattened with dots, and None becomes "none".
+    """
+    settings: dict[str, Any] = {"seed": result.seed, "alpha": result.alpha}
+    for key, value in _flat(result.settings):
+        plain = value if isinstance(value, bool | int | float | str) else "none" if value is None else str(value)
+        settings.setdefault(key, plain)
+    settings["state"] = "finished" if result.diverged_epoch is None else "diverged"
+    return settings
+
+
+def scalars_of(result: TrialResult) -> list[tuple[str, float, int]]:
+    """A student's curves and metrics for a log.
+
+    Args:
+        result: the student's result.
+
+    Returns:
+        (name, value, epoch): the values of each epoch, counted from 1, and the metrics at the last one.
+    """
+    names = ("loss", "label_loss", "distillation_loss", "validation_accuracy")
+    curves = [
+        (f"epoch/{name}", value, epoch)
+        for epoch, values in enumerate(result.epochs, start=1)
+        for name, value in zip(names, values, strict=True)
+    ]
+    return curves + [(f"{part}/{name}", value, len(result.epochs)) for (part, name), value in result.metrics.items()]
+
+
+def name_of(result: TrialResult) -> str:
+    """A student's name in a log: its alpha, seed and identity.
+
+    Args:
+        result: the student's result.
+
+    Example:
+        >>> name_of(TrialResult("0123456789abcdef", 3, 0.5, {}, {}, "t", [], {}))
+        'alpha=0.5 seed=3 0123456789abcdef'
+    """
+    return f"alpha={result.alpha:g} seed={result.seed} {result.id}"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(prefix + key, value)]
+    return pairs

@@ -1,4 +1,4 @@
-"""A log for MLflow: a run for the study, and one inside it for each student."""
+"""A log for MLflow: a run for the study, and a nested run for each student."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from distillab.tracking import name_of, scalars_of, settings_of
 
 STUDY, TRIAL, PARENT = "distillab.study", "distillab.trial", "mlflow.parentRunId"
 MOST_METRICS, MOST_PARAMETERS, LONGEST = 1000, 100, 6000
-"""What MLflow takes at once, and of a parameter."""
+"""MLflow's limits: metrics and parameters per request, and characters per parameter."""
 
 
 class MLflow:
-    """Runs in the experiment of a study's name: in `mlflow.db` of its folder, or where MLFLOW_TRACKING_URI says.
+    """Runs in an experiment named after the study: in `mlflow.db` of its folder, or at MLFLOW_TRACKING_URI.
 
     Args:
-        folder: the study's.
+        folder: the study's folder.
 
     Raises:
         RequestError: MLflow is not installed.
@@ -41,33 +41,41 @@ class MLflow:
             ) from error
         self.folder = folder.resolve()
 
-    def trials(self, records: Sequence[TrialResult]) -> None:
-        """Make a run for each student that has none."""
-        with _told(self.folder):
-            for record in records:
-                if record.id not in self._logged:
-                    self._log(record)
-                    self._logged.add(record.id)
+    def trials(self, results: Sequence[TrialResult]) -> None:
+        """Create a run for each student that has none.
+
+        Args:
+            results: the students' results.
+        """
+        with _writing(self.folder):
+            for result in results:
+                if result.id not in self._logged:
+                    self._log(result)
+                    self._logged.add(result.id)
 
     def finish(self, figures: Mapping[str, bytes]) -> None:
-        """Add the figures to the study's run, and end it."""
-        with _told(self.folder), tempfile.TemporaryDirectory() as place:
+        """Add the figures to the study's run, and end it.
+
+        Args:
+            figures: PNG files by name.
+        """
+        with _writing(self.folder), tempfile.TemporaryDirectory() as temporary:
             for name, png in figures.items():
-                path = Path(place) / f"{name}.png"
+                path = Path(temporary) / f"{name}.png"
                 path.write_bytes(png)
                 self._client.log_artifact(self._study, str(path), "figures")
             self._client.set_terminated(self._study)
 
-    def _log(self, record: TrialResult) -> None:
+    def _log(self, result: TrialResult) -> None:
         from mlflow.entities import Metric, Param
 
         client, now = self._client, _now()
-        tags = {TRIAL: record.id, PARENT: self._study}
-        run = client.create_run(self._experiment, start_time=now, tags=tags, run_name=name_of(record)).info.run_id
-        parameters = [Param(key, str(value)[:LONGEST]) for key, value in settings_of(record).items()]
+        tags = {TRIAL: result.id, PARENT: self._study}
+        run = client.create_run(self._experiment, start_time=now, tags=tags, run_name=name_of(result)).info.run_id
+        parameters = [Param(key, str(value)[:LONGEST]) for key, value in settings_of(result).items()]
         for first in range(0, len(parameters), MOST_PARAMETERS):
             client.log_batch(run, params=parameters[first : first + MOST_PARAMETERS])
-        metrics = [Metric(name, value, now, epoch) for name, value, epoch in scalars_of(record)]
+        metrics = [Metric(name, value, now, epoch) for name, value, epoch in scalars_of(result)]
         for first in range(0, len(metrics), MOST_METRICS):
             client.log_batch(run, metrics=metrics[first : first + MOST_METRICS])
         client.set_terminated(run)
@@ -85,33 +93,35 @@ class MLflow:
         known = self._client.get_experiment_by_name(name)
         if known is not None:
             return str(known.experiment_id)
-        own = None if os.environ.get("MLFLOW_TRACKING_URI") else (self.folder / "mlflow-artifacts").as_uri()
-        return str(self._client.create_experiment(name, artifact_location=own))
+        artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (self.folder / "mlflow-artifacts").as_uri()
+        return str(self._client.create_experiment(name, artifact_location=artifacts))
 
     @cached_property
     def _study(self) -> str:
-        """The run of the study, made where there is none."""
-        found = self._client.search_runs([self._experiment], f"tags.`{STUDY}` = 'yes'")
-        if found:
-            return str(found[0].info.run_id)
-        made = self._client.create_run(self._experiment, tags={STUDY: "yes"}, run_name=self.folder.name)
-        return str(made.info.run_id)
+        """The run of the study, created if there is none."""
+        runs = self._client.search_runs([self._experiment], f"tags.`{STUDY}` = 'yes'")
+        run = (
+            runs[0]
+            if runs
+            else self._client.create_run(self._experiment, tags={STUDY: "yes"}, run_name=self.folder.name)
+        )
+        return str(run.info.run_id)
 
     @cached_property
     def _logged(self) -> set[str]:
-        """The students in the log; runs that were not written to their end are taken out of it."""
-        there: set[str] = set()
+        """The identities of the students in the log; incomplete runs are deleted from it."""
+        logged: set[str] = set()
         token = None
         while True:
             page = self._client.search_runs([self._experiment], f"tags.`{PARENT}` = '{self._study}'", page_token=token)
             for run in page:
                 if run.info.status == "FINISHED":
-                    there.add(run.data.tags[TRIAL])
+                    logged.add(run.data.tags[TRIAL])
                 else:
                     self._client.delete_run(run.info.run_id)
             token = page.token
             if not token:
-                return there
+                return logged
 
 
 def _now() -> int:
@@ -119,8 +129,8 @@ def _now() -> int:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Say in one line what could not be logged."""
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn a failure to write into a one-line error."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

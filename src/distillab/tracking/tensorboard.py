@@ -18,10 +18,10 @@ FOLDER = "tensorboard"
 
 
 class TensorBoard:
-    """Event files under `tensorboard/` of a study's folder.
+    """Event files in the folder `tensorboard` of a study's folder.
 
     Args:
-        folder: the study's.
+        folder: the study's folder.
 
     Raises:
         RequestError: tensorboardX is not installed.
@@ -37,15 +37,23 @@ class TensorBoard:
         self._library = tensorboardX
         self.path = folder / FOLDER
 
-    def trials(self, records: Sequence[TrialResult]) -> None:
-        """Write a run for each student that has none."""
-        for record in records:
-            place = self.path / name_of(record)
-            if not place.exists():
-                self._write(place, lambda writer, record=record: self._log(writer, record))  # type: ignore[misc]
+    def trials(self, results: Sequence[TrialResult]) -> None:
+        """Write a run for each student that has none.
+
+        Args:
+            results: the students' results.
+        """
+        for result in results:
+            run = self.path / name_of(result)
+            if not run.exists():
+                self._write(run, lambda writer, result=result: self._log(writer, result))  # type: ignore[misc]
 
     def finish(self, figures: Mapping[str, bytes]) -> None:
-        """Write the figures as images."""
+        """Write the figures as images.
+
+        Args:
+            figures: PNG files by name.
+        """
 
         def log(writer: Any) -> None:
             from PIL import Image
@@ -55,27 +63,27 @@ class TensorBoard:
 
         self._write(self.path / "figures", log)
 
-    def _log(self, writer: Any, record: TrialResult) -> None:
-        for name, value, epoch in scalars_of(record):
+    def _log(self, writer: Any, result: TrialResult) -> None:
+        for name, value, epoch in scalars_of(result):
             writer.add_scalar(name, value, epoch)
-        metrics = {f"{part}/{name}": value for (part, name), value in record.metrics.items()}
-        # Of tensorboardX's own `add_hparams` every call makes a run of its own, apart from the student's.
-        for summary in self._library.summary.hparams(settings_of(record), metrics):
+        metrics = {f"{part}/{name}": value for (part, name), value in result.metrics.items()}
+        # tensorboardX's `add_hparams` would create another run for each call.
+        for summary in self._library.summary.hparams(settings_of(result), metrics):
             writer.file_writer.add_summary(summary)
 
-    def _write(self, place: Path, log: Callable[[Any], None]) -> None:
-        """Write a run whole or not at all: elsewhere first, then moved to its place."""
-        beside = place.with_name(f".{place.name}")
+    def _write(self, run: Path, log: Callable[[Any], None]) -> None:
+        """Write a run whole or not at all: to a temporary folder, then moved."""
+        temporary = run.with_name(f".{run.name}")
         try:
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            with self._library.SummaryWriter(str(beside)) as writer:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            with self._library.SummaryWriter(str(temporary)) as writer:
                 log(writer)
-            if place.exists():
-                shutil.rmtree(place)
-            beside.rename(place)
+            if run.exists():
+                shutil.rmtree(run)
+            temporary.rename(run)
         except OSError as error:
             raise WorkError(
-                f"{error.filename or place} cannot be written: {error.strerror or error}. The results are safe in "
+                f"{error.filename or run} cannot be written: {error.strerror or error}. The results are safe in "
                 "study.db: the same command again logs what is missing."
             ) from error
