@@ -1,4 +1,4 @@
-"""Which data sets are at hand, which are not, and what to do about it."""
+"""The inventory of data sets: which are present, which are missing or damaged, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Entry:
 
     Args:
         name: as given to `load`.
-        status: `present` (a file, checked), `embedded` (needs none), `missing`, or `damaged` (a file that is refused).
-        path: the file; None where there is none.
-        do: what to do about it, a sentence; empty where nothing need be done.
+        status: `present` (a file that passed the check), `embedded` (needs no file), `missing`, or `damaged`.
+        path: the file; None without one.
+        do: what to do, a sentence; empty if nothing is needed.
     """
 
     name: str
@@ -41,7 +41,7 @@ def inventory(data_dir: Path | None = None) -> list[Entry]:
         One entry for each, in the order of `LOADERS`.
 
     Raises:
-        RequestError: a folder that was asked for does not exist.
+        RequestError: `data_dir` does not exist.
     """
     return [check(name, data_dir) for name in LOADERS]
 
@@ -54,7 +54,7 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
         data_dir: the folder to look in first.
 
     Returns:
-        Its entry. A damaged file is an answer here, not an error.
+        Its entry; a damaged file is reported there and raises no error.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.
@@ -84,7 +84,7 @@ def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | N
         data_dir: the folder to look in first.
 
     Returns:
-        The file, unread; None where the set needs none or has none.
+        The file, unread; None if the set needs no file or has none.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.
