@@ -94,8 +94,8 @@ SPECS = [
         "a Python object", "dataset: !!python/object/apply:os.system ['touch new']", "could not determine a constructor"
     ),
     spec("a Python name", "dataset: !!python/name:os.system", "could not determine a constructor"),
-    spec("a key twice", "dataset: digits\nseeds: 2\nseeds: 3", "the key 'seeds' is there twice"),
-    spec("a key twice in a group", "dataset: digits\nnoise: {rate: 0, rate: 1}", "the key 'rate' is there twice"),
+    spec("a key twice", "dataset: digits\nseeds: 2\nseeds: 3", "the key 'seeds' appears twice"),
+    spec("a key twice in a group", "dataset: digits\nnoise: {rate: 0, rate: 1}", "the key 'rate' appears twice"),
     spec("nested a thousand deep", f"dataset: digits\nalpha: {'[' * 2000}{']' * 2000}", "nested too deeply"),
     spec("billions of values in a few lines", f"{LAUGHS}dataset: digits\nalpha: *a29", r"alpha={'x': .* \.\.\. is not"),
     spec("billions of keys in a few lines", f"{MERGES}dataset: digits", "a group has more than 10,000 keys"),

@@ -1,4 +1,4 @@
-"""`distillab data`: which data sets are there, what is missing, and how to get it."""
+"""`distillab data`: list, check and locate data sets; check studies and export their tables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _data_dir = click.option("--data-dir", type=click.Path(path_type=Path), help="The folder to look in first.")
 
 
-@click.group(short_help="List or check data sets, or say where they lie.")
+@click.group(short_help="List, check or locate data sets; check or export a study.")
 def data() -> None:
-    """List or check data sets, or say where they lie."""
+    """List, check or locate data sets; check or export a study."""
 
 
 @data.command("list", short_help="All named data sets, one line each.")
@@ -34,7 +34,7 @@ def list_all(data_dir: Path | None) -> None:
 @click.argument("name")
 @_data_dir
 def check(name: str, data_dir: Path | None) -> None:
-    """Check the data set NAME, an .npz file, or a study's folder, by its contents; exit 1 where it is not sound."""
+    """Check the data set NAME, an .npz file, or a study's folder, by its contents; exit 1 if it is not sound."""
     if (Path(name) / "study.db").exists():
         _check_study(Path(name))
         return
@@ -48,10 +48,12 @@ def check(name: str, data_dir: Path | None) -> None:
 
 @data.command(short_help="Write a study's students as a table, .csv or .parquet.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--to", type=click.Path(path_type=Path), required=True, help="The file: NAME.csv or NAME.parquet.")
-@click.option("--epochs", is_flag=True, help="A row an epoch, not a row a student.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), required=True, help="The file to write: NAME.csv or NAME.parquet."
+)
+@click.option("--epochs", is_flag=True, help="Write a row for each epoch, not for each student.")
 def export(folder: Path, to: Path, epochs: bool) -> None:
-    """Write a row for each student of the study in DIR: its place on the axes, its state, and every metric."""
+    """Write a row for each student of the study in DIR: its values on the axes, its state, and every metric."""
     from distillab.report.table import write_table
 
     click.echo(write_table(folder, to, epochs=epochs))
@@ -61,25 +63,26 @@ def export(folder: Path, to: Path, epochs: bool) -> None:
 @click.argument("name")
 @_data_dir
 def path(name: str, data_dir: Path | None) -> None:
-    """Print where the file of the data set NAME lies; exit 1 where it has none."""
+    """Print the path of the file of the data set NAME; exit 1 if it has none."""
     from distillab.data import find
 
-    found = find(name, data_dir)
-    if found is None:
+    file = find(name, data_dir)
+    if file is None:
         raise SystemExit(1)
-    click.echo(found)
+    click.echo(file)
 
 
 def _check_study(folder: Path) -> None:
     from distillab.study.folder import Folder
     from distillab.study.storage.check import check
 
-    found = check(Folder(folder))
-    for fault in found.faults:
+    condition = check(Folder(folder))
+    for fault in condition.faults:
         click.echo(fault)
-    if found.faults:
+    if condition.faults:
         raise SystemExit(1)
-    click.echo(f"{folder}: sound; {found.trials:,} students, teachers: {found.teachers}, runs: {found.runs}.")
+    counts = f"{condition.trials:,} students, teachers: {condition.teachers}, runs: {condition.runs}"
+    click.echo(f"{folder}: sound; {counts}.")
 
 
 def _line(entry: Entry) -> str:

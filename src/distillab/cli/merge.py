@@ -1,4 +1,4 @@
-"""`distillab merge`: studies that were run in two places, in one folder."""
+"""`distillab merge`: merge studies that ran in several places."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.argument("others", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OTHER...")
 def merge(folder: Path, others: tuple[Path, ...]) -> None:
-    """Add to the study in DIR what the folders OTHER hold of the same study; these stay as they are.
+    """Add the students of the folders OTHER, which stay unchanged, to the same study in DIR.
 
-    Students that both have must have the same results. Other studies are refused.
+    Students in both folders must have the same results. Different studies are refused.
 
     \b
     Example:
       distillab merge runs/noise from-the-cluster/noise
     """
     from distillab.study.folder import Folder
-    from distillab.study.storage.merge import merge as bring_together
+    from distillab.study.storage.merge import merge as merge_folders
 
     for other in others:
-        found = bring_together(Folder(folder), Folder(other))
-        click.echo(f"{other}: {found.added:,} students added, {found.known:,} were there already.")
+        merged = merge_folders(Folder(folder), Folder(other))
+        click.echo(f"{other}: {merged.added:,} students added, {merged.known:,} were there already.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,49 +15,28 @@ from distillab.study.storage.connection import refuse_earlier
 from distillab.study.storage.store import Store
 
 
-@dataclass(frozen=True)
 class Folder:
     """The paths in a study's folder.
 
     Args:
         path: the folder itself.
+
+    Attributes:
+        spec: the study, its configuration resolved.
+        store: every result.
+        teachers: trained teachers, by identity.
+        predictions: teachers' predictions, by digest.
+        students: kept students, weights and test logits, one `.npz` a trial.
+        figures: drawn by a report.
+        report: the page.
+        answer: the answer as JSON.
     """
 
-    path: Path
-
-    @property
-    def spec(self) -> Path:
-        return self.path / "study.yaml"
-
-    @property
-    def store(self) -> Path:
-        return self.path / "study.db"
-
-    @property
-    def teachers(self) -> Path:
-        return self.path / "teachers"
-
-    @property
-    def predictions(self) -> Path:
-        """Teachers' predictions, by digest."""
-        return self.path / "predictions"
-
-    @property
-    def students(self) -> Path:
-        """Kept students, weights and test logits: one `.npz` a trial."""
-        return self.path / "students"
-
-    @property
-    def figures(self) -> Path:
-        return self.path / "figures"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def answer(self) -> Path:
-        return self.path / "answer.json"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec, self.store = path / "study.yaml", path / "study.db"
+        self.teachers, self.predictions, self.students = path / "teachers", path / "predictions", path / "students"
+        self.figures, self.report, self.answer = path / "figures", path / "report.html", path / "answer.json"
 
     def student(self, trial: str) -> Path:
         """The file of a kept student.

@@ -1,4 +1,4 @@
-"""What a run says while it works; the command line shows it, tests listen, a library call keeps silent."""
+"""Reports of a run's progress: the command line shows them, a library call ignores them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,39 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Listens to a run. Every method returns at once."""
+    """Receives a run's progress. Every method returns at once."""
 
     def note(self, text: str) -> None:
-        """Something that happened once, in a line."""
+        """Report an event.
+
+        Args:
+            text: one line.
+        """
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
-        """A teacher has finished `epoch` of its epochs; 0 when it begins."""
+        """Report an epoch of a teacher.
+
+        Args:
+            name: the teacher's architecture.
+            epoch: how many epochs are finished; 0 at the start.
+            epochs: how many there are.
+            loss: the last epoch's mean loss; None at the start.
+        """
 
     def students(self, trained: float, students: int, at_work: int) -> None:
-        """So many of this run's students are trained, those at work in part; so many are at work."""
+        """Report the number of trained students.
+
+        Args:
+            trained: students trained by this run; a fraction counts for each student in training.
+            students: how many the run trains.
+            at_work: how many are in training now.
+        """
 
 
 class Silence:
-    """Listens to nothing."""
+    """Ignores all progress."""
 
-    def note(self, text: str) -> None:
-        del text
+    @staticmethod
+    def _ignore(*_: object, **__: object) -> None: ...
 
-    def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
-        del name, epoch, epochs, loss
-
-    def students(self, trained: float, students: int, at_work: int) -> None:
-        del trained, students, at_work
+    note = teacher = students = _ignore

@@ -1,4 +1,4 @@
-"""Where results come from: versions, machine, source and data, recorded with every run."""
+"""The provenance of results: versions, machine, source and data, recorded with every run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_
     """Describe this run.
 
     Args:
-        command: what starts it again.
+        command: the command line that starts it again.
         data: the data set's name and digest.
-        devices: how many devices the students are spread over.
+        devices: number of devices that train students.
         platform_name: JAX's name of their kind, such as "cpu".
+
+    Returns:
+        A mapping of plain values, recorded with the run.
     """
     return {
         "command": command,
@@ -41,18 +44,18 @@ def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide numbers."""
-    found = {}
+    """Versions of the installed packages on which numbers depend."""
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def commit() -> str | None:
-    """The source's commit, with "+" where it has been changed since; None where distillab is not run from a clone."""
+    """The source's commit, with "+" for uncommitted changes; None outside a clone of the repository."""
     source = Path(distillab.__file__).parent
     git = ["git", "-C", str(source)]
     try:

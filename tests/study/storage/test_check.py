@@ -91,3 +91,28 @@ def test_pages_overwritten_are_found(copied: Path) -> None:
     except RequestError as error:
         faults = (str(error),)
     assert faults
+
+
+def test_trials_that_a_search_proposed_are_no_strangers(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sqlite3.connect(copied / "study.db") as file:
+        file.execute("UPDATE trials SET id = 'f' || substr(id, 2)")
+        file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('taught', number)")
+        file.execute("DELETE FROM metric_values WHERE metric IN (SELECT number FROM metric_names WHERE split = 'test')")
+        for table in ("confusions", "validation_predictions", "reliability", "example_predictions"):
+            file.execute(f"DELETE FROM {table}")
+    file.close()
+    told = " ".join(check(Folder(copied)).faults)
+    assert "do not belong to this study" in told
+    assert "has no test accuracy" in told
+    monkeypatch.setattr(Folder, "is_search", lambda self: True)
+    assert check(Folder(copied)).faults == ()
+    with sqlite3.connect(copied / "study.db") as file:
+        file.execute("DELETE FROM metric_values")
+    file.close()
+    assert all("has no validation or test accuracy" in fault for fault in check(Folder(copied)).faults)
+
+
+@pytest.mark.parametrize(("text", "is_search"), [("dataset: digits", False), ("dataset: digits\nsearch: {}", True)])
+def test_the_key_search_says_that_a_search_proposes_the_trials(tmp_path: Path, text: str, is_search: bool) -> None:
+    (tmp_path / "study.yaml").write_text(text)
+    assert Folder(tmp_path).is_search() is is_search

@@ -1,1 +1,1 @@
-"""The store of results: schema, records, merge, check."""
+"""The store of results: records, the schema and connection of their file, the store itself, checking and merging."""

@@ -37,7 +37,7 @@ def check(folder: Folder) -> Condition:
     spec, store = folder.open()
     with store:
         faults = list(store.faults())
-        faults = faults or list(_invalid_rows(store))
+        faults = faults or list(invalid_rows(store))
         if faults:
             return Condition(0, 0, 0, tuple(faults))
         seeds, runs = store.seeds(), store.runs()
@@ -48,6 +48,18 @@ def check(folder: Folder) -> Condition:
     if isinstance(spec, Spec):
         faults += _of_study(spec, seeds, runs)
     return Condition(len(seeds), len(teachers), len(runs), tuple(faults))
+
+
+def invalid_rows(store: Store) -> Iterator[str]:
+    """Faults of values that distillab never writes.
+
+    Args:
+        store: open for reading.
+    """
+    for table, condition in INVALID.items():
+        ((count,),) = store.select(f"SELECT count(*) FROM {table} WHERE {condition}")
+        if count:
+            yield f"{count:,} rows of {table} have values of other types, or out of range."
 
 
 def strays(store: Store) -> Iterator[str]:
@@ -74,13 +86,6 @@ def strays(store: Store) -> Iterator[str]:
     )
     if count:
         yield f"There are {count} values of metrics without a name."
-
-
-def _invalid_rows(store: Store) -> Iterator[str]:
-    for table, condition in INVALID.items():
-        ((count,),) = store.select(f"SELECT count(*) FROM {table} WHERE {condition}")
-        if count:
-            yield f"{count:,} rows of {table} have values of other types, or out of range."
 
 
 def _of_trials(store: Store, spec: Spec | SearchSpec) -> Iterator[str]:

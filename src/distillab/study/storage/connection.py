@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from distillab.errors import RequestError, WorkError
@@ -29,7 +29,6 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         raise RequestError(f"{path} is not a file. Move it away, or choose another folder with --out.")
     if read_only and not path.exists():
         raise RequestError(f"{path.parent} holds no study: {path.name} is missing. Run 'distillab run' first.")
-    refuse_earlier(path)
     with sqlite_errors(path):
         connection = _recovered(path) if read_only else _opened(path, "rwc")
         try:
@@ -51,18 +50,13 @@ def refuse_earlier(path: Path) -> None:
         path: the file; it may be missing.
 
     Raises:
-        RequestError: the file's header has an earlier schema.
+        RequestError: the file has an earlier schema.
     """
-    try:
-        with path.open("rb") as file:
-            header = file.read(72)  # SQLite's user_version is at byte 60, its application_id at byte 68
-    except OSError:  # `connect` reports it
+    try:  # through SQLite: closing any other handle of the file would drop the locks that this process has on it
+        with closing(sqlite3.connect(address(path, "ro"), uri=True, timeout=0)) as connection:
+            _check_schema(path, connection)
+    except sqlite3.Error:  # a missing, locked or corrupt file: `connect` reports it
         return
-    if int.from_bytes(header[68:], "big") == EARLIER_ID:
-        raise RequestError(
-            f"{path} was written by an earlier version of distillab (schema {int.from_bytes(header[60:64], 'big')}; "
-            f"this one reads schema {VERSION}). Run the study again in a new folder with --out."
-        )
 
 
 def address(path: Path, mode: str) -> str:
@@ -144,8 +138,7 @@ def _read_once(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _check(path: Path, connection: sqlite3.Connection, *, create: bool) -> None:
     """Refuse a file of another program or schema; create the tables of a new one."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    application, version = _check_schema(path, connection)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     if tables and path.stat().st_size % page:  # SQLite itself would read zeros for the missing bytes
@@ -161,6 +154,18 @@ def _check(path: Path, connection: sqlite3.Connection, *, create: bool) -> None:
             f"{path} has schema {version}, and this distillab reads schema {VERSION}. Install a newer distillab, or "
             "choose another folder with --out."
         )
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> tuple[int, int]:
+    """The file's application and schema; an earlier schema is refused."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application == EARLIER_ID:
+        raise RequestError(
+            f"{path} was written by an earlier version of distillab (schema {version}; this one reads schema "
+            f"{VERSION}). Run the study again in a new folder with --out."
+        )
+    return application, version
 
 
 def _advice(path: Path, error: sqlite3.OperationalError) -> str:

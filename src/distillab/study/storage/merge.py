@@ -6,8 +6,7 @@ import dataclasses
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +14,9 @@ from distillab.errors import RequestError
 from distillab.io import replace_file
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
-from distillab.study.storage.check import strays
+from distillab.study.storage.check import invalid_rows, strays
 from distillab.study.storage.connection import address, corrupt
+from distillab.study.storage.schema import RESULTS
 from distillab.study.storage.store import Store
 
 
@@ -71,38 +71,24 @@ def merge_stores(target: Store, source: Store) -> Merged:
         RequestError: a student or teacher has different results in both, or the source is corrupt; nothing has been
             added.
     """
-    for stray in strays(source):
-        raise corrupt(source.path, stray)
-    connection = target._connection
-    connection.execute("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
+    for fault in (*invalid_rows(source), *strays(source)):
+        raise corrupt(source.path, fault)
+    target.select("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
     try:
-        with target.transaction():
-            try:
-                merged = _add_results(connection)
-            except _DifferenceError as error:
-                raise RequestError(
-                    f"{source.path.parent} and {target.path.parent} hold different results of {error}: they were "
-                    "trained on machines that round differently, or one is corrupt. They cannot be merged."
-                ) from None
+        with target.transaction() as connection:
+            merged = _add_results(connection)
             if merged.added:
                 _add_runs(connection, source, merged)
+    except _DifferenceError as error:
+        raise RequestError(
+            f"{source.path.parent} and {target.path.parent} hold different results of {error}: they were trained on "
+            "machines that round differently, or one is corrupt. They cannot be merged."
+        ) from None
     finally:
-        connection.execute("DROP TABLE IF EXISTS temp.numbers")
-        connection.execute("DETACH DATABASE other")
+        target.select("DROP TABLE IF EXISTS temp.numbers")
+        target.select("DETACH DATABASE other")
     return merged
 
-
-_SHARED_KEYS = {
-    "teachers": ("id",),
-    "teacher_epochs": ("teacher", "epoch"),
-    "confusions": ("trial",),
-    "reliability": ("trial",),
-    "validation_predictions": ("trial",),
-    "examples": ("id",),
-    "example_predictions": ("trial",),
-    "teacher_example_predictions": ("teacher", "examples"),
-}
-"""Tables whose keys mean the same in both files, and these keys. The other tables number their rows."""
 
 _TRIALS = (
     "SELECT NULL AS number, id, seed, alpha, main.cells.number AS cell, teacher, state, diverged_epoch, "
@@ -136,31 +122,35 @@ def _add_results(connection: sqlite3.Connection) -> Merged:
     ((total, known),) = connection.execute(
         "SELECT count(*), count(ours.id) FROM other.trials LEFT JOIN main.trials AS ours USING (id)"
     )
-    _add_rows(connection, "trials", ("id",), _TRIALS, "ours.id")
+    _add_rows(connection, "trials", _TRIALS, key=["id"])
     connection.execute("CREATE TEMP TABLE numbers (theirs INTEGER PRIMARY KEY, ours INTEGER)")
     connection.execute(
         "INSERT INTO temp.numbers SELECT other.trials.number, main.trials.number "
         "FROM other.trials CROSS JOIN main.trials USING (id) ORDER BY 1"
     )
-    _add_rows(connection, "epoch_values", ("trial", "epoch"), _EPOCHS, f"{_TRIAL_NAME} || ' ' || ours.epoch")
-    _add_rows(connection, "metric_values", ("metric", "trial"), _METRICS, f"{_TRIAL_NAME} || ' ' || {_METRIC_NAME}")
-    for table, key in _SHARED_KEYS.items():
-        name = " || ' ' || ".join(f"ours.{column}" for column in key)
-        _add_rows(connection, table, key, f"SELECT * FROM other.{table}", name)
+    _add_rows(connection, "epoch_values", _EPOCHS, name=f"{_TRIAL_NAME} || ' ' || ours.epoch")
+    _add_rows(connection, "metric_values", _METRICS, name=f"{_TRIAL_NAME} || ' ' || {_METRIC_NAME}")
+    for table in RESULTS:
+        if table not in ("trials", "epochs", "metrics"):  # the keys of the others mean the same in both files
+            _add_rows(connection, table, f"SELECT * FROM other.{table}")
     return Merged(total - known, known)
 
 
-def _add_rows(connection: sqlite3.Connection, table: str, key: tuple[str, ...], source: str, name: str) -> None:
+def _add_rows(
+    connection: sqlite3.Connection, table: str, source: str, *, key: Sequence[str] = (), name: str = ""
+) -> None:
     """Add the rows of a query that a table lacks; rows with the same key must be equal.
 
     Args:
         connection: to both files.
         table: of the file that grows.
-        key: the columns that identify a row.
         source: a query for the other file's rows, with the columns of the table and this file's numbers.
-        name: an expression for what to call a row that differs.
+        key: the columns that identify a row; by default the primary key.
+        name: an expression for what to call a row that differs; by default its key.
     """
-    columns = [column[0] for column in connection.execute(f"SELECT * FROM main.{table} LIMIT 0").description]
+    columns = {column: part for _, column, *_, part in connection.execute(f"PRAGMA main.table_info({table})")}
+    key = key or [column for column, part in columns.items() if part]
+    name = name or " || ' ' || ".join(f"ours.{column}" for column in key)
     same = " AND ".join(f"ours.{column} = theirs.{column}" for column in key)
     differ = " OR ".join(f"ours.{c} IS NOT theirs.{c}" for c in columns if c not in (*key, "number"))
     query = f"SELECT {name} FROM ({source}) AS theirs CROSS JOIN main.{table} AS ours ON {same} WHERE {differ} LIMIT 1"
@@ -189,7 +179,7 @@ def _add_runs(connection: sqlite3.Connection, source: Store, merged: Merged) -> 
 
 def _spec(folder: Folder) -> Spec:
     spec, store = folder.read()
-    with closing(store):
+    with store:
         return spec
 
 

@@ -1,10 +1,8 @@
-"""The records of a study: plain values, and arrays in a compressed form."""
+"""The records of a study: plain values and arrays."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,21 +24,6 @@ class ValidationPredictions(NamedTuple):
     over the examples."""
     labels: NDArray[np.int16]
     """As given, possibly wrong, shape (V,)."""
-
-    def packed(self) -> tuple[int, bytes, bytes]:
-        """Number of classes, and both arrays compressed."""
-        return self.probabilities.shape[1], _packed(self.probabilities, "<f2"), _packed(self.labels, "<i2")
-
-    @classmethod
-    def unpacked(cls, classes: int, probabilities: bytes, labels: bytes) -> ValidationPredictions:
-        """Reverse `packed`.
-
-        Args:
-            classes: C.
-            probabilities: compressed.
-            labels: compressed.
-        """
-        return cls(unpacked_logits(classes, probabilities), _unpacked(labels, "<i2"))
 
 
 def validation_predictions(
@@ -81,24 +64,6 @@ class GalleryExamples(NamedTuple):
             add_array(digest, array)
         return digest.hexdigest()[:16]
 
-    def packed(self) -> tuple[str, str, float, bytes, bytes]:
-        """Type, shape, scale, and both arrays compressed."""
-        inputs = np.ascontiguousarray(self.inputs, self.inputs.dtype.newbyteorder("<"))
-        return inputs.dtype.str, json.dumps(inputs.shape), self.scale, _packed(inputs), _packed(self.labels, "<i2")
-
-    @classmethod
-    def unpacked(cls, kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
-        """Reverse `packed`.
-
-        Args:
-            kind: NumPy's name of the inputs' type.
-            shape: of the inputs, as JSON.
-            scale: as in the fields.
-            inputs: compressed.
-            labels: compressed.
-        """
-        return cls(_unpacked(inputs, kind).reshape(json.loads(shape)), _unpacked(labels, "<i2"), scale)
-
 
 class GalleryPredictions(NamedTuple):
     """A finished student's predictions for the gallery's examples."""
@@ -109,22 +74,6 @@ class GalleryPredictions(NamedTuple):
     """As given to this student, possibly wrong, shape (K,)."""
     logits: NDArray[np.float16]
     """Shape (K, C)."""
-
-    def packed(self) -> tuple[str, int, bytes, bytes]:
-        """Id of the examples, number of classes, and both arrays compressed."""
-        return self.examples, self.logits.shape[1], _packed(self.labels, "<i2"), _packed(self.logits, "<f2")
-
-    @classmethod
-    def unpacked(cls, examples: str, classes: int, labels: bytes, logits: bytes) -> GalleryPredictions:
-        """Reverse `packed`.
-
-        Args:
-            examples: id of the examples.
-            classes: C.
-            labels: compressed.
-            logits: compressed.
-        """
-        return cls(examples, _unpacked(labels, "<i2"), unpacked_logits(classes, logits))
 
 
 @dataclass(frozen=True)
@@ -190,31 +139,6 @@ class TeacherResult:
     losses: Sequence[float]
 
 
-def packed_logits(logits: NDArray[np.floating]) -> tuple[int, bytes]:
-    """Compress logits as float16.
-
-    Args:
-        logits: shape (K, C).
-
-    Returns:
-        C, and the compressed array.
-    """
-    return logits.shape[1], _packed(halves(logits), "<f2")
-
-
-def unpacked_logits(classes: int, logits: bytes) -> NDArray[np.float16]:
-    """Reverse `packed_logits`.
-
-    Args:
-        classes: C.
-        logits: compressed.
-
-    Returns:
-        Shape (K, C).
-    """
-    return _unpacked(logits, "<f2").reshape(-1, classes)
-
-
 def halves(logits: NDArray[np.floating]) -> NDArray[np.float16]:
     """Logits as float16, clipped to its range.
 
@@ -223,11 +147,3 @@ def halves(logits: NDArray[np.floating]) -> NDArray[np.float16]:
     """
     end = float(np.finfo(np.float16).max)
     return np.asarray(np.clip(logits, -end, end), np.float16)
-
-
-def _packed(array: NDArray[np.generic], kind: str | None = None) -> bytes:
-    return zlib.compress(np.ascontiguousarray(array, kind).tobytes(), 6)
-
-
-def _unpacked(content: bytes, kind: str) -> NDArray[Any]:
-    return np.frombuffer(zlib.decompress(content), np.dtype(kind))

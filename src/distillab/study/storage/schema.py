@@ -51,24 +51,17 @@ PRAGMA user_version = {VERSION};
 """
 
 RESULTS = {
-    "teachers": ("SELECT * FROM teachers", 1),
-    "teacher_epochs": ("SELECT * FROM teacher_epochs", 2),
-    "trials": (
-        "SELECT trials.id, seed, alpha, coordinates, settings, teacher, state, diverged_epoch, last_finite_loss "
-        "FROM trials JOIN cells ON cells.number = cell",
-        1,
-    ),
-    "epochs": ("SELECT * FROM epochs", 2),
-    "metrics": ("SELECT * FROM metrics", 3),
-    "confusions": ("SELECT * FROM confusions", 1),
-    "reliability": ("SELECT * FROM reliability", 1),
-    "validation_predictions": ("SELECT * FROM validation_predictions", 1),
-    "examples": ("SELECT * FROM examples", 1),
-    "example_predictions": ("SELECT * FROM example_predictions", 1),
-    "teacher_example_predictions": ("SELECT * FROM teacher_example_predictions", 2),
+    "trials": "SELECT trials.id, seed, alpha, coordinates, settings, teacher, state, diverged_epoch, last_finite_loss "
+    "FROM trials JOIN cells ON cells.number = cell",
+    **{
+        name: f"SELECT * FROM {name}"
+        for name in (
+            *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability"),
+            *("validation_predictions", "examples", "example_predictions", "teacher_example_predictions"),
+        )
+    },
 }
-"""The results without the numbers that only this file knows: the query, and how many of its first columns are the
-key of a row."""
+"""By table, the query for its results, without the numbers that only this file knows."""
 
 _NUMBER = "typeof({0}) NOT IN ('real', 'integer', 'null')"  # NULL stands for a number that is not finite
 INVALID = {

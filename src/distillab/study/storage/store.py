@@ -31,8 +31,7 @@ from distillab.study.storage.records import (
     TeacherResult,
     TrialResult,
     ValidationPredictions,
-    packed_logits,
-    unpacked_logits,
+    halves,
 )
 from distillab.study.storage.schema import INVALID, RESULTS
 
@@ -41,9 +40,10 @@ T = TypeVar("T")
 _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, zlib.error)
 """What JSON, zlib and NumPy raise for content that distillab did not write."""
 
+_INSERT_CELL = "INSERT INTO cells (coordinates, settings) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _INSERT_TRIAL = (
     "INSERT INTO trials (id, seed, alpha, cell, teacher, state, diverged_epoch, last_finite_loss) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, (SELECT number FROM cells WHERE coordinates = ? AND settings = ?), ?, ?, ?, ?)"
 )
 
 
@@ -149,10 +149,14 @@ class Store:
             teachers: logits by teacher, shape (K, C).
         """
         with self.transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", (examples.id, *examples.packed())
-            )
-            rows = [(name, examples.id, *packed_logits(logits)) for name, logits in teachers.items()]
+            inputs = np.ascontiguousarray(examples.inputs, examples.inputs.dtype.newbyteorder("<"))
+            described = (examples.id, inputs.dtype.str, json.dumps(inputs.shape), examples.scale)
+            row = (*described, _packed(inputs), _packed(examples.labels, "<i2"))
+            connection.execute("INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", row)
+            rows = [
+                (name, examples.id, logits.shape[1], _packed(halves(logits), "<f2"))
+                for name, logits in teachers.items()
+            ]
             connection.executemany("INSERT OR IGNORE INTO teacher_example_predictions VALUES (?, ?, ?, ?)", rows)
 
     def add_cohort(
@@ -168,15 +172,18 @@ class Store:
             seconds: wall-clock time of the training, compilation included.
         """
         with self.transaction() as connection:
-            metric = _Numbers(connection, "metric_names", "split", "name")
-            cell = _Numbers(connection, "cells", "coordinates", "settings")
+            names = dict.fromkeys(key for record in records for key in record.metrics)
+            connection.executemany("INSERT INTO metric_names (split, name) VALUES (?, ?) ON CONFLICT DO NOTHING", names)
+            rows = connection.execute("SELECT number, split, name FROM metric_names")
+            metric = {(split, name): number for number, split, name in rows}
             values: list[tuple[int, int, float]] = []
             for record in records:
-                point = cell[_text(record.coordinates), _text(record.settings)]
+                cell = _text(record.coordinates), _text(record.settings)
+                connection.execute(_INSERT_CELL, cell)
                 state = "finished" if record.diverged_epoch is None else "diverged"
-                row = (record.id, record.seed, record.alpha, point, record.teacher, state)
-                end = (record.diverged_epoch, record.last_finite_loss)
-                number = connection.execute(_INSERT_TRIAL, (*row, *end)).lastrowid or 0
+                end = (record.teacher, state, record.diverged_epoch, record.last_finite_loss)
+                row = (record.id, record.seed, record.alpha, *cell, *end)
+                number = connection.execute(_INSERT_TRIAL, row).lastrowid or 0
                 values += [(metric[key], number, value) for key, value in record.metrics.items()]
                 epochs = [(number, epoch, *figures) for epoch, figures in enumerate(record.epochs)]
                 connection.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", epochs)
@@ -264,15 +271,11 @@ class Store:
             "ORDER BY trial, epoch"
         )
         nan = math.nan  # stored as NULL
-        for trial, loss, label_loss, distillation_loss, accuracy in self._connection.execute(query):
-            history[trial].append(
-                (
-                    nan if loss is None else loss,
-                    nan if label_loss is None else label_loss,
-                    nan if distillation_loss is None else distillation_loss,
-                    nan if accuracy is None else accuracy,
-                )
-            )
+        for trial, *values in self._connection.execute(query):
+            if None in values:
+                values = [nan if value is None else value for value in values]
+            loss, label_loss, distillation_loss, accuracy = values
+            history[trial].append((loss, label_loss, distillation_loss, accuracy))
         return history
 
     def confusions(self) -> dict[str, list[list[int]]]:
@@ -285,21 +288,21 @@ class Store:
 
     def validation_predictions(self) -> dict[str, ValidationPredictions]:
         """The recorded validation predictions, by trial."""
-        return self._by_trial("validation_predictions", ValidationPredictions.unpacked)
+        return self._by_trial("validation_predictions", _validation_predictions)
 
     def examples(self) -> dict[str, GalleryExamples]:
         """The gallery's examples, by identity."""
         rows = self.select("SELECT * FROM examples ORDER BY id")
-        return {name: self._decode(GalleryExamples.unpacked, *packed) for name, *packed in rows}
+        return {name: self._decode(_examples, *packed) for name, *packed in rows}
 
     def example_predictions(self) -> dict[str, GalleryPredictions]:
         """Students' predictions for the gallery's examples, by trial."""
-        return self._by_trial("example_predictions", GalleryPredictions.unpacked)
+        return self._by_trial("example_predictions", _example_predictions)
 
     def teacher_example_predictions(self) -> dict[tuple[str, str], NDArray[np.float16]]:
         """Teachers' logits for the gallery's examples, by teacher and identity of the examples; shape (K, C)."""
         rows = self.select("SELECT * FROM teacher_example_predictions ORDER BY teacher, examples")
-        return {(teacher, examples): self._decode(unpacked_logits, *packed) for teacher, examples, *packed in rows}
+        return {(teacher, examples): self._decode(_logits, *packed) for teacher, examples, *packed in rows}
 
     def classes(self) -> int | None:
         """C, from any student's confusion counts; None without any."""
@@ -321,10 +324,8 @@ class Store:
         return float(seconds), int(examples)
 
     def results(self) -> dict[str, list[Any]]:
-        """The rows of all results, sorted; equal for equal results."""
-        return {
-            table: sorted(self.select(query), key=itemgetter(*range(key))) for table, (query, key) in RESULTS.items()
-        }
+        """The rows of all results, in an order that is the same for equal results."""
+        return {table: sorted(self.select(query), key=repr) for table, query in RESULTS.items()}
 
     def _by_trial(self, table: str, decode: Callable[..., T]) -> dict[str, T]:
         rows = self.select(f"SELECT * FROM {table} ORDER BY trial")
@@ -342,20 +343,6 @@ class Store:
             raise corrupt(self.path, f"the table {table} has values of other types, or out of range")
 
 
-class _Numbers(dict[tuple[str, str], int]):
-    """Numbers of a table's pairs of texts; a new pair is inserted when it is first looked up."""
-
-    def __init__(self, connection: sqlite3.Connection, table: str, first: str, second: str) -> None:
-        self._connection = connection
-        self._find = f"SELECT number FROM {table} WHERE {first} = ? AND {second} = ?"
-        self._insert = f"INSERT INTO {table} ({first}, {second}) VALUES (?, ?)"
-
-    def __missing__(self, pair: tuple[str, str]) -> int:
-        row = self._connection.execute(self._find, pair).fetchone()
-        self[pair] = int(row[0] if row else self._connection.execute(self._insert, pair).lastrowid or 0)
-        return self[pair]
-
-
 def _by_id(record: TrialResult) -> dict[str, tuple[Any, ...]]:
     """The columns, after the id, of a trial's rows in the tables that not every trial has rows in."""
     columns: dict[str, tuple[Any, ...]] = {}
@@ -364,10 +351,38 @@ def _by_id(record: TrialResult) -> dict[str, tuple[Any, ...]]:
     if record.reliability is not None:
         columns["reliability"] = (json.dumps(record.reliability, separators=(",", ":")),)
     if record.validation_predictions is not None:
-        columns["validation_predictions"] = record.validation_predictions.packed()
+        probabilities, labels = record.validation_predictions
+        packed = _packed(probabilities, "<f2"), _packed(labels, "<i2")
+        columns["validation_predictions"] = (probabilities.shape[1], *packed)
     if record.example_predictions is not None:
-        columns["example_predictions"] = record.example_predictions.packed()
+        examples, labels, logits = record.example_predictions
+        packed = _packed(labels, "<i2"), _packed(logits, "<f2")
+        columns["example_predictions"] = (examples, logits.shape[1], *packed)
     return columns
+
+
+def _packed(array: NDArray[np.generic], kind: str | None = None) -> bytes:
+    return zlib.compress(np.ascontiguousarray(array, kind).tobytes(), 6)
+
+
+def _unpacked(content: bytes, kind: str) -> NDArray[Any]:
+    return np.frombuffer(zlib.decompress(content), np.dtype(kind))
+
+
+def _logits(classes: int, content: bytes) -> NDArray[np.float16]:
+    return _unpacked(content, "<f2").reshape(-1, classes)
+
+
+def _validation_predictions(classes: int, probabilities: bytes, labels: bytes) -> ValidationPredictions:
+    return ValidationPredictions(_logits(classes, probabilities), _unpacked(labels, "<i2"))
+
+
+def _example_predictions(examples: str, classes: int, labels: bytes, logits: bytes) -> GalleryPredictions:
+    return GalleryPredictions(examples, _unpacked(labels, "<i2"), _logits(classes, logits))
+
+
+def _examples(kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
+    return GalleryExamples(_unpacked(inputs, kind).reshape(json.loads(shape)), _unpacked(labels, "<i2"), scale)
 
 
 def _text(value: Mapping[str, Any]) -> str:
