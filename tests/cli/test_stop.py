@@ -81,7 +81,7 @@ def stopped_at(spec: Spec, out: Path, *, trained: float, sent: int) -> type[Base
                 os.kill(os.getpid(), sent)
 
     with pytest.raises((KeyboardInterrupt, Terminated)) as ended, Stop(Sender()) as progress:
-        run_study(spec, out, seats=1, progress=progress)
+        run_study(spec, out, slots=1, progress=progress)
     return ended.type
 
 
@@ -111,8 +111,8 @@ def test_what_is_trained_is_recorded_before_the_run_ends(tmp_path: Path, trained
     assert stopped_at(spec, tmp_path / "study", trained=trained, sent=signal.SIGTERM) is Terminated
     with Store(tmp_path / "study" / "study.db", read_only=True) as store:
         assert len(store.done()) == recorded
-    run_study(spec, tmp_path / "whole", seats=1)
-    run_study(spec, tmp_path / "study", seats=1)
+    run_study(spec, tmp_path / "whole", slots=1)
+    run_study(spec, tmp_path / "study", slots=1)
     assert results(tmp_path / "study") == results(tmp_path / "whole")
 
 

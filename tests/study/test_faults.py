@@ -138,7 +138,7 @@ def test_a_disk_that_fills_while_logits_are_written(
 def test_a_disk_that_fills_while_a_cohort_is_recorded(undisturbed: Path, disk: Callable[[str], Path]) -> None:
     place = disk("4M")
     out = place / "study"
-    told = refused(SPEC, out, seats=1, progress=At(lambda: fill(place), trained=IN_THE_THIRD_COHORT))
+    told = refused(SPEC, out, slots=1, progress=At(lambda: fill(place), trained=IN_THE_THIRD_COHORT))
     assert told.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
     is_read(out)
     (place / "filler").unlink()
@@ -442,7 +442,7 @@ def test_a_folder_that_goes_while_it_is_in_use_ends_the_run_and_nothing_is_writt
         else:
             (out / "study.db").unlink()
 
-    told = refused(SPEC, out, seats=1, progress=At(go, **when))
+    told = refused(SPEC, out, slots=1, progress=At(go, **when))
     assert told.startswith("1: ")
     assert "moved or deleted" in told
     if what != "store deleted":

@@ -94,7 +94,7 @@ def test_the_same_command_again_trains_nothing(finished: Path, tiny: Make) -> No
 
 def test_an_interrupted_study_goes_on_to_the_same_results(finished: Path, tiny: Make, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_study(tiny(), tmp_path / "s", seats=1, progress=Listener(stop_at=4))
+        run_study(tiny(), tmp_path / "s", slots=1, progress=Listener(stop_at=4))
     with Store(tmp_path / "s" / "study.db", read_only=True) as store:
         assert len(store.done()) == 4
     listener = Listener()
@@ -251,7 +251,7 @@ def test_each_teacher_of_an_axis_teaches_its_own_students(tiny: Make, tmp_path: 
 
 
 def test_the_answer_does_not_depend_on_the_order_of_work(finished: Path, tiny: Make, tmp_path: Path) -> None:
-    run_study(tiny(), tmp_path / "s", seats=1, devices=1)
+    run_study(tiny(), tmp_path / "s", slots=1, devices=1)
     assert results(tmp_path / "s") == results(finished)
 
 
@@ -478,7 +478,7 @@ def test_training_sizes_can_be_an_axis(tiny: Make, tmp_path: Path) -> None:
 def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept(tiny: Make, tmp_path: Path) -> None:
     spec = tiny(augmentation={"shift": 1, "flip": True}, seeds=2)
     run_study(spec, tmp_path / "one")
-    run_study(spec, tmp_path / "again", seats=1)
+    run_study(spec, tmp_path / "again", slots=1)
     assert results(tmp_path / "one") == results(tmp_path / "again")
     plain = tiny(seeds=2)
     run_study(plain, tmp_path / "plain")

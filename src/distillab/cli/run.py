@@ -14,7 +14,7 @@ import click
 from distillab.errors import RequestError, not_allowed
 
 if TYPE_CHECKING:
-    from distillab.study.executors.local import Executor
+    from distillab.study.executors.base import Executor
     from distillab.study.storage.records import TrialResult
     from distillab.tracking import TrackerName
 
@@ -88,8 +88,8 @@ def run(
 
     split_host(devices)
     keep_compiled(cache_folder() / "compiled")
+    from distillab.study.estimate import FILE
     from distillab.study.runner import run_study
-    from distillab.study.speeds import FILE, Speeds
     from distillab.tracking import open_tracker
 
     trackers = [open_tracker(name, folder) for name in dict.fromkeys(logs)]
@@ -116,7 +116,7 @@ def run(
             progress=progress,
             recorded=log,
             executor=elsewhere,
-            speeds=Speeds(cache_folder() / FILE),
+            speeds=cache_folder() / FILE,
             part=share,
         )
     from distillab.analysis import answer, needed_metrics, three_sentences

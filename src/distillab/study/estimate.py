@@ -1,43 +1,54 @@
-"""What a study will cost, told before anything is trained: by what earlier runs measured on this machine, and else by
-the study's arithmetic and the machine's speed."""
+"""The time that a run takes: from paces measured by this and earlier runs on this machine, else by arithmetic."""
 
 from __future__ import annotations
 
+import json
+import math
+import statistics
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache, cached_property, lru_cache
-from typing import NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from distillab.data import Dataset
 from distillab.engine.flops import training_flops
 from distillab.engine.functional import Functional
+from distillab.io import replace_file
 from distillab.models import build
-from distillab.study.executors.simulation import SimulatedPool, makespan
-from distillab.study.queue import Load, Queue, Resources
+from distillab.study.queue import Group, Queue, Resources, makespan
 from distillab.study.settings import Settings
-from distillab.study.speeds import Speeds
-from distillab.study.splits import split, teacher_material
-from distillab.study.teachers import hears_stored_answers
-from distillab.study.trials import Trial, members, training_identity
+from distillab.study.trials import members
 
-STUDENT_FACTOR, TEACHER_FACTOR = 5.0, 2.0
-"""How many times longer training takes than its bare matrix products, as `distillab bench` measures it for the study's
-networks."""
+FILE = "speeds.json"
+
+PRODUCT_FLOPS, OUTPUT_FLOPS, PARAMETER_FLOPS, STEP_FLOPS = 0.6, 590.0, 180.0, 5.4e6
+"""Time of one operation of a matrix product, of one output of a layer, of one parameter's update and of one step; in
+operations of a large matrix product that take as long. Fitted to 15 models of the zoo on a CPU, which they meet within
+a factor of about 2."""
+
+LANES = 16
+"""A layer with fewer channels takes as long as one with so many: the fit's best of 1, 8 and 16."""
+
+TEACHER_FACTOR = 2.0
+"""A teacher's training relative to its bare matrix products: one operation uses all cores."""
 
 FORWARD = 1 / 3
-"""Of the arithmetic of a training step: the forward pass, of which the two backward products are as large."""
+"""The forward pass as a fraction of a training step: each of the two backward products is as large."""
 
-PROBE = 1024  # rows and columns of the matrices that the machine's speed is measured with
+LONG = 30.0
+"""Seconds of an epoch against which a compilation is negligible."""
+
+PROBE = 1024  # rows and columns of the matrices that measure the machine's speed
 BATCH = 32
 
 
-class Estimate(NamedTuple):
-    """What is still to train, and roughly how long that takes."""
+class RunEstimate(NamedTuple):
+    """The trainings that a run still has to do, and about how long they take."""
 
     students: int
     cohorts: int
@@ -45,160 +56,215 @@ class Estimate(NamedTuple):
     device_seconds: float
     """Of the students."""
     seconds: float
-    """Until all is trained: teachers one after another, then students side by side."""
+    """Until everything is trained: teachers one after another, then students side by side."""
     devices: int
     measured: bool
-    """Whether all speeds were measured by earlier runs; some are guessed by arithmetic otherwise."""
+    """Whether all paces were measured; False where arithmetic stands in for some."""
 
     def in_words(self, now: datetime | None = None) -> str:
         """Such as "540 students in 34 cohorts and 3 teachers, about 25 minutes on 2 devices (0.83 device-hours)".
 
         Args:
-            now: to say at what time it will be done, too.
+            now: adds the time of the end.
         """
         minutes = self.seconds / 60
         if minutes < 1:
-            told = "under a minute"
+            duration = "under a minute"
         elif minutes < 90:
-            told = f"about {minutes:.0f} minute{'s' * (round(minutes) != 1)}"
+            duration = f"about {_counted(round(minutes), 'minute')}"
         elif minutes < 48 * 60:
-            told = f"about {minutes / 60:.0f} hours"
+            duration = f"about {minutes / 60:.0f} hours"
         else:
-            told = f"about {minutes / 60 / 24:.0f} days"
-        parts = [f"{_counted(self.students, 'student')} in {_counted(self.cohorts, 'cohort')}"]
+            duration = f"about {minutes / 60 / 24:.0f} days"
+        work = f"{_counted(self.students, 'student')} in {_counted(self.cohorts, 'cohort')}"
         if self.teachers:
-            parts.append(_counted(self.teachers, "teacher"))
-        told = f"{' and '.join(parts)}, {told} on {_counted(self.devices, 'device')}"
-        told += f" ({self.device_seconds / 3600:.2g} device-hours{'' if self.measured else ', a rough guess'})"
+            work += f" and {_counted(self.teachers, 'teacher')}"
+        guess = "" if self.measured else ", a rough guess"
+        text = (
+            f"{work}, {duration} on {_counted(self.devices, 'device')} "
+            f"({self.device_seconds / 3600:.2g} device-hours{guess})"
+        )
         if now is None or minutes < 1:
-            return told
-        return f"{told}, until {now + timedelta(seconds=self.seconds):{'%H:%M' if minutes < 24 * 60 else '%d %B'}}"
+            return text
+        return f"{text}, until {now + timedelta(seconds=self.seconds):{'%H:%M' if minutes < 24 * 60 else '%d %B'}}"
 
 
 class Costs:
-    """What students and teachers cost, in seconds.
+    """Seconds that students and teachers take to train.
+
+    A pace is the time of one training example on one device, compilation left out.
 
     Args:
-        dataset: the data.
+        input_shape: of one example.
+        classes: C.
         grid: the devices of this process.
-        speeds: what is known.
+        resources: the devices that train students.
+        file: keeps paces from one run to the next; None: nothing is kept.
 
     Attributes:
-        measured: whether all that was asked for so far is known.
+        measured: whether all costs asked for so far come from measured paces.
     """
 
-    def __init__(self, dataset: Dataset, grid: Mesh, speeds: Speeds) -> None:
-        self.dataset, self.grid, self.speeds = dataset, grid, speeds
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        classes: int,
+        grid: Mesh,
+        resources: Resources,
+        file: Path | None = None,
+    ) -> None:
+        self.input_shape, self.classes, self.grid, self.resources = tuple(input_shape), classes, grid, resources
         self.measured = True
-        self._flops = lru_cache(maxsize=None)(self._count)
+        self._file, self._saved = file, _read(file)
+        self._paces: dict[str, list[float]] = {}
 
-    def student(self, settings: Settings) -> float:
-        """Of one student on one device."""
-        examples = settings.epochs * len(split(self.dataset, settings).train)
-        known = self.speeds.of(self.student_key(settings))
-        if known is not None:
-            return examples * known
-        self.measured = False
-        return STUDENT_FACTOR * examples * self._flops(settings.student.model) / self._each
+    def seconds(self, trainings: int, epochs: float, examples: int, settings: Settings) -> float:
+        """Estimate the wall-clock time of trainings, spread over all devices, without compilation.
 
-    def answers(self, settings: Settings) -> float:
-        """Of the teachers' live answers that a seed's students share; nothing where they are stored, or part of what is
-        known of the students."""
-        if hears_stored_answers(settings) or self.speeds.of(self.student_key(settings)) is not None:
+        Args:
+            trainings: number of students.
+            epochs: of each.
+            examples: training examples of one epoch.
+            settings: of any of them: model, batch size, optimiser.
+        """
+        rounds = math.ceil(trainings / (max(1, self.resources.workers) * self.resources.devices))
+        return rounds * self.training(settings, examples, epochs)
+
+    def training(self, settings: Settings, examples: int, epochs: float | None = None) -> float:
+        """Estimate the time of one student on one device.
+
+        Args:
+            settings: of the student.
+            examples: training examples of one epoch.
+            epochs: by default those of the settings.
+        """
+        seen = examples * (settings.epochs if epochs is None else epochs)
+        pace = self._pace(self._student_key(settings))
+        if pace is not None:
+            return seen * pace
+        operations = self._arithmetic(settings.student.model, settings.batch_size)
+        return seen * operations / self._rate * self.grid.size
+
+    def live_teachers(self, settings: Settings, examples: int) -> float:
+        """Estimate the time of a seed's live predictions on all devices; 0 where a measured pace includes it.
+
+        Args:
+            settings: of any student of the seed.
+            examples: training examples of one epoch.
+        """
+        if not _is_live(settings) or self._pace(self._student_key(settings)) is not None:
             return 0.0
-        examples = settings.epochs * len(split(self.dataset, settings).train)
-        self.measured = False
-        return FORWARD * examples * sum(self._flops(one.teacher.model) for one in members(settings)) / self._all
+        flops = sum(self._flops(member.teacher.model) for member in members(settings))
+        return FORWARD * settings.epochs * examples * flops / self._rate
 
-    def teacher(self, settings: Settings) -> float:
-        """Of one teacher, on all devices of this process."""
-        examples = settings.teacher.epochs * len(
-            teacher_material(self.dataset, settings, split(self.dataset, settings))[0]
-        )
-        known = self.speeds.of(self.teacher_key(settings))
-        if known is not None:
-            return examples * known
-        self.measured = False
-        return TEACHER_FACTOR * examples * self._flops(settings.teacher.model) / self._all
+    def teacher(self, settings: Settings, examples: int) -> float:
+        """Estimate the time of one teacher on all devices of this process.
 
-    def student_key(self, settings: Settings) -> str:
-        """What decides a student's pace."""
+        Args:
+            settings: with a single teacher.
+            examples: training examples of one epoch.
+        """
+        seen = examples * settings.teacher.epochs
+        pace = self._pace(self._teacher_key(settings))
+        if pace is not None:
+            return seen * pace
+        return seen * TEACHER_FACTOR * self._flops(settings.teacher.model) / self._rate
+
+    def add(self, settings: Settings, pace: float | None) -> None:
+        """Note the measured pace of a cohort.
+
+        Args:
+            settings: of any of its students.
+            pace: seconds of an example on a device; None where it could not be measured.
+        """
+        if pace:
+            self._paces.setdefault(self._student_key(settings), []).append(pace)
+
+    def add_teacher(self, settings: Settings, examples: int, epochs: Sequence[float]) -> None:
+        """Note the measured epochs of a teacher. The first one compiles, and counts only where it is long.
+
+        Args:
+            settings: with a single teacher.
+            examples: training examples of one epoch.
+            epochs: seconds of each.
+        """
+        counted = [seconds / examples for number, seconds in enumerate(epochs) if number or seconds > LONG]
+        if counted:
+            self._paces.setdefault(self._teacher_key(settings), []).extend(counted)
+
+    def save(self) -> None:
+        """Keep this run's paces in the file; they replace older ones of the same models."""
+        if self._file is not None and self._paces:
+            paces = {key: statistics.median(measured) for key, measured in self._paces.items()}
+            text = json.dumps(_read(self._file) | paces, indent=1, sort_keys=True)
+            replace_file(self._file, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def _pace(self, key: str) -> float | None:
+        if key in self._paces:
+            return statistics.median(self._paces[key])
+        self.measured &= key in self._saved
+        return self._saved.get(key)
+
+    def _student_key(self, settings: Settings) -> str:
         parts = [settings.student.model, settings.student.precision, str(settings.batch_size), settings.optimiser]
-        if not hears_stored_answers(settings):
+        if _is_live(settings):
             parts.append(f"live {settings.teacher.members} {settings.teacher.model}")
         return self._key(parts)
 
-    def teacher_key(self, settings: Settings) -> str:
-        """What decides a teacher's pace."""
-        how = settings.teacher
-        return self._key(["teacher", how.model, str(how.batch_size), how.optimiser, f"on {self.grid.size}"])
+    def _teacher_key(self, settings: Settings) -> str:
+        teacher = settings.teacher
+        return self._key(["teacher", teacher.model, str(teacher.batch_size), teacher.optimiser, f"on {self.grid.size}"])
 
     def _key(self, parts: Sequence[str]) -> str:
-        shape = "x".join(str(size) for size in self.dataset.input_shape)
-        return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.dataset.classes)])
+        shape = "x".join(str(size) for size in self.input_shape)
+        return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.classes)])
 
-    def _count(self, model: str) -> float:
-        """Arithmetic of training, of an example."""
-        built = Functional(build(model, self.dataset.input_shape, self.dataset.classes))
-        return training_flops(built, BATCH) / BATCH
+    def _arithmetic(self, model: str, batch: int) -> float:
+        """A student's training step, for one example, in operations of a matrix product that takes as long."""
+        built = _built(model, self.input_shape, self.classes)
+        shapes = [layer.output.shape[1:] for layer in built.layers if layer.weights]
+        outputs = sum(math.prod(shape[:-1]) * LANES * math.ceil(shape[-1] / LANES) for shape in shapes)
+        update = PARAMETER_FLOPS * built.count_params() + STEP_FLOPS
+        return float(PRODUCT_FLOPS * self._flops(model) + OUTPUT_FLOPS * outputs + update / batch)
 
-    @cached_property
-    def _all(self) -> float:
-        return flops_per_second(self.grid)
+    def _flops(self, model: str) -> float:
+        """Matrix products of a training step, for one example."""
+        return training_flops(Functional(_built(model, self.input_shape, self.classes)), BATCH) / BATCH
 
     @property
-    def _each(self) -> float:
-        return self._all / self.grid.size
+    def _rate(self) -> float:
+        """Operations a second of all devices."""
+        return flops_per_second(self.grid)
 
 
-def estimate(
-    pupils: Mapping[str, Sequence[list[Trial]]], costs: Costs, team: Resources, filed: Collection[str] = ()
-) -> tuple[Estimate, list[Load[list[Trial]]]]:
-    """Estimate the cost of students that are still to train.
+def estimate(groups: Iterable[Group[Any]], teachers: Sequence[float], costs: Costs) -> RunEstimate:
+    """Estimate the time of a run.
 
     Args:
-        pupils: the students, by what they have in common.
-        costs: of each.
-        team: who trains them.
-        filed: identities of the teachers that are trained already.
-
-    Returns:
-        The estimate, and the loads that it was made for.
+        groups: the students, with their seconds.
+        teachers: seconds of each teacher still to train.
+        costs: by which these seconds were estimated.
     """
-    digest = costs.dataset.digest
-    teachers: dict[str, float] = {}
-    loads = []
-    for key, students in pupils.items():
-        heard: set[tuple[str, int]] = set()
-        shared = 0.0
-        for first, *_ in students:
-            several = members(first.settings)
-            for one in several:
-                name = training_identity(one, digest, whole=True)
-                if name not in teachers and training_identity(one, digest) not in filed:
-                    teachers[name] = costs.teacher(one)
-            if (first.teacher, first.seed) not in heard:  # these see the same changed images
-                heard.add((first.teacher, first.seed))
-                shared += costs.answers(first.settings)
-        alone = costs.student(students[0][0].settings)
-        loads.append(Load(key, students, alone + shared / len(students) * team.devices))
-    crew = SimulatedPool(team.workers)
-    seconds, cohorts = makespan(Queue(loads, team), crew)
-    found = Estimate(
-        students=sum(len(load.students) for load in loads),
+    groups, resources = list(groups), costs.resources
+    seconds, cohorts = makespan(Queue(groups, resources))
+    return RunEstimate(
+        students=sum(len(group.trainings) for group in groups),
         cohorts=cohorts,
         teachers=len(teachers),
-        device_seconds=sum(load.seconds * len(load.students) for load in loads),
-        seconds=seconds + sum(teachers.values()),
-        devices=team.workers * team.devices,
+        device_seconds=sum(group.seconds * len(group.trainings) for group in groups),
+        seconds=seconds + sum(teachers),
+        devices=resources.workers * resources.devices,
         measured=costs.measured,
     )
-    return found, loads
 
 
 @cache
 def flops_per_second(grid: Mesh) -> float:
-    """How fast this machine multiplies matrices of float32 on all devices, measured in a fraction of a second."""
+    """Measure how fast this machine multiplies float32 matrices on all devices, in a fraction of a second.
+
+    Args:
+        grid: the devices.
+    """
     matrix = jnp.ones((PROBE, PROBE), jnp.float32)
     multiply = jax.jit(lambda a, b: a @ b)
     multiply(matrix, matrix).block_until_ready()
@@ -208,6 +274,27 @@ def flops_per_second(grid: Mesh) -> float:
     rate = rounds * 2 * PROBE**3 / (time.perf_counter() - begin)
     on_cpu = grid.devices.flat[0].platform == "cpu"  # there, one product uses all cores, however many devices there are
     return float(rate if on_cpu else rate * grid.size)
+
+
+@cache
+def _built(model: str, input_shape: tuple[int, ...], classes: int) -> Any:
+    return build(model, input_shape, classes)
+
+
+def _is_live(settings: Settings) -> bool:
+    """Whether the teacher predicts augmented images during training."""
+    return settings.augmentation.shift > 0 or settings.augmentation.flip
+
+
+def _read(file: Path | None) -> dict[str, float]:
+    """The paces in a file; none where it is missing or holds something else."""
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(tree, dict):
+        return {}
+    return {key: float(value) for key, value in tree.items() if isinstance(value, int | float) and 0 < value < math.inf}
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,11 +1,12 @@
-"""What is still to train, handed out in cohorts as workers ask for them.
+"""The trainings that a run still has to do, handed out in cohorts as workers ask for them.
 
-Dear students go first, so that what is left for the end is cheap; and where several workers share the work, cohorts
-grow smaller towards the end, so that all of them finish at nearly the same time.
+Longest jobs first, so that only short ones remain at the end; where several workers share the queue, cohorts shrink
+towards the end, so that all workers finish at nearly the same time.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,137 +15,153 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 ROUNDS = 4
-"""A cohort is at most the fourth part of a worker's fair share of the work left, so that a worker three times as slow
-as thought can still keep up: of 2, 3 and 4, what benchmarks/simulation.py found best."""
+"""A cohort is at most this fraction of a worker's fair share of the remaining work, so that a worker three times slower
+than planned still keeps up: the best of 2, 3 and 4 in benchmarks/simulation.py."""
 
 
 class Resources(NamedTuple):
-    """Who trains: so many workers, each with its devices."""
+    """The workers of an executor, and the devices of each."""
 
     workers: int
     devices: int = 1
-    """Of each worker; a cohort's students are spread over them."""
-    seats: int = 8
-    """The most students of a cohort on each device."""
+    """Devices of one worker; a cohort is spread over them."""
+    slots: int = 8
+    """The most trainings of a cohort on one device."""
     shrinks: bool = True
-    """Whether a small cohort takes less time than a full one: not where students of a device train at once, in a
-    program whose empty seats cost as much as taken ones."""
+    """Whether a small cohort is faster than a full one. False where a device trains its students at once, in a program
+    whose empty slots cost as much as taken ones."""
 
     @property
     def capacity(self) -> int:
-        """The most students of a cohort."""
-        return self.devices * self.seats
+        """The most trainings of a cohort."""
+        return self.devices * self.slots
+
+    def rounds(self, trainings: int) -> int:
+        """The most trainings that one device of a worker does one after another."""
+        return -(-trainings // self.devices)
 
 
 @dataclass(frozen=True)
-class Load(Generic[T]):
-    """Students that one program can train.
+class Group(Generic[T]):
+    """Trainings that share one compiled program.
 
     Args:
-        key: what they have in common.
-        students: in the order in which they are trained.
-        seconds: that one of them takes on one device, as estimated.
+        key: identifies the group.
+        trainings: in the order in which they are trained.
+        seconds: estimated time of one training on one device.
     """
 
     key: str
-    students: Sequence[T]
+    trainings: Sequence[T]
     seconds: float = 1.0
 
 
 @dataclass(frozen=True)
 class Cohort(Generic[T]):
-    """Students that train side by side on one worker.
+    """Trainings of one group that one worker does side by side.
 
     Args:
-        key: of their load.
-        students: at least one.
-        seconds: that a worker takes for them, as estimated.
+        key: of the group.
+        trainings: at least one.
+        seconds: estimated time on the worker.
     """
 
     key: str
-    students: Sequence[T]
+    trainings: Sequence[T]
     seconds: float
 
 
 class Queue(Generic[T]):
-    """Students still to train; every one is in exactly one of the cohorts that are taken.
+    """Hands out every training in exactly one cohort.
 
     Args:
-        loads: in any order.
-        team: who trains them.
+        groups: in any order.
+        resources: the workers.
 
     Example:
-        >>> backlog = Backlog([Load("cheap", range(2), 1.0), Load("dear", range(20), 9.0)], Team(workers=2, seats=4))
-        >>> [(cohort.key, len(cohort.students)) for cohort in iter(backlog.take, None)][:7]
-        [('dear', 2), ('dear', 2), ('dear', 2), ('dear', 1), ('dear', 1), ('dear', 1), ('dear', 1)]
+        >>> queue = Queue([Group("short", range(2), 1.0), Group("long", range(20), 9.0)], Resources(2, slots=4))
+        >>> [(cohort.key, len(cohort.trainings)) for cohort in iter(queue.take, None)][:5]
+        [('long', 2), ('long', 2), ('long', 2), ('long', 1), ('long', 1)]
 
     Source: S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops", Communications
-    of the ACM 1992 (shares that shrink with the work left); R. L. Graham, "Bounds on multiprocessing timing anomalies",
-    SIAM Journal on Applied Mathematics 1969 (longest first).
+    of the ACM 1992 (cohorts that shrink with the remaining work); R. L. Graham, "Bounds on multiprocessing timing
+    anomalies", SIAM Journal on Applied Mathematics 1969 (longest first).
     """
 
-    def __init__(self, loads: Iterable[Load[T]], team: Resources) -> None:
-        self.team = team
-        dear_first = sorted((load for load in loads if load.students), key=lambda load: -load.seconds)
-        self._left = [(load, list(load.students)) for load in dear_first]
-        self._most = {load.key: team.capacity for load in dear_first}
+    def __init__(self, groups: Iterable[Group[T]], resources: Resources) -> None:
+        self.resources = resources
+        longest_first = sorted((group for group in groups if group.trainings), key=lambda group: -group.seconds)
+        self._groups = [(group, list(group.trainings)) for group in longest_first]
+        self._largest = {group.key: resources.capacity for group in longest_first}
 
     @property
     def keys(self) -> list[str]:
-        """Of the loads that are left, in order."""
-        return [load.key for load, _ in self._left]
+        """Keys of the groups with trainings in the queue, in order."""
+        return [group.key for group, _ in self._groups]
 
     @property
-    def students(self) -> int:
-        """How many are left."""
-        return sum(len(students) for _, students in self._left)
+    def trainings(self) -> int:
+        """Number of trainings in the queue."""
+        return sum(len(waiting) for _, waiting in self._groups)
 
     @property
     def seconds(self) -> float:
-        """What is left, in seconds of one device."""
-        return sum(load.seconds * len(students) for load, students in self._left)
+        """Estimated time of the queue on one device."""
+        return sum(group.seconds * len(waiting) for group, waiting in self._groups)
 
     def take(self, workers: int | None = None) -> Cohort[T] | None:
-        """The next cohort; None where nothing is left.
+        """Remove the next cohort; None where the queue is empty.
 
         Args:
-            workers: that share the work now; by default the team's.
+            workers: number of workers that share the queue now; by default all of the resources.
         """
-        if not self._left:
+        if not self._groups:
             return None
-        load, students = self._left[0]
-        size = min(self._size(load, len(students), workers or self.team.workers), len(students))
-        taken, rest = students[:size], students[size:]
-        if rest:
-            self._left[0] = load, rest
-        else:
-            del self._left[0]
-        turns = -(-size // self.team.devices)
-        return Cohort(load.key, taken, load.seconds * turns)
+        group, waiting = self._groups[0]
+        size = self._size(group, len(waiting), workers or self.resources.workers)
+        taken, waiting[:] = waiting[:size], waiting[size:]
+        if not waiting:
+            del self._groups[0]
+        return Cohort(group.key, taken, group.seconds * self.resources.rounds(len(taken)))
 
-    def give_back(self, cohort: Cohort[T], students: Sequence[T], most: int) -> None:
-        """Take back students who could not be trained, to be handed out next.
+    def put_back(self, cohort: Cohort[T], trainings: Sequence[T], largest: int) -> None:
+        """Take back trainings for which memory ran out; they are handed out next.
 
         Args:
-            cohort: that they were in.
-            students: any of its.
-            most: students of a cohort of theirs from now on, for memory does not hold more.
+            cohort: the cohort that they were in.
+            trainings: some of its trainings.
+            largest: the most trainings of the group's cohorts from now on.
         """
-        self._most[cohort.key] = max(1, min(self._most[cohort.key], most))
-        place = next((place for place, (load, _) in enumerate(self._left) if load.key == cohort.key), None)
-        if place is None:
-            each = cohort.seconds / -(-len(cohort.students) // self.team.devices)
-            self._left.insert(0, (Load(cohort.key, students, each), list(students)))
-        else:
-            load, left = self._left[place]
-            self._left[place] = load, [*students, *left]
+        self._largest[cohort.key] = max(1, min(self._largest[cohort.key], largest))
+        for group, waiting in self._groups:
+            if group.key == cohort.key:
+                waiting[:0] = trainings
+                return
+        each = cohort.seconds / self.resources.rounds(len(cohort.trainings))
+        self._groups.insert(0, (Group(cohort.key, trainings, each), list(trainings)))
 
-    def _size(self, load: Load[T], left: int, workers: int) -> int:
-        """How many students the next cohort should have: as many on every device of its worker."""
-        devices, most = self.team.devices, self._most[load.key]
-        if workers > 1 and self.team.shrinks:
+    def _size(self, group: Group[T], waiting: int, workers: int) -> int:
+        """Size of the next cohort, as equal as possible on the devices of its worker."""
+        devices, largest = self.resources.devices, self._largest[group.key]
+        if workers > 1 and self.resources.shrinks:
             fair = self.seconds / (ROUNDS * workers * devices)  # seconds of a worker
-            turns = fair / load.seconds if load.seconds > 0 else math.inf
-            most = min(most, devices * max(1, int(min(turns, most))))
-        cohorts = -(-left // most)
-        return min(most, devices * -(-left // (cohorts * devices)))
+            rounds = fair / group.seconds if group.seconds > 0 else math.inf
+            largest = min(largest, devices * max(1, int(min(rounds, largest))))
+        cohorts = -(-waiting // largest)
+        return min(largest, waiting, devices * -(-waiting // (cohorts * devices)))
+
+
+def makespan(queue: Queue[T]) -> tuple[float, int]:
+    """Estimate how long a queue takes if every worker takes a cohort whenever it is free.
+
+    Args:
+        queue: is emptied.
+
+    Returns:
+        Seconds, and the number of cohorts.
+    """
+    free_at, cohorts = [0.0] * max(1, queue.resources.workers), 0
+    while (cohort := queue.take()) is not None:
+        heapq.heapreplace(free_at, free_at[0] + cohort.seconds)
+        cohorts += 1
+    return max(free_at), cohorts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,21 +13,20 @@ from distillab.data import Dataset, load
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
 from distillab.models import build
-from distillab.study.estimate import Costs, estimate
-from distillab.study.executors.dispatch import dispatch
-from distillab.study.executors.local import Executor, Local, Pupil, TrainingInputs
+from distillab.study.estimate import Costs, RunEstimate, estimate
+from distillab.study.executors.base import Executor, Training, TrainingInputs
+from distillab.study.executors.local import Local
 from distillab.study.folder import Folder
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
-from distillab.study.queue import Load, Queue
+from distillab.study.queue import Group, Queue
 from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Spec, load_spec
-from distillab.study.speeds import Speeds
 from distillab.study.splits import Split, shown_examples, split, teacher_material
 from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions, hears_stored_answers
-from distillab.study.trials import Trial, cohort_key, pupils, trials
+from distillab.study.trials import Trial, cohort_key, members, pupils, training_identity, trials
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,14 @@ def run_study(
     *,
     data_dir: Path | None = None,
     devices: int | None = None,
-    seats: int | None = None,
+    slots: int | None = None,
     memory: int | None = None,
     most: int | None = None,
     command: str = "",
     progress: Progress | None = None,
     recorded: Callable[[Sequence[TrialResult]], None] | None = None,
     executor: Executor | None = None,
-    speeds: Speeds | None = None,
+    speeds: Path | None = None,
     part: tuple[int, int] = (1, 1),
 ) -> Summary:
     """Run a study, or what is missing of it.
@@ -72,14 +71,14 @@ def run_study(
         out: its folder; made where missing, continued where it holds this very study.
         data_dir: where to look for data first.
         devices: devices to spread students over; by default all that JAX has.
-        seats: students a device trains before their results are recorded; decides no result.
+        slots: students that a device trains before their results are recorded; changes no result.
         memory: bytes that each device may use; by default most of what it has. Fewer students then train at once.
         most: refuse to train more than this many trials, and say what they would cost.
         command: what started this run, for its provenance.
         progress: is told what happens; by default nobody.
         recorded: is given students as soon as they are on record.
         executor: where students train; by default in this process, on its `devices`. Teachers train here in any case.
-        speeds: what earlier runs measured, for the estimate; learns what this one measures.
+        speeds: a file with the paces that earlier runs measured, for the estimate; gets those of this run.
         part: (k, n), to train only every n-th seed from the k-th on: for a study that is run in n places and merged.
 
     Raises:
@@ -89,31 +88,29 @@ def run_study(
     """
     started, begin = now(), time.perf_counter()
     which, parts = _share(part)
-    progress, speeds = progress or Silence(), speeds or Speeds()
+    progress = progress or Silence()
     dataset = load(spec.base.dataset, data_dir=data_dir)
     grid = mesh(devices)
-    executor = executor or Local(grid, seats, memory)
+    executor = executor or Local(grid, slots, memory)
     _check_fit(spec, dataset)
     folder, wanted = Folder(out), list(trials(spec, dataset.digest))
     left = [trial for trial in _left(folder, spec, wanted) if trial.seed % parts == which]
     wanted = [trial for trial in wanted if trial.seed % parts == which]
-    costs = Costs(dataset, grid, speeds)
+    costs = Costs(dataset.input_shape, dataset.classes, grid, executor.resources, speeds)
     filed = {path.stem for path in folder.teachers.glob("*.keras")}
-    team = executor.team
-    cost, loads = estimate(pupils(left), costs, team, filed)
+    cost, groups = _plan(left, dataset, costs, filed)
     if most is not None and len(left) > most:
         raise RequestError(
             f"The study has {len(left):,} trials to train, more than {most:,}: {cost.in_words()}. Add --yes to train "
             "them all, or shorten an axis."
         )
     trained = diverged = 0
-    measured: dict[str, list[tuple[float, int]]] = {}
     with folder.write(spec) as store:
         done = store.done()
         if not done.isdisjoint(trial.id for trial in left):  # another process was here in between
             left = [trial for trial in left if trial.id not in done]
-            cost, loads = estimate(pupils(left), costs, team, filed)
-        backlog = Queue(loads, team)
+            cost, groups = _plan(left, dataset, costs, filed)
+        queue = Queue(groups, costs.resources)
         count, platform = executor.where
         facts = provenance(
             command=command,
@@ -121,32 +118,58 @@ def run_study(
             devices=count,
             platform_name=platform,
         )
-        run = store.begin_run(started, facts) if backlog.students else 0
-        if backlog.students:
+        run = store.begin_run(started, facts) if queue.trainings else 0
+        if queue.trainings:
             progress.note(f"To train: {cost.in_words(datetime.now())}.")
         faculty = TeacherCache(dataset, folder, store, progress, (trial.settings for trial in wanted))
-        crew = executor.crew(dataset, backlog.keys, _Timetable(loads, dataset, faculty, store), progress)
-        for found in dispatch(backlog, crew, progress.students):
+        inputs = _Inputs(groups, dataset, faculty, store)
+        for found in executor.train(queue, inputs, dataset, progress):
             store.add_cohort(
-                found.records, run=run, students=found.students, examples=found.examples, seconds=found.seconds
+                found.records, run=run, students=found.trainings, examples=found.examples, seconds=found.seconds
             )
-            if isinstance(executor, Local):  # how fast others are says nothing of this machine
-                examples = -(-found.students // team.devices) * found.examples
-                measured.setdefault(costs.student_key(found.settings), []).append((found.seconds, examples))
+            costs.add(found.settings, found.pace)
             trained += len(found.records)
             diverged += sum(record.diverged_epoch is not None for record in found.records)
             if recorded is not None:
                 recorded(found.records)
         for settings, seconds in faculty.taught:
-            examples = len(teacher_material(dataset, settings, split(dataset, settings))[0])
-            measured.setdefault(costs.teacher_key(settings), []).extend((second, examples) for second in seconds)
+            costs.add_teacher(settings, len(teacher_material(dataset, settings, split(dataset, settings))[0]), seconds)
         if run:
             store.end_run(run, now())
     try:
-        speeds.learn(measured)
+        costs.save()
     except OSError as error:
         progress.note(f"How fast this was could not be kept for the next estimate: {error}.")
     return Summary(out, len(wanted), trained, diverged, time.perf_counter() - begin)
+
+
+def _plan(
+    left: Sequence[Trial], dataset: Dataset, costs: Costs, filed: Collection[str]
+) -> tuple[RunEstimate, list[Group[Training]]]:
+    """Group trials by program, and estimate the time of the run.
+
+    Args:
+        left: trials to train.
+        dataset: the data.
+        costs: of each training.
+        filed: identities of the teachers that are trained already.
+    """
+    teachers: dict[str, float] = {}
+    groups = []
+    for key, trainings in pupils(left).items():
+        settings = trainings[0][0].settings
+        rows = split(dataset, settings)
+        for first in {training[0].teacher: training[0] for training in trainings}.values():
+            for member in members(first.settings):
+                name = training_identity(member, dataset.digest, whole=True)
+                if name not in teachers and training_identity(member, dataset.digest) not in filed:
+                    teachers[name] = costs.teacher(member, len(teacher_material(dataset, member, rows)[0]))
+        # Students of one teacher and seed see the same augmented images, which their teacher predicts once.
+        live = {(first.teacher, first.seed): first.settings for first, *_ in trainings}
+        shared = sum(costs.live_teachers(one, len(rows.train)) for one in live.values())
+        each = costs.training(settings, len(rows.train)) + shared / len(trainings) * costs.resources.devices
+        groups.append(Group(key, trainings, each))
+    return estimate(groups, list(teachers.values()), costs), groups
 
 
 def _share(part: tuple[int, int]) -> tuple[int, int]:
@@ -190,16 +213,18 @@ def _left(folder: Folder, spec: Spec, wanted: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in wanted if trial.id not in recorded]
 
 
-class _Timetable:
-    """Makes what the cohorts of a load share, with their teachers' answers, when its first cohort is due."""
+class _Inputs:
+    """Makes the training inputs of a group, with its teachers' predictions, when its first cohort is due."""
 
-    def __init__(self, loads: Sequence[Load[Pupil]], dataset: Dataset, faculty: TeacherCache, store: Store) -> None:
-        self._students = {load.key: load.students for load in loads}
+    def __init__(
+        self, groups: Sequence[Group[Training]], dataset: Dataset, faculty: TeacherCache, store: Store
+    ) -> None:
+        self._trainings = {group.key: group.trainings for group in groups}
         self._dataset, self._faculty, self._store = dataset, faculty, store
         self._known: dict[tuple[str, bool], TeacherPredictions] = {}
 
     def __call__(self, key: str) -> TrainingInputs:
-        students = self._students[key]
+        students = self._trainings[key]
         settings = students[0][0].settings
         rows = split(self._dataset, settings)
         several = {trials[0].teacher: trials[0].settings for trials in students}

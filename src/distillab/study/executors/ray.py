@@ -1,87 +1,79 @@
 """The executor for a Ray cluster.
 
-Data and teachers' answers lie in Ray's object store, once on each node. A worker, or a node, may die at any moment: its
-cohorts are trained again elsewhere, to the same results. This process alone records them.
+Ray's object store holds the data and the teachers' predictions once on each node. A worker or a node may die at any
+moment: its cohorts are trained again elsewhere, with the same results. Only this process records them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from distillab.data import Dataset
 from distillab.study.executors import ray_worker as worker
-from distillab.study.executors.dispatch import WorkerPool
-from distillab.study.executors.local import SEATS, Done, Pupil, TrainingInputs
-from distillab.study.executors.ray_connection import check_nodes, check_resources, connected, workers
-from distillab.study.executors.ray_pool import RayPool
+from distillab.study.executors.base import SLOTS, CohortResult, Training, TrainingInputs
+from distillab.study.executors.ray_connection import Cluster, check_nodes, check_resources, connected, versions
+from distillab.study.executors.ray_dispatch import Dispatch
 from distillab.study.progress import Progress
-from distillab.study.queue import Resources
+from distillab.study.queue import Queue, Resources
 
 
 @dataclass
 class RayExecutor:
-    """A Ray cluster that is there already.
+    """A running Ray cluster.
 
     Args:
         address: "auto", or "host:port" of the cluster's head.
-        cpus: cores for each cohort; its students are spread over them.
-        gpus: GPUs for each cohort.
-        seats: students a core or GPU trains in a cohort; decides no result.
-        memory: bytes that each device may use; None: by the device's own account.
+        cpus: cores of each worker; a cohort's students are spread over them.
+        gpus: GPUs of each worker.
+        slots: students that a core or GPU trains in a cohort; changes no result.
+        memory: bytes that each device may use; None: as the device reports.
 
     Raises:
-        RequestError: Ray is not installed, there is no cluster, its nodes differ in versions or have too little.
+        RequestError: Ray is not installed, there is no cluster, its nodes differ in versions or are too small.
     """
 
     address: str = "auto"
     cpus: int = 1
     gpus: int = 0
-    seats: int | None = None
+    slots: int | None = None
     memory: int | None = None
-    _ray: Any = field(init=False, repr=False)
+    _cluster: Cluster = field(init=False, repr=False)
     _processors: tuple[str, ...] = field(init=False, repr=False)
-    _ready: list[Any] = field(init=False, repr=False)
+    _prepared: list[Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._ray = connected(self.address)
-        check_resources(self._ray, cpus=self.cpus, gpus=self.gpus)
-        self._processors = check_nodes(self._ray)
-        # Workers start and import what they need while teachers are still being trained.
-        ready = self._ray.remote(worker.get_ready).options(**self.needs)
-        self._ready = [ready.remote(self.devices, self.gpus > 0) for _ in range(self.team.workers)]
+        ray = connected(self.address)
+        self._cluster = Cluster(ray, self.cpus, self.gpus)
+        check_resources(self._cluster)
+        self._processors = check_nodes(self._cluster)
+        # Workers start, and import what they need, while this process trains teachers.
+        prepare = ray.remote(worker.prepare).options(**self._cluster.needs)
+        devices = self.resources.devices
+        self._prepared = [prepare.remote(devices, self.gpus > 0) for _ in range(self.resources.workers)]
 
     @property
-    def ray(self) -> Any:
-        """Ray itself, connected."""
-        return self._ray
-
-    @property
-    def needs(self) -> dict[str, int]:
-        """What Ray must set aside for a worker."""
-        return {"num_cpus": 0 if self.gpus else self.cpus, "num_gpus": self.gpus}
-
-    @property
-    def devices(self) -> int:
-        """Of each worker."""
-        return self.gpus or self.cpus
-
-    @property
-    def team(self) -> Resources:
-        seats = self.seats or SEATS["vmap" if self.gpus else "loop"]
-        return Resources(workers(self._ray, cpus=self.cpus, gpus=self.gpus), self.devices, seats, shrinks=not self.gpus)
+    def resources(self) -> Resources:
+        slots = self.slots or SLOTS["vmap" if self.gpus else "loop"]
+        return Resources(self._cluster.workers(), self.gpus or self.cpus, slots, shrinks=not self.gpus)
 
     @property
     def where(self) -> tuple[int, str]:
-        return self.team.workers * self.devices, "gpu" if self.gpus else "cpu"
+        resources = self.resources
+        return resources.workers * resources.devices, "gpu" if self.gpus else "cpu"
 
-    def crew(
-        self, dataset: Dataset, keys: Sequence[str], lesson: Callable[[str], TrainingInputs], progress: Progress
-    ) -> WorkerPool[Pupil, Done]:
+    def train(
+        self, queue: Queue[Training], inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
+    ) -> Iterator[CohortResult]:
         if len(self._processors) > 1:
             progress.note(
                 f"The nodes have different processors ({', '.join(self._processors)}): numbers may differ in rounding "
                 "from those of one machine."
             )
-        return RayPool(self, dataset, keys, lesson, progress)
+        ray, run = self._cluster.ray, time.time_ns()
+        # All teachers are trained before the first cohort: this process cannot train and gather results at once.
+        packed = {key: ray.put(worker.packed(inputs(key), f"{run} {key}")) for key in queue.keys}
+        common = ray.put(worker.Common(dataset, self.resources.devices, self.gpus > 0, self.memory, dict(versions())))
+        return Dispatch(self._cluster, packed, common, queue, progress).results()

@@ -1,23 +1,83 @@
-"""Finding a Ray cluster, and seeing that it can do what is asked of it."""
+"""Connecting to a Ray cluster, and checking that its nodes fit."""
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from distillab.errors import RequestError, not_allowed
-from distillab.study.executors.ray_worker import difference, processor, versions
+from distillab.errors import RequestError, WorkError, not_allowed
 
 PATIENCE = 10.0
-"""Seconds until a cluster's head must have answered."""
+"""Seconds within which a cluster's head must accept a connection."""
 
 START = 120.0
-"""Seconds until a node must have started a first process."""
+"""Seconds within which a node must start its first process."""
+
+SAME = ("distillab", "keras", "jax", "jaxlib", "optax", "numpy")
+"""Packages that need the same version on all nodes: they change numbers."""
+
+
+class Cluster(NamedTuple):
+    """A connected cluster, and the resources of one worker on it.
+
+    Args:
+        ray: the module, connected.
+        cpus: cores of each worker.
+        gpus: GPUs of each worker.
+    """
+
+    ray: Any
+    cpus: int
+    gpus: int
+
+    @property
+    def needs(self) -> dict[str, int]:
+        """Resources that Ray reserves for a worker."""
+        return {"num_cpus": 0 if self.gpus else self.cpus, "num_gpus": self.gpus}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes that are alive."""
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+    def workers(self) -> int:
+        """Number of workers that the nodes alive can hold."""
+        name, each = ("GPU", self.gpus) if self.gpus else ("CPU", self.cpus)
+        with self.answers():
+            return int(sum(node["Resources"].get(name, 0) // each for node in self.nodes()))
+
+    def on(self, node: str, *, soft: bool) -> dict[str, Any]:
+        """Options that place a task on a node.
+
+        Args:
+            node: its NodeID.
+            soft: whether another node may take the task where this one is gone.
+        """
+        strategies = self.ray.util.scheduling_strategies
+        return {"scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=soft)}
+
+    def here(self) -> dict[str, Any]:
+        """Options that place an actor on the node of this process."""
+        return self.on(self.ray.get_runtime_context().get_node_id(), soft=False)
+
+    @contextmanager
+    def answers(self) -> Iterator[None]:
+        """Raise one line where the cluster itself no longer answers."""
+        try:
+            yield
+        except self.ray.exceptions.RayError as error:
+            line = " ".join(str(error).split())[:200]
+            raise WorkError(
+                f"The cluster does not answer any more ({type(error).__name__}: {line}). When it does, run the same "
+                "command again: it goes on from what is recorded."
+            ) from error
 
 
 def connected(address: str) -> Any:
@@ -27,9 +87,9 @@ def connected(address: str) -> Any:
         address: "auto", or "host:port" of the cluster's head.
 
     Raises:
-        RequestError: Ray is not installed, or nothing answers there.
+        RequestError: Ray is not installed, or no cluster accepts connections there.
     """
-    # What becomes of cohorts still at work when a run has ended for one that failed is of no interest.
+    # Without it, Ray prints errors of cohorts that are still in training when a run ends.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     try:
         import ray
@@ -53,7 +113,7 @@ def connected(address: str) -> Any:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing on standard error: Ray's core writes there itself, a line for every attempt to connect."""
+    """Discard standard error: Ray's core writes a line there for every attempt to connect."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -66,7 +126,7 @@ def _silent() -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """See at once whether anything listens there: Ray itself would wait for minutes."""
+    """Check at once that something listens there: Ray itself would wait for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -81,19 +141,17 @@ def _check_address(address: str) -> None:
         ) from error
 
 
-def nodes(ray: Any) -> list[dict[str, Any]]:
-    """The nodes that are alive."""
-    return [node for node in ray.nodes() if node["Alive"]]
+def check_resources(cluster: Cluster) -> None:
+    """Check that at least one node can hold a worker.
 
-
-def check_resources(ray: Any, *, cpus: int, gpus: int) -> None:
-    """Refuse to ask for more than any node has.
+    Args:
+        cluster: with the worker's resources.
 
     Raises:
-        RequestError: no node can hold one worker.
+        RequestError: no node is large enough.
     """
-    for name, asked, flag in (("CPU", cpus, "--worker-cpus"), ("GPU", gpus, "--worker-gpus")):
-        most = max((node["Resources"].get(name, 0) for node in nodes(ray)), default=0)
+    for name, asked, flag in (("CPU", cluster.cpus, "--worker-cpus"), ("GPU", cluster.gpus, "--worker-gpus")):
+        most = max((node["Resources"].get(name, 0) for node in cluster.nodes()), default=0)
         if asked > most:
             raise RequestError(
                 f"{flag} {asked} is not possible: the cluster's largest node has {most:g} {name}s. Lower it, or start "
@@ -101,35 +159,30 @@ def check_resources(ray: Any, *, cpus: int, gpus: int) -> None:
             )
 
 
-def workers(ray: Any, *, cpus: int, gpus: int) -> int:
-    """How many workers the nodes that are alive can hold."""
-    name, each = ("GPU", gpus) if gpus else ("CPU", cpus)
-    return int(sum(node["Resources"].get(name, 0) // each for node in nodes(ray)))
+def check_nodes(cluster: Cluster) -> tuple[str, ...]:
+    """Check that all nodes have this process's package versions.
 
-
-def check_nodes(ray: Any) -> tuple[str, ...]:
-    """Refuse nodes whose packages differ from this process's.
+    Args:
+        cluster: its nodes.
 
     Returns:
-        The processors' names, each once: where there are several, results may differ in rounding.
+        The distinct names of the nodes' processors: results of different ones may differ in rounding.
 
     Raises:
         RequestError: a node has other versions, or cannot run distillab.
     """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    here = versions()
+    ray, here = cluster.ray, versions()
     probe = ray.remote(num_cpus=0)(_facts)
     asked = {
-        node["NodeManagerAddress"] + " " + node["NodeID"][:8]: probe.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
+        f"{node['NodeManagerAddress']} {node['NodeID'][:8]}": probe.options(
+            **cluster.on(node["NodeID"], soft=True)
         ).remote()
-        for node in nodes(ray)
+        for node in cluster.nodes()
     }
-    processors = {processor()}
+    processors = {_processor()}
     for node, reference in asked.items():
         try:
-            there, its = ray.get(reference, timeout=START)
+            there, processor = ray.get(reference, timeout=START)
         except ray.exceptions.RayTaskError as error:
             raise RequestError(f"Node {node} cannot run distillab: {cause(error)}. Install it there.") from error
         except ray.exceptions.RayError as error:
@@ -137,16 +190,59 @@ def check_nodes(ray: Any) -> tuple[str, ...]:
         different = difference(here, there)
         if different is not None:
             raise RequestError(f"Node {node} {different}")
-        processors.add(its)
+        processors.add(processor)
     return tuple(sorted(processors))
 
 
 def _facts() -> tuple[dict[str, str], str]:
-    return versions(), processor()
+    return versions(), _processor()
+
+
+def _processor() -> str:
+    """The name of this machine's processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Versions, in this process, of Python and of all packages that change numbers."""
+    found = {"python": platform.python_version()}
+    for name in SAME:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str | None:
+    """Describe the first package whose versions differ: the rest of a sentence that begins with the node's name.
+
+    Args:
+        here: versions of this process.
+        there: versions of the node.
+
+    Returns:
+        The difference and the remedy; None where there is none.
+    """
+    for name, own in here.items():
+        if there.get(name) != own:
+            package = "" if name == "python" else f": pip install {name}=={own}"
+            return (
+                f"has {name} {there.get(name)}, and this process {own}: their results would differ. "
+                f"Install the same version there{package}."
+            )
+    return None
 
 
 def cause(error: Any) -> str:
-    """What a worker's error says, in one line."""
+    """The last line of a worker's error.
+
+    Args:
+        error: a RayTaskError.
+    """
     reason = getattr(error, "cause", None) or error
     lines = [line for line in str(reason).splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else type(reason).__name__
