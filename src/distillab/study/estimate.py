@@ -274,9 +274,11 @@ def flops_per_second(grid: Mesh) -> float:
 def _arithmetic(student: Functional, batch: int) -> float:
     """A student's training step, for one example, in operations of a matrix product that takes as long."""
     model = student.model
-    outputs = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    shapes = [layer.output.shape[1:] for layer in model.layers if layer.weights]
+    outputs = sum(math.prod(shape[:-1]) * LANES * math.ceil(shape[-1] / LANES) for shape in shapes)
     update = PARAMETER_FLOPS * model.count_params() + STEP_FLOPS
-    return float(training_flops(student, BATCH)) / BATCH + OUTPUT_FLOPS * outputs + update / batch
+    flops = training_flops(student, BATCH) / BATCH
+    return float(PRODUCT_FLOPS * flops + OUTPUT_FLOPS * outputs + update / batch)
 
 
 @cache

@@ -1,25 +1,26 @@
-"""What every executor must do: give the results that this process gives, whatever it loses, and in whatever order."""
+"""Every executor gives the results of this process, in any order of its cohorts."""
 
 from __future__ import annotations
 
 import pickle
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from distillab.study.executors.dispatch import Finished
 from tests.study.conftest import TINY
 
+from distillab.data import Dataset
 from distillab.engine.devices import mesh
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import WorkError
 from distillab.study.executors import ray_worker as worker
+from distillab.study.executors.base import CohortResult, Training, TrainingInputs
 from distillab.study.executors.local import Local
-from distillab.study.queue import Cohort, Resources
-from distillab.study.run import run_study
+from distillab.study.progress import Progress
+from distillab.study.queue import Queue, Resources
+from distillab.study.runner import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.store import Store
 
@@ -31,63 +32,52 @@ def results(folder: Path) -> dict[str, list[object]]:
 
 @dataclass
 class Travelling:
-    """A cluster's workers, all in this process: what they train has been packed, pickled and unpacked.
+    """A cluster's workers, all in this process: everything that they get has been packed and pickled.
 
     Args:
-        workers: that there are said to be.
-        loses: every so many-th attempt is lost, and made again.
-        backwards: what was handed out last is trained first.
+        workers: how many there seem to be.
+        twice: whether every cohort is trained twice, as after a loss.
+        backwards: whether the cohort that was handed out last is trained first.
     """
 
     workers: int = 3
-    loses: int = 0
+    twice: bool = False
     backwards: bool = False
-    attempts: int = 0
-    lost: int = 0
+    sizes: list[int] = field(default_factory=list)
     where: tuple[int, str] = (3, "cpu")
-    waiting: deque[tuple[int, Cohort[Any]]] = field(default_factory=deque)
-    seats: dict[str, int] = field(default_factory=dict)
 
     @property
-    def team(self) -> Resources:
+    def resources(self) -> Resources:
         return Resources(self.workers, 2, 2)
 
-    def crew(self, dataset: Any, keys: Any, lesson: Callable[[str], Any], progress: Any) -> Travelling:
-        self.dataset, self.lesson = dataset, lesson
-        return self
-
-    def submit(self, cohort: Cohort[Any]) -> int:
-        self.attempts += 1
-        self.waiting.append((self.attempts, cohort))
-        return self.attempts
-
-    def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Any]]:
-        ticket, cohort = self.waiting.pop() if self.backwards else self.waiting.popleft()
-        found = self.lesson(cohort.key)
-        seats = self.seats.setdefault(cohort.key, self.team.capacity)
-        terms = worker.Terms(2, False, None, worker.versions())
-        arrived = pickle.loads(pickle.dumps((self.dataset, worker.packed(found, cohort.key), cohort.students)))
-        attempt = worker.train(*arrived, seats, terms)
-        if self.loses and ticket % self.loses == 0 and self.lost < ticket:
-            self.lost = ticket
-            self.waiting.appendleft((ticket, cohort))
-            return []
-        if attempt.trained < len(cohort.students):
-            self.seats[cohort.key] = attempt.trained or len(cohort.students) // 2
-        return [Finished(ticket, attempt.done, attempt.trained)]
-
-    def cancel(self, ticket: Hashable) -> None:
-        self.waiting = deque((other, cohort) for other, cohort in self.waiting if other != ticket)
-
-    def clock(self) -> float:
-        return float(self.attempts)
+    def train(
+        self, queue: Queue[Training], inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
+    ) -> Iterator[CohortResult]:
+        packed = {key: worker.packed(inputs(key), key) for key in queue.keys}
+        common = worker.Common(dataset, 2, False, None, worker.versions())
+        slots: dict[str, int] = {}
+        while queue.trainings:
+            cohorts = list(iter(queue.take, None))
+            for cohort in reversed(cohorts) if self.backwards else cohorts:
+                assert cohort is not None
+                self.sizes.append(len(cohort.trainings))
+                slots.setdefault(cohort.key, self.resources.capacity)
+                arrived = pickle.loads(pickle.dumps((common, packed[cohort.key], cohort.trainings)))
+                for _ in range(1 + self.twice):
+                    result = worker.train(*arrived, slots[cohort.key]).result
+                trained = 0 if result is None else result.trainings
+                if trained < len(cohort.trainings):
+                    slots[cohort.key] = trained or len(cohort.trainings) // 2
+                    queue.put_back(cohort, cohort.trainings[trained:], slots[cohort.key])
+                if result is not None:
+                    yield result
 
 
 EXECUTORS: dict[str, Callable[[], Any]] = {
-    "a device": lambda: Local(mesh(1), seats=2),
+    "a device": lambda: Local(mesh(1), slots=2),
     "a worker": lambda: Travelling(workers=1),
     "backwards": lambda: Travelling(backwards=True),
-    "losing": lambda: Travelling(loses=2),
+    "twice": lambda: Travelling(twice=True),
 }
 DENSE: dict[str, Any] = {"student": {"model": "mlp-4"}, "seeds": 2}
 STUDIES: dict[str, dict[str, Any]] = {
@@ -111,8 +101,6 @@ def test_every_executor_gives_the_same_results(undisturbed: tuple[Spec, Path], t
     run_study(spec, tmp_path / "study", executor=executor)
     assert results(tmp_path / "study") == results(folder)
     assert len(results(folder)["trials"]) == spec.size
-    if name == "losing":
-        assert executor.lost
 
 
 def test_a_cohort_too_large_for_a_workers_memory_is_split(
@@ -146,12 +134,10 @@ def test_what_an_executor_raises_ends_the_run_and_what_is_recorded_stays(
     tiny: Callable[..., Spec], tmp_path: Path
 ) -> None:
     class Leaving(Travelling):
-        def wait(self, report: Callable[[Hashable, float], None]) -> Sequence[Finished[Any]]:
-            if self.lost:
-                raise WorkError("The cluster has no node left.")
-            self.lost = 1
-            return super().wait(report)
+        def train(self, *arguments: Any) -> Iterator[CohortResult]:
+            yield next(super().train(*arguments))
+            raise WorkError("The cluster has no node left.")
 
     with pytest.raises(WorkError, match="no node left"):
         run_study(tiny(), tmp_path / "study", executor=Leaving(workers=1))
-    assert len(results(tmp_path / "study")["trials"]) == 4  # a cohort of two devices with two seats
+    assert len(results(tmp_path / "study")["trials"]) == 4  # a cohort of two devices with two slots

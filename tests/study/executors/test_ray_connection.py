@@ -1,4 +1,4 @@
-"""What is asked of a cluster wrongly is told in one line."""
+"""Requests that a cluster cannot meet are refused in one line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from distillab.errors import RequestError
+from distillab.study.executors import ray as module
 from distillab.study.executors.ray import RayExecutor
-from distillab.study.executors.ray import executor as module
-from distillab.study.executors.ray_worker import difference, versions
+from distillab.study.executors.ray_connection import difference, versions
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
