@@ -20,11 +20,11 @@ def test_bins_are_pooled_by_their_counts(rows):
     # (3 * 0.8 + 1 * 0.6) / 4 = 0.75 and (3 * 0.5 + 1 * 1) / 4 = 0.625
     np.testing.assert_array_equal(found.counts, [[0, 4]] * 3)
     np.testing.assert_allclose(found.confidence[:, 1], 0.75)
-    np.testing.assert_allclose(found.right[:, 1], 0.625)
+    np.testing.assert_allclose(found.accuracy[:, 1], 0.625)
     assert np.isnan(found.confidence[:, 0]).all()
     (again,) = reliability(spec, curves, trials[::-1], bins)
     assert again is not None
-    np.testing.assert_allclose(again.right[:, 1], found.right[:, 1])
+    np.testing.assert_allclose(again.accuracy[:, 1], found.accuracy[:, 1])
 
 
 def test_alphas_are_not_mixed_and_students_without_bins_are_left_out(rows):

@@ -27,7 +27,7 @@ def test_a_gain_that_every_seed_shows_helped():
     verdict = judge(
         [answers(360 + s, s) for s in range(5)], [answers(340 + 2 * s, s) for s in range(5)], TEACHER, LABELS
     )
-    assert verdict.kind == "helped"
+    assert verdict.kind == "supported"
     differences = np.array([(360 + s) - (340 + 2 * s) for s in range(5)]) / M
     assert verdict.gain["accuracy"].mean == pytest.approx(differences.mean())
     assert verdict.gain["accuracy"].p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
@@ -35,29 +35,26 @@ def test_a_gain_that_every_seed_shows_helped():
     assert verdict.teacher["accuracy"] == 390 / M
     assert verdict.teacher["agreement"] == 1
     assert verdict.student["nll"].mean == pytest.approx(np.mean([nll(answers(360 + s, s), LABELS) for s in range(5)]))
-    assert verdict.sentence.startswith("Distillation helped: +4.50 percentage points")
 
 
 def test_the_mirror_image_did_harm():
     better, worse = [answers(360 + s, s) for s in range(5)], [answers(340 + 2 * s, s) for s in range(5)]
     verdict = judge(worse, better, TEACHER, LABELS)
-    assert verdict.kind == "hurt"
+    assert verdict.kind == "contradicted"
     assert verdict.gain["accuracy"].mean == -judge(better, worse, TEACHER, LABELS).gain["accuracy"].mean
 
 
 def test_a_student_as_good_as_its_baseline_gained_nothing():
     same = [answers(350 + s, s) for s in range(5)]
     verdict = judge(same, same, TEACHER, LABELS)
-    assert verdict.kind == "gained nothing"
-    assert "as good" in verdict.sentence
+    assert verdict.kind == "practically equivalent"
 
 
 def test_what_differs_from_seed_to_seed_is_not_shown():
     verdict = judge(
         [answers(n, s) for s, n in enumerate((300, 380, 350))], [answers(345, s) for s in range(3)], TEACHER, LABELS
     )
-    assert verdict.kind == "not shown"
-    assert verdict.sentence.startswith("It is not shown that distillation helped")
+    assert verdict.kind == "undecided"
 
 
 def test_the_shipped_pair_is_that_of_the_first_seed():

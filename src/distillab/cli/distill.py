@@ -105,7 +105,9 @@ def distill(
             progress=progress,
             **settings,
         )
-    click.echo(result.verdict.sentence)
+    from distillab.report.distillation import verdict_sentence
+
+    click.echo(verdict_sentence(result.to_json()["verdict"]))
     if result.caveat:
         click.echo(result.caveat)
     click.echo(f"{out} holds student.keras, model_card.md and result.json.", err=True)

@@ -119,7 +119,9 @@ def run(
             speeds=Speeds(cache_folder() / FILE),
             part=share,
         )
-    from distillab.analysis import answer, needed_metrics, three_sentences
+    from distillab.analysis import analyse, needed_metrics
+    from distillab.report.text import short_text
+    from distillab.report.view import study_view
     from distillab.study.folder import Folder
     from distillab.study.storage.damage import told_as_damage
 
@@ -135,7 +137,7 @@ def run(
     saved, store = Folder(folder).read()
     with store, told_as_damage(store.path):
         rows, teachers = store.trials(metrics=needed_metrics(saved), epochs=False), store.teachers()
-    click.echo(three_sentences(answer(saved, rows, teachers)))
+    click.echo(short_text(study_view(analyse(saved, rows, teachers))))
     trained = f"{summary.trained} of {summary.trials} students trained in {summary.seconds:.1f} s"
     click.echo(f"{trained}; {folder} holds them all. Next: distillab report {folder}", err=True)
 

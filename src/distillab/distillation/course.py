@@ -24,12 +24,13 @@ from distillab.distillation.request import Request
 from distillab.distillation.result import Result
 from distillab.distillation.students import AUTO, StudentModel, auto_candidates, find_student, shipped
 from distillab.distillation.teachers import Teacher, answers, find_teachers
-from distillab.distillation.verdict import judge, p_value
+from distillab.distillation.verdict import judge
 from distillab.distillation.workshop import Judged, Material, Trained, Workshop
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, WorkError
 from distillab.io import replace_file
 from distillab.models.answers import add_array
+from distillab.report.formatting import p_value
 from distillab.search.grid import (
     BEAM,
     FINALISTS,
@@ -318,7 +319,7 @@ class Course:
         if not np.isfinite(gains).all():
             return "What the unlabelled examples gained is not known: a student without them diverged."
         interval, test = t_interval(gains), paired_t(gains)
-        interval_told = f"95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, {p_value(test.p)}"
+        interval_told = f"95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, p {p_value(test.p)}"
         return (
             f"The {len(self.own.unlabelled):,} unlabelled examples changed the test accuracy by "
             f"{100 * interval.estimate:+.2f} points ({interval_told}), against the same student taught on the labelled "

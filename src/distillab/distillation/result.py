@@ -53,9 +53,9 @@ class Result:
 
     def report(self) -> str:
         """The model card, in Markdown."""
-        from distillab.distillation.card import model_card
+        from distillab.report.distillation import model_card
 
-        return model_card(self)
+        return model_card(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the model, as plain values."""
@@ -66,7 +66,6 @@ class Result:
             "names": dict(self.names),
             "verdict": {
                 "kind": verdict.kind,
-                "sentence": verdict.sentence,
                 "seeds": verdict.seeds,
                 "student": {name: value._asdict() for name, value in verdict.student.items()},
                 "baseline": {name: value._asdict() for name, value in verdict.baseline.items()},

@@ -13,7 +13,7 @@ from distillab.metrics import all_metrics
 from distillab.stats import mcnemar, paired_t, t_interval
 from distillab.stats.same_examples import SameExamples
 
-Kind = Literal["helped", "gained nothing", "hurt", "not shown"]
+Kind = Literal["supported", "practically equivalent", "contradicted", "undecided"]
 
 COMPARED = ("accuracy", "f1_macro", "nll", "ece", "agreement")
 """What student, baseline and teacher are compared by."""
@@ -45,7 +45,6 @@ class Verdict:
 
     Args:
         kind: in a word or two; by accuracy, paired over seeds on the test examples.
-        sentence: in one sentence.
         student, baseline: by metric, over the seeds.
         teacher: by metric.
         gain: by metric, student less baseline, paired by seed.
@@ -56,7 +55,6 @@ class Verdict:
     """
 
     kind: Kind
-    sentence: str
     student: Mapping[str, Estimate]
     baseline: Mapping[str, Estimate]
     teacher: Mapping[str, float]
@@ -82,14 +80,14 @@ def judge(
         labels: shape (M,).
 
     Returns:
-        The verdict: *helped* or *hurt* where the paired t test over the seeds says so (p <= 0.05) and the gain is not
-        within a tenth of a point throughout; *gained nothing* where its 95 % interval is; *not shown* otherwise.
+        The verdict: *practically equivalent* where the gain's 95 % interval lies within a tenth of a point; *supported*
+        or *contradicted* where the paired t test over the seeds says so (p <= 0.05); *undecided* otherwise.
 
     Example:
         >>> labels = np.array([0, 1, 0, 1])
         >>> right, wrong = np.eye(2)[labels], np.eye(2)[1 - labels]
         >>> judge([right, right], [right, right], right, labels).kind
-        'gained nothing'
+        'practically equivalent'
     """
     metrics = {"student": [], "baseline": []}  # type: dict[str, list[Mapping[str, float]]]
     for who, answers in (("student", student), ("baseline", baseline)):
@@ -98,12 +96,10 @@ def judge(
     gain = {metric: _gain(columns["student"][metric] - columns["baseline"][metric]) for metric in COMPARED}
     right = [logits.argmax(-1) == labels for logits in (student[0], baseline[0], teacher)]
     examples, beside = mcnemar(right[0], right[1]), mcnemar(right[0], right[2])
-    kind = _kind(gain["accuracy"])
     own = all_metrics(teacher, labels, teacher)
     estimates = {who: {m: _estimate(values) for m, values in of.items()} for who, of in columns.items()}
     return Verdict(
-        kind,
-        _sentence(kind, gain["accuracy"], examples, len(student), len(labels)),
+        _kind(gain["accuracy"]),
         estimates["student"],
         estimates["baseline"],
         {metric: own[metric] for metric in COMPARED},
@@ -127,33 +123,7 @@ def _gain(differences: NDArray[np.float64]) -> Gain:
 
 def _kind(gain: Gain) -> Kind:
     if gain.low >= -SMALL and gain.high <= SMALL:
-        return "gained nothing"
+        return "practically equivalent"
     if gain.p <= 0.05:
-        return "helped" if gain.mean > 0 else "hurt"
-    return "not shown"
-
-
-def _sentence(kind: Kind, gain: Gain, examples: SameExamples, seeds: int, n: int) -> str:
-    points = f"{100 * gain.mean:+.2f} percentage points of test accuracy (95 % interval {100 * gain.low:+.2f} to "
-    points += f"{100 * gain.high:+.2f}, paired over {seeds} seeds, {p_value(gain.p)})"
-    shown = "the shipped pair differs on examples drawn anew as well" if examples.p <= 0.05 else (
-        "the shipped pair's difference may be one of these test examples alone"
-    )  # fmt: skip
-    beyond = f"{shown} (McNemar, {n:,} examples, {100 * examples.difference:+.2f}, {p_value(examples.p)})"
-    start = {
-        "helped": "Distillation helped",
-        "hurt": "Distillation did harm",
-        "gained nothing": "Distillation gained nothing here: the same student without a teacher is as good",
-        "not shown": "It is not shown that distillation helped",
-    }[kind]
-    return f"{start}: {points}; {beyond}."
-
-
-def p_value(p: float) -> str:
-    """A p value for a sentence.
-
-    Example:
-        >>> p_value(0.03456), p_value(1e-9)
-        ('p = 0.035', 'p < 0.0001')
-    """
-    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+        return "supported" if gain.mean > 0 else "contradicted"
+    return "undecided"
