@@ -9,7 +9,7 @@ import pytest
 
 from distillab.analysis import alpha_curves, analyse
 from distillab.analysis.setting import chosen_alpha
-from distillab.analysis.trend import RESAMPLES, _ResampledAlphas
+from distillab.analysis.trend import RESAMPLES, _resampled_alphas
 from distillab.study.settings import Settings
 
 JITTER = (0.0, 0.002, -0.002, 0.001, -0.001, 0.0, 0.002, -0.002)
@@ -139,4 +139,4 @@ def test_the_alphas_of_drawn_seeds_equal_a_plain_loop(rows) -> None:
     (curve,) = alpha_curves(spec, rows.trials(spec, counted), {})
     drawn = np.random.default_rng(0).integers(0, 7, size=(RESAMPLES, 7))
     plain = [chosen_alpha(curve.alphas, curve.validation[seeds].mean(axis=0)) for seeds in drawn]
-    assert _ResampledAlphas([curve])[0, curve.complete].tolist() == plain
+    assert _resampled_alphas(curve, curve.complete).tolist() == plain

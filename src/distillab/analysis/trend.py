@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -125,14 +125,22 @@ def _trend(
     ascending = in_order(along)
     order = list(range(len(curves))) if ascending is None else ascending
     curves, settings = [curves[index] for index in order], [settings[index] for index in order]
-    resampled = _ResampledAlphas(curves)
+    cache: dict[tuple[int, bytes], Floats] = {}
+
+    def resampled(index: int, seeds: Flags) -> Floats:
+        """`_resampled_alphas` of one curve, computed once for the same seeds."""
+        key = index, seeds.tobytes()
+        if key not in cache:
+            cache[key] = _resampled_alphas(curves[index], seeds)
+        return cache[key]
+
     tuned = [_tuned_by_seed(*pair) for pair in zip(curves, settings, strict=True)]
     best = _best_set(tuned, curves[0].metric)
     points = tuple(
         TrendPoint(
             value_name(along, curve.coordinates[along.key]),
             result,
-            *_middle(resampled[index, curve.complete]),
+            *_middle(resampled(index, curve.complete)),
             in_best_set=None if best is None else bool(best[index]),
         )
         for index, (curve, result) in enumerate(zip(curves, settings, strict=True))
@@ -147,21 +155,6 @@ def _trend(
         changes=_changes(points, curves, tuned, resampled),
         surface=np.array([[result.mean for result in setting.alphas] for setting in settings]),
     )
-
-
-class _ResampledAlphas:
-    """The alphas chosen over bootstrap samples of some seeds, by curve and seeds; each computed once."""
-
-    def __init__(self, curves: Sequence[AlphaCurve]) -> None:
-        self._curves = curves
-        self._cache: dict[tuple[int, bytes], Floats] = {}
-
-    def __getitem__(self, which: tuple[int, Flags]) -> Floats:
-        index, seeds = which
-        key = index, seeds.tobytes()
-        if key not in self._cache:
-            self._cache[key] = _resampled_alphas(self._curves[index], seeds)
-        return self._cache[key]
 
 
 def _resampled_alphas(curve: AlphaCurve, chosen: Flags) -> Floats:
@@ -218,7 +211,10 @@ def _best_set(tuned: Sequence[Floats], metric: Metric) -> NDArray[np.bool_] | No
 
 
 def _changes(
-    points: Sequence[TrendPoint], curves: Sequence[AlphaCurve], tuned: Sequence[Floats], resampled: _ResampledAlphas
+    points: Sequence[TrendPoint],
+    curves: Sequence[AlphaCurve],
+    tuned: Sequence[Floats],
+    resampled: Callable[[int, Flags], Floats],
 ) -> tuple[TrendChange, ...]:
     gains = [_gain_by_seed(*pair) for pair in zip(curves, tuned, strict=True)]
     changes: list[TrendChange] = []
@@ -230,7 +226,7 @@ def _changes(
         differences = gains[index][pairs] - gains[0][pairs]
         test, interval = paired_t(differences), t_interval(differences)
         both = curves[index].complete & curves[0].complete
-        low, high = _middle(resampled[index, both] - resampled[0, both])
+        low, high = _middle(resampled(index, both) - resampled(0, both))
         changes.append(
             TrendChange(point.value, this - first, low, high, test.difference, interval.low, interval.high, test.p)
         )

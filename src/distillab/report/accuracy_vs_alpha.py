@@ -10,7 +10,7 @@ import numpy as np
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.analysis.setting import SettingResult
 from distillab.metrics.metric import Metric
-from distillab.report.formatting import with_unit
+from distillab.report.formatting import value
 from distillab.report.spread import spread_out
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _draw_references(data: AccuracyVsAlpha, ax: Axes, bottom: float, top: float)
         named.append(
             (
                 min(max((level - bottom) / (top - bottom), 0.0), 1.0),
-                f"{name} {with_unit(data.measure, level)}{arrow}",
+                f"{name} {value(data.measure, level)}{arrow}",
                 colour,
             )
         )

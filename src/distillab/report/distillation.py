@@ -212,15 +212,15 @@ def _key_figures(result: Mapping[str, Any]) -> tuple[KeyFigure, ...]:
         ),
         KeyFigure(
             "student",
-            fmt.with_unit(accuracy, student["mean"]),
+            fmt.value(accuracy, student["mean"]),
             f"95 % interval {fmt.interval(accuracy, student['low'], student['high'])}",
         ),
         KeyFigure(
             "without a teacher",
-            fmt.with_unit(accuracy, alone["mean"]),
+            fmt.value(accuracy, alone["mean"]),
             fmt.interval(accuracy, alone["low"], alone["high"]),
         ),
-        KeyFigure("teacher", fmt.with_unit(accuracy, verdict["teacher"]["accuracy"]), _size(result["costs"])),
+        KeyFigure("teacher", fmt.value(accuracy, verdict["teacher"]["accuracy"]), _size(result["costs"])),
     )
 
 
@@ -245,12 +245,12 @@ def _quality(verdict: Mapping[str, Any]) -> Table:
     for name in verdict["student"]:
         metric, gain = METRICS[name], verdict["gain"][name]
         estimates = (
-            f"{fmt.number(metric, one['mean'])} ({fmt.interval(metric, one['low'], one['high'])})"
+            f"{fmt.value(metric, one['mean'], unit=False)} ({fmt.interval(metric, one['low'], one['high'])})"
             for one in (verdict["student"][name], verdict["baseline"][name])
         )
         interval = fmt.interval(metric, gain["low"], gain["high"], signed=True)
         difference = f"{fmt.difference(metric, gain['mean'])} ({interval})"
-        rows.append((metric.axis, *estimates, difference, fmt.number(metric, verdict["teacher"][name])))
+        rows.append((metric.axis, *estimates, difference, fmt.value(metric, verdict["teacher"][name], unit=False)))
     caption = f"Means over {verdict['seeds']} seeds with 95 % intervals; gains are paired by seed."
     return Table("quality", caption, ("metric", "student", "without a teacher", "gain", "teacher"), tuple(rows))
 

@@ -11,42 +11,30 @@ NOTHING = "-"
 """Stands for a number that is not known."""
 
 
-def number(metric: Metric, value: float) -> str:
-    """A value of a metric without its unit.
-
-    Args:
-        metric: sets factor and digits.
-        value: as stored, proportions from 0 to 1.
-
-    Example:
-        >>> from distillab.metrics.metric import METRICS
-        >>> number(METRICS["accuracy"], 0.98304), number(METRICS["nll"], 0.04536)
-        ('98.30', '0.0454')
-    """
-    return f"{metric.factor * value:.{_digits(metric)}f}" if math.isfinite(value) else NOTHING
-
-
-def with_unit(metric: Metric, value: float) -> str:
-    """A value of a metric with its unit.
+def value(metric: Metric, number: float, *, unit: bool = True) -> str:
+    """A value of a metric.
 
     Args:
         metric: sets factor, digits and unit.
-        value: as stored, proportions from 0 to 1.
+        number: as stored, proportions from 0 to 1.
+        unit: whether the unit follows.
 
     Example:
         >>> from distillab.metrics.metric import METRICS
-        >>> with_unit(METRICS["accuracy"], 0.98304), with_unit(METRICS["brier"], 0.04536)
+        >>> value(METRICS["accuracy"], 0.98304), value(METRICS["nll"], 0.04536, unit=False)
         ('98.30 %', '0.0454')
     """
-    return f"{number(metric, value)} {metric.unit}".rstrip() if math.isfinite(value) else NOTHING
+    if not math.isfinite(number):
+        return NOTHING
+    return f"{metric.factor * number:.{_digits(metric)}f} {metric.unit if unit else ''}".rstrip()
 
 
-def difference(metric: Metric, value: float, *, unit: bool = False) -> str:
+def difference(metric: Metric, number: float, *, unit: bool = False) -> str:
     """A signed difference of two values of a metric.
 
     Args:
         metric: sets factor, digits and unit.
-        value: the difference, of proportions as stored.
+        number: the difference, of proportions as stored.
         unit: whether the unit follows, such as "percentage points".
 
     Example:
@@ -54,19 +42,19 @@ def difference(metric: Metric, value: float, *, unit: bool = False) -> str:
         >>> difference(METRICS["accuracy"], 0.027), difference(METRICS["accuracy"], -0.00001)
         ('+2.70', '0.00')
     """
-    if not math.isfinite(value):
+    if not math.isfinite(number):
         return NOTHING
-    text = f"{metric.factor * value:+.{_digits(metric)}f}"
+    text = f"{metric.factor * number:+.{_digits(metric)}f}"
     text = text[1:] if float(text) == 0 else text
     return f"{text} {metric.difference_unit}".rstrip() if unit else text
 
 
-def amount(metric: Metric, value: float, *, short: bool = False) -> str:
+def amount(metric: Metric, number: float, *, short: bool = False) -> str:
     """The size of a difference with its unit, without a sign.
 
     Args:
         metric: sets factor, digits and unit.
-        value: the difference, of proportions as stored.
+        number: the difference, of proportions as stored.
         short: whether to write "points" for "percentage points".
 
     Example:
@@ -75,7 +63,7 @@ def amount(metric: Metric, value: float, *, short: bool = False) -> str:
         ('1.15 percentage points', '0.0100 nats')
     """
     unit = "points" if short and metric.unit == "%" else metric.difference_unit
-    return f"{metric.factor * abs(value):.{_digits(metric)}f} {unit}".rstrip()
+    return f"{metric.factor * abs(number):.{_digits(metric)}f} {unit}".rstrip()
 
 
 def interval(metric: Metric, low: float, high: float, *, signed: bool = False) -> str:
@@ -95,8 +83,8 @@ def interval(metric: Metric, low: float, high: float, *, signed: bool = False) -
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
-    write = difference if signed else number
-    return f"{write(metric, low)} to {write(metric, high)}"
+    ends = [difference(metric, end) if signed else value(metric, end, unit=False) for end in (low, high)]
+    return " to ".join(ends)
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -34,13 +34,13 @@ def render_page(template: str, *, script: str, data: Mapping[str, Any], **contex
     """
     from markupsafe import Markup
 
-    scripts = [library(), asset("common.js"), asset(script)]
+    scripts = [library(), _asset("common.js"), _asset(script)]
     return render_html(
         template,
-        policy=policy(scripts),
-        style=Markup(asset("page.css")),
+        policy=_policy(scripts),
+        style=Markup(_asset("page.css")),
         scripts=[Markup(text) for text in scripts],
-        data=Markup(inert(data)),
+        data=Markup(_inert(data)),
         **context,
     )
 
@@ -65,12 +65,8 @@ def render_markdown(template: str, **context: Any) -> str:
     return _markdown().get_template(template).render(context)
 
 
-def policy(scripts: Sequence[str]) -> str:
-    """A Content-Security-Policy: these scripts, inline styles, images inside the page, and nothing else.
-
-    Args:
-        scripts: their texts, as the page holds them.
-    """
+def _policy(scripts: Sequence[str]) -> str:
+    """A Content-Security-Policy: these scripts, inline styles, images inside the page, and nothing else."""
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -79,22 +75,14 @@ def policy(scripts: Sequence[str]) -> str:
     )
 
 
-def inert(data: Mapping[str, Any]) -> str:
-    """Data as JSON in which no markup can begin.
-
-    Args:
-        data: plain values, numbers finite.
-    """
+def _inert(data: Mapping[str, Any]) -> str:
+    """Data as JSON in which no markup can begin."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def asset(name: str) -> str:
-    """A file of the page: its style or a script.
-
-    Args:
-        name: in the folder `assets`.
-    """
+def _asset(name: str) -> str:
+    """A file of the page: its style or a script."""
     return files("distillab.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
@@ -119,32 +107,23 @@ def escape_markdown(text: object) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def code(text: object) -> str:
-    """Text as a code span of Markdown.
-
-    Args:
-        text: of any origin.
-
-    Example:
-        >>> code("a `b`")
-        '`` a `b` ``'
-    """
+def _code(text: object) -> str:
+    """Text as a code span of Markdown."""
     line = " ".join(str(text).split())
-    longest = max(map(len, re.findall("`+", line)), default=0)
-    fence, space = "`" * (longest + 1), " " if longest else ""
+    fence = _fence(line, 1)
+    space = " " if "`" in line else ""
     return _Raw(fence + space + line + space + fence)
 
 
-def fenced(text: object, language: str = "") -> str:
-    """Text as a fenced block of Markdown.
+def _fenced(text: object, language: str = "") -> str:
+    """Text as a fenced block of Markdown."""
+    fence = _fence(str(text), 3)
+    return _Raw(f"{fence}{language}\n{str(text).strip()}\n{fence}")
 
-    Args:
-        text: of any origin, several lines.
-        language: of the text, such as "yaml".
-    """
-    longest = max(map(len, re.findall("`+", str(text))), default=0)
-    fence = "`" * max(3, longest + 1)
-    return _Raw("\n".join([fence + language, str(text).strip(), fence]))
+
+def _fence(text: str, least: int) -> str:
+    """More backticks in a row than the text has."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
 
 
 def _url(name: object) -> str:
@@ -174,5 +153,5 @@ def _html() -> Environment:
 @cache
 def _markdown() -> Environment:
     environment = _environment(autoescape=False, finalize=escape_markdown)
-    environment.filters |= {"raw": _Raw, "code": code, "fenced": fenced, "url": _url}
+    environment.filters |= {"raw": _Raw, "code": _code, "fenced": _fenced, "url": _url}
     return environment

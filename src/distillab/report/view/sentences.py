@@ -99,7 +99,7 @@ def circumstances(finding: Finding, setting: SettingResult) -> str:
     if setting.teacher is None:
         return facts
     metric = finding.metric
-    return f"{facts} The teacher's test {metric.label} is {fmt.with_unit(metric, setting.teacher)}."
+    return f"{facts} The teacher's test {metric.label} is {fmt.value(metric, setting.teacher)}."
 
 
 def _verdict(finding: Finding, setting: SettingResult) -> str:
@@ -139,7 +139,7 @@ def _choice(metric: Metric, setting: SettingResult) -> str:
         return "The validation data choose no alpha yet."
     interval = fmt.interval(metric, best.low, best.high)
     within = f"95 % interval {interval}" if interval != fmt.NOTHING else "one seed, no interval"
-    reached = f"a test {metric.label} of {fmt.with_unit(metric, best.mean)} ({within})"
+    reached = f"a test {metric.label} of {fmt.value(metric, best.mean)} ({within})"
     if len(setting.alphas) == 1:
         return f"The only alpha, {best.alpha:g}, reaches {reached}."
     references = ((best.over_labels, LABELS_ALONE), (best.over_teacher, f"{teacher_alone(setting)} (alpha = 0)"))

@@ -49,12 +49,12 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
     return {
         "verdict": setting.kind,
         "alpha": f"{best.alpha:g}" if best else fmt.NOTHING,
-        "test": fmt.with_unit(metric, best.mean) if best else fmt.NOTHING,
+        "test": fmt.value(metric, best.mean) if best else fmt.NOTHING,
         "test interval": fmt.interval(metric, best.low, best.high) if best else fmt.NOTHING,
         "to labels alone": gain,
         "interval": gain_interval,
         "optimal range": alphas_text(setting),
-        "teacher": fmt.NOTHING if setting.teacher is None else fmt.with_unit(metric, setting.teacher),
+        "teacher": fmt.NOTHING if setting.teacher is None else fmt.value(metric, setting.teacher),
         "students": f"{setting.students - setting.missing:,} of {setting.students:,}",
     }
 
@@ -105,14 +105,14 @@ def alphas_table(metric: Metric, setting: SettingResult) -> Table:
     columns: dict[str, Callable[[AlphaResult], str]] = {
         "alpha": lambda one: f"{one.alpha:g}",
         "n": lambda one: str(one.n),
-        f"test {metric.unit}".rstrip(): lambda one: fmt.number(metric, one.mean),
+        f"test {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.mean, unit=False),
         "95 % interval": lambda one: fmt.interval(metric, one.low, one.high),
         "to alpha 1": lambda one: _gain_cells(metric, one.over_labels)[0],
         "interval": lambda one: _gain_cells(metric, one.over_labels)[1],
         "p": lambda one: _holm_cell(one.over_labels),
         "to alpha 0": lambda one: _gain_cells(metric, one.over_teacher)[0],
         "p ": lambda one: _holm_cell(one.over_teacher),
-        f"valid. {metric.unit}".rstrip(): lambda one: fmt.number(metric, one.validation),
+        f"valid. {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.validation, unit=False),
         "range": lambda one: {True: "yes", False: "no", None: fmt.NOTHING}[one.in_range],
     }
     if setting.diverged:

@@ -75,12 +75,12 @@ def _row(trend: AxisTrend, point: TrendPoint, metric: Metric) -> tuple[str, ...]
     result, gain = point.result, point.gain
     return (
         point.value,
-        fmt.NOTHING if result.teacher is None else fmt.number(metric, result.teacher),
+        fmt.NOTHING if result.teacher is None else fmt.value(metric, result.teacher, unit=False),
         result.kind,
         fmt.NOTHING if point.alpha is None else f"{point.alpha:g}",
         fmt.NOTHING if math.isnan(point.alpha_low) else f"{point.alpha_low:g} to {point.alpha_high:g}",
         fmt.NOTHING if result.optimal_range is None else fmt.alphas(result.optimal_range, trend.alphas.tolist()),
-        fmt.number(metric, point.tuned),
+        fmt.value(metric, point.tuned, unit=False),
         fmt.NOTHING if gain is None else fmt.difference(metric, gain.difference),
         fmt.NOTHING if gain is None else fmt.interval(metric, gain.low, gain.high, signed=True),
         fmt.NOTHING if gain is None or gain.n < 2 else fmt.p_cell(gain.p),
@@ -180,8 +180,8 @@ def _best_value(trend: AxisTrend, metric: Metric) -> str:
     best = max(known, key=lambda point: metric.sign * point.tuned)
     worst = min(known, key=lambda point: metric.sign * point.tuned)
     ranking = (
-        f"Once alpha is tuned, {best.value} is best with {fmt.with_unit(metric, best.tuned)}, and {worst.value} last "
-        f"with {fmt.with_unit(metric, worst.tuned)}"
+        f"Once alpha is tuned, {best.value} is best with {fmt.value(metric, best.tuned)}, and {worst.value} last "
+        f"with {fmt.value(metric, worst.tuned)}"
     )
     if best.in_best_set is None:
         return f"{ranking}."
