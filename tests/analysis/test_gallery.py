@@ -34,7 +34,7 @@ def gallery_of(rows: Any, *, given: Any, answers: Any, teacher: Any = None, **ch
     theirs = np.zeros((K, C), np.float32) if teacher is None else teacher
     names = {(trial.teacher, examples.id): theirs for trial in trials}
     settings = [compare_alphas(curve, margin=0.001) for curve in curves]
-    return galleries(spec, curves, settings, trials, {examples.id: examples}, shown, names)[0]
+    return galleries(curves, settings, {examples.id: examples}, shown, names)[0]
 
 
 def test_the_examples_put_right_by_most_students_come_first(rows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from distillab.analysis import alpha_curves
 from distillab.analysis.other_metrics import class_scores
 
 
@@ -17,7 +18,8 @@ def test_classes_are_averaged_over_the_seeds(rows) -> None:
     spec = rows.spec(seeds=2, alpha=[0.5, 1])
     trials = rows.trials(spec, hump)
     counts = {0: [[8, 2], [1, 9]], 1: [[6, 4], [0, 10]]}
-    found = class_scores(spec, trials, {trial.id: counts[trial.seed] for trial in trials}, 0, [0.5, 1.0])
+    (curve,) = alpha_curves(spec, trials, {})
+    found = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
     assert found.alphas == (0.5, 1.0)
     assert found.recall.shape == (2, 2)
     np.testing.assert_allclose(found.recall[0], [0.7, 0.95])
@@ -27,12 +29,13 @@ def test_classes_are_averaged_over_the_seeds(rows) -> None:
 
 def test_students_that_were_not_counted_are_not_told_of(rows) -> None:
     spec = rows.spec(seeds=2)
-    assert class_scores(spec, rows.trials(spec, hump), {}, 0, [0.5]) is None
+    assert class_scores(alpha_curves(spec, rows.trials(spec, hump), {})[0], {}, [0.5]) is None
 
 
 def test_classes_are_averaged_over_the_same_seeds_at_every_alpha(rows) -> None:
     spec = rows.spec(seeds=2, alpha=[0.5, 1])
     trials = rows.trials(spec, hump, without=[(1.0, 1)])
     counts = {0: [[8, 2], [1, 9]], 1: [[6, 4], [0, 10]]}
-    found = class_scores(spec, trials, {trial.id: counts[trial.seed] for trial in trials}, 0, [0.5, 1.0])
+    (curve,) = alpha_curves(spec, trials, {})
+    found = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
     np.testing.assert_allclose(found.recall, [[0.8, 0.9], [0.8, 0.9]])  # seed 1 lacks alpha = 1, so it is left aside

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, rows_of
-from distillab.study.spec import Spec
-from distillab.study.storage.records import TrialResult
+from distillab.analysis.curves import AlphaCurve, Floats
 
 
 class Reliability(NamedTuple):
@@ -23,10 +21,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(
-    spec: Spec,
-    curves: Sequence[AlphaCurve],
-    trials: Iterable[TrialResult],
-    bins: Mapping[str, Sequence[Sequence[float]]],
+    curves: Sequence[AlphaCurve], bins: Mapping[str, Sequence[Sequence[float]]]
 ) -> tuple[Reliability | None, ...]:
     """Pool the recorded bins of each setting's students by alpha.
 
@@ -34,22 +29,17 @@ def reliability(
     `sum n r / sum n`.
 
     Args:
-        spec: the study.
         curves: one for each setting.
-        trials: its students' results.
         bins: by trial, as in `distillab.metrics.reliability`.
 
     Returns:
         One for each setting; None where nothing was recorded.
     """
-    grouped = rows_of(spec, trials).values()
-    return tuple(_pooled(*pair, bins) for pair in zip(curves, grouped, strict=True))
+    return tuple(_pooled(curve, bins) for curve in curves)
 
 
-def _pooled(
-    curve: AlphaCurve, trials: Sequence[TrialResult], bins: Mapping[str, Sequence[Sequence[float]]]
-) -> Reliability | None:
-    recorded = [(trial.alpha, np.asarray(bins[trial.id], np.float64)) for trial in trials if trial.id in bins]
+def _pooled(curve: AlphaCurve, bins: Mapping[str, Sequence[Sequence[float]]]) -> Reliability | None:
+    recorded = [(trial.alpha, np.asarray(bins[trial.id], np.float64)) for trial in curve.trials if trial.id in bins]
     if not recorded:
         return None
     shape = (len(curve.alphas), len(recorded[0][1]))

@@ -53,6 +53,8 @@ class AlphaCurve:
         settings: of the setting; its alpha is the study's first.
         alphas: shape (A,), ascending.
         seeds: the R seeds that the study asks for.
+        trials: the setting's results of these seeds.
+        table: the same, by seed and alpha.
         metric: the metric that alphas are compared by.
         test: shape (R, A), that metric on the test set; nan where a student is missing or diverged.
         validation: shape (R, A), the same on the validation split.
@@ -67,6 +69,8 @@ class AlphaCurve:
     settings: Settings
     alphas: Floats
     seeds: tuple[int, ...]
+    trials: Sequence[TrialResult]
+    table: TrialTable
     metric: Metric
     test: Floats
     validation: Floats
@@ -132,8 +136,6 @@ def alpha_curves(
     spec: Spec,
     trials: Iterable[TrialResult],
     teachers: Mapping[str, TeacherResult],
-    *,
-    rows: Mapping[str, Sequence[TrialResult]] | None = None,
 ) -> tuple[AlphaCurve, ...]:
     """Sort a study's trial results into one curve for each setting.
 
@@ -141,12 +143,14 @@ def alpha_curves(
         spec: the study. Results of seeds beyond those it asks for are ignored.
         trials: in any order.
         teachers: by identity.
-        rows: `rows_of` the same trials, where the caller has them.
 
     Returns:
         One curve for each setting, with or without results, in the order of the study's grid.
+
+    Raises:
+        RequestError: a result that belongs to no setting of the study, or two of the same trial.
     """
-    grouped = rows_of(spec, trials) if rows is None else rows
+    grouped = _by_setting(spec, trials)
     on_axis = [axis.values for axis in spec.axes if axis.key == "alpha"]
     alphas = np.array(sorted(on_axis[0] if on_axis else [spec.base.alpha]), dtype=np.float64)
     return tuple(_curve(spec, cell, alphas, grouped[_key(cell.coordinates)], teachers) for cell in _settings(spec))
@@ -157,19 +161,8 @@ def _settings(spec: Spec) -> Iterator[Cell]:
     return Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha")).cells()
 
 
-def rows_of(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
-    """Group a study's trial results by setting.
-
-    Args:
-        spec: the study. Results of seeds beyond those it asks for are ignored.
-        trials: in any order.
-
-    Returns:
-        The results by setting, in the order of the study's grid.
-
-    Raises:
-        RequestError: a result that belongs to no setting of the study, or two of the same trial.
-    """
+def _by_setting(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
+    """Group trial results by setting, in the order of the study's grid."""
     grouped: dict[str, list[TrialResult]] = {_key(cell.coordinates): [] for cell in _settings(spec)}
     cells: dict[int, list[TrialResult]] = {}  # by identity: the store gives students of one cell the same mapping
     held = list(trials)  # keeps the mappings alive, so that no identity is used twice
@@ -245,6 +238,8 @@ def _curve(
         settings=cell.settings,
         alphas=alphas,
         seeds=seeds,
+        trials=trials,
+        table=table,
         metric=METRICS[metric],
         test=test,
         validation=validation,

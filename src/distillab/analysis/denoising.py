@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, TrialTable, finite_intervals
+from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
 from distillab.data.noise import transition_matrix
 from distillab.stats import holm, paired_ts
 from distillab.study.settings import Settings
-from distillab.study.storage.records import TrialResult
 from distillab.theory import flip_threshold
 
 SHARES = ("recovered", "memorised")
@@ -58,25 +57,22 @@ class Denoising(NamedTuple):
         return Band(*map(np.array, columns))
 
 
-def denoising(
-    curves: Sequence[AlphaCurve], rows: Iterable[Sequence[TrialResult]], classes: int | None
-) -> tuple[Denoising, ...]:
+def denoising(curves: Sequence[AlphaCurve], classes: int | None) -> tuple[Denoising, ...]:
     """Collect the shares of recovered and memorised labels by setting and alpha.
 
     Args:
         curves: one for each setting.
-        rows: the trial results of each setting.
         classes: C, where it is known.
 
     Returns:
         One for each setting with wrong labels and with students for which the shares were recorded.
     """
-    found = (_of_setting(curve, trials, classes) for curve, trials in zip(curves, rows, strict=True))
+    found = (_of_setting(curve, classes) for curve in curves)
     return tuple(shares for shares in found if shares is not None)
 
 
-def _of_setting(curve: AlphaCurve, trials: Sequence[TrialResult], classes: int | None) -> Denoising | None:
-    table = TrialTable(trials, curve.alphas, len(curve.seeds))
+def _of_setting(curve: AlphaCurve, classes: int | None) -> Denoising | None:
+    table = curve.table
     recovered = table.values(("train", "recovered"))
     if not np.isfinite(recovered).any():
         return None

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, alpha_curves, rows_of
+from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.denoising import SHARES, Denoising, denoising
 from distillab.analysis.prediction import Prediction, predict_alphas
 from distillab.analysis.setting import SettingResult, compare_alphas
@@ -114,8 +114,7 @@ def analyse(
     Returns:
         The same finding for the same results.
     """
-    rows = rows_of(spec, trials)
-    curves = alpha_curves(spec, trials, teachers, rows=rows) if curves is None else curves
+    curves = alpha_curves(spec, trials, teachers) if curves is None else curves
     settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
     return Finding(
         question=spec.objective.question,
@@ -124,8 +123,8 @@ def analyse(
         seeds=spec.objective.seeds,
         settings=settings,
         trends=axis_trends(spec, curves, settings),
-        denoising=denoising(curves, rows.values(), classes),
-        predictions=predict_alphas(curves, settings, rows.values(), predictions or {}),
+        denoising=denoising(curves, classes),
+        predictions=predict_alphas(curves, settings, predictions or {}),
         unused=sum(trial.seed >= spec.objective.seeds for trial in trials),
     )
 

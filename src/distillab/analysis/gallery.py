@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, softmax
 
-from distillab.analysis.curves import AlphaCurve, rows_of
+from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.setting import SettingResult
-from distillab.study.spec import Spec
 from distillab.study.storage.examples import GalleryExamples, GalleryPredictions
-from distillab.study.storage.records import TrialResult
 
 EACH = 6
 """Examples of a kind."""
@@ -62,10 +60,8 @@ class Gallery(NamedTuple):
 
 
 def galleries(
-    spec: Spec,
     curves: Sequence[AlphaCurve],
     settings: Sequence[SettingResult],
-    trials: Iterable[TrialResult],
     examples: Mapping[str, GalleryExamples],
     predictions: Mapping[str, GalleryPredictions],
     teachers: Mapping[tuple[str, str], Logits],
@@ -73,10 +69,8 @@ def galleries(
     """Choose the examples of each setting, always the same for the same results.
 
     Args:
-        spec: the study.
         curves: one for each setting.
         settings: their results.
-        trials: the students' results.
         examples: the sets of examples, by identity.
         predictions: students' predictions for them, by trial.
         teachers: teachers' logits for them, shape (K, C), by teacher and set of examples.
@@ -85,17 +79,13 @@ def galleries(
         One for each setting; None where nothing was recorded, no alpha could be chosen, or students were trained by
         squared error, whose outputs are no logits.
     """
-    grouped = rows_of(spec, trials).values()
-    return tuple(
-        _of_setting(curve, result, rows, examples, predictions, teachers)
-        for curve, result, rows in zip(curves, settings, grouped, strict=True)
-    )
+    pairs = zip(curves, settings, strict=True)
+    return tuple(_of_setting(curve, result, examples, predictions, teachers) for curve, result in pairs)
 
 
 def _of_setting(
     curve: AlphaCurve,
     result: SettingResult,
-    trials: Sequence[TrialResult],
     examples: Mapping[str, GalleryExamples],
     predictions: Mapping[str, GalleryPredictions],
     teachers: Mapping[tuple[str, str], Logits],
@@ -104,7 +94,7 @@ def _of_setting(
         return None
     grid, chosen = curve.alphas[curve.sound].tolist(), result.best.alpha
     alphas = tuple(sorted({grid[0], chosen, grid[-1]}))
-    recorded = {(trial.seed, trial.alpha): trial for trial in trials if trial.id in predictions}
+    recorded = {(trial.seed, trial.alpha): trial for trial in curve.trials if trial.id in predictions}
     seeds = [seed for seed in curve.seeds if all((seed, alpha) in recorded for alpha in alphas)]
     if not seeds:
         return None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import Floats, alpha_curves, rows_of
+from distillab.analysis.curves import AlphaCurve, Floats, alpha_curves
 from distillab.analysis.finding import with_metric
 from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.metrics import precision_recall_f1
@@ -53,30 +53,22 @@ class ClassScores(NamedTuple):
 
 
 def class_scores(
-    spec: Spec,
-    trials: Sequence[TrialResult],
-    confusions: Mapping[str, Sequence[Sequence[int]]],
-    setting: int,
-    alphas: Sequence[float],
+    curve: AlphaCurve, confusions: Mapping[str, Sequence[Sequence[int]]], alphas: Sequence[float]
 ) -> ClassScores | None:
     """Precision, recall and F1 of each class in one setting.
 
     Args:
-        spec: the study.
-        trials: its students' results.
+        curve: of the setting.
         confusions: confusion matrices on the test set, shape (C, C), by trial.
-        setting: the setting's place in the order of the grid.
         alphas: the alphas to report.
 
     Returns:
         Means over the seeds that have all these alphas; None where there is no such seed.
     """
     counts = {
-        (trial.seed, trial.alpha): np.asarray(confusions[trial.id])
-        for trial in list(rows_of(spec, trials).values())[setting]
-        if trial.id in confusions
+        (trial.seed, trial.alpha): np.asarray(confusions[trial.id]) for trial in curve.trials if trial.id in confusions
     }
-    seeds = [seed for seed in range(spec.objective.seeds) if all((seed, alpha) in counts for alpha in alphas)]
+    seeds = [seed for seed in curve.seeds if all((seed, alpha) in counts for alpha in alphas)]
     if not seeds:
         return None
     means = [np.mean([precision_recall_f1(counts[seed, alpha]) for seed in seeds], axis=0) for alpha in alphas]

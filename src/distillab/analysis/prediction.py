@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, TrialTable, finite_intervals
+from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
 from distillab.analysis.setting import SettingResult
 from distillab.stats import paired_t, t_interval
 from distillab.study.storage.predictions import ValidationPredictions
-from distillab.study.storage.records import TrialResult
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
 FEWEST_SEEDS = 2
@@ -75,7 +74,6 @@ class Prediction:
 def predict_alphas(
     curves: Sequence[AlphaCurve],
     settings: Sequence[SettingResult],
-    rows: Iterable[Sequence[TrialResult]],
     predictions: Mapping[str, ValidationPredictions],
 ) -> tuple[Prediction, ...]:
     """Predict the best alpha of every setting for which predictions at both ends were kept.
@@ -86,7 +84,6 @@ def predict_alphas(
     Args:
         curves: one for each setting.
         settings: their results.
-        rows: the trial results of each setting.
         predictions: students' kept predictions on the validation split, by trial.
 
     Returns:
@@ -96,17 +93,16 @@ def predict_alphas(
     """
     if not predictions:
         return ()
-    found = (_of_setting(*setting, predictions) for setting in zip(curves, settings, rows, strict=True))
+    found = (_of_setting(*setting, predictions) for setting in zip(curves, settings, strict=True))
     return tuple(prediction for prediction in found if prediction is not None)
 
 
 def _of_setting(
     curve: AlphaCurve,
     result: SettingResult,
-    trials: Sequence[TrialResult],
     predictions: Mapping[str, ValidationPredictions],
 ) -> Prediction | None:
-    kept = {(trial.seed, trial.alpha): predictions[trial.id] for trial in trials if trial.id in predictions}
+    kept = {(trial.seed, trial.alpha): predictions[trial.id] for trial in curve.trials if trial.id in predictions}
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
     if not seeds or result.best is None:
         return None
@@ -137,13 +133,13 @@ def _of_setting(
         test=_shortfall(curve, curve.test, nearest, result.best.alpha),
         validation=_shortfall(curve, curve.validation, nearest, result.best.alpha),
         risk=risk,
-        measured=_measured(curve, trials, seeds),
+        measured=_measured(curve, seeds),
     )
 
 
-def _measured(curve: AlphaCurve, trials: Sequence[TrialResult], seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
+def _measured(curve: AlphaCurve, seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
     """The Brier score on the validation data, which was recorded for every student."""
-    scores = TrialTable(trials, curve.alphas, len(curve.seeds)).values(("validation", "brier"))
+    scores = curve.table.values(("validation", "brier"))
     return tuple(
         MeasuredRisk(alpha, mean, low, high)
         for alpha, (n, mean, low, high) in zip(

@@ -36,26 +36,9 @@ number of "trainings" behind it."""
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationView:
-    """A distillation in words and rows.
+    """A distillation in words and rows; `seeds` and `candidates` are the numbers of its charts.
 
-    Args:
-        title: student and teacher.
-        lead: the data.
-        kind: the verdict's: supported, practically equivalent, contradicted or undecided.
-        verdict: the verdict in a sentence.
-        caveat: what makes the result doubtful; may be empty.
-        key_figures: the verdict first.
-        quality: a row for each metric.
-        against_teacher: the shipped student against the teacher, in a sentence.
-        method: how the settings were chosen, in a sentence.
-        cost: a row for each measure of cost.
-        use: what the student reads and returns; empty where the result does not hold it.
-        training: sentences.
-        caveats: sentences.
-        versions: of the software, in a sentence; may be empty.
-        command: as it was typed; may be empty.
-        seeds: test accuracy of each seed, for the chart; None where it was not kept.
-        candidates: the search, for the chart.
+    `caveat`, `use`, `versions` and `command` are empty where the result does not hold them.
     """
 
     title: str

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distillab.analysis import Finding, alpha_curves
 from distillab.analysis.calibration import Reliability, reliability
-from distillab.analysis.curves import AlphaCurve, rows_of
+from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.denoising import SHARES, Denoising
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.prediction import Prediction
@@ -61,8 +61,8 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Findin
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
-    shown = galleries(spec, curves, answer.settings, trials, results.examples, results.shown, results.teacher_shown)
-    bins = reliability(spec, curves, trials, results.reliability)
+    shown = galleries(curves, answer.settings, results.examples, results.shown, results.teacher_shown)
+    bins = reliability(curves, results.reliability)
     matrices = _confusions(results, curves)
     denoised = {one.label: one for one in answer.denoising}
     foretold = {one.label: one for one in answer.predictions}
@@ -179,9 +179,9 @@ def _confusions(results: Results, curves: Sequence[AlphaCurve]) -> list[dict[str
     where not all have room."""
     room = MOST_NUMBERS
     told: list[dict[str, Any] | None] = []
-    for curve, trials in zip(curves, rows_of(results.spec, results.trials).values(), strict=True):
+    for curve in curves:
         known: dict[float, list[NDArray[np.int64]]] = {}
-        for trial in trials:
+        for trial in curve.trials:
             if trial.id in results.confusions:
                 known.setdefault(trial.alpha, []).append(np.asarray(results.confusions[trial.id]))
         size = sum(counts[0].size for counts in known.values())

@@ -5,12 +5,12 @@ Everything on a page comes from the run's folder: the same folder gives the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import distillab.report.formatting as fmt
-from distillab.analysis.curves import alpha_curves
+from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.analysis.other_metrics import class_scores, compare_metrics
 from distillab.errors import RequestError
@@ -60,7 +60,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
             for figure, draw in drawings(curves, finding).items()
             if figure != "learning_curves"
         }
-    files = {to / f"{name}.md": study_markdown(results, finding, list(figures)).encode(), **figures}
+    files = {to / f"{name}.md": study_markdown(results, finding, curves, list(figures)).encode(), **figures}
     write_files(files)
     index = {to / INDEX: _index(to).encode()}
     write_files(index)
@@ -89,12 +89,13 @@ class SettingDetails(NamedTuple):
     classes: Table | None
 
 
-def study_markdown(results: Results, finding: Finding, figures: list[Path]) -> str:
+def study_markdown(results: Results, finding: Finding, curves: Sequence[AlphaCurve], figures: Sequence[Path]) -> str:
     """Write a study's page, as Markdown.
 
     Args:
         results: what the folder holds.
         finding: of these results.
+        curves: of these results.
         figures: their files, in the same folder as the page.
     """
     return render_markdown(
@@ -102,7 +103,7 @@ def study_markdown(results: Results, finding: Finding, figures: list[Path]) -> s
         view=study_view(finding),
         figures=figures,
         wrong_labels=WRONG_LABELS,
-        details=list(_details(results, finding)),
+        details=list(_details(results, finding, curves)),
         margin=finding.margin,
         protocol=list(_protocol(results, finding)),
         cost=_cost(results),
@@ -111,13 +112,13 @@ def study_markdown(results: Results, finding: Finding, figures: list[Path]) -> s
     )
 
 
-def _details(results: Results, finding: Finding) -> Iterator[SettingDetails]:
+def _details(results: Results, finding: Finding, curves: Sequence[AlphaCurve]) -> Iterator[SettingDetails]:
     """Of the first and the last setting of the grid."""
     for index in sorted({0, len(finding.settings) - 1}):
         setting = finding.settings[index]
         metrics = compare_metrics(results.spec, results.trials, results.teachers, index)
         shown = sorted({setting.grid[0], setting.grid[-1], *([setting.best.alpha] if setting.best else [])})
-        scores = class_scores(results.spec, results.trials, results.confusions, index, shown)
+        scores = class_scores(curves[index], results.confusions, shown)
         few = scores is not None and scores.f1.shape[1] <= MOST_CLASSES
         yield SettingDetails(
             label=setting.label,

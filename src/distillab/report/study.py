@@ -17,6 +17,7 @@ from distillab.report.figures import house_style
 from distillab.report.frames import epochs_frame, students_frame
 from distillab.report.rendering import render_html
 from distillab.report.results import Results, finding_of, read_results
+from distillab.report.text import study_text
 from distillab.report.view import study_view
 from distillab.study.folder import Folder
 
@@ -69,6 +70,10 @@ class Study:
     def answer(self) -> Finding:
         """What the study shows, as plain data."""
         return finding_of(self.results, self.curves)
+
+    def text(self) -> str:
+        """The answer as text, as `distillab answer` prints it."""
+        return study_text(study_view(self.answer))
 
     @property
     def figures(self) -> tuple[str, ...]:

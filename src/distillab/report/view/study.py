@@ -31,18 +31,7 @@ WRONG_LABELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class SettingView:
-    """One setting.
-
-    Args:
-        label: distinguishes it from the study's other settings; empty where it is the only one.
-        kind: the verdict's.
-        sentences: verdict, chosen alpha, optimal range.
-        circumstances: noise, temperature and teacher.
-        advice: what to run next; may be empty.
-        key_figures: the verdict first.
-        finished: whether any student was trained to the end.
-        alphas: the table of its alphas.
-    """
+    """One setting: its verdict, chosen alpha and optimal range in `sentences`; `advice` on what to run may be empty."""
 
     label: str
     kind: str
@@ -56,23 +45,9 @@ class SettingView:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyView:
-    """A whole study.
+    """A whole study: `headline` in a sentence or two, `state` of its students, `note` for the tables of alphas.
 
-    Args:
-        question: as the study asks it.
-        metric: what alphas were compared by.
-        headline: the finding in a sentence or two.
-        state: how many students are recorded.
-        missing: how many are not.
-        note: for the tables of alphas.
-        overview: a row for each setting.
-        settings: in the order of the grid.
-        trends: along the longest axis; may be empty.
-        denoising: a sentence for each setting with wrong labels; may be empty.
-        denoising_table: the same as a table; None without wrong labels.
-        predictions: a sentence for each setting with a predicted alpha; may be empty.
-        predicted_table: the same as a table; None without predictions.
-        caveats: the limits of the finding.
+    `trends`, `denoising` and `predictions` are empty, and their tables None, where the study has none.
     """
 
     question: str

@@ -18,15 +18,7 @@ CAPTION = (
 
 
 class TrendView(NamedTuple):
-    """One trend.
-
-    Args:
-        name: the axis.
-        title: the axis, and the setting of the other axes.
-        sentences: up to three; fewer where the study has too few results.
-        brief: one or two short sentences for an index of studies; may be empty.
-        table: a row for each value of the axis.
-    """
+    """One trend: up to three `sentences`; `brief`, for an index of studies, may be empty."""
 
     name: str
     title: str
