@@ -70,7 +70,9 @@ def fill(folder: Folder) -> None:
 
 def answered(folder: Folder) -> tuple[float, ...]:
     """Seconds to open, to read and to answer."""
-    from distillab.analysis import answer, needed_metrics, three_sentences
+    from distillab.analysis import analyse, needed_metrics
+    from distillab.report.text import short_text
+    from distillab.report.view import study_view
 
     begin = time.perf_counter()
     spec, store = folder.read()
@@ -78,7 +80,7 @@ def answered(folder: Folder) -> tuple[float, ...]:
         opened = time.perf_counter()
         trials, teachers = store.trials(metrics=needed_metrics(spec), epochs=False), store.teachers()
         read = time.perf_counter()
-        three_sentences(answer(spec, trials, teachers))
+        short_text(study_view(analyse(spec, trials, teachers)))
     end = time.perf_counter()
     return opened - begin, read - opened, end - read
 

@@ -102,7 +102,7 @@ def test_every_room_has_its_floor() -> None:
         ("__init__.py", "from distillab.losses import LOSSES", "distillab imports losses"),
         ("report/page.py", "from distillab.cli import main", "report imports cli"),
         ("report/page.py", "from distillab.export import onnx", "report imports export"),
-        ("analysis/answer.py", "from distillab.report import page", "analysis imports report"),
+        ("analysis/finding.py", "from distillab.report import page", "analysis imports report"),
         ("newroom/thing.py", "from distillab.errors import unknown", "newroom imports errors"),
     ],
 )
@@ -119,7 +119,7 @@ def test_imports_that_run_downward_are_not_found(tmp_path: Path) -> None:
         "engine/cohort.py": "import numpy\nfrom distillab.losses import LOSSES\nfrom ..errors import unknown",
         "cli/run.py": "from distillab import __version__\nfrom distillab.report import page\nimport distillab.export",
         "__main__.py": "from distillab.cli import main",
-        "report/page.py": "import distillab\nfrom distillab.analysis import answer\nimport distillabour.cli",
+        "report/page.py": "import distillab\nfrom distillab.analysis import analyse\nimport distillabour.cli",
     }
     for place, text in lines.items():
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)

@@ -131,7 +131,7 @@ def test_groups_recorded_before_a_key_joined_them_find_their_setting(rows):
 def test_a_row_without_a_place_is_refused(rows):
     spec = rows.spec(temperature=[1, 3])
     stranger = dataclasses.replace(rows.trials(spec, lambda alpha, seed: 0.5)[0], coordinates={"temperature": 7.0})
-    with pytest.raises(RequestError, match="has no place in this study: it was recorded at"):
+    with pytest.raises(RequestError, match="belongs to no setting of this study: it was recorded at"):
         alpha_curves(spec, [stranger], {})
 
 
@@ -140,7 +140,7 @@ def test_two_rows_at_one_place_are_refused(rows):
     spec = rows.spec()
     (first, *rest) = rows.trials(spec, lambda alpha, seed: 0.5)
     twin = dataclasses.replace(first, id="another")
-    with pytest.raises(RequestError, match="Student another is the second with seed 0"):
+    with pytest.raises(RequestError, match="Student another is a second with seed 0"):
         alpha_curves(spec, [first, *rest, twin], {})
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from distillab.analysis import answer, in_words
+from distillab.analysis import analyse
 from distillab.analysis.denoising import threshold
 from distillab.study.settings import Settings
 
@@ -26,7 +26,7 @@ def level(alpha: float, seed: int) -> float:
 
 def found(rows, **keys):
     spec = rows.spec(**{"seeds": 8, "alpha": ALPHAS} | keys)
-    return answer(spec, rows.trials(spec, level, shares=recovered), rows.teachers(), classes=10)
+    return analyse(spec, rows.trials(spec, level, shares=recovered), rows.teachers(), classes=10)
 
 
 def test_shares_are_sorted_by_seed_and_alpha_with_their_intervals(rows) -> None:
@@ -40,27 +40,13 @@ def test_shares_are_sorted_by_seed_and_alpha_with_their_intervals(rows) -> None:
     assert (one.teacher_recovered, one.teacher_memorised) == (0.9, pytest.approx(0.05))
 
 
-def test_the_alphas_that_recover_more_than_labels_alone_are_found(rows) -> None:
-    (one,) = found(rows).denoising
-    assert one.denoises == (0.0, 0.25, 0.5)
-    told = " ".join(in_words(found(rows)).split())
-    assert "all settings: students put right 90.1 % at alpha = 0" in told
-    assert "more than labels alone do at alpha = 0 to 0.5 (ideal threshold 0.75)." in told
-
-
-def test_without_wrong_labels_nothing_is_told(rows) -> None:
-    spec = rows.spec(noise={"rate": 0})
-    assert answer(spec, rows.trials(spec, level), {}).denoising == ()
-    assert "wrong labels" not in in_words(answer(spec, rows.trials(spec, level), {}))
-
-
 def test_a_study_of_clean_and_wrong_labels_tells_of_the_wrong_ones(rows) -> None:
     spec = rows.spec(seeds=3, noise={"rate": [0, 0.2]})
 
     def only_wrong(settings: Settings, seed: int) -> float:
         return recovered(settings, seed) if settings.noise.rate else math.nan
 
-    told = answer(spec, rows.trials(spec, level, shares=only_wrong), {})
+    told = analyse(spec, rows.trials(spec, level, shares=only_wrong), {})
     assert [one.label for one in told.denoising] == ["noise rate 0.2"]
 
 
@@ -109,15 +95,8 @@ def test_an_alpha_that_recovers_no_more_is_not_counted_with_larger_ones_that_do(
     def only_in_the_middle(settings: Settings, seed: int) -> float:
         return 0.5 + 0.3 * (settings.alpha == 0.5) + 0.001 * ((seed * (1 + 4 * settings.alpha)) % 3)
 
-    (one,) = answer(spec, rows.trials(spec, level, shares=only_in_the_middle), {}).denoising
+    (one,) = analyse(spec, rows.trials(spec, level, shares=only_in_the_middle), {}).denoising
     assert one.denoises == (0.5,)
-
-
-def test_a_setting_without_students_at_either_end_is_told_whole(rows) -> None:
-    spec = rows.spec(alpha=ALPHAS)
-    some = [trial for trial in rows.trials(spec, level, shares=recovered) if trial.alpha == 0.5]
-    told = " ".join(in_words(answer(spec, some, {})).split())
-    assert "all settings: no student at either end of the grid was asked yet." in told
 
 
 def test_the_shares_are_plain_json(rows) -> None:
@@ -125,16 +104,3 @@ def test_the_shares_are_plain_json(rows) -> None:
     assert one["alphas"] == ALPHAS
     assert len(one["recovered"]["mean"]) == 5
     assert one["denoises"] == [0, 0.25, 0.5]
-
-
-def test_noise_by_a_matrix_is_told_as_noise(rows) -> None:
-    spec = rows.spec(noise={"kind": "matrix", "matrix": [[0.7, 0.3], [0.0, 1.0]]})
-    told = " ".join(in_words(answer(spec, rows.trials(spec, level), {})).split())
-    assert "The training labels are perturbed (matrix); temperature 3." in told
-    assert "No labels are perturbed" not in told
-
-
-def test_a_teacher_of_its_own_draw_leaves_each_seed_its_own(rows) -> None:
-    spec = rows.spec(teacher={"labels": "own"})
-    told = " ".join(in_words(answer(spec, rows.trials(spec, level), {})).split())
-    assert "The labels are drawn anew for each seed" in told

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("name", ["labels", "numerals"])
+@pytest.mark.parametrize("name", ["analysis.labels", "report.formatting", "report.rendering"])
 def test_the_examples_are_true(name):
-    assert doctest.testmod(importlib.import_module(f"distillab.analysis.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"distillab.{name}")).failed == 0
 
 
 def test_neither_answering_nor_the_reports_modules_import_what_is_slow():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distillab.analysis import alpha_curves, find
+from distillab.analysis import alpha_curves, compare_alphas
 from distillab.analysis.gallery import EACH, Gallery, galleries
 from distillab.study.storage.records import GalleryExamples, GalleryPredictions
 
@@ -33,8 +33,8 @@ def gallery_of(rows: Any, *, given: Any, answers: Any, teacher: Any = None, **ch
     }
     theirs = np.zeros((K, C), np.float32) if teacher is None else teacher
     names = {(trial.teacher, examples.id): theirs for trial in trials}
-    findings = [find(curve, margin=0.001) for curve in curves]
-    return galleries(spec, curves, findings, trials, {examples.id: examples}, shown, names)[0]
+    settings = [compare_alphas(curve, margin=0.001) for curve in curves]
+    return galleries(curves, settings, {examples.id: examples}, shown, names)[0]
 
 
 def test_the_examples_put_right_by_most_students_come_first(rows):
@@ -55,11 +55,10 @@ def test_the_examples_put_right_by_most_students_come_first(rows):
     assert gallery.alphas == (0.0, 0.5, 1.0)
     first, second = gallery.recovered
     assert (first.place, second.place) == (0, 1)
-    assert first.told == "put right by 2 of 3 students that were given a wrong label, at alpha = 0.5"
-    assert second.told.startswith("put right by 1 of 1 student that")
+    assert [(one.matching, one.among) for one in (first, second)] == [(2, 3), (1, 1)]
     assert (first.clean, first.given, first.seed) == (0, 1, 0)
     assert [one.place for one in gallery.wrong] == [2, 0]
-    assert gallery.wrong[0].told == "answered wrong by 3 of 3 students at alpha = 0.5"
+    assert (gallery.wrong[0].matching, gallery.wrong[0].among, gallery.chosen) == (3, 3, 0.5)
     assert gallery.wrong[1].seed == 2  # the seed whose student is wrong
 
 
@@ -80,7 +79,7 @@ def test_the_least_certain_answer_of_the_teacher_is_most_informative(rows):
     gallery = gallery_of(rows, given=lambda seed: CLEAN, answers=lambda alpha, seed: CLEAN, teacher=teacher)
     assert gallery is not None
     assert [one.place for one in gallery.informative[:2]] == [1, 2]
-    assert gallery.informative[0].told == "the teacher's answer at T = 3 spreads over 3.0 classes"
+    assert gallery.informative[0].spread == pytest.approx(3.0)
     assert len(gallery.informative) == EACH
     assert gallery.recovered == ()
     np.testing.assert_array_equal(gallery.informative[0].teacher, [1, 1, 1])

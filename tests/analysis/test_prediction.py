@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 
 import numpy as np
 import pytest
 
-from distillab.analysis import answer, in_words
-from distillab.analysis.prediction import HEADINGS, cells, in_a_sentence
+from distillab.analysis import analyse
 from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions, validation_predictions
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
+
+
 RNG = np.random.default_rng(0)
+
+
 LABELS = RNG.integers(0, 3, (6, 40))
+
+
 ENDS = RNG.dirichlet(np.ones(3), (2, 6, 40)) * 0.5
+
+
 ENDS[:, np.arange(6)[:, None], np.arange(40), LABELS] += 0.5 * np.array([0.6, 1.0])[:, None, None]
 
 
@@ -42,7 +48,7 @@ def score(alpha: float, seed: int) -> float:
 def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
     grid = np.linspace(-1, 2, 3001)
     targets = np.eye(3)[LABELS]
     errors = [sum(np.sum((linear(a, s) - targets[s]) ** 2) for s in range(6)) for a in grid]
@@ -56,7 +62,7 @@ def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
 def test_what_following_it_costs_is_paired_by_seed(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
     assert one.swept == 0.25
     apart = np.array([score(one.nearest, s) - score(0.25, s) for s in range(6)])
     assert one.test is not None
@@ -69,7 +75,9 @@ def test_what_following_it_costs_is_paired_by_seed(rows) -> None:
 def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (straight,), (bent,) = (answer(spec, trials, {}, answers=kept(trials, bend)).predicted for bend in (0.0, 0.1))
+    (straight,), (bent,) = (
+        analyse(spec, trials, {}, predictions=kept(trials, bend)).predictions for bend in (0.0, 0.1)
+    )
     lengths = [np.sqrt(np.mean(np.sum((ENDS[1, s] - ENDS[0, s]) ** 2, axis=1))) for s in range(6)]
     assert bent.departure == pytest.approx(np.mean([0.1 * math.sqrt(3) / one for one in lengths]), rel=0.01)
     assert bent.free == straight.free
@@ -78,21 +86,21 @@ def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
 def test_seeds_without_both_ends_do_not_count_and_without_any_there_is_no_prediction(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score, without=[(1, 0), (0, 1)], diverged=[])
-    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
     assert one.seeds == 4
-    assert answer(spec, trials, {}).predicted == ()
+    assert analyse(spec, trials, {}).predictions == ()
     only_ends = {name: held for name, held in kept(trials).items() if not name.startswith("00000000")}  # alpha = 0
-    assert answer(spec, trials, {}, answers=only_ends).predicted == ()
+    assert analyse(spec, trials, {}, predictions=only_ends).predictions == ()
 
 
 def test_without_a_middle_the_departure_is_not_known(rows) -> None:
     spec = rows.spec(seeds=6, alpha=[0, 0.3, 1])
     trials = rows.trials(spec, score)
-    (one,) = answer(spec, trials, {}, answers=kept(trials)).predicted
+    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
     assert math.isnan(one.departure)
-    told = answer(spec, trials, {}, answers=kept(trials)).to_json()
+    told = analyse(spec, trials, {}, predictions=kept(trials)).to_json()
     json.dumps(told, allow_nan=False)
-    assert told["predicted"][0]["departure"] is None
+    assert told["predictions"][0]["departure"] is None
 
 
 def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
@@ -104,21 +112,9 @@ def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
         if trial.alpha in (0.0, 1.0):
             p = np.array([[1.0, 0.0]]) + np.array([[-0.375, 0.375]]) + trial.alpha * np.array([[1.0, -1.0]])
             answers[trial.id] = ValidationPredictions(p.astype(np.float16), np.zeros(1, np.int16))
-    (one,) = answer(spec, trials, {}, answers=answers).predicted
+    (one,) = analyse(spec, trials, {}, predictions=answers).predictions
     assert one.alpha == pytest.approx(0.375)
     assert one.nearest == 0.5
-
-
-def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
-    spec = rows.spec(seeds=6, alpha=ALPHAS)
-    trials = rows.trials(spec, score)
-    found = answer(spec, trials, {}, answers=kept(trials))
-    (one,) = found.predicted
-    assert "Alpha predicted from both ends" in in_words(found)
-    assert f"predict alpha = {one.alpha:.2f}, the sweep chose 0.25" in in_a_sentence(one, found.measure)
-    assert len(cells(one, found.measure)) == len(HEADINGS)
-    same = dataclasses.replace(one, nearest=0.25)
-    assert in_a_sentence(same, found.measure).endswith("following the prediction costs nothing.")
 
 
 def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
@@ -127,14 +123,6 @@ def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
     assert held is not None
     np.testing.assert_allclose(held.probabilities, [[0.25, 0.75]])
     assert validation_predictions(0.3, logits, labels) is None
-    assert held.labels.tolist() == [1]
-
-
-def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -> None:
-    told = "The predicted alpha has the least squared error to the validation labels"
-    for labels, warned in (("noisy", True), ("clean", False)):
-        spec = rows.spec(seeds=2, validation={"labels": labels})
-        trials = rows.trials(spec, score)
-        found = answer(spec, trials, {}, answers=kept(trials))
-        assert found.predicted
-        assert (told in " ".join(in_words(found).split())) == warned
+    again = ValidationPredictions.unpacked(*held.packed())
+    assert again.probabilities.tolist() == held.probabilities.tolist()
+    assert again.labels.tolist() == [1]

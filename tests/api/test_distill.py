@@ -17,6 +17,8 @@ import keras
 from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
+from distillab.report.distillation import verdict_sentence
+from distillab.report.rendering import escape_markdown
 from distillab.study.storage.store import Store
 
 QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}
@@ -60,8 +62,9 @@ def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: D
 
 def test_the_card_tells_what_a_reader_must_know(done: Any, own: Dataset):
     card = (done.folder / "model_card.md").read_text()
+    verdict = json.loads((done.folder / "result.json").read_text())["verdict"]
     for part in (
-        done.verdict.sentence,
+        f"**{escape_markdown(verdict_sentence(verdict))}**",
         "| accuracy (%) |",
         f"alpha = {done.chosen.alpha:g}",
         "150 test examples",

@@ -245,7 +245,7 @@ def test_an_unforeseen_fault_is_one_line_and_its_traceback_comes_with_debug(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by surprise")
 
-    monkeypatch.setattr("distillab.analysis.answer", broken)
+    monkeypatch.setattr("distillab.analysis.analyse", broken)
     plain, debug = distillab("answer", str(finished)), distillab("--debug", "answer", str(finished))
     assert plain.code == debug.code == 1
     assert plain.err.startswith("distillab: ZeroDivisionError: by surprise")

@@ -14,9 +14,9 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from distillab.analysis import alpha_curves
-from distillab.distillation.page import write_distillation_report
 from distillab.report import write_report
 from distillab.report.comparison import write_comparison
+from distillab.report.distillation import write_distillation_report
 from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
 from distillab.study.run import run_study
@@ -149,7 +149,7 @@ def test_every_section_of_a_rich_study_is_drawn(rich: Folder, opened: Opener) ->
         "Every alpha",
         "Cost",
         "Method",
-        "What this rests on",
+        "Caveats",
     ]
     choose(page, "setting", "1")  # with wrong labels: nothing is left out
     charts = page.locator(".chart")
@@ -341,7 +341,7 @@ def test_studies_are_compared_line_by_line(rich: Folder, results: Results, tmp_p
 
 
 def test_a_distillation_has_a_page_of_its_own(tmp_path: Path, opened: Opener) -> None:
-    from tests.distillation.test_page import result_in
+    from tests.report.test_distillation import result_in
 
     result = result_in(tmp_path)
     (to,) = write_distillation_report(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distillab.analysis import alpha_curves, answer
+from distillab.analysis import alpha_curves, analyse
 from distillab.report import accuracy_figure, accuracy_vs_alpha_data, learning_curves_data, learning_figure, render
 from distillab.report import accuracy_vs_alpha as module
 from distillab.report.figures import across_figure, caption_of, denoising_figure, house_style, shared_limits
@@ -27,13 +27,13 @@ def hump(alpha: float, seed: int) -> float:
 
 
 def both(rows, spec, trials, teachers):
-    return alpha_curves(spec, trials, teachers), answer(spec, trials, teachers)
+    return alpha_curves(spec, trials, teachers), analyse(spec, trials, teachers)
 
 
 def test_the_accuracy_figure_shows_what_the_answer_says(rows):
     spec = rows.spec(seeds=8)
     (curve,), found = both(rows, spec, rows.trials(spec, hump, diverged=[(0.0, 3)]), rows.teachers(0.97))
-    data = accuracy_vs_alpha_data(curve, found.findings[0])
+    data = accuracy_vs_alpha_data(curve, found.settings[0])
     assert data.alphas.tolist() == [0, 0.5, 1]
     assert data.points.shape == (8, 3)
     assert (data.n, data.diverged) == ((7, 8, 8), (1, 0, 0))
@@ -47,7 +47,7 @@ def test_the_accuracy_figure_shows_what_the_answer_says(rows):
 def test_levels_that_a_study_lacks_are_not_drawn(rows):
     spec = rows.spec(alpha=0.5)
     (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
-    data = accuracy_vs_alpha_data(curve, found.findings[0])
+    data = accuracy_vs_alpha_data(curve, found.settings[0])
     assert (data.teacher, data.labels_alone, data.teacher_alone) == (None, None, None)
 
 
@@ -63,7 +63,7 @@ def test_a_teacher_far_away_does_not_squash_the_curve(rows):
 
     def height(teacher: float) -> float:
         (curve,), found = both(rows, spec, rows.trials(spec, hump), rows.teachers(teacher))
-        limits = shared_limits([accuracy_vs_alpha_data(curve, found.findings[0])])
+        limits = shared_limits([accuracy_vs_alpha_data(curve, found.settings[0])])
         assert limits is not None
         return limits[1] - limits[0]
 
@@ -82,7 +82,7 @@ def test_settings_that_lie_far_apart_have_their_own_axes(rows):
             for trial in trials
         ]
         curves, found = both(rows, spec, moved, {})
-        return [accuracy_vs_alpha_data(*pair) for pair in zip(curves, found.findings, strict=True)]
+        return [accuracy_vs_alpha_data(*pair) for pair in zip(curves, found.settings, strict=True)]
 
     assert shared_limits(panels(0.01)) is not None
     assert shared_limits(panels(0.5)) is None
@@ -166,19 +166,19 @@ def test_the_examples_are_true():
 
 def test_an_axis_and_wrong_labels_are_drawn_with_what_was_found(rows):
     spec = rows.spec(seeds=6, temperature=[1, 3, 9], noise={"rate": [0.1, 0.2]})
-    found = answer(spec, rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed), rows.teachers())
+    found = analyse(spec, rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed), rows.teachers())
     with house_style():
-        figure = across_figure(found.across, found.measure)
+        figure = across_figure(found.trends, found.metric)
         titles = [text.get_text() for part in figure.subfigs for text in part.texts]
         assert [part._suptitle.get_text() for part in figure.subfigs] == ["noise rate 0.1", "noise rate 0.2"], titles
         surface, chosen, gain = figure.subfigs[0].axes
         assert [label.get_text() for label in surface.get_yticklabels()] == ["1", "3", "9"]
-        means = [f"{100 * row.mean:.2f}" for point in found.across[0].points for row in point.finding.rows]
+        means = [f"{100 * row.mean:.2f}" for point in found.trends[0].points for row in point.result.alphas]
         assert [text.get_text() for text in surface.texts] == means
         dots = [line.get_xdata()[0] for line in chosen.lines if line.get_marker() == "o"]
-        assert dots == [point.alpha for point in found.across[0].points]
+        assert dots == [point.alpha for point in found.trends[0].points]
         gains = [line.get_xdata()[0] for line in gain.lines if line.get_marker() == "o"]
-        assert gains == pytest.approx([100 * point.gain.difference for point in found.across[0].points])
+        assert gains == pytest.approx([100 * point.gain.difference for point in found.trends[0].points])
         wrong = denoising_figure(found.denoising)
         assert [ax.get_title(loc="left") for ax in wrong.axes] == [one.label for one in found.denoising]
         line = next(line for line in wrong.axes[0].lines if line.get_label() == "recovered by students")
@@ -190,9 +190,9 @@ def test_an_axis_and_wrong_labels_are_drawn_with_what_was_found(rows):
 def test_a_list_reads_downwards_and_numbers_upwards(rows):
     for keys, down in (({"loss": ["kl", "dist"]}, True), ({"temperature": [1, 3]}, False)):
         spec = rows.spec(**keys)
-        found = answer(spec, rows.trials(spec, hump), {})
+        found = analyse(spec, rows.trials(spec, hump), {})
         with house_style():
-            for ax in across_figure(found.across, found.measure).subfigs[0].axes:
+            for ax in across_figure(found.trends, found.metric).subfigs[0].axes:
                 low, high = ax.get_ylim()
                 assert (low > high) == down
 
@@ -201,13 +201,13 @@ def test_settings_without_room_are_said_to_be_left_out(rows):
     """More settings than panels: the caption says of how many the first are drawn."""
     spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.01 * step for step in range(1, 10)]})
     trials = rows.trials(spec, lambda alpha, seed: 0.9, shares=lambda settings, seed: 0.5)
-    found = answer(spec, trials, {})
+    found = analyse(spec, trials, {})
     with house_style():
         assert "The first 24 of 27 settings." in denoising_figure(found.denoising).texts[0].get_text()
     spec = rows.spec(
         seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2, 0.3]}, learning_rate=[0.1, 0.2, 0.3, 0.4]
     )
-    found = answer(spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
+    found = analyse(spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
     with house_style():
-        caption = across_figure(found.across, found.measure).texts[0].get_text()
+        caption = across_figure(found.trends, found.metric).texts[0].get_text()
     assert "The first 8 of 9 settings of the other axes." in " ".join(caption.split())

@@ -1,4 +1,4 @@
-"""The numbers of a page: those of the findings and of the store, and no more than a page can hold."""
+"""The numbers of a page: those of the settings and of the store, and no more than a page can hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from distillab.analysis import alpha_curves, answer
+from distillab.analysis import alpha_curves, analyse
 from distillab.report import payload as module
 from distillab.report.payload import metric_numbers, study_payload
 from distillab.report.picture import pictures
@@ -25,18 +25,18 @@ def results_of(spec, trials, teachers) -> Results:
 
 def payload_of(spec, trials, teachers):
     curves = alpha_curves(spec, trials, teachers)
-    return study_payload(results_of(spec, trials, teachers), curves, answer(spec, trials, teachers, curves=curves))
+    return study_payload(results_of(spec, trials, teachers), curves, analyse(spec, trials, teachers, curves=curves))
 
 
 def test_means_intervals_and_p_are_those_of_the_finding(rows):
     spec = rows.spec(alpha=[0, 0.2, 0.5, 0.8, 1], seeds=7)
     trials, teachers = rows.trials(spec, wavy), rows.teachers()
     (curve,) = alpha_curves(spec, trials, teachers)
-    (finding,) = answer(spec, trials, teachers).findings
+    (finding,) = analyse(spec, trials, teachers).settings
     found = metric_numbers(curve)
     assert found["best"] == finding.best.alpha
     assert found["teacher"] == 0.99
-    for shown, row in zip(found["rows"], finding.rows, strict=True):
+    for shown, row in zip(found["rows"], finding.alphas, strict=True):
         n, mean, low, high, to_labels, to_teacher = shown
         assert n == row.n
         assert [mean, low, high] == pytest.approx([row.mean, row.low, row.high], rel=1e-4)

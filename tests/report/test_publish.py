@@ -61,8 +61,8 @@ def test_a_page_holds_answer_tables_protocol_and_provenance(written: tuple[Path,
     names = [path.name for path in written]
     assert names == ["small.md", "small_accuracy_vs_alpha.png", "small_denoising.png", "README.md"]
     page = written[0].read_text()
-    assert "**Answer.** Supported: alpha = 0.5 beats hard labels alone" in page
-    for heading in ("What was found", "Every alpha", "What becomes of wrong labels", "What this rests on", "Protocol"):
+    assert "**Answer.** Supported: alpha = 0.5 beats labels alone" in page
+    for heading in ("Results", "Every alpha", "Wrong labels", "Caveats", "Protocol"):
         assert f"\n## {heading}\n\n" in page
     assert "| **0.5** * | 6 |" in page
     assert "- Command: `distillab run small`" in page
@@ -71,7 +71,7 @@ def test_a_page_holds_answer_tables_protocol_and_provenance(written: tuple[Path,
 
 def test_every_picture_that_a_page_shows_lies_beside_it(study, tmp_path: Path) -> None:
     page, *_ = publish(study(temperature=[1, 3]), tmp_path / "pages")
-    shown = re.findall(r"!\[\w+\]\((.*?)\)", page.read_text())
+    shown = re.findall(r"!\[[\w\\]+\]\((.*?)\)", page.read_text())
     assert shown == ["small_accuracy_vs_alpha.png", "small_alpha_across.png", "small_denoising.png"]
     assert all((page.parent / name).read_bytes().startswith(b"\x89PNG") for name in shown)
 
@@ -99,7 +99,7 @@ def test_the_table_of_pages_has_a_row_for_each_and_keeps_the_others(study, tmp_p
     rows = [line for line in (pages / "README.md").read_text().splitlines() if line.startswith("| [")]
     assert [re.findall(r"\[(\w+)\]\(\1\.md\)", row)[0] for row in rows] == ["a", "b", "c"]
     assert "at every temperature" in rows[0]
-    assert "The chosen alpha is 0.5 at 1 and 0.5 at 3 (not shown to move between these)" in rows[0]
+    assert "The chosen alpha is 0.5 at 1 and 0.5 at 3 (not shown to change)" in rows[0]
     assert "The chosen alpha is 0.5 at every temperature." in (pages / "a.md").read_text()
 
 
@@ -113,7 +113,7 @@ def test_a_folder_without_a_student_is_refused(tmp_path: Path, rows) -> None:
     folder = Folder(tmp_path / "none")
     with folder.write(rows.spec()):
         pass
-    with pytest.raises(RequestError, match="holds no trained student yet"):
+    with pytest.raises(RequestError, match="holds no trained student"):
         publish(folder, tmp_path / "pages")
     assert not (tmp_path / "pages").exists()
 

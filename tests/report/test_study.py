@@ -58,7 +58,7 @@ def test_epochs_have_a_row_each(study):
 def test_a_notebook_shows_the_answer_and_the_key_figure(study):
     shown = study._repr_html_()
     assert shown.count("<tr>") == 3  # the head and two settings
-    for finding in study.answer.findings:
+    for finding in study.answer.settings:
         assert finding.label in shown
     (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', shown)
     assert base64.b64decode(picture).startswith(b"\x89PNG")
@@ -71,7 +71,7 @@ def test_what_a_study_calls_itself_is_escaped(rows, tmp_path):
     shown = Study.load(folder.path)._repr_html_()
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
-    assert "9 of 9 students are missing" in shown
+    assert "The study is not finished: 9 missing." in shown
 
 
 def test_an_empty_study_has_empty_tables(rows, tmp_path):

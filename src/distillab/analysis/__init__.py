@@ -1,27 +1,25 @@
-"""Analysis: from the rows of a study's store to what can be said, in numbers and in words.
+"""Analysis: from a study's trial results to findings, as plain data.
 
-Pure: nothing is read and nothing is written here, and neither Keras nor JAX is needed.
+Pure: nothing is read or written here, and nothing is worded; neither Keras nor JAX is needed.
 """
 
-from distillab.analysis.answer import Finding, answer, asked_by, needed_metrics
 from distillab.analysis.curves import AlphaCurve, Divergence, Learning, alpha_curves
-from distillab.analysis.finding import Choice, Gain, Row, SettingResult, find
-from distillab.analysis.text import in_words, three_sentences
+from distillab.analysis.finding import Finding, analyse, needed_metrics, with_metric
+from distillab.analysis.setting import AlphaResult, Gain, SettingResult, compare_alphas
+from distillab.analysis.trend import AxisTrend
 
 __all__ = [
     "AlphaCurve",
-    "Choice",
+    "AlphaResult",
+    "AxisTrend",
     "Divergence",
     "Finding",
     "Gain",
     "Learning",
-    "Row",
     "SettingResult",
     "alpha_curves",
-    "answer",
-    "asked_by",
-    "find",
-    "in_words",
+    "analyse",
+    "compare_alphas",
     "needed_metrics",
-    "three_sentences",
+    "with_metric",
 ]

@@ -1,4 +1,4 @@
-"""A study's rows as curves over alpha, one for each setting."""
+"""A study's trial results as curves over alpha, one for each setting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 
 class Divergence(NamedTuple):
-    """A student whose loss ceased to be finite."""
+    """A student whose loss became infinite or nan."""
 
     alpha: float
     seed: int
@@ -35,7 +35,7 @@ class Divergence(NamedTuple):
 
 
 class Learning(NamedTuple):
-    """Means over the students that did not diverge; nan where there is none."""
+    """Learning curves: means over the students that did not diverge; nan where there are none."""
 
     validation_accuracy: Floats
     """Shape (E, A)."""
@@ -48,26 +48,30 @@ class AlphaCurve:
     """The students of one setting: a point on all axes but alpha.
 
     Args:
-        label: what tells the setting from the study's others; empty where it is the only one.
-        place: its value on every axis but alpha.
+        label: distinguishes the setting from the study's others; empty where it is the only one.
+        coordinates: its value on every axis but alpha.
         settings: of the setting; its alpha is the study's first.
         alphas: shape (A,), ascending.
         seeds: the R seeds that the study asks for.
-        measure: the study's metric.
+        trials: the setting's results of these seeds.
+        table: the same, by seed and alpha.
+        metric: the metric that alphas are compared by.
         test: shape (R, A), that metric on the test set; nan where a student is missing or diverged.
         validation: shape (R, A), the same on the validation split.
         diverged: every diverged student.
-        missing: how many of the R * A students are not there yet.
+        missing: how many of the R * A students are not recorded yet.
         teacher: the teacher's metric on the test set; None where it is not known.
         learning: the learning curves.
     """
 
     label: str
-    place: Mapping[str, Any]
+    coordinates: Mapping[str, Any]
     settings: Settings
     alphas: Floats
     seeds: tuple[int, ...]
-    measure: Metric
+    trials: Sequence[TrialResult]
+    table: TrialTable
+    metric: Metric
     test: Floats
     validation: Floats
     diverged: tuple[Divergence, ...]
@@ -96,11 +100,11 @@ class AlphaCurve:
     def intervals(self) -> tuple[tuple[int, float, float, float], ...]:
         """Mean of the test metric at each alpha, with its 95 % t interval.
 
-        Over the complete seeds, so that all alphas are averaged over the same ones; over all seeds there are where
-        none is complete or the alpha has diverged students.
+        Over the complete seeds, so that all alphas are averaged over the same ones; over all recorded seeds where none
+        is complete or the alpha has diverged students.
 
         Returns:
-            n, mean, low, high; nan where there is nothing to tell.
+            n, mean, low, high; nan where there are no students.
         """
         used = np.isfinite(self.test)
         used[np.ix_(~self.complete, self.sound & self.complete.any())] = False
@@ -108,196 +112,193 @@ class AlphaCurve:
 
 
 def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], ...]:
-    """n, mean and 95 % t interval of the finite values of each column, shape (R, A); nan where there are none."""
-    there = np.isfinite(values)
-    found = [(0, math.nan, math.nan, math.nan)] * values.shape[1]
-    # Columns that have the same seeds, as most have, are taken together.
-    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    """Mean and 95 % t interval of the finite values of each column.
+
+    Args:
+        values: shape (R, A).
+
+    Returns:
+        For each column n, mean, low, high; nan where it has no finite value.
+    """
+    known = np.isfinite(values)
+    intervals = [(0, math.nan, math.nan, math.nan)] * values.shape[1]
+    # Columns with the same seeds, as most have, are computed together.
+    patterns, which = np.unique(known, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         columns = np.flatnonzero(which == number)
         if pattern.any():
-            for column, one in zip(columns, t_intervals(values[np.ix_(pattern, columns)]), strict=True):
-                found[column] = one.n, one.estimate, one.low, one.high
-    return tuple(found)
+            for column, t in zip(columns, t_intervals(values[np.ix_(pattern, columns)]), strict=True):
+                intervals[column] = t.n, t.estimate, t.low, t.high
+    return tuple(intervals)
 
 
 def alpha_curves(
     spec: Spec,
     trials: Iterable[TrialResult],
     teachers: Mapping[str, TeacherResult],
-    *,
-    rows: Mapping[str, Sequence[TrialResult]] | None = None,
 ) -> tuple[AlphaCurve, ...]:
-    """Sort a study's rows into one curve for each setting, in the order of the study's grid.
+    """Sort a study's trial results into one curve for each setting.
 
     Args:
-        spec: the study. Rows of seeds it does not ask for are left aside.
-        trials: the rows, in any order.
+        spec: the study. Results of seeds beyond those it asks for are ignored.
+        trials: in any order.
         teachers: by identity.
-        rows: `rows_of` the trials, where the caller has them.
 
     Returns:
-        One curve for each setting, with or without results.
+        One curve for each setting, with or without results, in the order of the study's grid.
+
+    Raises:
+        RequestError: a result that belongs to no setting of the study, or two of the same trial.
     """
-    found = rows_of(spec, trials) if rows is None else rows
+    grouped = _by_setting(spec, trials)
     on_axis = [axis.values for axis in spec.axes if axis.key == "alpha"]
-    alphas = sorted(on_axis[0] if on_axis else [spec.base.alpha])
-    others = [axis for axis in spec.axes if axis.key != "alpha"]
-    return tuple(
-        _curve(
-            spec,
-            cell.settings,
-            setting_label(others, cell.coordinates),
-            {axis.key: cell.coordinates[axis.key] for axis in others},
-            np.array(alphas, dtype=np.float64),
-            found[_place(cell.coordinates)],
-            teachers,
-        )
-        for cell in _settings(spec)
-    )
+    alphas = np.array(sorted(on_axis[0] if on_axis else [spec.base.alpha]), dtype=np.float64)
+    return tuple(_curve(spec, cell, alphas, grouped[_key(cell.coordinates)], teachers) for cell in _settings(spec))
 
 
 def _settings(spec: Spec) -> Iterator[Cell]:
-    """The study's grid without alpha, which stands at its first value."""
+    """The study's grid without alpha, which has its first value."""
     return Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha")).cells()
 
 
-def rows_of(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
-    """Sort a study's rows by setting, in the order of its grid; rows of seeds it does not ask for are left aside.
-
-    Raises:
-        RequestError: a row that has no place in the study, or two that have the same.
-    """
-    found: dict[str, list[TrialResult]] = {_place(cell.coordinates): [] for cell in _settings(spec)}
-    groups: dict[int, list[TrialResult]] = {}  # by identity: the store gives students of one cell the same mapping
-    held = list(trials)  # an identity is one only as long as the mapping is there
+def _by_setting(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
+    """Group trial results by setting, in the order of the study's grid."""
+    grouped: dict[str, list[TrialResult]] = {_key(cell.coordinates): [] for cell in _settings(spec)}
+    cells: dict[int, list[TrialResult]] = {}  # by identity: the store gives students of one cell the same mapping
+    held = list(trials)  # keeps the mappings alive, so that no identity is used twice
     for trial in held:
         if trial.seed < spec.objective.seeds:
-            groups.setdefault(id(trial.coordinates), []).append(trial)
-    places: dict[str, str] = {}
+            cells.setdefault(id(trial.coordinates), []).append(trial)
+    keys: dict[str, str] = {}
     students: dict[tuple[str, float], list[TrialResult]] = {}
-    for group in groups.values():
-        told = json.dumps(group[0].coordinates, sort_keys=True)
-        if told not in places:
-            places[told] = _place(_completed(group[0].coordinates))
-        if places[told] not in found:
-            raise RequestError(f"Student {group[0].id} has no place in this study: it was recorded at {told}.")
-        found[places[told]] += group
-        students.setdefault((places[told], group[0].alpha), []).extend(group)
-    for rows in students.values():
-        if len({trial.seed for trial in rows}) < len(rows):
-            raise _crowded(rows)
-    return found
+    for cell in cells.values():
+        recorded = json.dumps(cell[0].coordinates, sort_keys=True)
+        if recorded not in keys:
+            keys[recorded] = _key(_completed(cell[0].coordinates))
+        key = keys[recorded]
+        if key not in grouped:
+            raise RequestError(
+                f"Student {cell[0].id} belongs to no setting of this study: it was recorded at {recorded}."
+            )
+        grouped[key] += cell
+        students.setdefault((key, cell[0].alpha), []).extend(cell)
+    for same_alpha in students.values():
+        if len({trial.seed for trial in same_alpha}) < len(same_alpha):
+            raise _duplicate(same_alpha)
+    return grouped
 
 
-def _crowded(rows: Sequence[TrialResult]) -> RequestError:
-    """What is wrong where two students have the same place."""
-    taken: set[int] = set()
-    for trial in rows:
-        if trial.seed in taken:
+def _duplicate(trials: Sequence[TrialResult]) -> RequestError:
+    """The error for two results of one setting, alpha and seed."""
+    seen: set[int] = set()
+    for trial in trials:
+        if trial.seed in seen:
             break
-        taken.add(trial.seed)
-    told = json.dumps(trial.coordinates, sort_keys=True)
+        seen.add(trial.seed)
+    recorded = json.dumps(trial.coordinates, sort_keys=True)
     return RequestError(
-        f"Student {trial.id} is the second with seed {trial.seed} at {told}: the folder mixes students of different "
+        f"Student {trial.id} is a second with seed {trial.seed} at {recorded}: the folder mixes students of different "
         "data or versions. Run the study in a new folder with --out."
     )
 
 
-def _place(coordinates: Mapping[str, Any]) -> str:
+def _key(coordinates: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in coordinates.items() if key != "alpha"}, sort_keys=True)
 
 
 def _completed(coordinates: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups among them filled up with the defaults of keys that have joined since they were recorded."""
-    whole = dict(coordinates)
+    """Coordinates whose groups also hold the keys added since they were recorded, with their defaults."""
+    completed = dict(coordinates)
     for key, value in coordinates.items():
         if isinstance(value, Mapping):
             group = getattr(Settings(dataset=""), key)
-            whole[key] = type(group).model_validate(value).model_dump()
-    return whole
+            completed[key] = type(group).model_validate(value).model_dump()
+    return completed
 
 
 def _curve(
-    spec: Spec,
-    settings: Settings,
-    label: str,
-    place: Mapping[str, Any],
-    alphas: Floats,
-    trials: Sequence[TrialResult],
-    teachers: Mapping[str, TeacherResult],
+    spec: Spec, cell: Cell, alphas: Floats, trials: Sequence[TrialResult], teachers: Mapping[str, TeacherResult]
 ) -> AlphaCurve:
+    others = [axis for axis in spec.axes if axis.key != "alpha"]
     metric, seeds = spec.objective.metric, tuple(range(spec.objective.seeds))
-    seats = seated(trials, alphas)
+    table = TrialTable(trials, alphas, len(seeds))
+    test, validation = table.values(("test", metric)), table.values(("validation", metric))
+    finished = np.isfinite(test) & np.isfinite(validation) & ~table.diverged
+    test, validation = np.where(finished, test, np.nan), np.where(finished, validation, np.nan)
     diverged = [
         Divergence(trial.alpha, trial.seed, trial.diverged_epoch + 1, trial.last_finite_loss)
-        for trial in seats.trials
+        for trial in table.trials
         if trial.diverged_epoch is not None
     ]
-    shape = len(seeds), len(alphas)
-    test, validation = (seats.table(shape, (part, metric)) for part in ("test", "validation"))
-    whole = np.isfinite(test) & np.isfinite(validation)
-    for seed, column in zip(*seats.of_diverged, strict=True):
-        whole[seed, column] = False
-    test, validation = np.where(whole, test, np.nan), np.where(whole, validation, np.nan)
     known = {trial.teacher for trial in trials} & set(teachers)
     scores = [teachers[name].metrics[metric] for name in sorted(known) if metric in teachers[name].metrics]
     return AlphaCurve(
-        label=label,
-        place=place,
-        settings=settings,
+        label=setting_label(others, cell.coordinates),
+        coordinates={axis.key: cell.coordinates[axis.key] for axis in others},
+        settings=cell.settings,
         alphas=alphas,
         seeds=seeds,
-        measure=METRICS[metric],
+        trials=trials,
+        table=table,
+        metric=METRICS[metric],
         test=test,
         validation=validation,
         diverged=tuple(sorted(diverged, key=lambda d: (d.alpha, d.seed))),
-        missing=int(test.size - np.isfinite(test).sum() - len(diverged)),
+        missing=int(test.size - finished.sum() - len(diverged)),
         teacher=float(np.mean(scores)) if scores else None,
-        learning=_learning(seats, shape, settings.epochs),
+        learning=_learning(table, cell.settings.epochs),
     )
 
 
-class Seats(NamedTuple):
-    """Students with their places in tables of seeds and alphas."""
+class TrialTable:
+    """The trials of one setting in a table of R seeds and A alphas; those at other alphas are ignored.
 
-    trials: list[TrialResult]
-    rows: list[int]
-    columns: list[int]
+    Args:
+        trials: of the setting.
+        alphas: shape (A,).
+        seeds: R.
+    """
+
+    def __init__(self, trials: Iterable[TrialResult], alphas: Floats, seeds: int) -> None:
+        column = {alpha: index for index, alpha in enumerate(alphas.tolist())}
+        self.trials = [trial for trial in trials if trial.alpha in column]
+        self.rows = [trial.seed for trial in self.trials]
+        self.columns = [column[trial.alpha] for trial in self.trials]
+        self.shape = seeds, len(alphas)
 
     @property
-    def of_diverged(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of the diverged students."""
-        ill = [index for index, trial in enumerate(self.trials) if trial.diverged_epoch is not None]
-        return [self.rows[index] for index in ill], [self.columns[index] for index in ill]
+    def diverged(self) -> Flags:
+        """Which students diverged, shape (R, A)."""
+        flags = np.zeros(self.shape, dtype=np.bool_)
+        flags[self.rows, self.columns] = [trial.diverged_epoch is not None for trial in self.trials]
+        return flags
 
-    def table(self, shape: tuple[int, int], key: tuple[str, str]) -> Floats:
-        """One metric, shape (R, A); nan where a student is missing or was not asked."""
-        values = np.full(shape, np.nan)
+    def values(self, key: tuple[str, str]) -> Floats:
+        """One metric.
+
+        Args:
+            key: split and metric name.
+
+        Returns:
+            Shape (R, A); nan where a student is missing or has no such metric.
+        """
+        values = np.full(self.shape, np.nan)
         if self.trials:
-            nan = math.nan
-            values[self.rows, self.columns] = [trial.metrics.get(key, nan) for trial in self.trials]
+            values[self.rows, self.columns] = [trial.metrics.get(key, math.nan) for trial in self.trials]
         return values
 
 
-def seated(trials: Iterable[TrialResult], alphas: Floats) -> Seats:
-    """Find the students' places; a row is a seed, and those at other alphas are left aside."""
-    column = {alpha: index for index, alpha in enumerate(alphas.tolist())}
-    there = [trial for trial in trials if trial.alpha in column]
-    return Seats(there, [trial.seed for trial in there], [column[trial.alpha] for trial in there])
-
-
-def _learning(seats: Seats, shape: tuple[int, int], epochs: int) -> Learning:
+def _learning(table: TrialTable, epochs: int) -> Learning:
     """Means over the students that did not diverge, epoch by epoch."""
-    if not any(trial.epochs for trial in seats.trials):
-        return Learning(*np.full((2, epochs, shape[1]), np.nan))
-    progress = np.full((*shape, epochs, 2), np.nan)
-    for trial, row, column in zip(*seats, strict=True):
+    if not any(trial.epochs for trial in table.trials):
+        return Learning(*np.full((2, epochs, table.shape[1]), np.nan))
+    progress = np.full((*table.shape, epochs, 2), np.nan)
+    for trial, row, column in zip(table.trials, table.rows, table.columns, strict=True):
         if trial.diverged_epoch is None:
-            for epoch, (loss, _, _, reached) in enumerate(trial.epochs[:epochs]):
-                progress[row, column, epoch] = reached, loss
-    there = np.isfinite(progress)
-    counts = there.sum(axis=0)
-    sums = np.where(there, progress, 0.0).sum(axis=0)
+            for epoch, (loss, _, _, accuracy) in enumerate(trial.epochs[:epochs]):
+                progress[row, column, epoch] = accuracy, loss
+    finite = np.isfinite(progress)
+    counts = finite.sum(axis=0)
+    sums = np.where(finite, progress, 0.0).sum(axis=0)
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return Learning(means[..., 0].T, means[..., 1].T)

@@ -1,246 +1,191 @@
-"""What one setting of a study shows, in numbers."""
+"""The study's finding: what each setting shows, and how the settings compare."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, get_args
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Divergence, Floats
-from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
-
-SEEDS_FOR_A_RANGE = 6
-"""Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
-
-_TIE = 1e-9
-"""Validation means closer than this are the same counts, summed in another order."""
-
-
-class Gain(NamedTuple):
-    """One alpha minus another on the test set, seed by seed, in the metric's own numbers."""
-
-    difference: float
-    low: float
-    high: float
-    n: int
-    p: float
-    """Two-sided paired t."""
-    p_holm: float
-    """The same after Holm over all alphas compared."""
-    p_sign_flip: float
-
-
-class Row(NamedTuple):
-    """One alpha."""
-
-    alpha: float
-    n: int
-    mean: float
-    low: float
-    high: float
-    validation: float
-    """Mean over the same seeds."""
-    over_labels: Gain | None
-    """Against alpha = 1."""
-    over_teacher: Gain | None
-    """Against alpha = 0."""
-    in_range: bool | None
-    """Whether it is in the optimal range; None where that is not known."""
-    diverged: int
-
-
-class Choice(NamedTuple):
-    """The alpha with the best mean on the validation split; of equal ones the largest, nearest to plain labels."""
-
-    alpha: float
-    validation: float
-    test: float
-    low: float
-    high: float
-    over_labels: Gain | None
-    over_teacher: Gain | None
+from distillab.analysis.curves import AlphaCurve, alpha_curves
+from distillab.analysis.denoising import SHARES, Denoising, denoising
+from distillab.analysis.prediction import Prediction, predict_alphas
+from distillab.analysis.setting import SettingResult, compare_alphas
+from distillab.analysis.trend import AxisTrend, axis_trends
+from distillab.errors import RequestError, unknown
+from distillab.metrics.metric import METRICS, Metric
+from distillab.study.settings import MetricName
+from distillab.study.spec import Spec
+from distillab.study.storage.records import ValidationPredictions
+from distillab.study.storage.records import TeacherResult, TrialResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingResult:
-    """What one setting shows.
+class Finding:
+    """What a study shows, as plain data.
 
     Args:
-        label: what tells it from the study's other settings; empty where it is the only one.
-        verdict: on the sound alphas and complete seeds; None where nothing can be compared.
-        best: None where no seed is complete.
-        optimal_range: the alphas of the 95 % model confidence set, ascending; None where there are too few seeds to
-            exclude any, or alphas to compare.
-        rows: one for each alpha, ascending.
-        teacher: its metric on the test set.
-        seeds: that the study asks for.
-        complete: seeds in which every sound alpha is finished.
-        students: that the study asks for.
-        missing: students not there yet.
-        diverged: every diverged student.
-        perturbed: whether labels are wrong on purpose.
-        dataset, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
+        question: as the study asks it.
+        metric: what alphas were compared by.
+        margin: the largest gain that does not matter, as a proportion.
+        seeds: the number of seeds that the study asks for.
+        settings: one result for each setting, in the order of the grid.
+        trends: how they change along the study's longest axis, for each setting of the others.
+        denoising: recovered and memorised wrong labels, for each setting that has some.
+        predictions: the best alpha predicted from the students at both ends, for each setting where these were kept.
+        unused: results in the store of seeds that the study does not ask for.
     """
 
-    label: str
-    verdict: Verdict | None
-    best: Choice | None
-    optimal_range: tuple[float, ...] | None
-    rows: tuple[Row, ...]
-    teacher: float | None
+    question: str
+    metric: Metric
+    margin: float
     seeds: int
-    complete: int
-    students: int
-    missing: int
-    diverged: tuple[Divergence, ...]
-    dataset: str
-    loss: str
-    noise_kind: str
-    noise_rate: float
-    perturbed: bool
-    temperature: float
-    teacher_labels: str
-    validation_labels: str
+    settings: tuple[SettingResult, ...]
+    trends: tuple[AxisTrend, ...] = ()
+    denoising: tuple[Denoising, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    unused: int = 0
 
     @property
-    def kind(self) -> VerdictKind:
-        """The verdict in a word."""
-        return self.verdict.kind if self.verdict else "undecided"
+    def students(self) -> int:
+        """The number of students that the study asks for."""
+        return sum(setting.students for setting in self.settings)
 
     @property
-    def teacher_alone(self) -> str:
-        """What a student at alpha = 0 listens to."""
-        return "the virtual teacher alone" if self.loss == "teacher_free" else "the teacher alone"
+    def missing(self) -> int:
+        """Students not recorded yet."""
+        return sum(setting.missing for setting in self.settings)
 
     @property
-    def noise(self) -> str:
-        """The wrong labels in words, to follow "with": such as "10 % of the training labels perturbed (shift)"."""
-        if not self.perturbed:
-            return "clean labels"
-        share = "training labels" if self.noise_kind == "matrix" else f"{100 * self.noise_rate:g} % of training labels"
-        return f"{share} perturbed ({self.noise_kind})"
+    def diverged(self) -> int:
+        """Students whose loss became infinite or nan."""
+        return sum(len(setting.diverged) for setting in self.settings)
 
-    @property
-    def finished(self) -> int:
-        """Students that were trained to their end."""
-        return self.students - self.missing - len(self.diverged)
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain JSON types; numbers that are not finite become null."""
+        return {
+            "question": self.question,
+            "metric": self.metric.name,
+            "margin": self.margin,
+            "seeds": self.seeds,
+            "students": {"planned": self.students, "missing": self.missing, "diverged": self.diverged},
+            "settings": [plain(setting) | {"kind": setting.kind} for setting in self.settings],
+            "trends": [_trend_json(trend) for trend in self.trends],
+            "denoising": [
+                plain(shares) | {which: plain(shares.band(which)) for which in SHARES} for shares in self.denoising
+            ],
+            "predictions": plain(self.predictions),
+            "unused": self.unused,
+        }
 
-    def row(self, alpha: float) -> Row | None:
-        """The row of one alpha, if the study has it."""
-        return next((row for row in self.rows if row.alpha == alpha), None)
 
-    def unsound(self, alpha: float) -> bool:
-        """Whether any student at this alpha diverged."""
-        return any(student.alpha == alpha for student in self.diverged)
-
-
-def find(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> SettingResult:
-    """Compare the alphas of one setting.
-
-    An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
+def needed_metrics(spec: Spec) -> tuple[tuple[str, str], ...]:
+    """The metrics of trial results that `analyse` reads, by split and name; it reads no epochs.
 
     Args:
-        curve: the setting's students.
-        margin: > 0, the largest gain that does not matter, as a proportion.
-        significance: of the verdict.
+        spec: the study.
+    """
+    shares = (("train", name) for share in SHARES for name in (share, f"teacher_{share}"))
+    return (("test", spec.objective.metric), ("validation", spec.objective.metric), *shares, ("validation", "brier"))
+
+
+def analyse(
+    spec: Spec,
+    trials: Sequence[TrialResult],
+    teachers: Mapping[str, TeacherResult],
+    *,
+    classes: int | None = None,
+    predictions: Mapping[str, ValidationPredictions] | None = None,
+    curves: Sequence[AlphaCurve] | None = None,
+) -> Finding:
+    """Compare the alphas of a study from its trial results, finished, half-finished or empty.
+
+    Args:
+        spec: the study.
+        trials: its students' results, in any order.
+        teachers: its teachers' results, by identity.
+        classes: C, where it is known.
+        predictions: students' kept predictions on the validation split, by trial.
+        curves: `alpha_curves` of the same results, where the caller has them.
 
     Returns:
-        `Finding`, the same at every call: what is drawn at random is drawn from a fixed seed.
+        The same finding for the same results.
     """
-    sound = np.flatnonzero(curve.sound)
-    sign = curve.measure.sign  # the statistics take more for better
-    paired = sign * curve.test[np.ix_(curve.complete, sound)]
-    alphas = curve.alphas[sound]
-    gains: dict[float, dict[int, Gain]] = {1.0: {}, 0.0: {}}
-    ruling, within = None, np.zeros(len(sound), dtype=np.bool_)
-    telling = len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1
-    if paired.size:
-        ruling = verdict(paired, alphas, margin=margin, significance=significance, shares=False)
-        if telling:
-            within = model_confidence_set(paired, rng=np.random.default_rng(0)).included
-        for reference, found in gains.items():
-            found |= _gains(paired, alphas, sound, reference, sign)
-    rows = []
-    for index, alpha in enumerate(curve.alphas.tolist()):
-        n, mean, low, high = curve.intervals[index]
-        known = paired.size > 0 and index in sound
-        rows.append(
-            Row(
-                alpha=alpha,
-                n=n,
-                mean=mean,
-                low=low,
-                high=high,
-                validation=_mean(curve.validation[:, index], curve.complete if known else None),
-                over_labels=gains[1.0].get(index),
-                over_teacher=gains[0.0].get(index),
-                in_range=bool(within[np.flatnonzero(sound == index)[0]]) if telling and known else None,
-                diverged=int(curve.diverged_count[index]),
-            )
-        )
-    settings = curve.settings
-    return SettingResult(
-        label=curve.label,
-        verdict=ruling,
-        best=_choose([rows[index] for index in sound], sign) if paired.size else None,
-        optimal_range=tuple(alphas[within].tolist()) if telling else None,
-        rows=tuple(rows),
-        teacher=curve.teacher,
-        seeds=len(curve.seeds),
-        complete=int(curve.complete.sum()),
-        students=curve.test.size,
-        missing=curve.missing,
-        diverged=curve.diverged,
-        dataset=settings.dataset,
-        loss=settings.loss,
-        noise_kind=settings.noise.kind,
-        noise_rate=settings.noise.rate,
-        perturbed=settings.noise.perturbs,
-        temperature=settings.temperature,
-        teacher_labels=settings.teacher.labels,
-        validation_labels=settings.validation.labels,
+    curves = alpha_curves(spec, trials, teachers) if curves is None else curves
+    settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
+    return Finding(
+        question=spec.objective.question,
+        metric=METRICS[spec.objective.metric],
+        margin=spec.objective.margin,
+        seeds=spec.objective.seeds,
+        settings=settings,
+        trends=axis_trends(spec, curves, settings),
+        denoising=denoising(curves, classes),
+        predictions=predict_alphas(curves, settings, predictions or {}),
+        unused=sum(trial.seed >= spec.objective.seeds for trial in trials),
     )
 
 
-def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
-    place = np.flatnonzero(alphas == reference)
-    if not len(place) or len(alphas) < 2:
-        return {}
-    compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0), bootstrap=False)
-    return {int(columns[one.column]): _gain(one, sign) for one in compared}
-
-
-def _gain(one: Comparison, sign: int) -> Gain:
-    interval, test = one.t_interval, one.paired_t
-    low, high = sorted((sign * interval.low, sign * interval.high))
-    return Gain(sign * test.difference, low, high, test.n, test.p, one.p_adjusted, one.sign_flip.p)
-
-
-def chosen_alpha(alphas: Floats, validation: Floats) -> float:
-    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to plain labels.
+def with_metric(spec: Spec, metric: str, trials: Sequence[TrialResult]) -> Spec:
+    """The same study, its alphas compared by another metric: every metric is recorded for every student.
 
     Args:
-        alphas: shape (A,).
-        validation: shape (A,), of which more is better.
+        spec: the study.
+        metric: the other metric's name.
+        trials: its students' results.
+
+    Raises:
+        RequestError: an unknown name, or a study recorded before there was that metric.
     """
-    return float(chosen_alphas(alphas, validation[None])[0])
+    if metric not in get_args(MetricName):
+        raise unknown("metric to compare alphas by", metric, get_args(MetricName))
+    finished = [trial for trial in trials if trial.diverged_epoch is None]
+    if finished and not any(("test", metric) in trial.metrics for trial in finished):
+        recorded = {name for _, name in finished[0].metrics} & set(get_args(MetricName))
+        raise RequestError(
+            f"This study's students were recorded without {metric}. Recorded metrics: {', '.join(sorted(recorded))}. "
+            "Run the study in a new folder with --out for the others."
+        )
+    return dataclasses.replace(spec, objective=spec.objective.model_copy(update={"metric": metric}))
 
 
-def chosen_alphas(alphas: Floats, validation: Floats) -> Floats:
-    """The same for every row of validation means, shape (N, A)."""
-    best = validation >= validation.max(axis=1, keepdims=True) - _TIE
-    return np.asarray(np.where(best, alphas, -np.inf).max(axis=1))
+def _trend_json(trend: AxisTrend) -> dict[str, Any]:
+    """A trend as plain JSON types; the results of its points are among the settings."""
+    return {
+        "axis": trend.key,
+        "name": trend.name,
+        "others": trend.others,
+        "values": [
+            {
+                **plain(point._replace(result=point.result.label)),  # type: ignore[arg-type]
+                "kind": point.result.kind,
+                "alpha": point.alpha,
+                "gain": plain(point.gain),
+                "tuned": plain(point.tuned),
+            }
+            for point in trend.points
+        ],
+        "changes": plain(trend.changes),
+    }
 
 
-def _choose(rows: list[Row], sign: int) -> Choice:
-    alphas = np.array([row.alpha for row in rows])
-    alpha = chosen_alpha(alphas, sign * np.array([row.validation for row in rows]))
-    best = next(row for row in rows if row.alpha == alpha)
-    return Choice(best.alpha, best.validation, best.mean, best.low, best.high, best.over_labels, best.over_teacher)
+def plain(value: Any) -> Any:
+    """A value as plain JSON types; numbers that are not finite become null.
 
-
-def _mean(values: Floats, chosen: np.ndarray | None) -> float:
-    used = values[chosen] if chosen is not None else values[np.isfinite(values)]
-    return float(used.mean()) if len(used) else math.nan
+    Args:
+        value: a dataclass, named tuple, array, list, number or string, nested at will.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: plain(part) for key, part in value._asdict().items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,4 +1,4 @@
-"""Names for the settings of a study: what tells one from the others, and nothing else."""
+"""Names that distinguish the settings of a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from distillab.study.spec import Axis
 
 _ALONE = ("labels", "model", "kind", "train_size")
-"""Keys of a group that name it well on their own, best first."""
+"""Keys of a group that suffice as its name, best first."""
 
 
 def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
@@ -30,7 +30,7 @@ def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
 
 
 MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot")
-"""Settings of which null means all there is: every example, the whole training."""
+"""Keys for which null means the maximum: every example, the whole training."""
 
 _NAMES = {
     "dataset": "data set",
@@ -50,7 +50,10 @@ _NAMES = {
 
 
 def axis_name(axis: Axis) -> str:
-    """What an axis is called.
+    """The name of an axis.
+
+    Args:
+        axis: of a study.
 
     Example:
         >>> axis_name(Axis("noise.rate", (0.0, 0.1))), axis_name(Axis("learning_rate", (0.1,)))
@@ -60,7 +63,11 @@ def axis_name(axis: Axis) -> str:
 
 
 def value_name(axis: Axis, value: Any) -> str:
-    """What one value of an axis is called.
+    """The name of one value of an axis.
+
+    Args:
+        axis: of a study.
+        value: one of its values.
 
     Example:
         >>> axis = Axis("noise.rate", (0.0, 0.05))
@@ -68,7 +75,7 @@ def value_name(axis: Axis, value: Any) -> str:
         ('5 %', '20,000')
     """
     if isinstance(value, Mapping):
-        return ", ".join(_member(key, value[key]) for key in _telling(axis.values))
+        return ", ".join(_member(key, value[key]) for key in _distinguishing(axis.values))
     if value is None or isinstance(value, bool):
         return _plain(value)
     if axis.key == "noise.rate":
@@ -81,12 +88,12 @@ def value_name(axis: Axis, value: Any) -> str:
 def _part(axis: Axis, value: Any) -> str:
     if not isinstance(value, Mapping):
         return f"{axis.key.replace('.', ' ').replace('_', ' ')} {_plain(value)}"
-    told = ", ".join(_member(key, value[key]) for key in _telling(axis.values))
-    return f"{axis.key}: {told}"
+    members = ", ".join(_member(key, value[key]) for key in _distinguishing(axis.values))
+    return f"{axis.key}: {members}"
 
 
-def _telling(groups: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys that tell groups apart: one good name where it is enough, otherwise all that differ."""
+def _distinguishing(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys that distinguish groups: one good name where it is enough, otherwise all that differ."""
     differ = [key for key in groups[0] if any(group.get(key) != groups[0][key] for group in groups)]
     for key in (*(key for key in _ALONE if key in differ), *differ):
         if len({repr(group.get(key)) for group in groups}) == len(groups):
@@ -105,7 +112,13 @@ def _member(key: str, value: Any) -> str:
 
 
 def in_order(axis: Axis) -> list[int] | None:
-    """The places of an axis's values in ascending order, all of it (a null of `MOST_WHERE_NULL`) last.
+    """The places of an axis's values in ascending order; a null of `MOST_WHERE_NULL` comes last.
+
+    Args:
+        axis: of a study.
+
+    Returns:
+        None where the values are not numbers.
 
     Example:
         >>> in_order(Axis("train_size", (5000, None, 500))), in_order(Axis("loss", ("kl", "dist")))

@@ -1,4 +1,4 @@
-"""The same students asked by every metric: does another metric tell another story?"""
+"""The same students compared by every recorded metric, and their precision, recall and F1 by class."""
 
 from __future__ import annotations
 
@@ -7,89 +7,43 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.answer import asked_by
-from distillab.analysis.curves import Floats, alpha_curves, rows_of
-from distillab.analysis.finding import SettingResult, find
-from distillab.analysis.numerals import alphas_in_words
+from distillab.analysis.curves import AlphaCurve, Floats, alpha_curves
+from distillab.analysis.finding import with_metric
+from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
 from distillab.study.spec import Spec
 from distillab.study.storage.records import TeacherResult, TrialResult
 
 
-class Asked(NamedTuple):
-    """One setting, asked by one metric."""
+class MetricResult(NamedTuple):
+    """One setting, its alphas compared by one metric."""
 
-    metric: str
-    measure: Metric
-    finding: SettingResult
+    metric: Metric
+    result: SettingResult
 
 
-def by_every_metric(
+def compare_metrics(
     spec: Spec, trials: Sequence[TrialResult], teachers: Mapping[str, TeacherResult], setting: int
-) -> tuple[Asked, ...]:
-    """Ask one setting by every metric that its students were recorded with.
+) -> tuple[MetricResult, ...]:
+    """Compare the alphas of one setting by every metric that its students were recorded with.
 
     Args:
         spec: the study.
-        trials: the rows of its students.
-        teachers: the rows of its teachers.
-        setting: which one, counted in the order of the grid.
+        trials: its students' results.
+        teachers: its teachers' results, by identity.
+        setting: the setting's place in the order of the grid.
     """
-    recorded = {name for trial in trials for part, name in trial.metrics if part == "test"}
-    told = []
-    for metric, measure in METRICS.items():
-        if metric in recorded:
-            curve = alpha_curves(asked_by(spec, metric, trials), trials, teachers)[setting]
-            told.append(Asked(metric, measure, find(curve, margin=spec.objective.margin)))
-    return tuple(told)
+    recorded = {name for trial in trials for split, name in trial.metrics if split == "test"}
+    results = []
+    for metric in METRICS.values():
+        if metric.name in recorded:
+            curve = alpha_curves(with_metric(spec, metric.name, trials), trials, teachers)[setting]
+            results.append(MetricResult(metric, compare_alphas(curve, margin=spec.objective.margin)))
+    return tuple(results)
 
 
-def in_a_sentence(asked: Sequence[Asked]) -> str:
-    """Say which metrics choose the same alpha as accuracy does, and which do not."""
-    chosen = {one.measure.label: one.finding.best.alpha for one in asked if one.finding.best is not None}
-    if len(chosen) < 2:
-        return ""
-    groups: dict[float, list[str]] = {}
-    for label, alpha in chosen.items():
-        groups.setdefault(alpha, []).append(label)
-    parts = [f"alpha = {alpha:g} by {', '.join(labels)}" for alpha, labels in sorted(groups.items())]
-    if len(parts) == 1:
-        return f"All {len(chosen)} metrics choose the same alpha, {next(iter(groups)):g}."
-    told = f"The metrics choose {'; '.join(parts)}."
-    finding = asked[0].finding
-    if finding.perturbed and finding.validation_labels == "noisy":
-        told += (
-            " The validation labels are perturbed like the training labels: likelihood and calibration measured on "
-            "them favour students that expect wrong labels."
-        )
-    return told
-
-
-HEADINGS = ("metric", "verdict", "alpha", "range", "test", "to alpha 1", "interval")
-
-
-def cells(asked: Sequence[Asked]) -> list[list[str]]:
-    """The rows of a table under `HEADINGS`."""
-    return [_cells(one) for one in asked]
-
-
-def _cells(one: Asked) -> list[str]:
-    finding, measure, best = one.finding, one.measure, one.finding.best
-    grid = [row.alpha for row in finding.rows]
-    gain = best.over_labels if best else None
-    return [
-        measure.label,
-        finding.kind,
-        f"{best.alpha:g}" if best else "-",
-        alphas_in_words(finding.optimal_range, grid) if finding.optimal_range is not None else "-",
-        measure.value(best.test) if best else "-",
-        measure.difference(gain.difference) if gain else "-",
-        measure.span(gain.low, gain.high, signed=True) if gain else "-",
-    ]
-
-
-class PerClass(NamedTuple):
+class ClassScores(NamedTuple):
     """Mean precision, recall and F1 of each class over the seeds, at some alphas; shape (alphas, C) each."""
 
     alphas: tuple[float, ...]
@@ -98,33 +52,25 @@ class PerClass(NamedTuple):
     f1: Floats
 
 
-def per_class(
-    spec: Spec,
-    trials: Sequence[TrialResult],
-    confusions: Mapping[str, Sequence[Sequence[int]]],
-    setting: int,
-    alphas: Sequence[float],
-) -> PerClass | None:
+def class_scores(
+    curve: AlphaCurve, confusions: Mapping[str, Sequence[Sequence[int]]], alphas: Sequence[float]
+) -> ClassScores | None:
     """Precision, recall and F1 of each class in one setting.
 
     Args:
-        spec: the study.
-        trials: the rows of its students.
-        confusions: counts of their test answers, by trial.
-        setting: which one, counted in the order of the grid.
-        alphas: which ones.
+        curve: of the setting.
+        confusions: confusion matrices on the test set, shape (C, C), by trial.
+        alphas: the alphas to report.
 
     Returns:
-        Over the seeds that have all these alphas; None where there is no such seed.
+        Means over the seeds that have all these alphas; None where there is no such seed.
     """
     counts = {
-        (trial.seed, trial.alpha): np.asarray(confusions[trial.id])
-        for trial in list(rows_of(spec, trials).values())[setting]
-        if trial.id in confusions
+        (trial.seed, trial.alpha): np.asarray(confusions[trial.id]) for trial in curve.trials if trial.id in confusions
     }
-    seeds = [seed for seed in range(spec.objective.seeds) if all((seed, alpha) in counts for alpha in alphas)]
+    seeds = [seed for seed in curve.seeds if all((seed, alpha) in counts for alpha in alphas)]
     if not seeds:
         return None
     means = [np.mean([precision_recall_f1(counts[seed, alpha]) for seed in seeds], axis=0) for alpha in alphas]
     precision, recall, f1 = np.stack(means, axis=1)
-    return PerClass(tuple(alphas), precision, recall, f1)
+    return ClassScores(tuple(alphas), precision, recall, f1)

@@ -1,27 +1,26 @@
-"""The best alpha, predicted from the students at alpha = 0 and alpha = 1, beside the one that the sweep chose."""
+"""The best alpha predicted from the students at alpha = 0 and alpha = 1, compared with the one that the sweep chose."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals, seated
-from distillab.analysis.finding import SettingResult
-from distillab.metrics.metric import NOTHING, Metric
+from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
+from distillab.analysis.setting import SettingResult
 from distillab.stats import paired_t, t_interval
-from distillab.study.storage.records import TrialResult, ValidationPredictions
+from distillab.study.storage.records import ValidationPredictions
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
-FEWEST = 2
+FEWEST_SEEDS = 2
 """Seeds for an interval."""
 
 
-class Loss(NamedTuple):
-    """The metric at the predicted alpha less that at the swept one, seed by seed."""
+class Shortfall(NamedTuple):
+    """The metric at the predicted alpha minus that at the swept one, paired by seed."""
 
     difference: float
     low: float
@@ -30,7 +29,7 @@ class Loss(NamedTuple):
     """Two-sided paired t."""
 
 
-class Measured(NamedTuple):
+class MeasuredRisk(NamedTuple):
     """The squared error to the validation labels of the students at one alpha, over the seeds with both ends."""
 
     alpha: float
@@ -42,21 +41,21 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the two ends of a setting predict, and what following them would cost.
+    """The alpha predicted from both ends of a setting, and its cost compared with the swept one.
 
     Args:
-        label: what tells the setting from the study's others.
-        seeds: that have students at both ends.
-        free: the alpha of least squared error to the validation labels, were answers linear in alpha.
+        label: the setting's.
+        seeds: the number with students at both ends.
+        free: the alpha of least squared error to the validation labels, if predictions were linear in alpha.
         alpha: the same from 0 to 1.
-        nearest: the alpha of the study nearest to it, of two as near the larger.
+        nearest: the alpha of the study nearest to it, of two equally near the larger.
         departure: how far students at alpha = 0.5 lie from the line between the ends, as a share of its length; nan
             where there are none.
         swept: the alpha that the validation data chose.
-        test: what following the prediction costs on the test set; None where it cannot be told.
+        test: what the prediction costs on the test set; None with fewer than two complete seeds.
         validation: the same on the validation data.
-        risk: the squared error to the validation labels as the ends predict it, a parabola in alpha.
-        measured: what it is, at each alpha.
+        risk: the squared error to the validation labels predicted from the ends, a parabola in alpha.
+        measured: the measured squared error at each alpha.
     """
 
     label: str
@@ -66,49 +65,46 @@ class Prediction:
     nearest: float
     departure: float
     swept: float
-    test: Loss | None
-    validation: Loss | None
+    test: Shortfall | None
+    validation: Shortfall | None
     risk: RiskCoefficients
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredRisk, ...]
 
 
-def predictions(
+def predict_alphas(
     curves: Sequence[AlphaCurve],
-    findings: Sequence[SettingResult],
-    rows: Iterable[Sequence[TrialResult]],
-    answers: Mapping[str, ValidationPredictions],
+    settings: Sequence[SettingResult],
+    predictions: Mapping[str, ValidationPredictions],
 ) -> tuple[Prediction, ...]:
-    """Predict the best alpha of every setting whose ends were kept.
+    """Predict the best alpha of every setting for which predictions at both ends were kept.
 
-    Formula: with the answers `p0` and `p1` of a seed's two students and the one-hot labels y, squared errors are summed
-    over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
+    Formula: with the probabilities `p0` and `p1` of a seed's two students and the one-hot labels y, squared errors are
+    summed over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
 
     Args:
         curves: one for each setting.
-        findings: what they show.
-        rows: the students of each setting.
-        answers: the validation answers that were kept, by trial.
+        settings: their results.
+        predictions: students' kept predictions on the validation split, by trial.
 
     Returns:
         One for each setting with at least one seed that has both ends, and an alpha chosen by the sweep.
 
     Source: the parabola of `distillab.theory.alpha_from_endpoints`.
     """
-    if not answers:
+    if not predictions:
         return ()
-    found = (_of_setting(*one, answers) for one in zip(curves, findings, rows, strict=True))
-    return tuple(one for one in found if one is not None)
+    found = (_of_setting(*setting, predictions) for setting in zip(curves, settings, strict=True))
+    return tuple(prediction for prediction in found if prediction is not None)
 
 
 def _of_setting(
     curve: AlphaCurve,
-    finding: SettingResult,
-    trials: Sequence[TrialResult],
-    answers: Mapping[str, ValidationPredictions],
+    result: SettingResult,
+    predictions: Mapping[str, ValidationPredictions],
 ) -> Prediction | None:
-    kept = {(trial.seed, trial.alpha): answers[trial.id] for trial in trials if trial.id in answers}
+    kept = {(trial.seed, trial.alpha): predictions[trial.id] for trial in curve.trials if trial.id in predictions}
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
-    if not seeds or finding.best is None:
+    if not seeds or result.best is None:
         return None
     total, departures = np.zeros(3), []
     for seed in seeds:
@@ -133,77 +129,31 @@ def _of_setting(
         alpha=best.clipped,
         nearest=nearest,
         departure=float(np.mean(departures)),
-        swept=finding.best.alpha,
-        test=_loss(curve, curve.test, nearest, finding.best.alpha),
-        validation=_loss(curve, curve.validation, nearest, finding.best.alpha),
+        swept=result.best.alpha,
+        test=_shortfall(curve, curve.test, nearest, result.best.alpha),
+        validation=_shortfall(curve, curve.validation, nearest, result.best.alpha),
         risk=risk,
-        measured=_measured(curve, trials, seeds),
+        measured=_measured(curve, seeds),
     )
 
 
-def _measured(curve: AlphaCurve, trials: Sequence[TrialResult], seeds: Sequence[int]) -> tuple[Measured, ...]:
+def _measured(curve: AlphaCurve, seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
     """The Brier score on the validation data, which was recorded for every student."""
-    scores = seated(trials, curve.alphas).table((len(curve.seeds), len(curve.alphas)), ("validation", "brier"))
-    found = finite_intervals(scores[list(seeds)])
+    scores = curve.table.values(("validation", "brier"))
     return tuple(
-        Measured(alpha, mean, low, high)
-        for alpha, (n, mean, low, high) in zip(curve.alphas.tolist(), found, strict=True)
+        MeasuredRisk(alpha, mean, low, high)
+        for alpha, (n, mean, low, high) in zip(
+            curve.alphas.tolist(), finite_intervals(scores[list(seeds)]), strict=True
+        )
         if n
     )
 
 
-def _loss(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Loss | None:
+def _shortfall(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Shortfall | None:
     columns = [int(np.flatnonzero(curve.alphas == alpha)[0]) for alpha in (predicted, swept)]
     pairs = values[curve.complete][:, columns]
-    if len(pairs) < FEWEST:
+    if len(pairs) < FEWEST_SEEDS:
         return None
-    apart = pairs[:, 0] - pairs[:, 1]
-    test, interval = paired_t(apart), t_interval(apart)
-    return Loss(test.difference, interval.low, interval.high, test.p)
-
-
-HEADINGS = (
-    "setting",
-    "predicted",
-    "free",
-    "nearest",
-    "swept",
-    "to the sweep",
-    "interval",
-    "on validation",
-    "off the line",
-)
-NOTE = (
-    "predicted: the alpha of least squared error on the validation labels, from the students at alpha = 0 and 1 alone; "
-    "nearest: of the study's; to the sweep: its test result less that of the swept alpha; off the line: how far "
-    "students at alpha = 0.5 lie from what the ends predict of them."
-)
-
-
-def cells(one: Prediction, measure: Metric) -> tuple[str, ...]:
-    """A setting as a row of a table."""
-    return (
-        one.label or "all",
-        f"{one.alpha:.2f}",
-        f"{one.free:.2f}",
-        f"{one.nearest:g}",
-        f"{one.swept:g}",
-        NOTHING if one.test is None else measure.difference(one.test.difference),
-        NOTHING if one.test is None else measure.span(one.test.low, one.test.high, signed=True),
-        NOTHING if one.validation is None else measure.difference(one.validation.difference),
-        NOTHING if math.isnan(one.departure) else f"{100 * one.departure:.0f} %",
-    )
-
-
-def in_a_sentence(one: Prediction, measure: Metric) -> str:
-    """What a prediction is worth, to follow the setting's name."""
-    told = f"the students at both ends predict alpha = {one.alpha:.2f}, the sweep chose {one.swept:g}"
-    if one.nearest == one.swept:
-        return f"{told}, the study's nearest: following the prediction costs nothing."
-    if one.test is None:
-        return f"{told}; what following the prediction costs takes two complete seeds to tell."
-    return (
-        f"{told}; with the prediction (alpha = {one.nearest:g} of the study's) the test {measure.label} is "
-        f"{measure.difference(one.test.difference)} {measure.difference_unit}".rstrip()
-        + f" ({measure.span(one.test.low, one.test.high, signed=True)})."
-    )
+    differences = pairs[:, 0] - pairs[:, 1]
+    test, interval = paired_t(differences), t_interval(differences)
+    return Shortfall(test.difference, interval.low, interval.high, test.p)

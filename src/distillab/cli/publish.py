@@ -9,13 +9,17 @@ import click
 from distillab.errors import not_allowed
 
 
-@click.command(short_help="Write studies as Markdown pages with their figures, and a table of them.")
+@click.command(short_help="Write studies as Markdown pages with their figures, and an index.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option(
-    "--to", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True, help="Where to."
+    "--to",
+    type=click.Path(path_type=Path),
+    default=Path("docs/results"),
+    show_default=True,
+    help="Folder of the pages.",
 )
 def publish(folders: tuple[Path, ...], to: Path) -> None:
-    """Write a Markdown page for each study in DIR, named after its folder, and README.md, the table of all pages there.
+    """Write a Markdown page for each study in DIR, named after its folder, and README.md, the index of all pages there.
 
     \b
     Example:
@@ -27,7 +31,7 @@ def publish(folders: tuple[Path, ...], to: Path) -> None:
     names = [folder.resolve().name for folder in folders]
     for name in names:
         if names.count(name) > 1:
-            raise not_allowed("DIR", name, "given once: pages are called by the folders' names", "Rename a folder.")
+            raise not_allowed("DIR", name, "given once: pages are named after folders", "Rename a folder.")
     written = dict.fromkeys(path for folder in folders for path in write(Folder(folder), to))
     for path in written:
         click.echo(path)

@@ -16,12 +16,12 @@ COMPARISON = "comparison.html"
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help=f"The page's file; of one study, the page alone.  [default: DIR/report.html; of several, {COMPARISON}]",
+    help=f"File of the page; for one study, only the page.  [default: DIR/report.html; for several, {COMPARISON}]",
 )
 def report(folders: tuple[Path, ...], out: Path | None) -> None:
     """Write DIR/report.html and DIR/figures, accuracy_vs_alpha.png first of all, and print their paths.
 
-    Several folders are set side by side on one page. A folder of 'distillab distill' has a page, too.
+    Several folders are compared on one page. A folder of 'distillab distill' has a page, too.
 
     \b
     Examples:
@@ -33,8 +33,8 @@ def report(folders: tuple[Path, ...], out: Path | None) -> None:
 
 
 def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
-    from distillab.distillation.page import is_distillation, write_distillation_report
     from distillab.report import write_report
+    from distillab.report.distillation import is_distillation, write_distillation_report
     from distillab.study.folder import Folder
 
     if len(folders) > 1:
@@ -42,10 +42,12 @@ def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
 
         distilled = next((folder for folder in folders if is_distillation(folder)), None)
         if distilled is not None:
-            raise RequestError(f"{distilled} holds a distillation, and only studies are compared. Name it alone.")
+            raise RequestError(f"{distilled} holds a distillation, and only studies can be compared. Report it alone.")
         return write_comparison([Folder(folder) for folder in folders], out or Path(COMPARISON))
     if is_distillation(folders[0]):
         if out is not None:
-            raise RequestError("--out is for studies: the page of a distillation lies in its folder. Leave --out out.")
+            raise RequestError(
+                "--out is for studies: the page of a distillation is written into its folder. Omit --out."
+            )
         return write_distillation_report(folders[0])
     return write_report(Folder(folders[0]), out)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
-from distillab.analysis.finding import SettingResult
+from distillab.analysis.setting import SettingResult
 from distillab.metrics.metric import Metric
+from distillab.report.formatting import value
 from distillab.report.spread import spread_out
 
 if TYPE_CHECKING:
@@ -61,15 +62,15 @@ def accuracy_vs_alpha_data(curve: AlphaCurve, finding: SettingResult) -> Accurac
         curve: the students of a setting.
         finding: what they show.
     """
-    rows = finding.rows
+    rows = finding.alphas
 
     def mean_at(alpha: float) -> float | None:
-        row = finding.row(alpha)
+        row = finding.at(alpha)
         return row.mean if row and math.isfinite(row.mean) else None
 
     return AccuracyVsAlpha(
         title=finding.label,
-        measure=curve.measure,
+        measure=curve.metric,
         alphas=curve.alphas,
         points=curve.test,
         n=tuple(row.n for row in rows),
@@ -209,7 +210,7 @@ def _draw_references(data: AccuracyVsAlpha, ax: Axes, bottom: float, top: float)
         named.append(
             (
                 min(max((level - bottom) / (top - bottom), 0.0), 1.0),
-                f"{name} {data.measure.value(level)}{arrow}",
+                f"{name} {value(data.measure, level)}{arrow}",
                 colour,
             )
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distillab.analysis.across import AxisTrend
+from distillab.analysis.trend import AxisTrend
 from distillab.metrics.metric import Metric
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def draw_surface(across: AxisTrend, measure: Metric, ax: Axes) -> Axes:
 def draw_chosen(across: AxisTrend, ax: Axes) -> Axes:
     """Draw the chosen alpha, the middle 95 % of those chosen when seeds are drawn again, and the optimal range."""
     for row, point in enumerate(across.points):
-        for alpha in point.finding.optimal_range or ():
+        for alpha in point.result.optimal_range or ():
             ax.plot([alpha], [row + 0.5], "s", color=RANGE, alpha=0.3, markersize=11, markeredgewidth=0)
         if math.isfinite(point.alpha_low):
             ax.plot([point.alpha_low, point.alpha_high], [row + 0.5] * 2, color=CHOSEN, linewidth=2)

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distillab.analysis import Finding, SettingResult, answer
-from distillab.analysis.numerals import alphas_in_words, counted
+import distillab.report.formatting as fmt
+from distillab.analysis.finding import Finding
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS, NOTHING
-from distillab.report.charts import Chart, layered, named, told
+from distillab.metrics.metric import METRICS
+from distillab.report.page_charts import comparison_chart
 from distillab.report.payload import curves_by, measure_words, metric_numbers
-from distillab.report.results import Results, read_results
-from distillab.report.shell import chart, controls, document, select, table
+from distillab.report.rendering import render_page
+from distillab.report.results import Results, finding_of, read_results
+from distillab.report.view.table import Table
+from distillab.report.view.tables import setting_cells
 from distillab.report.write import write_files
 from distillab.study.folder import Folder
 
 MOST_LINES = 10
-"""More could not be told apart."""
+"""More lines cannot be told apart in one chart."""
 
 NOTE = (
-    "Each study is judged on its own, and nothing is tested between them. Differences to labels alone can be set side "
-    "by side; values only where data and test set are the same."
+    "Each study is judged on its own, and nothing is tested between them. Differences to labels alone can be compared "
+    "between studies; values only where data and test set are the same."
 )
 
 
-class Study(NamedTuple):
+class ComparedStudy(NamedTuple):
     """One of the studies compared."""
 
     name: str
     results: Results
-    answer: Finding
+    finding: Finding
+
+    def line_name(self, setting: int) -> str:
+        """The name of one setting among all studies.
+
+        Args:
+            setting: its place in the order of the grid.
+        """
+        label = self.finding.settings[setting].label
+        return f"{self.name}: {label}" if label else self.name
 
 
 def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
@@ -46,107 +56,59 @@ def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
         The file.
 
     Raises:
-        RequestError: a folder holds no study, or is named twice; `to` is a folder.
+        RequestError: a folder holds no study, or is given twice; `to` is a folder.
         WorkError: the file cannot be written.
     """
-    places = [folder.path.resolve() for folder in folders]
-    twice = next((place for index, place in enumerate(places) if place in places[:index]), None)
+    paths = [folder.path.resolve() for folder in folders]
+    twice = next((path for index, path in enumerate(paths) if path in paths[:index]), None)
     if twice is not None:
-        raise RequestError(f"{twice.name} is named twice. Name each study once.")
+        raise RequestError(f"{twice.name} is given twice. Name each study once.")
     if to.is_dir():
         raise RequestError(f"{to} is a folder. Name a file with --out, such as {to / 'comparison.html'}.")
     studies = []
-    for folder, name in zip(folders, _names(places), strict=True):
+    for folder, name in zip(folders, _names(paths), strict=True):
         results = read_results(folder)
-        found = answer(results.spec, results.trials, results.teachers, classes=results.classes)
-        studies.append(Study(name, results, found))
-    files = {to: comparison_page(studies).encode()}
-    write_files(files)
-    return tuple(files)
+        studies.append(ComparedStudy(name, results, finding_of(results)))
+    write_files({to: comparison_page(studies).encode()})
+    return (to,)
 
 
-def comparison_page(studies: Sequence[Study]) -> str:
-    """Write the page, as text."""
-    lines = list(_lines(studies))
-    measures = {name: measure_words(METRICS[name]) for name in _common(studies)}
-    shown = (("difference", "difference to labels alone"), ("value", "value"))
-    left_out = max(0, sum(len(study.answer.findings) for study in studies) - MOST_LINES)
-    more = f" The first settings of each study; {left_out} more stand in the table." if left_out else ""
-    sections = [
-        ("studies", "Answers", _answers(studies)),
-        (
-            "curves",
-            "Against alpha",
-            controls(select("metric", "Metric"), select("shown", "Shown", shown))
-            + chart("comparison", "Each study's students against alpha; the table above holds the chosen ones")
-            + f'<p class="soft">Means over the seeds with 95 % intervals.{more} {escape(NOTE)}</p>',
-        ),
-        ("provenance", "Where they come from", _provenance(studies)),
-    ]
-    title = (
-        f"{counted(len(studies), 'study').replace('studys', 'studies')}: {', '.join(study.name for study in studies)}"
-    )
-    data = {"charts": {"comparison": comparison_chart()}, "measures": measures, "lines": lines}
-    return document(title, "", sections, "", data, script="comparison.js")
+def comparison_page(studies: Sequence[ComparedStudy]) -> str:
+    """Write the page, as text.
 
-
-def comparison_chart() -> Chart:
-    """A line with its band for each setting, without its data."""
-    x = {
-        "field": "alpha",
-        "type": "quantitative",
-        "title": "alpha: weight of the labels",
-        "scale": {"domain": [0, 1], "padding": 10},
-    }
-    y = {"type": "quantitative", "title": "$y", "scale": {"domain": "$limits", "nice": False}}
-    legend = {
-        "orient": "bottom",
-        "columns": 1,
-        "labelLimit": 480,
-        "symbolType": "stroke",
-        "symbolStrokeWidth": 3,
-        "symbolOpacity": 1,
-    }
-    colour = {
-        "field": "name",
-        "type": "nominal",
-        "sort": None,
-        "title": None,
-        "scale": {"domain": "$names", "scheme": "tableau10"},
-        "legend": legend,
-    }
-    words = told("study", "alpha", "n", "shown", "95 % interval", "p after Holm")
-    return layered(
-        360,
-        named("zero", {"type": "rule", "color": "var(--soft)"}, y=y | {"field": "value"}),
-        named(
-            "rows", {"type": "area", "opacity": 0.14}, x=x, y=y | {"field": "low"}, y2={"field": "high"}, color=colour
-        ),
-        named("rows", {"type": "line", "strokeWidth": 2}, x=x, y=y | {"field": "value"}, color=colour),
-        named(
-            "rows",
-            {"type": "circle", "opacity": 1, "size": 60},
-            x=x,
-            y=y | {"field": "value"},
-            color=colour,
-            tooltip=words,
-        ),
+    Args:
+        studies: in the order of the page.
+    """
+    settings = sum(len(study.finding.settings) for study in studies)
+    return render_page(
+        "comparison.html.j2",
+        script="comparison.js",
+        data={
+            "charts": {"comparison": comparison_chart()},
+            "measures": {name: measure_words(METRICS[name]) for name in _common_metrics(studies)},
+            "lines": list(_lines(studies)),
+        },
+        title=f"{fmt.counted(len(studies), 'study', 'studies')}: {', '.join(study.name for study in studies)}",
+        results=_results(studies),
+        provenance=_provenance(studies),
+        omitted=max(0, settings - MOST_LINES),
+        note=NOTE,
     )
 
 
-def _names(places: Sequence[Path]) -> list[str]:
-    """The folders' names, with so much of the path before them as tells them apart."""
-    for depth in range(1, max(len(place.parts) for place in places) + 1):
-        names = ["/".join(place.parts[-depth:]) for place in places]
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names, each with as much of its path as makes them differ."""
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
         if len(set(names)) == len(names):
             return names
-    return [str(place) for place in places]
+    return [str(path) for path in paths]
 
 
-def _common(studies: Sequence[Study]) -> list[str]:
+def _common_metrics(studies: Sequence[ComparedStudy]) -> list[str]:
     """Metrics that every study with results has recorded."""
     recorded = [
-        {name for part, name in study.results.trials[0].metrics if part == "test"}
+        {name for split, name in study.results.trials[0].metrics if split == "test"}
         for study in studies
         if study.results.trials
     ]
@@ -154,56 +116,38 @@ def _common(studies: Sequence[Study]) -> list[str]:
     return [name for name in METRICS if name in common] or ["accuracy"]
 
 
-def _lines(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """A line a setting: of every study the first, then of every study the second, as far as there is room."""
-    common = _common(studies)
-    by_metric = [{name: curves_by(study.results, name) for name in common} for study in studies]
-    seats = [(index, place) for place, study in enumerate(studies) for index in range(len(study.answer.findings))]
-    for index, place in sorted(sorted(seats)[:MOST_LINES], key=lambda seat: (seat[1], seat[0])):
-        curves = {name: several[index] for name, several in by_metric[place].items()}
+def _lines(studies: Sequence[ComparedStudy]) -> Iterator[dict[str, Any]]:
+    """A line for each setting: the first of every study, then the second of every study, up to `MOST_LINES`."""
+    common = _common_metrics(studies)
+    curves = [{name: curves_by(study.results, name) for name in common} for study in studies]
+    lines = [(setting, index) for index, study in enumerate(studies) for setting in range(len(study.finding.settings))]
+    for setting, index in sorted(sorted(lines)[:MOST_LINES], key=lambda line: (line[1], line[0])):
+        by_metric = {name: of_study[setting] for name, of_study in curves[index].items()}
         yield {
-            "name": _called(studies[place], studies[place].answer.findings[index]),
-            "alphas": next(iter(curves.values())).alphas.tolist(),
-            "metrics": {name: metric_numbers(curve, dots=False) for name, curve in curves.items()},
+            "name": studies[index].line_name(setting),
+            "alphas": next(iter(by_metric.values())).alphas.tolist(),
+            "metrics": {name: metric_numbers(curve, dots=False) for name, curve in by_metric.items()},
         }
 
 
-def _called(study: Study, finding: SettingResult) -> str:
-    return f"{study.name}: {finding.label}" if finding.label else study.name
-
-
-def _answers(studies: Sequence[Study]) -> str:
-    head = ("study", "verdict", "alpha", "test", "to labels alone", "interval", "optimal range", "teacher", "students")
-    rows = [_answer(study, finding) for study in studies for finding in study.answer.findings]
-    caption = "Alpha is chosen on each study's validation data; differences are paired by seed, with 95 % intervals."
-    return table("answers", caption, head, rows, words=2)
-
-
-def _answer(study: Study, finding: SettingResult) -> tuple[str, ...]:
-    measure, best = study.answer.measure, finding.best
-    gain = best.over_labels if best else None
-    grid = [row.alpha for row in finding.rows]
-    return (
-        _called(study, finding),
-        finding.kind,
-        f"{best.alpha:g}" if best else NOTHING,
-        measure.value(best.test) if best else NOTHING,
-        measure.difference(gain.difference) if gain else NOTHING,
-        measure.span(gain.low, gain.high, signed=True) if gain else NOTHING,
-        alphas_in_words(finding.optimal_range, grid) if finding.optimal_range else NOTHING,
-        measure.value(finding.teacher) if finding.teacher is not None else NOTHING,
-        f"{finding.students - finding.missing:,} of {finding.students:,}",
-    )
-
-
-def _provenance(studies: Sequence[Study]) -> str:
+def _results(studies: Sequence[ComparedStudy]) -> Table:
+    columns = ("verdict", "alpha", "test", "to labels alone", "interval", "optimal range", "teacher", "students")
     rows = []
     for study in studies:
-        runs: Sequence[Mapping[str, Any]] = study.results.runs
-        last = runs[-1] if runs else {}
-        seconds, _ = study.results.cost
-        trained = len(study.results.trials)
-        speed = f"{seconds / trained:.2f} s" if trained else NOTHING
-        rows.append((study.name, study.answer.question, str(last.get("command") or NOTHING), speed))
-    head = ("study", "question", "command", "a student")
-    return table("provenance", "What was asked, what ran last, and what a student took to train.", head, rows, words=3)
+        for index, setting in enumerate(study.finding.settings):
+            cells = setting_cells(study.finding.metric, setting)
+            rows.append((study.line_name(index), *(cells[name] for name in columns)))
+    caption = "Alpha is chosen on each study's validation data; differences are paired by seed, with 95 % intervals."
+    return Table("answers", caption, ("study", *columns), tuple(rows), words=2)
+
+
+def _provenance(studies: Sequence[ComparedStudy]) -> Table:
+    rows = []
+    for study in studies:
+        runs, (seconds, _), trained = study.results.runs, study.results.cost, len(study.results.trials)
+        command = str(runs[-1].get("command") or fmt.NOTHING) if runs else fmt.NOTHING
+        rows.append(
+            (study.name, study.finding.question, command, f"{seconds / trained:.2f} s" if trained else fmt.NOTHING)
+        )
+    head = ("study", "question", "last command", "training time per student")
+    return Table("provenance", "The question, the last command and the cost of each study.", head, tuple(rows), words=3)

@@ -28,10 +28,10 @@ def drawings(curves: Sequence[AlphaCurve], answer: Finding) -> Mapping[str, Call
         "accuracy_vs_alpha": partial(accuracy_figure, curves, answer),
         "learning_curves": partial(learning_figure, curves, answer),
     }
-    if answer.across:
-        told["alpha_across"] = partial(across_figure, answer.across, answer.measure)
+    if answer.trends:
+        told["alpha_across"] = partial(across_figure, answer.trends, answer.metric)
     if answer.denoising:
         told["denoising"] = partial(denoising_figure, answer.denoising)
-    if answer.predicted:
-        told["predicted"] = partial(predicted_figure, answer.predicted)
+    if answer.predictions:
+        told["predicted"] = partial(predicted_figure, answer.predictions)
     return told

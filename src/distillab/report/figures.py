@@ -12,16 +12,17 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 from distillab.analysis import AlphaCurve, Finding
-from distillab.analysis.across import AxisTrend
 from distillab.analysis.denoising import Denoising
-from distillab.analysis.numerals import counted
 from distillab.analysis.prediction import Prediction
+from distillab.analysis.trend import AxisTrend
 from distillab.metrics.metric import Metric
 from distillab.report.accuracy_vs_alpha import AccuracyVsAlpha, accuracy_vs_alpha_data, draw_accuracy_vs_alpha, limits
 from distillab.report.alpha_across import draw_chosen, draw_gain, draw_surface
 from distillab.report.denoising import draw_denoising
+from distillab.report.formatting import counted
 from distillab.report.learning_curves import colours, draw_learning_curves, learning_curves_data
 from distillab.report.predicted import draw_predicted
+from distillab.report.view.sentences import noise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,13 +64,13 @@ def accuracy_figure(curves: Sequence[AlphaCurve], answer: Finding) -> Figure:
         curves: one for each setting.
         answer: the study's, with a finding for each curve.
     """
-    panels = [accuracy_vs_alpha_data(*pair) for pair in zip(curves, answer.findings, strict=True)]
+    panels = [accuracy_vs_alpha_data(*pair) for pair in zip(curves, answer.settings, strict=True)]
     figure, axes = _grid(len(panels), caption_of(answer), width=5.6)
     shared = shared_limits(panels[:MOST_PANELS])
     for index, (data, ax) in enumerate(zip(panels, axes, strict=False)):
         draw_accuracy_vs_alpha(data, ax, ylim=shared)
         if index % _columns(len(panels)) == 0:
-            ax.set_ylabel(f"student's test {answer.measure.axis}")
+            ax.set_ylabel(f"student's test {answer.metric.axis}")
     return figure
 
 
@@ -78,7 +79,7 @@ def learning_figure(curves: Sequence[AlphaCurve], answer: Finding) -> Figure:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    noisy = any(one.perturbed and one.validation_labels == "noisy" for one in answer.findings)
+    noisy = any(one.perturbed and one.validation_labels == "noisy" for one in answer.settings)
     caption = "Means over the seeds, diverged students left out."
     if noisy:
         caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
@@ -120,8 +121,8 @@ def across_figure(across: Sequence[AxisTrend], measure: Metric) -> Figure:
     figure = canvas(11.5, sum(heights) + 0.3 * len(across), caption)
     parts = figure.subfigures(len(across), 1, height_ratios=heights, squeeze=False)[:, 0]
     for one, part in zip(across, parts, strict=True):
-        if one.among:
-            part.suptitle(one.among, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        if one.others:
+            part.suptitle(one.others, x=0.01, ha="left", fontsize=10, fontweight="bold")
         surface, chosen, gain = part.subplots(1, 3, width_ratios=[1.7, 1, 1])
         draw_surface(one, measure, surface)
         draw_chosen(one, chosen)
@@ -164,11 +165,11 @@ def predicted_figure(settings: Sequence[Prediction]) -> Figure:
 
 def caption_of(answer: Finding) -> str:
     """The accuracy figure's caption: data, noise, temperature, n, and what the marks are."""
-    findings = answer.findings
+    findings = answer.settings
     sets = ", ".join(dict.fromkeys(PurePath(one.dataset).name for one in findings))
-    noises = dict.fromkeys(one.noise for one in findings)
+    noises = dict.fromkeys(noise(one) for one in findings)
     temperatures = dict.fromkeys(f"{one.temperature:g}" for one in findings)
-    counts = sorted({row.n for one in findings for row in one.rows if row.n})
+    counts = sorted({row.n for one in findings for row in one.alphas if row.n})
     told = f"{sets}; {' / '.join(noises)}; temperature {', '.join(temperatures)}."
     if counts:
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else counted(counts[0], "seed")

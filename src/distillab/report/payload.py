@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis import Finding, alpha_curves
-from distillab.analysis.across import AxisTrend
 from distillab.analysis.calibration import Reliability, reliability
-from distillab.analysis.curves import AlphaCurve, rows_of
+from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.denoising import SHARES, Denoising
-from distillab.analysis.finding import chosen_alpha
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.prediction import Prediction
+from distillab.analysis.setting import chosen_alpha
+from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
 from distillab.report.accuracy_vs_alpha import spans
 from distillab.report.picture import pictures
 from distillab.report.results import Results
+from distillab.report.view.gallery import exhibit_reason
 from distillab.stats import holm, paired_t, t_interval
 
 MOST_GALLERIES = 12
@@ -60,27 +61,19 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Findin
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
-    shown = galleries(
-        spec,
-        curves,
-        answer.findings,
-        trials,
-        results.examples,
-        results.example_predictions,
-        results.teacher_example_predictions,
-    )
-    bins = reliability(spec, curves, trials, results.reliability)
+    shown = galleries(curves, answer.settings, results.examples, results.example_predictions, results.teacher_example_predictions)
+    bins = reliability(curves, results.reliability)
     matrices = _confusions(results, curves)
     denoised = {one.label: one for one in answer.denoising}
-    foretold = {one.label: one for one in answer.predicted}
+    foretold = {one.label: one for one in answer.predictions}
     settings = []
-    for index, (curve, finding) in enumerate(zip(curves, answer.findings, strict=True)):
+    for index, (curve, finding) in enumerate(zip(curves, answer.settings, strict=True)):
         gallery = shown[index] if index < MOST_GALLERIES else None
         settings.append(
             {
                 "label": finding.label,
                 "alphas": curve.alphas.tolist(),
-                "optimal": spans(curve.alphas, np.array([row.in_range is True for row in finding.rows])),
+                "optimal": spans(curve.alphas, np.array([row.in_range is True for row in finding.alphas])),
                 "best": finding.best.alpha if finding.best else None,
                 "diverged": curve.diverged_count.tolist() if curve.diverged else None,
                 "metrics": {name: metric_numbers(by_metric[name][index], dots=name in dotted) for name in names},
@@ -97,15 +90,14 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Findin
         "measures": {name: measure_words(METRICS[name]) for name in names},
         "classes": class_names(results),
         "settings": settings,
-        "across": [_across(one, answer.measure) for one in answer.across],
-        "axis": answer.across[0].name if answer.across else None,
+        "across": [_across(one, answer.metric) for one in answer.trends],
+        "axis": answer.trends[0].name if answer.trends else None,
     }
 
 
 def class_names(results: Results) -> list[str]:
     """The names of the classes, as far as they are known."""
-    told = (results.runs[-1].get("data", {}).get("classes") if results.runs else None) or []
-    return [str(name) for name in told] or [str(number) for number in range(results.classes or 0)]
+    return results.class_names or [str(number) for number in range(results.classes or 0)]
 
 
 def metric_numbers(curve: AlphaCurve, *, dots: bool = True) -> dict[str, Any]:
@@ -135,7 +127,7 @@ def metric_numbers(curve: AlphaCurve, *, dots: bool = True) -> dict[str, Any]:
         "rows": rows,
         "dots": _rounded(curve.test) if dots else None,
         "teacher": _number(curve.teacher),
-        "best": chosen_alpha(curve.alphas[sound], curve.measure.sign * validation.mean(axis=0)) if chosen else None,
+        "best": chosen_alpha(curve.alphas[sound], curve.metric.sign * validation.mean(axis=0)) if chosen else None,
     }
 
 
@@ -187,9 +179,9 @@ def _confusions(results: Results, curves: Sequence[AlphaCurve]) -> list[dict[str
     where not all have room."""
     room = MOST_NUMBERS
     told: list[dict[str, Any] | None] = []
-    for curve, trials in zip(curves, rows_of(results.spec, results.trials).values(), strict=True):
+    for curve in curves:
         known: dict[float, list[NDArray[np.int64]]] = {}
-        for trial in trials:
+        for trial in curve.trials:
             if trial.id in results.confusions:
                 known.setdefault(trial.alpha, []).append(np.asarray(results.confusions[trial.id]))
         size = sum(counts[0].size for counts in known.values())
@@ -243,7 +235,7 @@ def _predicted(one: Prediction | None) -> dict[str, Any] | None:
 def _across(one: AxisTrend, measure: Metric) -> dict[str, Any]:
     surface = measure.factor * one.surface
     return {
-        "among": one.among,
+        "among": one.others,
         "name": one.name,
         "ordered": one.ordered,
         "alphas": one.alphas.tolist(),
@@ -254,7 +246,7 @@ def _across(one: AxisTrend, measure: Metric) -> dict[str, Any]:
                 "alpha": point.alpha,
                 "low": _number(point.alpha_low),
                 "high": _number(point.alpha_high),
-                "range": list(point.finding.optimal_range or ()),
+                "range": list(point.result.optimal_range or ()),
                 "gain": None
                 if point.gain is None
                 else _rounded(
@@ -276,13 +268,13 @@ def _gallery(one: Gallery | None, results: Results) -> dict[str, Any] | None:
         "temperature": one.temperature,
         "images": pictures(results.examples[one.examples], places),
         "kinds": [
-            {"title": title, "exhibits": [_exhibit(exhibit) for exhibit in exhibits[kind]]}
+            {"title": title, "exhibits": [_exhibit(kind, exhibit, one) for exhibit in exhibits[kind]]}
             for kind, title in KINDS.items()
         ],
     }
 
 
-def _exhibit(one: Exhibit) -> dict[str, Any]:
+def _exhibit(kind: str, one: Exhibit, gallery: Gallery) -> dict[str, Any]:
     return {
         "place": one.place,
         "clean": one.clean,
@@ -290,7 +282,7 @@ def _exhibit(one: Exhibit) -> dict[str, Any]:
         "seed": one.seed,
         "teacher": _rounded(one.teacher),
         "students": [_rounded(logits) for logits in one.students],
-        "told": one.told,
+        "told": exhibit_reason(kind, one, gallery),
     }
 
 

@@ -1,12 +1,15 @@
-"""All that a study's folder holds, read once."""
+"""All results of a study's folder, read once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.analysis.curves import AlphaCurve
+from distillab.analysis.finding import Finding, analyse
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.storage.records import (
@@ -19,7 +22,7 @@ from distillab.study.storage.records import (
 
 
 class Results(NamedTuple):
-    """The study and its rows; see `distillab.study.storage.store.Store` for each."""
+    """A study and its results; see `distillab.study.storage.store.Store` for each."""
 
     spec: Spec
     trials: list[TrialResult]
@@ -28,15 +31,24 @@ class Results(NamedTuple):
     cost: tuple[float, int]
     classes: int | None
     confusions: dict[str, list[list[int]]]
-    validation_predictions: dict[str, ValidationPredictions]
+    predictions: dict[str, ValidationPredictions]
     reliability: dict[str, list[list[float]]]
     examples: dict[str, GalleryExamples]
     example_predictions: dict[str, GalleryPredictions]
     teacher_example_predictions: dict[tuple[str, str], NDArray[np.float16]]
 
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes; empty where they are not known."""
+        names = self.runs[-1].get("data", {}).get("classes") if self.runs else None
+        return [str(name) for name in names or []]
+
 
 def read_results(folder: Folder) -> Results:
     """Read a study's folder.
+
+    Args:
+        folder: of a study, finished or not.
 
     Raises:
         RequestError: the folder holds no study.
@@ -44,16 +56,33 @@ def read_results(folder: Folder) -> Results:
     spec, store = folder.read()
     with store:
         return Results(
-            spec,
-            store.trials(),
-            store.teachers(),
-            store.runs(),
-            store.cost(),
-            store.classes(),
-            store.confusions(),
-            store.validation_predictions(),
-            store.reliability(),
-            store.examples(),
-            store.example_predictions(),
-            store.teacher_example_predictions(),
+            spec=spec,
+            trials=store.trials(),
+            teachers=store.teachers(),
+            runs=store.runs(),
+            cost=store.cost(),
+            classes=store.classes(),
+            confusions=store.confusions(),
+            predictions=store.validation_predictions(),
+            reliability=store.reliability(),
+            examples=store.examples(),
+            example_predictions=store.example_predictions(),
+            teacher_example_predictions=store.teacher_example_predictions(),
         )
+
+
+def finding_of(results: Results, curves: Sequence[AlphaCurve] | None = None) -> Finding:
+    """Analyse a study's results.
+
+    Args:
+        results: what the folder holds.
+        curves: `alpha_curves` of the same results, where the caller has them.
+    """
+    return analyse(
+        results.spec,
+        results.trials,
+        results.teachers,
+        classes=results.classes,
+        predictions=results.predictions,
+        curves=curves,
+    )

@@ -1,23 +1,24 @@
-"""A finished or half-finished study in a notebook: its answer, its figures, its rows."""
+"""A finished or half-finished study in Python: its finding, its figures, its tables."""
 
 from __future__ import annotations
 
 import base64
 import io
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distillab.analysis import AlphaCurve, Finding, alpha_curves, answer
-from distillab.analysis.numerals import counted
-from distillab.analysis.sentences import sentences
+import distillab.report.formatting as fmt
+from distillab.analysis.curves import AlphaCurve, alpha_curves
+from distillab.analysis.finding import Finding
 from distillab.errors import unknown
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style
-from distillab.report.page import OVERVIEW, overview_row
-from distillab.report.results import Results, read_results
+from distillab.report.rendering import render_html
+from distillab.report.results import Results, finding_of, read_results
 from distillab.report.table import epoch_columns, student_columns, to_frame
+from distillab.report.text import study_text
+from distillab.report.view import study_view
 from distillab.study.folder import Folder
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DPI = 96
 
 
 class Study:
-    """A study's folder, read once.
+    """A study's folder, read once. Notebooks display its results and key figure.
 
     Args:
         results: what the folder holds; see `Study.load`.
@@ -48,7 +49,7 @@ class Study:
         """Read a study.
 
         Args:
-            folder: as `distillab run` made it.
+            folder: made by `distillab run`.
 
         Raises:
             RequestError: the folder holds no study.
@@ -57,7 +58,7 @@ class Study:
 
     @property
     def question(self) -> str:
-        """What the study asks."""
+        """The study's question."""
         return self.spec.objective.question
 
     @cached_property
@@ -67,23 +68,20 @@ class Study:
 
     @cached_property
     def answer(self) -> Finding:
-        """What the study says."""
-        return answer(
-            self.spec,
-            self.results.trials,
-            self.results.teachers,
-            classes=self.results.classes,
-            answers=self.results.validation_predictions,
-            curves=self.curves,
-        )
+        """What the study shows, as plain data."""
+        return finding_of(self.results, self.curves)
+
+    def text(self) -> str:
+        """The answer as text, as `distillab answer` prints it."""
+        return study_text(study_view(self.answer))
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """The names that `figure` knows."""
+        """The names of the study's figures."""
         return tuple(drawings(self.curves, self.answer))
 
     def figure(self, name: str = "accuracy_vs_alpha") -> Figure:
-        """Draw a figure, the one that `distillab report` writes.
+        """Draw one of the figures that `distillab report` writes.
 
         Args:
             name: one of `figures`.
@@ -101,7 +99,7 @@ class Study:
             return known[name]()
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The students, a row each.
+        """One row for each student.
 
         Returns:
             Columns `id`, `seed`, `alpha`, a column for every other axis (as in `noise.rate`), `state`, `diverged_epoch`
@@ -114,7 +112,7 @@ class Study:
         return to_frame(student_columns(self.spec, self.results.trials))
 
     def epochs_to_pandas(self) -> pandas.DataFrame:
-        """The students' epochs, a row each.
+        """One row for each student and epoch.
 
         Returns:
             Columns `id`, `seed`, `alpha`, a column for every other axis, `epoch` (from 1), `loss`, `label_loss`,
@@ -126,33 +124,16 @@ class Study:
         return to_frame(epoch_columns(self.spec, self.results.trials))
 
     def __repr__(self) -> str:
-        found = self.answer
-        there = f"{found.students - found.missing:,} of {counted(found.students, 'student')}"
-        return f"<Study {self.question!r}: {counted(len(found.findings), 'setting')}, {there}>"
+        finding = self.answer
+        recorded = f"{finding.students - finding.missing:,} of {fmt.counted(finding.students, 'student')}"
+        return f"<Study {self.question!r}: {fmt.counted(len(finding.settings), 'setting')}, {recorded}>"
 
     def _repr_html_(self) -> str:
-        found = self.answer
-        head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in OVERVIEW)
-        rows = "".join(
-            "<tr>"
-            + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in overview_row(found, one))
-            + "</tr>"
-            for one in found.findings
-        )
-        alone = found.findings[0] if len(found.findings) == 1 else None
-        told = "".join(f"<p>{escape(sentence)}</p>" for sentence in (sentences(found, alone) if alone else ()))
-        missing = (
-            f"<p>{found.missing:,} of {counted(found.students, 'student')} are missing.</p>" if found.missing else ""
-        )
-        return (
-            f"<div><p><strong>{escape(found.question)}</strong></p><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{rows}</tbody></table>{told}{missing}{self._picture()}</div>"
-        )
+        return render_html("notebook.html.j2", view=study_view(self.answer), picture=self._picture())
 
     def _picture(self) -> str:
+        """The key figure as PNG, in base 64."""
         buffer = io.BytesIO()
         with house_style():
             self.figure().savefig(buffer, format="png", dpi=DPI, facecolor="white")
-        data = base64.b64encode(buffer.getvalue()).decode()
-        shown = f"The students' test {self.answer.measure.label} against alpha"
-        return f'<img alt="{escape(shown)}" style="background:#fff;max-width:100%" src="data:image/png;base64,{data}">'
+        return base64.b64encode(buffer.getvalue()).decode()

@@ -7,25 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from distillab.analysis import alpha_curves, answer
+from distillab.analysis.curves import alpha_curves
 from distillab.errors import RequestError, cannot_write
 from distillab.io import replace_file
 from distillab.report.drawings import drawings
 from distillab.report.figures import house_style, render
-from distillab.report.page import page
+from distillab.report.page import study_page
 from distillab.report.payload import study_payload
-from distillab.report.results import Results, read_results
+from distillab.report.results import Results, finding_of, read_results
+from distillab.report.view import finding_json
 from distillab.study.folder import Folder
 
 FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
 def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
-    """Write a study's figures, answer and page into its folder, or the page alone elsewhere.
+    """Write a study's figures, `answer.json` and page into its folder, or the page alone elsewhere.
 
     Args:
         folder: of a study, finished or not.
-        out: where the page goes instead, as from a folder that cannot be written.
+        out: the page's file instead, such as for a folder that cannot be written.
 
     Returns:
         The files: see `study_files`.
@@ -44,6 +45,9 @@ def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
 def write_files(files: Mapping[Path, bytes]) -> None:
     """Write files, each in full or not at all.
 
+    Args:
+        files: contents by path.
+
     Raises:
         WorkError: a file cannot be written.
     """
@@ -55,54 +59,51 @@ def write_files(files: Mapping[Path, bytes]) -> None:
 
 
 def check_folder(path: Path, name: str) -> None:
-    """Refuse a folder for files where a file is in its way, before there is anything to write.
+    """Refuse a path that cannot become a folder, before anything is written.
+
+    Args:
+        path: the folder, existing or not.
+        name: the option that gave it, such as "--to".
 
     Raises:
-        RequestError: it is a file, or lies in one.
+        RequestError: the path or one of its parents is a file.
     """
-    for place in (path, *path.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise RequestError(f"{place} is a file. Choose another folder with {name}.")
+    for parent in (path, *path.parents):
+        if parent.exists():
+            if not parent.is_dir():
+                raise RequestError(f"{parent} is a file. Choose another folder with {name}.")
             return
 
 
 def figures_as_png(results: Results) -> dict[str, bytes]:
-    """Draw a study's figures, as PNG by name."""
+    """Draw a study's figures, as PNG by name.
+
+    Args:
+        results: what the folder holds.
+    """
     curves = alpha_curves(results.spec, results.trials, results.teachers)
-    found = answer(
-        results.spec,
-        results.trials,
-        results.teachers,
-        classes=results.classes,
-        answers=results.validation_predictions,
-        curves=curves,
-    )
     with house_style():
-        return {name: render(draw(), "png") for name, draw in drawings(curves, found).items()}
+        return {name: render(draw(), "png") for name, draw in drawings(curves, finding_of(results, curves)).items()}
 
 
 def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
-    """Draw a study's figures and write its answer and page, in memory.
+    """Draw a study's figures and make its `answer.json` and page, in memory.
 
     Args:
         folder: of a study, finished or not.
         results: what it holds.
 
     Returns:
-        Contents by place: the figures of `drawings` (PNG, SVG), `answer.json` and `report.html`.
+        Contents by path: the figures of `drawings` (PNG, SVG), `answer.json` and `report.html`.
     """
-    spec, trials, teachers = results.spec, results.trials, results.teachers
-    curves = alpha_curves(spec, trials, teachers)
-    found = answer(
-        spec, trials, teachers, classes=results.classes, answers=results.validation_predictions, curves=curves
-    )
+    curves = alpha_curves(results.spec, results.trials, results.teachers)
+    finding = finding_of(results, curves)
     files: dict[Path, bytes] = {}
     with house_style():
-        for name, draw in drawings(curves, found).items():
+        for name, draw in drawings(curves, finding).items():
             figure = draw()
             for form in FORMS:
                 files[folder.figures / f"{name}.{form}"] = render(figure, form)
-    files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
-    files[folder.report] = page(results, found, study_payload(results, curves, found)).encode()
+    files[folder.answer] = (json.dumps(finding_json(finding), indent=2, ensure_ascii=False) + "\n").encode()
+    files[folder.report] = study_page(results, finding, study_payload(results, curves, finding)).encode()
     return files

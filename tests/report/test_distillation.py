@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from distillab.distillation.page import is_distillation, write_distillation_report
 from distillab.errors import RequestError
+from distillab.report.distillation import is_distillation, write_distillation_report
 from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
 
@@ -32,8 +32,7 @@ def result_in(folder: Path) -> dict[str, Any]:
     result = {
         "names": {"student": "student", "teacher": SCRIPT, "data": "digits & more"},
         "verdict": {
-            "kind": "helped",
-            "sentence": "Distillation helped.",
+            "kind": "supported",
             "seeds": 3,
             "student": {"accuracy": estimate(0.85)},
             "baseline": {"accuracy": estimate(0.82)},
@@ -116,7 +115,13 @@ def test_candidates_are_those_trained_to_the_end_and_judged_on_validation_data(t
 def test_the_page_says_what_the_result_says(tmp_path: Path) -> None:
     result_in(tmp_path)
     text, _ = written(tmp_path)
-    for told in ("Distillation helped.", "+3.00", "85.00 %", "25 times the student", "distillab distill"):
+    for told in (
+        "Supported: distillation beats the same student without a teacher by +3.00 percentage points",
+        "+3.00",
+        "85.00 %",
+        "25 times the student",
+        "distillab distill",
+    ):
         assert told in text
     assert "digits &amp; more" in text
     assert "A &lt;note&gt;." in text
@@ -125,7 +130,7 @@ def test_the_page_says_what_the_result_says(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in bare
 
 
-def test_a_result_from_before_seeds_were_kept_has_a_page(tmp_path: Path) -> None:
+def test_a_result_without_the_values_of_each_seed_has_a_page(tmp_path: Path) -> None:
     result = result_in(tmp_path)
     del result["verdict"]["by_seed"]
     (tmp_path / "result.json").write_text(json.dumps(result))

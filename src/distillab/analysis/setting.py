@@ -1,0 +1,229 @@
+"""What one setting of a study shows: its alphas compared, as plain numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from distillab.analysis.curves import AlphaCurve, Divergence, Floats
+from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+
+SEEDS_FOR_A_RANGE = 6
+"""Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
+
+_TIE = 1e-9
+"""Validation means closer than this are the same counts, summed in another order."""
+
+
+class Gain(NamedTuple):
+    """One alpha minus another on the test set, paired by seed, in the metric's own numbers."""
+
+    difference: float
+    low: float
+    high: float
+    n: int
+    p: float
+    """Two-sided paired t."""
+    p_holm: float
+    """The same after Holm over all alphas compared."""
+    p_sign_flip: float
+
+
+class AlphaResult(NamedTuple):
+    """The students at one alpha."""
+
+    alpha: float
+    n: int
+    mean: float
+    low: float
+    high: float
+    validation: float
+    """Mean over the same seeds."""
+    over_labels: Gain | None
+    """Against alpha = 1."""
+    over_teacher: Gain | None
+    """Against alpha = 0."""
+    in_range: bool | None
+    """Whether it is in the optimal range; None where that is not known."""
+    diverged: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingResult:
+    """What one setting shows.
+
+    Args:
+        label: distinguishes it from the study's other settings; empty where it is the only one.
+        verdict: on the sound alphas and complete seeds; None where nothing can be compared.
+        best: the alpha with the best mean on the validation split, of equal ones the largest (nearest to labels alone);
+            None where no seed is complete.
+        optimal_range: the alphas of the 95 % model confidence set, ascending; None where there are too few seeds to
+            exclude any, or too few alphas to compare.
+        alphas: one result for each alpha, ascending.
+        teacher: the teacher's metric on the test set; None where it is not known.
+        seeds: the number of seeds that the study asks for.
+        complete: seeds in which every sound alpha is finished.
+        students: the number of students that the study asks for.
+        missing: students not recorded yet.
+        diverged: every diverged student.
+        perturbed: whether training labels are perturbed.
+        dataset, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
+    """
+
+    label: str
+    verdict: Verdict | None
+    best: AlphaResult | None
+    optimal_range: tuple[float, ...] | None
+    alphas: tuple[AlphaResult, ...]
+    teacher: float | None
+    seeds: int
+    complete: int
+    students: int
+    missing: int
+    diverged: tuple[Divergence, ...]
+    dataset: str
+    loss: str
+    noise_kind: str
+    noise_rate: float
+    perturbed: bool
+    temperature: float
+    teacher_labels: str
+    validation_labels: str
+
+    @property
+    def kind(self) -> VerdictKind:
+        """The verdict's kind; "undecided" where nothing can be compared."""
+        return self.verdict.kind if self.verdict else "undecided"
+
+    @property
+    def finished(self) -> int:
+        """Students that were trained to the end."""
+        return self.students - self.missing - len(self.diverged)
+
+    @property
+    def grid(self) -> list[float]:
+        """Every alpha of the study, ascending."""
+        return [result.alpha for result in self.alphas]
+
+    def at(self, alpha: float) -> AlphaResult | None:
+        """The result of one alpha.
+
+        Args:
+            alpha: of the study's grid; None is returned for any other.
+        """
+        return next((result for result in self.alphas if result.alpha == alpha), None)
+
+
+def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> SettingResult:
+    """Compare the alphas of one setting.
+
+    An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
+
+    Args:
+        curve: the setting's students.
+        margin: > 0, the largest gain that does not matter, as a proportion.
+        significance: of the verdict.
+
+    Returns:
+        The same result at every call: random draws use a fixed seed.
+    """
+    sound = np.flatnonzero(curve.sound)
+    sign = curve.metric.sign  # the statistics take more for better
+    paired = sign * curve.test[np.ix_(curve.complete, sound)]
+    alphas = curve.alphas[sound]
+    in_range: dict[int, bool] = {}
+    if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
+        included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
+        in_range = dict(zip(sound.tolist(), included.tolist(), strict=True))
+    over_labels, over_teacher = (_gains(paired, alphas, sound, reference, sign) for reference in (1.0, 0.0))
+    results = []
+    for index, alpha in enumerate(curve.alphas.tolist()):
+        compared = paired.size > 0 and index in sound
+        results.append(
+            AlphaResult(
+                alpha,
+                *curve.intervals[index],
+                validation=_mean(curve.validation[:, index], curve.complete if compared else None),
+                over_labels=over_labels.get(index),
+                over_teacher=over_teacher.get(index),
+                in_range=in_range.get(index),
+                diverged=int(curve.diverged_count[index]),
+            )
+        )
+    settings = curve.settings
+    return SettingResult(
+        label=curve.label,
+        verdict=verdict(paired, alphas, margin=margin, significance=significance, shares=False)
+        if paired.size
+        else None,
+        best=_best([results[index] for index in sound], sign) if paired.size else None,
+        optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
+        alphas=tuple(results),
+        teacher=curve.teacher,
+        seeds=len(curve.seeds),
+        complete=int(curve.complete.sum()),
+        students=curve.test.size,
+        missing=curve.missing,
+        diverged=curve.diverged,
+        dataset=settings.dataset,
+        loss=settings.loss,
+        noise_kind=settings.noise.kind,
+        noise_rate=settings.noise.rate,
+        perturbed=settings.noise.perturbs,
+        temperature=settings.temperature,
+        teacher_labels=settings.teacher.labels,
+        validation_labels=settings.validation.labels,
+    )
+
+
+def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
+    """Every other alpha minus the reference, by the alpha's place in the grid."""
+    place = np.flatnonzero(alphas == reference)
+    if not paired.size or not len(place) or len(alphas) < 2:
+        return {}
+    compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0), bootstrap=False)
+    return {int(columns[comparison.column]): _gain(comparison, sign) for comparison in compared}
+
+
+def _gain(comparison: Comparison, sign: int) -> Gain:
+    interval, test = comparison.t_interval, comparison.paired_t
+    low, high = sorted((sign * interval.low, sign * interval.high))
+    return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
+
+
+def chosen_alpha(alphas: Floats, validation: Floats) -> float:
+    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
+
+    Args:
+        alphas: shape (A,).
+        validation: shape (A,), of which more is better.
+    """
+    return float(chosen_alphas(alphas, validation[None])[0])
+
+
+def chosen_alphas(alphas: Floats, validation: Floats) -> Floats:
+    """`chosen_alpha` of each row of validation means.
+
+    Args:
+        alphas: shape (A,).
+        validation: shape (N, A), of which more is better.
+
+    Returns:
+        Shape (N,).
+    """
+    best = validation >= validation.max(axis=1, keepdims=True) - _TIE
+    return np.asarray(np.where(best, alphas, -np.inf).max(axis=1))
+
+
+def _best(results: list[AlphaResult], sign: int) -> AlphaResult:
+    alphas = np.array([result.alpha for result in results])
+    alpha = chosen_alpha(alphas, sign * np.array([result.validation for result in results]))
+    return next(result for result in results if result.alpha == alpha)
+
+
+def _mean(values: Floats, chosen: np.ndarray | None) -> float:
+    used = values[chosen] if chosen is not None else values[np.isfinite(values)]
+    return float(used.mean()) if len(used) else math.nan

@@ -1,0 +1,68 @@
+"""The predicted alpha in words."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from tests.report.wording import words
+
+from distillab.analysis import analyse
+from distillab.report.view.tables import predicted_sentence, predicted_table
+from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions
+
+ALPHAS = [0, 0.25, 0.5, 0.75, 1]
+
+
+RNG = np.random.default_rng(0)
+
+
+LABELS = RNG.integers(0, 3, (6, 40))
+
+
+ENDS = RNG.dirichlet(np.ones(3), (2, 6, 40)) * 0.5
+
+
+ENDS[:, np.arange(6)[:, None], np.arange(40), LABELS] += 0.5 * np.array([0.6, 1.0])[:, None, None]
+
+
+def linear(alpha: float, seed: int) -> np.ndarray:
+    return (1 - alpha) * ENDS[0, seed] + alpha * ENDS[1, seed]
+
+
+def kept(trials, bend: float = 0.0) -> dict[str, ValidationPredictions]:
+    """The answers of students that are linear in alpha, but for a bend in the middle."""
+    found = {}
+    for trial in trials:
+        if trial.alpha in KEPT_ALPHAS and trial.diverged_epoch is None:
+            answers = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
+            found[trial.id] = ValidationPredictions(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
+    return found
+
+
+def score(alpha: float, seed: int) -> float:
+    """Best at 0.25; the jitter differs from alpha to alpha."""
+    return 0.9 - 0.04 * abs(alpha - 0.25) + 0.001 * ((seed * (1 + round(4 * alpha))) % 3)
+
+
+def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
+    spec = rows.spec(seeds=6, alpha=ALPHAS)
+    trials = rows.trials(spec, score)
+    found = analyse(spec, trials, {}, predictions=kept(trials))
+    (one,) = found.predictions
+    assert "Alpha predicted from both ends" in words(found)
+    assert f"predict alpha = {one.alpha:.2f}, the sweep chose 0.25" in predicted_sentence(one, found.metric)
+    table = predicted_table(found.predictions, found.metric)
+    assert len(table.rows[0]) == len(table.head)
+    same = dataclasses.replace(one, nearest=0.25)
+    assert predicted_sentence(same, found.metric).endswith("the prediction costs nothing.")
+
+
+def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -> None:
+    told = "The predicted alpha has the least squared error to the validation labels"
+    for labels, warned in (("noisy", True), ("clean", False)):
+        spec = rows.spec(seeds=2, validation={"labels": labels})
+        trials = rows.trials(spec, score)
+        found = analyse(spec, trials, {}, predictions=kept(trials))
+        assert found.predictions
+        assert (told in " ".join(words(found).split())) == warned

@@ -1,0 +1,115 @@
+"""A trend in words: sentences say what the numbers support."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.report.wording import words
+
+from distillab.analysis import analyse
+from distillab.report.view.trends import trend_view
+from distillab.study.settings import Settings
+
+JITTER = (0.0, 0.002, -0.002, 0.001, -0.001, 0.0, 0.002, -0.002)
+
+
+ALPHAS = [0, 0.25, 0.5, 0.75, 1]
+
+
+def moving(settings: Settings, seed: int) -> float:
+    """The best alpha is 0.75 without wrong labels and 0.25 with many; labels alone lose more, the more are wrong."""
+    best = 0.75 - 1.25 * settings.noise.rate
+    return 0.9 - 0.2 * abs(settings.alpha - best) + JITTER[seed] * (0.5 + settings.alpha)
+
+
+def still(settings: Settings, seed: int) -> float:
+    """Nothing depends on anything but the seed and whether there is a teacher at all."""
+    return 0.9 + 0.02 * (settings.alpha < 1) + JITTER[seed]
+
+
+def by_loss(settings: Settings, seed: int) -> float:
+    """One loss is a point better than the others."""
+    return 0.9 + 0.01 * (settings.loss == "dist") + 0.02 * (settings.alpha == 0.5) + JITTER[seed] * (1 + settings.alpha)
+
+
+for score in (moving, still, by_loss):
+    score.of_settings = True  # type: ignore[attr-defined]
+
+
+def found(rows, score, **keys):
+    spec = rows.spec(seeds=8, alpha=ALPHAS, **keys)
+    return analyse(spec, rows.trials(spec, score), rows.teachers())
+
+
+def test_a_best_alpha_that_moves_is_said_to_move_by_as_much(rows) -> None:
+    (one,) = found(rows, moving, noise={"rate": [0.0, 0.4]}).trends
+    (change,) = one.changes
+    assert change.alpha == -0.5
+    assert change.alpha_high < 0
+    assert (
+        "The chosen alpha changes with the share of wrong labels: it is 0.75 at 0 % and 0.25 at 40 % (-0.5 from"
+        in str(trend_view(one, found(rows, moving).metric).sentences)
+    )
+
+
+def test_what_does_not_move_is_not_said_to_move(rows) -> None:
+    (one,) = found(rows, still, temperature=[1, 3]).trends
+    told = trend_view(one, found(rows, still).metric).sentences
+    assert told[0] == "Some intermediate alpha beats labels alone at every temperature."
+    assert told[1] == "The chosen alpha is 0.75 at every temperature."
+    assert "is not shown to change from the first temperature to the last" in told[2]
+
+
+def test_of_values_that_are_no_numbers_the_best_is_named_and_who_is_as_good(rows) -> None:
+    told = found(rows, by_loss, loss=["kl", "dist", "logit_mse"])
+    (one,) = told.trends
+    assert not one.ordered
+    assert [point.value for point in one.points] == ["kl", "dist", "logit_mse"]  # in the study's order
+    assert [point.in_best_set for point in one.points] == [False, True, False]
+    assert trend_view(one, told.metric).sentences[-1] == (
+        "Once alpha is tuned, dist is best with 93.00 %, and kl last with 92.00 %; every other is shown to be worse "
+        "than the best at 95 %."
+    )
+
+
+def test_one_line_tells_the_ends_of_an_axis_and_what_is_shown_to_move(rows) -> None:
+    told = found(rows, moving, noise={"rate": [0.0, 0.4]})
+    (one,) = told.trends
+    assert trend_view(one, told.metric).brief == (
+        "Some intermediate alpha beats labels alone at every share of wrong labels. The chosen alpha is 0.75 at 0 % "
+        "and 0.25 at 40 % (shown to change); its gain is +5.00 and +15.00 percentage points (shown to change)."
+    )
+    told = found(rows, still, temperature=[1, 3])
+    (one,) = told.trends
+    assert trend_view(one, told.metric).brief.endswith(
+        "0.75 at 1 and 0.75 at 3 (not shown to change); its gain is +2.00 and +2.00 percentage points "
+        "(not shown to change)."
+    )
+
+
+@pytest.mark.parametrize("values", [[1, None], [None, 2]])
+def test_the_end_of_training_is_a_value_like_others(rows, values) -> None:
+    told = found(rows, still, snapshot=values)
+    assert [point.value for point in told.trends[0].points][-1] in ("all", "2 epochs", "2.0 epochs")
+    assert "snapshot all" in words(told)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_are_followed_as_far_as_they_go(rows, seeds: int) -> None:
+    spec = rows.spec(seeds=seeds, alpha=ALPHAS, noise={"rate": [0.0, 0.4]})
+    told = analyse(spec, rows.trials(spec, moving), {})
+    (one,) = told.trends
+    assert [point.alpha for point in one.points] == [0.75, 0.25]
+    assert all(np.isnan(point.alpha_low) for point in one.points)
+    assert (one.changes == ()) == (seeds == 1)
+    assert "is 0.75 at 0 % and 0.25 at 40 %" in words(told)
+
+
+def test_a_study_without_a_student_is_followed_without_a_word(rows) -> None:
+    spec = rows.spec(temperature=[1, 3])
+    told = analyse(spec, [], {})
+    (one,) = told.trends
+    assert trend_view(one, told.metric).sentences == ()
+    assert trend_view(one, told.metric).brief == ""
+    assert len(trend_view(one, told.metric).table.rows) == 2
+    assert len(trend_view(one, told.metric).table.head) == len(trend_view(one, told.metric).table.rows[0])
