@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
+
 from distillab.data import Dataset, load
 from distillab.errors import WorkError
 from distillab.export import export_int8, export_onnx

@@ -24,13 +24,13 @@ from distillab.engine.devices import split_host
 split_host()
 
 import jax
-
-from distillab.data import ReadOptions, load, read_data
 from distillab.distillation.course import SEARCH_SEED, Course, scored
 from distillab.distillation.request import Request
 from distillab.distillation.students import find_student
 from distillab.distillation.teachers import find_teachers
 from distillab.distillation.workshop import Workshop
+
+from distillab.data import ReadOptions, load, read_data
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, write_variables
 from distillab.engine.teacher import train_teacher

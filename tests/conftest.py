@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     import keras
+
     from distillab.data import Dataset
 
 # A fifth of Hypothesis's own number of examples: a property that fails is found on another day.

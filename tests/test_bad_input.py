@@ -511,6 +511,7 @@ def _tables() -> None:
 
 def _models() -> None:
     import keras
+
     from distillab.models import build
 
     for name, shape, classes in (("teacher", 4, 3), ("wide", 4, 5), ("long", 7, 3)):

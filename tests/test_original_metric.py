@@ -20,10 +20,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
-
-import keras
 
 BATCH = 32
 CLASSES = 10

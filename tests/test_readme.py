@@ -87,9 +87,8 @@ def test_every_command_runs(
 def test_the_python_that_a_page_shows_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    import numpy as np
-
     import keras
+    import numpy as np
 
     def model(width: int) -> keras.Model:
         layers = keras.layers

@@ -12,11 +12,12 @@ if "keras" not in sys.modules:  # Keras reads this once, at its first import; a 
 
 # Fetched when first asked for: the command line must start without Keras, which takes seconds to import.
 _FROM = {
-    "Study": "distillab.report.study",
+    "Study": "distillab.api.study",
     "AlphaSchedule": "distillab.keras",
     "Distiller": "distillab.keras",
     "with_teacher_logits": "distillab.keras",
-    "distill": "distillab.distillation.course",
+    "distill": "distillab.api.distill",
+    "Distillation": "distillab.api.distill",
     "read_data": "distillab.data",
     "ReadOptions": "distillab.data",
     "store_predictions": "distillab.models.predictions",

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from distillab.distillation.course import distill
 
 import distillab
-import keras
 from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.cli import main
 from distillab.data import load
 from distillab.engine import latency as latency_module

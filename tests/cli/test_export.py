@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
-import keras
 from distillab.cli import main
 from distillab.data import load
 from distillab.engine import latency as latency_module

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.data import ReadOptions, load, read_data
 from distillab.errors import RequestError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import jax
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
 from distillab.errors import RequestError
 from distillab.models import build

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.engine.batches import EVALUATION_BATCH
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.logits import logits_digest, teacher_logits

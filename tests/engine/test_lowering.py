@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend import core
 
-import keras
 from distillab.engine.lowering import always, lower, never, small_patches
 from distillab.models import ARCHITECTURES, build
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import keras
 import numpy as np
 import optax
 import pytest
 
-import keras
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 
 STEPS = 20

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import jax
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import mesh, rows_mesh
 from distillab.engine.functional import Functional

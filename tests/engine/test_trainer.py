@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.engine.batches import batched_logits
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 
-import keras
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, read_variables, write_variables
 from distillab.engine.randomness import epoch_order
 from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Examples, Recipe, Student
 from distillab.models import ARCHITECTURES, build
-from keras import ops
 
 N, M, C = 70, 30, 4  # N is no multiple of the batch
 SHAPE = (8, 8, 1)

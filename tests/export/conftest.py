@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 
-import keras
 from distillab.engine import latency
 from distillab.export.onnx import NEEDS
 

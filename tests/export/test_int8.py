@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.data import load
 from distillab.errors import RequestError, WorkError
 from distillab.export import export_int8, export_onnx

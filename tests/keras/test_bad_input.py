@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from tests.keras.conftest import C, classifier, compiled, weights_of
 from tests.keras.test_distiller import Batches
 
-import keras
 from distillab import Distiller
 from distillab.errors import RequestError
 

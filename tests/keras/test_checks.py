@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from tests.keras.conftest import C, F, classifier
 
-import keras
 from distillab import Distiller
 from distillab.errors import RequestError
-from keras import layers
 
 INPUT = (F,)
 

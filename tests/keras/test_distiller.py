@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 from scipy.special import log_softmax, softmax
 from tests.keras.conftest import C, F, classifier, compiled, weights_of
 
-import keras
 from distillab import Distiller
-from keras import ops
 
 Problem = tuple[np.ndarray, np.ndarray]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab import Distiller
 from distillab.losses import LOSSES
 

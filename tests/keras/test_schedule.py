@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from tests.keras.conftest import classifier, compiled
 
-import keras
 from distillab import AlphaSchedule
 from distillab.errors import RequestError
 

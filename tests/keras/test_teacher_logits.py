@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from tests.keras.conftest import C, classifier, compiled, weights_of
 from tests.keras.test_distiller import Batches, as_arrays, as_pydataset, as_tensorflow, as_torch
 
-import keras
 from distillab import Distiller, with_teacher_logits
 from distillab.errors import RequestError, WorkError
 from distillab.models.digests import row_digests

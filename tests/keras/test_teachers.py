@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras import ops
 from scipy.special import softmax
 from tests.keras.conftest import C, F, classifier
 
 from distillab.keras.teachers import Teachers
 from distillab.models.averaging import average_predictions
-from keras import ops
 
 
 def as_numpy(array: Any) -> np.ndarray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from scipy.stats import entropy, zscore
 
-import keras
 from distillab.losses import LOSSES, label_cross_entropy
 
 EPSILON = 2.0**-23

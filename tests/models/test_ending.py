@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-import keras
-from distillab.models.ending import ending, gives_probabilities, last_layer, without_softmax
 from keras import layers, ops
+
+from distillab.models.ending import ending, gives_probabilities, last_layer, without_softmax
 
 F, C = 4, 3
 

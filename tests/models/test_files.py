@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.errors import RequestError
 from distillab.models import build
 from distillab.models.files import read_model

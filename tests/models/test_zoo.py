@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.errors import RequestError
 from distillab.models import ARCHITECTURES, build, parse
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import pytest
 
-import keras
 from distillab.data import Dataset
 from distillab.errors import RequestError
 from distillab.models import build

@@ -24,7 +24,7 @@ from distillab.cli import main
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import DistillabError, RequestError, WorkError
 from distillab.report.write import write_report
-from distillab.study import provenance, teachers
+from distillab.study import provenance, run, teachers
 from distillab.study.folder import Folder
 from distillab.study.progress import Silence
 from distillab.study.run import run_study

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
-import keras
 from distillab.data import Dataset
 from distillab.errors import RequestError
 from distillab.models.averaging import average_predictions

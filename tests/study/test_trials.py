@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
+from distillab.study.settings import Settings
+from distillab.study.spec import Spec, read_spec
 from distillab.study.trials import (
     RECIPE,
     group_key,
@@ -14,9 +16,6 @@ from distillab.study.trials import (
     teacher_identity,
     training_identity,
 )
-
-from distillab.study.settings import Settings
-from distillab.study.spec import Spec, read_spec
 
 
 def study(**keys: object) -> Spec:

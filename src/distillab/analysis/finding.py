@@ -19,8 +19,7 @@ from distillab.errors import RequestError, unknown
 from distillab.metrics.metric import METRICS, Metric
 from distillab.study.settings import MetricName
 from distillab.study.spec import Spec
-from distillab.study.storage.records import ValidationPredictions
-from distillab.study.storage.records import TeacherResult, TrialResult
+from distillab.study.storage.records import TeacherResult, TrialResult, ValidationPredictions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,25 +6,34 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, memorised, paired_gain
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.cost import Cost, cost
 from distillab.errors import RequestError
+from distillab.export import Exported, Format, export_model
 from distillab.io import replace_file
+from distillab.report.distillation import (
+    DistillationView,
+    distillation_view,
+    model_card,
+    read_finding,
+    write_distillation_report,
+)
+from distillab.report.text import distillation_summary, distillation_text
 from distillab.search.auto import AUTO, auto_students
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
 from distillab.search.pipeline import Finals, Pipeline
 from distillab.search.request import Request, request
-from distillab.search.space import Candidate
+from distillab.search.space import Candidate, Score
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
@@ -36,36 +45,104 @@ from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel, teacher_models
 
+STUDENT = "student.keras"
+
 EXAMPLES, CALIBRATION = 1_000, 512
 """Test and training examples that are kept, for exports to be compared and calibrated on."""
 
 
-@dataclass(frozen=True)
 class Distillation:
     """A distilled student, and the evidence.
 
     Args:
-        student: reads inputs as the data have them, its preprocessing inside.
         finding: what was found, as plain values: the content of `answer.json`.
         folder: where everything is kept; None: nowhere.
+        student: the shipped model; None: read from the folder when it is first used.
     """
 
-    student: keras.Model = field(repr=False)
-    finding: Mapping[str, Any]
-    folder: Path | None = None
+    def __init__(self, finding: Mapping[str, Any], folder: Path | None = None, student: keras.Model = None) -> None:
+        self.finding, self.folder, self._student = finding, folder, student
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Distillation:
+        """Read a finished distillation.
+
+        Args:
+            folder: made by `distillab distill`.
+
+        Raises:
+            RequestError: the folder holds no finished distillation.
+        """
+        opened = Folder(Path(folder))
+        spec, store = opened.open()
+        store.close()
+        if not isinstance(spec, SearchSpec):
+            raise RequestError(f"{folder} holds a study, and no distillation. Read it with Study.load.")
+        return cls(read_finding(opened), opened.path)
+
+    @property
+    def student(self) -> keras.Model:
+        """The shipped model: it reads inputs as the data have them, its preprocessing inside."""
+        if self._student is None and self.folder is not None:
+            self._student = keras.models.load_model(self.folder / STUDENT, compile=False)
+        return self._student
+
+    @cached_property
+    def view(self) -> DistillationView:
+        """The finding in words and rows."""
+        return distillation_view(self.finding)
 
     @property
     def verdict(self) -> str:
         """The verdict in a sentence."""
-        from distillab.report.distillation import verdict_sentence
+        return self.view.verdict
 
-        return verdict_sentence(self.finding["verdict"])
+    def summary(self) -> str:
+        """The verdict, and what makes it doubtful, as `distillab distill` prints it."""
+        return distillation_summary(self.view)
 
-    def report(self) -> str:
+    def text(self) -> str:
+        """The finding as text, as `distillab answer` prints it."""
+        return distillation_text(self.view)
+
+    def card(self) -> str:
         """The model card, in Markdown."""
-        from distillab.report.distillation import model_card
-
         return model_card(self.finding)
+
+    def report(self, out: Path | None = None) -> tuple[Path, ...]:
+        """Write the page into the folder, or elsewhere.
+
+        Args:
+            out: the page's file instead.
+
+        Returns:
+            The files.
+
+        Raises:
+            RequestError: neither a folder nor a file is there to write to.
+            WorkError: the file cannot be written.
+        """
+        if self.folder is None and out is None:
+            raise RequestError("The distillation has no folder. Give report() a file, or distill() a folder.")
+        return write_distillation_report(Folder(self.folder or Path()), self.finding, out)
+
+    def export(self, to: Format, out: str | Path, **options: Any) -> Exported:
+        """Export the student, checked against Keras.
+
+        Args:
+            to: "onnx", "litert" or "saved_model".
+            out: the file to write; for "saved_model", the folder.
+            options: of `distillab.export.export_model`, such as int8=True.
+
+        Returns:
+            Where it is, its size and latency, and how it compares with Keras.
+
+        Raises:
+            RequestError: the distillation has no folder, or the format is unknown.
+        """
+        if self.folder is None:
+            raise RequestError("The distillation has no folder. Give distill() a folder, or save the student yourself.")
+        return export_model(self.folder / STUDENT, to=to, out=out, **options)
 
 
 def distill(
@@ -121,7 +198,7 @@ def distill(
             pipeline = Pipeline(wanted, dataset, teacher_name, names, work, runner)
             distillation = _distilled(pipeline, teachers, store)
             if out is not None:
-                distillation = replace(distillation, folder=work.folder.path)
+                distillation.folder = work.folder.path
                 _write(distillation, dataset, work.folder)
     return distillation
 
@@ -159,7 +236,7 @@ def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Stor
         "chosen": found.distilled._asdict(),
         "baseline": found.baseline._asdict(),
         "search": _search(pipeline, found),
-        "candidates": [{**one.candidate._asdict(), "score": one.value, "nll": -one.tie} for one in found.scores],
+        "candidates": [_candidate(one, wanted.search_seeds) for one in found.scores],
         "costs": _costs(model, architecture, teachers, dataset),
         "data": _data(dataset, architecture),
         "unlabelled": _effect_of_unlabelled(finals, dataset),
@@ -167,7 +244,7 @@ def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Stor
         "request": wanted.model_dump(mode="json"),
         "provenance": store.runs()[-1],
     }
-    return Distillation(model, finding)
+    return Distillation(finding, None, model)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -220,6 +297,15 @@ def _described(
 def _named(one: Candidate) -> str:
     temperature = f", T = {one.temperature:g}" if one.distilled else ""
     return f"alpha = {one.alpha:g}{temperature}, learning rate {one.learning_rate:g}"
+
+
+def _candidate(score: Score, seeds: int) -> dict[str, Any]:
+    return {
+        **score.candidate._asdict(),
+        "score": score.value,
+        "nll": -score.tie,
+        "trainings": seeds * score.repeats,
+    }
 
 
 def _verdict(compared: Comparison) -> dict[str, Any]:
@@ -306,8 +392,8 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_test": dataset.y_test[:EXAMPLES],
     }
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
-    card, path = distillation.report(), folder.path
+    card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
-    replace_file(path / "student.keras", lambda temporary: distillation.student.save(temporary))
+    replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

@@ -64,6 +64,7 @@ def _engine(examples: int, students: int = 4, devices: int | None = None, mappin
 def _distiller(examples: int) -> Result:
     """Keras's Distiller with a live teacher, on the current backend."""
     import keras
+
     from distillab.models import build
 
     teacher, student = build(TEACHER, SHAPE, CLASSES), build(STUDENT, SHAPE, CLASSES)
@@ -79,6 +80,7 @@ def _distiller(examples: int) -> Result:
 def _plain(examples: int) -> Result:
     """The student alone on labels, by `model.fit`."""
     import keras
+
     from distillab.models import build
 
     model = build(STUDENT, SHAPE, CLASSES)
@@ -90,8 +92,9 @@ def _plain(examples: int) -> Result:
 def _stored(examples: int) -> Result:
     """The student by `model.fit`, with the teacher's stored logits appended to the labels."""
     import keras
-    from distillab.models import build
     from keras import ops
+
+    from distillab.models import build
 
     def loss(y: Any, z: Any) -> Any:
         label_loss = keras.losses.categorical_crossentropy(y[:, :CLASSES], z, from_logits=True)
@@ -179,6 +182,7 @@ def _engine_teacher(examples: int) -> Result:
 def _keras_teacher(examples: int) -> Result:
     """The teacher by `model.fit` and `predict`, on the current backend."""
     import keras
+
     from distillab.models import build
 
     model = build(TEACHER, SHAPE, CLASSES)

@@ -1,4 +1,4 @@
-"""`distillab answer`: the research question, answered from a study's folder."""
+"""`distillab answer`: the finding of a study or a distillation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
+from distillab.errors import RequestError
 
-@click.command(short_help="Answer the research question from a finished or half-finished study.")
+
+@click.command(short_help="Print what a study or a distillation has found.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
-@click.option(
-    "--metric", metavar="NAME", help="Compare alphas by another metric, such as f1_macro.  [default: the study's]"
-)
+@click.option("--metric", metavar="NAME", help="Compare by another metric, such as f1_macro.  [default: the study's]")
 def answer(folder: Path, form: str, metric: str | None) -> None:
-    """Print the result of the study in DIR: the verdict, the best alpha and its gain, the optimal range.
+    """Print the finding in DIR: the verdict, the best alpha and its gain, the optimal range.
 
     \b
     Example:
@@ -27,24 +27,28 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
     # a running study, a second thread costs many times the time it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from distillab.analysis import analyse, needed_metrics, with_metric
-    from distillab.report.text import study_text
-    from distillab.report.view import finding_json, study_view
     from distillab.study.folder import Folder
 
-    place = Folder(folder)
-    spec, store = place.read()
-    with store:
-        wanted = needed_metrics(spec) if metric is None else None
-        trials, teachers = store.trials(metrics=wanted, epochs=False), store.teachers()
-        classes, predictions = store.classes(), store.validation_predictions()
-    if metric is not None:
-        spec = with_metric(spec, metric, trials)
-    finding = analyse(spec, trials, teachers, classes=classes, predictions=predictions)
-    if form == "json":
-        click.echo(json.dumps(finding_json(finding), indent=2, ensure_ascii=False, allow_nan=False))
+    if Folder(folder).is_search():
+        from distillab.report.distillation import distillation_view, read_finding
+        from distillab.report.text import distillation_text
+
+        if metric is not None:
+            raise RequestError("--metric is for studies; a distillation is compared by several. Leave it out.")
+        finding = read_finding(Folder(folder))
+        click.echo(
+            json.dumps(finding, indent=2, ensure_ascii=False)
+            if form == "json"
+            else distillation_text(distillation_view(finding))
+        )
         return
-    click.echo(study_text(study_view(finding)))
-    figure = place.figures / "accuracy_vs_alpha.png"
+    from distillab.api.study import Study
+
+    study = Study.load(folder)
+    if form == "json":
+        click.echo(json.dumps(study.json(metric), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    click.echo(study.text(metric))
+    figure = study.folder.figures / "accuracy_vs_alpha.png"
     if figure.is_file() and metric is None:
         click.echo(f"\nFigure: {figure}")

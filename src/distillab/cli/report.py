@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from distillab.errors import RequestError
-
 COMPARISON = "comparison.html"
 
 
@@ -33,21 +31,17 @@ def report(folders: tuple[Path, ...], out: Path | None) -> None:
 
 
 def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
-    from distillab.report import write_report
-    from distillab.report.distillation import is_distillation, write_distillation_report
     from distillab.study.folder import Folder
 
+    opened = [Folder(folder) for folder in folders]
     if len(folders) > 1:
         from distillab.report.comparison import write_comparison
 
-        distilled = next((folder for folder in folders if is_distillation(folder)), None)
-        if distilled is not None:
-            raise RequestError(f"{distilled} holds a distillation, and only studies can be compared. Report it alone.")
-        return write_comparison([Folder(folder) for folder in folders], out or Path(COMPARISON))
-    if is_distillation(folders[0]):
-        if out is not None:
-            raise RequestError(
-                "--out is for studies: the page of a distillation is written into its folder. Omit --out."
-            )
-        return write_distillation_report(folders[0])
-    return write_report(Folder(folders[0]), out)
+        return write_comparison(opened, out or Path(COMPARISON))
+    if opened[0].is_search():
+        from distillab.report.distillation import read_finding, write_distillation_report
+
+        return write_distillation_report(opened[0], read_finding(opened[0]), out)
+    from distillab.report.write import write_report
+
+    return write_report(opened[0], out)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-
 import keras
+
 from distillab.errors import RequestError
 from distillab.models.ending import ending, last_layer
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import keras
 import numpy as np
 
-import keras
 from distillab.engine.flops import forward_flops
 from distillab.engine.functional import Functional
 from distillab.engine.latency import Latency, latency

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-import keras
 from distillab.engine.classifier import check_classifier, check_traceable, rebuilt
 from distillab.engine.devices import ROWS
 from distillab.engine.lowering import Pays, lower, small_patches

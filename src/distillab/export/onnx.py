@@ -128,9 +128,9 @@ def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
     Raises:
         WorkError: a layer has no counterpart.
     """
+    import keras
     import onnx
 
-    import keras
     from distillab.models.ending import ending
 
     signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]

@@ -6,12 +6,12 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 import keras
+import numpy as np
+from keras import ops
+
 from distillab.errors import RequestError, not_allowed
 from distillab.models.ending import ending, gives_probabilities, last_layer, without_softmax
-from keras import ops
 
 PROBE = 4  # rows of random inputs that a model is tried on
 

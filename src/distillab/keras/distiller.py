@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 import keras
+import numpy as np
+from keras import ops
+
 from distillab.errors import RequestError, not_allowed
 from distillab.keras import jax_steps
 from distillab.keras.checks import check_pair, checked_alpha, checked_logits_model, checked_temperature, logits_shape
@@ -18,7 +19,6 @@ from distillab.keras.losses import as_distillation_loss, as_label_loss, class_nu
 from distillab.keras.teachers import Teachers
 from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, Array, mix, relates_examples
 from distillab.models.averaging import DEFAULT_AVERAGE
-from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="distillab")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from distillab.errors import RequestError, not_allowed
 
 KEYS = {"inputs", "teacher_logits"}

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
+
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.keras.inputs import wrong_labels
 from distillab.losses import LOSSES, Array, DistillationLoss, label_cross_entropy
-from keras import ops
 
 
 class LabelCrossEntropy(keras.losses.Loss):

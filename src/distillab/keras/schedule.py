@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+
 from distillab.errors import RequestError, not_allowed
 
 Schedule = Callable[[int], float]

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from distillab.data.paths import cache_folder
 from distillab.errors import RequestError, WorkError
 from distillab.keras.inputs import join

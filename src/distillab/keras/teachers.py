@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import numpy as np
-
 import keras
+import numpy as np
+from keras import ops
+
 from distillab.errors import RequestError, not_allowed
 from distillab.keras.checks import checked_logits_model, logits_shape
 from distillab.keras.jax_steps import lowered
 from distillab.losses import Array
 from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
-from keras import ops
 
 AVERAGES = ("logits", "probabilities")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from keras import ops
+
 from distillab.losses.signature import Array
 from distillab.losses.temperature import soften
-from keras import ops
 
 CONSTANT = 1e-12  # a sum of squares no larger than the rounding of equal probabilities in float32
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from keras import ops
+
 from distillab.losses.labels import at_label
 from distillab.losses.signature import Array
 from distillab.losses.temperature import soften
-from keras import ops
 
 EXCLUDED = -1e30  # logit of an excluded class: its exponential is 0 in every precision
 

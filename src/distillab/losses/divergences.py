@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from keras import ops
+
 from distillab.losses.signature import Array
 from distillab.losses.temperature import soften
-from keras import ops
 
 
 def distillation_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from distillab.losses.signature import Array
 from keras import ops
+
+from distillab.losses.signature import Array
 
 
 def label_cross_entropy(student_logits: Array, labels: Array) -> Array:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from keras import ops
+
 from distillab.losses.labels import LabelLoss, label_cross_entropy
 from distillab.losses.signature import Array, DistillationLoss, relates_examples
-from keras import ops
 
 
 class LossTerms(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from distillab.losses.signature import Array
 from keras import ops
+
+from distillab.losses.signature import Array
 
 
 def logit_mse(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from keras import ops
+
 from distillab.losses.divergences import distillation_kl
 from distillab.losses.signature import Array
-from keras import ops
 
 CONSTANT = 1e-12  # variance of logits that differ by rounding alone
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from distillab.losses.signature import Array
 from keras import backend, ops
+
+from distillab.losses.signature import Array
 
 
 class Softened(NamedTuple):

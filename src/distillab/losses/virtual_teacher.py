@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+from keras import ops
+
 from distillab.losses.divergences import distillation_kl
 from distillab.losses.signature import Array
 from distillab.losses.temperature import float_type
-from keras import ops
 
 
 def teacher_free(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,8 @@ from distillab.report.page_charts import distillation_charts
 from distillab.report.rendering import render_markdown, render_page
 from distillab.report.view.table import KeyFigure, Table
 from distillab.report.write import write_files
-from distillab.study.storage.records import TrialResult
-from distillab.study.storage.store import Store
+from distillab.study.folder import Folder
 
-RESULT = "result.json"
 MOST_CLASSES = 20
 """Further class names are left to the result's file."""
 
@@ -30,8 +28,8 @@ CAVEATS = (
 )
 
 Candidate = Mapping[str, Any]
-"""A searched setting: "taught", "alpha", "temperature", "learning_rate", "loss", its mean validation "score", and the
-number of "trainings" behind it."""
+"""A searched setting: "distilled", "alpha", "temperature", "learning_rate", "loss", its mean validation "score", and
+the number of "trainings" behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,50 +58,57 @@ class DistillationView:
     candidates: Mapping[str, Any]
 
 
-def is_distillation(folder: Path) -> bool:
-    """Whether a folder holds the result of a finished `distillab distill`.
+def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: Path | None = None) -> tuple[Path, ...]:
+    """Write the page of a distillation into its folder, or elsewhere.
 
     Args:
-        folder: any.
-    """
-    return (folder / RESULT).is_file() and not (folder / "study.yaml").exists()
-
-
-def write_distillation_report(folder: Path) -> tuple[Path, ...]:
-    """Write the page of a distillation into its folder.
-
-    Args:
-        folder: of `distillab distill`.
+        folder: of the distillation.
+        finding: the content of its `answer.json`.
+        out: the page's file instead.
 
     Returns:
         The file.
 
     Raises:
-        RequestError: the folder's result cannot be read.
         WorkError: the file cannot be written.
     """
-    try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        with Store(folder / "study.db", read_only=True) as store:
-            text = distillation_page(result, searched(result, store.trials()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RequestError(
-            f"{folder / RESULT} cannot be read as the result of a distillation ({type(error).__name__}: {error}). Run "
-            "'distillab distill' again with the same --out: recorded trials are not trained again."
-        ) from error
-    page = folder / "report.html"
-    write_files({page: text.encode()})
+    page = out or folder.report
+    write_files({page: distillation_page(finding).encode()})
     return (page,)
 
 
-def distillation_page(result: Mapping[str, Any], candidates: Sequence[Candidate]) -> str:
+def read_finding(folder: Folder) -> dict[str, Any]:
+    """Read the finding of a distillation.
+
+    Args:
+        folder: of the distillation.
+
+    Returns:
+        The content of its `answer.json`.
+
+    Raises:
+        RequestError: the distillation is not finished, or the file is damaged.
+    """
+    again = "Run 'distillab distill' again with the same --out: recorded trials are not trained again."
+    if not folder.answer.is_file():
+        raise RequestError(f"The distillation in {folder.path} is not finished. {again}")
+    try:
+        finding: dict[str, Any] = json.loads(folder.answer.read_text(encoding="utf-8"))
+        distillation_view(finding)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{folder.answer} is not the finding of a distillation ({type(error).__name__}: {error}). {again}"
+        ) from error
+    return finding
+
+
+def distillation_page(result: Mapping[str, Any]) -> str:
     """Write the page.
 
     Args:
-        result: as `Result.to_json` gives it.
-        candidates: the settings searched with all epochs.
+        result: the content of `answer.json`.
     """
-    view = distillation_view(result, candidates)
+    view = distillation_view(result)
     data = {"charts": distillation_charts(), "seeds": view.seeds, "candidates": view.candidates}
     return render_page("distillation.html.j2", script="distillation.js", data=data, view=view)
 
@@ -112,17 +117,16 @@ def model_card(result: Mapping[str, Any]) -> str:
     """Write the model card, as Markdown.
 
     Args:
-        result: as `Result.to_json` gives it.
+        result: the content of `answer.json`.
     """
-    return render_markdown("model_card.md.j2", view=distillation_view(result, ()))
+    return render_markdown("model_card.md.j2", view=distillation_view(result))
 
 
-def distillation_view(result: Mapping[str, Any], candidates: Sequence[Candidate]) -> DistillationView:
-    """Word a result.
+def distillation_view(result: Mapping[str, Any]) -> DistillationView:
+    """Word a finding.
 
     Args:
-        result: as `Result.to_json` gives it.
-        candidates: the settings searched with all epochs; may be empty.
+        result: the content of `answer.json`.
     """
     names, data, verdict, provenance = result["names"], result["data"], result["verdict"], result.get("provenance", {})
     versions = ", ".join(f"{name} {version}" for name, version in provenance.get("versions", {}).items())
@@ -132,19 +136,19 @@ def distillation_view(result: Mapping[str, Any], candidates: Sequence[Candidate]
         lead=f"On {names['data']}: {data['test']:,} test examples.",
         kind=verdict["kind"],
         verdict=verdict_sentence(verdict),
-        caveat=result.get("caveat") or "",
+        caveat=_memorised(result["memorised"]),
         key_figures=_key_figures(result),
         quality=_quality(verdict),
         against_teacher=_against_teacher(verdict["against_teacher"]),
-        method=result["method"],
+        method=_method(result["search"]),
         cost=_cost(result["costs"]),
-        use=_use(data) if "student_gives" in data else "",
+        use=_use(data),
         training=_training(result),
         caveats=(*CAVEATS, f"{seeds} each; the shipped student is the first seed's, not the best one's."),
         versions=f"Made with {versions}." if versions else "",
         command=str(provenance.get("command") or ""),
         seeds=_by_seed(verdict),
-        candidates=_search(result, candidates),
+        candidates=_search(result),
     )
 
 
@@ -238,36 +242,56 @@ def _quality(verdict: Mapping[str, Any]) -> Table:
     return Table("quality", caption, ("metric", "student", "without a teacher", "gain", "teacher"), tuple(rows))
 
 
-def searched(result: Mapping[str, Any], trials: Iterable[TrialResult]) -> list[dict[str, Any]]:
-    """The candidates of a search that were trained for all epochs, each with its mean validation score.
+def _memorised(teacher: Mapping[str, float] | None) -> str:
+    if teacher is None:
+        return ""
+    return (
+        f"The teacher's accuracy is {teacher['validation']:.1%} on the validation examples and {teacher['test']:.1%} "
+        "on the test examples: it has probably learned the validation examples. Predictions for memorised examples teach "
+        "little and make a small alpha look better than it is. Keep a validation part from the teacher, or store "
+        "out-of-fold predictions (cross-validation)."
+    )
 
-    Args:
-        result: as `Result.to_json` gives it.
-        trials: the store's.
-    """
-    request, names = result["request"], ("taught", "alpha", "temperature", "learning_rate", "loss")
-    scores: dict[tuple[Any, ...], list[float]] = {}
-    for trial in trials:
-        settings, score = trial.settings, trial.metrics.get(("validation", request["metric"]))
-        if score is None or settings["epochs"] != request["epochs"] or trial.coordinates["part"] != "validation":
-            continue
-        key = (*(settings[name] for name in names), str(settings.get("student")))
-        scores.setdefault(key, []).append(score)
+
+def _method(search: Mapping[str, Any]) -> str:
+    each = fmt.counted(search["trainings"], "training")
+    repeated = (
+        f"; the best {search['finalists']} of either kind were trained {search['repeats']} times as often"
+        if search["finalists"]
+        else ""
+    )
+    cuts = f" The time budget cut {'; '.join(search['cuts'])}." if search["cuts"] else ""
+    return (
+        f"{search['method']} chose the settings by validation {search['metric'].replace('_', ' ')} (ties by "
+        f"likelihood): {search['distilled']} candidates with the teacher and {search['baseline']} without, {each} "
+        f"each{repeated}.{cuts}"
+    )
+
+
+def _unlabelled(effect: Mapping[str, Any] | None) -> list[str]:
+    if effect is None:
+        return []
+    gain, accuracy = effect["gain"], METRICS["accuracy"]
+    if gain is None:
+        return ["The effect of the unlabelled examples is unknown: a student without them diverged."]
     return [
-        {**dict(zip(names, key, strict=False)), "score": sum(values) / len(values), "trainings": len(values)}
-        for key, values in scores.items()
+        f"The {effect['count']:,} unlabelled examples changed the test accuracy by "
+        f"{fmt.difference(accuracy, gain['mean'])} points (95 % interval "
+        f"{fmt.interval(accuracy, gain['low'], gain['high'], signed=True)}, p {fmt.p_value(gain['p'])}), compared with "
+        "the same student trained on the labelled ones alone in as many steps."
     ]
 
 
-def _search(result: Mapping[str, Any], candidates: Sequence[Candidate]) -> dict[str, Any]:
+def _search(result: Mapping[str, Any]) -> dict[str, Any]:
     """The search as the page's chart reads it."""
     metric, chosen = METRICS[result["request"]["metric"]], result["chosen"]
-    baselines = [candidate for candidate in candidates if not candidate["taught"]]
+    candidates: list[Candidate] = result["candidates"]
+    baselines = [candidate for candidate in candidates if not candidate["distilled"]]
     most = max((candidate["trainings"] for candidate in candidates), default=0)
     return {
         "metric": metric.axis,
         "factor": metric.factor,
-        "taught": [candidate for candidate in candidates if candidate["taught"]],
+        "distilled": [candidate for candidate in candidates if candidate["distilled"]],
         # The largest of many noisy scores is optimistic: the level is the best of those with the most trainings.
         "alone": max((one["score"] for one in baselines if one["trainings"] == most), default=None),
         "chosen": {key: chosen[key] for key in ("alpha", "temperature", "learning_rate")},
@@ -295,7 +319,7 @@ def _cost(costs: Mapping[str, Any]) -> Table:
 def _use(data: Mapping[str, Any]) -> str:
     classes = data["class_names"]
     names = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_CLASSES]))
-    more = f", and {len(classes) - MOST_CLASSES} more ({RESULT})" if len(classes) > MOST_CLASSES else ""
+    more = f", and {len(classes) - MOST_CLASSES} more (answer.json)" if len(classes) > MOST_CLASSES else ""
     outputs = (
         "probabilities" if data["student_gives"] == "probabilities" else "logits (apply softmax for probabilities)"
     )
@@ -313,7 +337,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
         f"them chose the settings, then joined the training), {data['unlabelled']:,} unlabelled, {data['test']:,} test "
         "examples.",
         *(str(note) for note in data["notes"]),
-        *([result["unlabelled"]] if result.get("unlabelled") else []),
+        *_unlabelled(result["unlabelled"]),
         f"Student: {_settings(result['chosen'])}.",
         f"Baseline, the same student without a teacher: {_settings(result['baseline'])}.",
         f"Both: {request['epochs']} epochs of batches of {request['batch_size']}, {request['optimiser']}, "
@@ -323,7 +347,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _settings(candidate: Candidate) -> str:
     rate = f"learning rate {candidate['learning_rate']:g}"
-    if candidate["taught"]:
+    if candidate["distilled"]:
         loss = f", loss {candidate['loss']}" if candidate.get("loss") else ""
         return f"alpha = {candidate['alpha']:g}, temperature {candidate['temperature']:g}, {rate}{loss}"
     if candidate["alpha"] == 1:

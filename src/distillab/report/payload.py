@@ -61,7 +61,9 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Findin
     names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
-    shown = galleries(curves, answer.settings, results.examples, results.example_predictions, results.teacher_example_predictions)
+    shown = galleries(
+        curves, answer.settings, results.examples, results.example_predictions, results.teacher_example_predictions
+    )
     bins = reliability(curves, results.reliability)
     matrices = _confusions(results, curves)
     denoised = {one.label: one for one in answer.denoising}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from distillab.report.distillation import DistillationView
 from distillab.report.view.study import WRONG_LABELS, SettingView, StudyView
 from distillab.report.view.table import Table
 
@@ -46,6 +47,31 @@ def short_text(view: StudyView) -> str:
         view: of a study.
     """
     return "\n".join(_wrapped(" ".join([*_heading(view, one), *one.sentences])) for one in view.settings)
+
+
+def distillation_text(view: DistillationView) -> str:
+    """The finding of a distillation: verdict, quality, how it was trained, caveats.
+
+    Args:
+        view: of the distillation.
+
+    Returns:
+        Lines of at most about a hundred characters, without a line end after the last.
+    """
+    blocks = [_wrapped(f"{view.title}. {view.lead}"), distillation_summary(view)]
+    blocks.append(f"{_aligned(view.quality)}\n{_wrapped(view.quality.caption)}")
+    blocks.append(_items("Training", [view.method, *view.training]))
+    blocks.append(_items("Caveats", [*view.caveats, view.against_teacher]))
+    return "\n\n".join(blocks)
+
+
+def distillation_summary(view: DistillationView) -> str:
+    """The verdict, and what makes it doubtful.
+
+    Args:
+        view: of the distillation.
+    """
+    return "\n".join(_wrapped(text) for text in (view.verdict, view.caveat) if text)
 
 
 def _aligned(table: Table) -> str:

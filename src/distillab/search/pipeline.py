@@ -244,7 +244,7 @@ class Pipeline:
         results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
         rows = [results[i : i + each] for i in range(0, len(results), each)]
         return [
-            Score(candidate, _mean(row, self.request.metric), -_mean(row, "nll"))
+            Score(candidate, _mean(row, self.request.metric), -_mean(row, "nll"), repeats)
             for candidate, row in zip(candidates, rows, strict=True)
         ]
 

@@ -44,6 +44,8 @@ class Score(NamedTuple):
     """Of the metric that chooses."""
     tie: float
     """Minus the negative log-likelihood, which settles ties."""
+    repeats: int = 1
+    """How many times the seeds of a first evaluation it rests on."""
 
 
 class Space(NamedTuple):

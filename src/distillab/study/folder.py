@@ -54,6 +54,10 @@ class Folder:
         """
         return load_folder_spec(self.spec)
 
+    def is_search(self) -> bool:
+        """Whether the folder holds a distillation, whose trials a search proposes."""
+        return self.spec.is_file() and isinstance(self.described(), SearchSpec)
+
     def open(self) -> tuple[Spec | SearchSpec, Store]:
         """Open a study or a distillation for reading.
 

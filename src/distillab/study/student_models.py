@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from distillab.data import Dataset
 from distillab.engine.classifier import rebuilt
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import keras
 from distillab.data import Dataset
 from distillab.data.labels import Array
 from distillab.engine.functional import Functional, Variables, read_variables

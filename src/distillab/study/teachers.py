@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import keras
 from distillab.data import Dataset
 from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation

@@ -18,8 +18,8 @@
   }
 
   async function drawSearch() {
-    const { taught, alone, chosen, factor, metric } = data.candidates;
-    const rows = taught.map((one) => ({ ...one, value: factor * one.score, told: { alpha: String(one.alpha), temperature: String(one.temperature),
+    const { distilled, alone, chosen, factor, metric } = data.candidates;
+    const rows = distilled.map((one) => ({ ...one, value: factor * one.score, told: { alpha: String(one.alpha), temperature: String(one.temperature),
       "learning rate": String(one.learning_rate), loss: one.loss, score: (factor * one.score).toFixed(2), trainings: String(one.trainings) } }));
     const found = rows.filter((one) => one.alpha === chosen.alpha && one.temperature === chosen.temperature && one.learning_rate === chosen.learning_rate);
     const level = alone === null ? [] : [{ value: factor * alone }];

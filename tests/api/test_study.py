@@ -8,11 +8,11 @@ import math
 import re
 
 import pytest
+from distillab.report.study import Study
 from tests.report.test_page import hump, store_study
 
 import distillab
 from distillab.errors import RequestError
-from distillab.report.study import Study
 from distillab.study.folder import Folder
 
 
