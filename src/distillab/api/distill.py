@@ -19,7 +19,8 @@ from distillab.data.reading import ReadOptions, read_data
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.cost import Cost, cost
 from distillab.errors import RequestError
-from distillab.export import Exported, Format, export_model
+from distillab.export import Exported, export_model
+from distillab.export.model import Format
 from distillab.io import replace_file
 from distillab.report.distillation import (
     DistillationView,

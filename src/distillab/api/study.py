@@ -23,7 +23,7 @@ from distillab.report.view import finding_json, study_view
 from distillab.report.write import figures_as_png, write_report
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec, load_spec, read_spec
-from distillab.study.trials import TrialResult
+from distillab.study.storage.records import TrialResult
 
 if TYPE_CHECKING:
     import pandas

@@ -247,8 +247,8 @@ def _memorised(teacher: Mapping[str, float] | None) -> str:
         return ""
     return (
         f"The teacher's accuracy is {teacher['validation']:.1%} on the validation examples and {teacher['test']:.1%} "
-        "on the test examples: it has probably learned the validation examples. Predictions for memorised examples teach "
-        "little and make a small alpha look better than it is. Keep a validation part from the teacher, or store "
+        "on the test examples: it has probably learned the validation examples. Predictions for memorised examples "
+        "teach little and make a small alpha look better than it is. Keep a validation part from the teacher, or store "
         "out-of-fold predictions (cross-validation)."
     )
 
