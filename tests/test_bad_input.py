@@ -221,7 +221,7 @@ OWN = [
     own(
         "a teacher of other inputs", "", r"reads inputs of shape \(7,\), and the data have \(4,\)", teacher="long.keras"
     ),
-    own("predictions without digests", "", "has no lonely.rows.npy beside it", teacher="lonely.npy"),
+    own("predictions without digests", "", "needs lonely.rows.npy next to it", teacher="lonely.npy"),
     own("predictions that are an archive", "", "zipped.npy cannot be read", teacher="zipped.npy"),
     own("pickled predictions", "", "pickled.npy cannot be read, found damage or Python objects", teacher="pickled.npy"),
     own("predictions of other inputs", "", "examples have no stored prediction", teacher="other.npy"),

@@ -157,7 +157,7 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
         "hinton": _two_weights(
             ("hard_weight", "soft_weight", "temperature"),
             (NONE, NONE, NONE),
-            "Hinton, Vinyals and Dean 2015, section 2: soft targets multiplied by T^2 beside the hard ones",
+            "Hinton, Vinyals and Dean 2015, section 2: soft targets multiplied by T^2, and the labels",
         ),
         "keras_example": _label_weight(
             "alpha",

@@ -74,7 +74,7 @@ def test_what_answers_nothing_is_not_stored(tmp_path: Path, inputs: object, pred
 
 def test_a_file_without_digests_or_with_others_is_refused(tmp_path: Path):
     np.save(tmp_path / "bare.npy", P)
-    with pytest.raises(RequestError, match=r"has no bare\.rows\.npy beside it"):
+    with pytest.raises(RequestError, match=r"needs bare\.rows\.npy next to it"):
         Predictions.read(tmp_path / "bare.npy")
     np.save(tmp_path / "bare.rows.npy", np.arange(3, dtype=np.uint64))
     with pytest.raises(RequestError, match="do not belong together"):

@@ -57,7 +57,7 @@ def _unwrapped(model: keras.Model, role: str) -> keras.Model:
             "classes) with at least 2 classes. A single sigmoid is the same as two logits: end it with Dense(2)."
         )
     if not getattr(model, "outputs", None):
-        return model  # its layers cannot be inspected; `_probe` tries it
+        return model  # a custom class, whose layers cannot be inspected
     name, last = ending(model), last_layer(model)
     if name == "sigmoid":
         raise RequestError(

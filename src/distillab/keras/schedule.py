@@ -77,10 +77,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         """Change as `linear` does, along half a cosine: slow at both ends.
 
         Args:
-            start: first value.
-            end: last value.
-            epochs: length of the change.
-            of: "alpha" or "temperature".
+            start, end, epochs, of: as in `linear`.
 
         Example:
             >>> [round(AlphaSchedule.cosine(1.0, 0.0, 3).schedule(epoch), 3) for epoch in range(3)]

@@ -118,9 +118,9 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
     def compute() -> np.ndarray:
         logits, missing = np.zeros(shape, np.float32), np.ones(len(keys), bool)
         for batch in batches():
-            found = _keys(batch)
-            rows = np.searchsorted(keys, found)
-            if (keys[np.minimum(rows, len(keys) - 1)] != found).any():
+            batch_keys = _keys(batch)
+            rows = np.searchsorted(keys, batch_keys)
+            if (keys[np.minimum(rows, len(keys) - 1)] != batch_keys).any():
                 raise RequestError(CHANGING)
             if missing[rows].any():
                 logits[rows] = teachers.predict(batch)

@@ -4,7 +4,7 @@ Every loss takes logits, works in log space and returns one value per example, u
 `(student_logits, teacher_logits, labels, *, temperature, …) -> (B,)`. `objective` mixes the two terms by alpha and
 averages them over a batch. All functions are written on `keras.ops` and run on every Keras backend.
 
-Keras is imported when a function is first asked for: names and defaults must load at once.
+Keras is imported with the first function: names and defaults must load at once.
 """
 
 import importlib

@@ -155,7 +155,7 @@ class Predictions:
         keys_file = _keys_file(path)
         if not keys_file.is_file():
             raise RequestError(
-                f"{path} has no {keys_file.name} beside it, which says what its rows answer. Write both with "
+                f"{path} needs {keys_file.name} next to it, with the digests of its inputs. Write both with "
                 "distillab.store_predictions(path, inputs, predictions)."
             )
         try:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import not_allowed
-from distillab.theory.inputs import Floats, as_matrix, as_number, as_vector
+from distillab.theory.inputs import Floats, as_count, as_matrix, as_number, as_vector
 from distillab.theory.risk import RiskCoefficients
 
 
@@ -102,8 +102,8 @@ def descent_filter(strengths: ArrayLike, *, steps: int, rate: float) -> Floats:
     """
     d = as_vector(strengths, "strengths")
     if as_number(rate, "rate", 0, above=True) * d.max() > 1 + 1e-12:
-        raise not_allowed("rate", rate, f"at most {1 / d.max():.4g}, one over the greatest strength")
-    return np.asarray(1 - (1 - rate * d) ** as_number(steps, "steps", 0))
+        raise not_allowed("rate", rate, f"at most {1 / d.max():.4g}, one over the largest squared singular value")
+    return np.asarray(1 - (1 - rate * d) ** as_count(steps, 0, "steps"))
 
 
 def best_filter(problem: Spectrum, variance: float) -> Floats:

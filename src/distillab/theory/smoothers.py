@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.errors import RequestError, not_allowed
-from distillab.theory.inputs import Floats, as_count, as_matrix, as_number, as_vector
+from distillab.theory.inputs import Floats, as_matrix, as_number, as_vector
+from distillab.theory.self_distillation import descent_filter
 
 
 def ridge(x: ArrayLike, penalty: float) -> Floats:
@@ -100,11 +101,7 @@ def descent(x: ArrayLike, *, steps: int, rate: float) -> Floats:
         [[0.75]]
     """
     left, singular, _ = np.linalg.svd(as_matrix(x, "x"), full_matrices=False)
-    as_count(steps, 0, "steps")
-    largest = float(singular[0] ** 2)
-    if not 0 < as_number(rate, "rate", 0, above=True) * largest <= 1 + 1e-12:
-        raise not_allowed("rate", rate, f"at most {1 / largest:.4g}, one over the largest squared singular value")
-    return np.asarray((left * (1 - (1 - rate * singular**2) ** steps)) @ left.T)
+    return np.asarray((left * descent_filter(singular**2, steps=steps, rate=rate)) @ left.T)
 
 
 def residual_variance(x: ArrayLike, y: ArrayLike) -> float:

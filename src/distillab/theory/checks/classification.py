@@ -1,4 +1,4 @@
-"""Label noise, training losses and gradients: the closed forms beside drawn labels."""
+"""Label noise, training losses and gradients: the closed forms compared with drawn labels."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _training_loss(draws: int, rng: np.random.Generator) -> Iterator[Row]:
         pairs = rng.multinomial(examples, (chances[:, None] * posterior).ravel(), size=10 * draws).reshape(-1, 8, 5)
         true = float(chances @ np.sum(posterior * losses, axis=1))
         label = np.sum(pairs * losses, axis=(1, 2)) / examples - true
-        answer = pairs.sum(axis=2) @ np.sum(teacher * losses, axis=1) / examples - true
-        yield from _mixtures(f"training loss, teacher: {name}", "estimation_error", risk, label, answer)
+        from_teacher = pairs.sum(axis=2) @ np.sum(teacher * losses, axis=1) / examples - true
+        yield from _mixtures(f"training loss, teacher: {name}", "estimation_error", risk, label, from_teacher)
 
 
 def _gradient_noise(draws: int, rng: np.random.Generator) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Linear students and teachers: the closed forms beside models that are trained again for every draw."""
+"""Linear students and teachers: the closed forms compared with models that are trained again for every draw."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def _one_training_set(draws: int, rng: np.random.Generator) -> Iterator[Row]:
     subject = "alpha from one training set"
     yield from_draws(subject, "alpha_cp", "numerator", -60 * risk.c, over)
     yield from_draws(subject, "alpha_cp", "denominator", 60 * risk.q, under)
-    one = alpha_cp(y[:, 0], predictions[:, 0], s, 1.0, memory=t).free
-    yield Row(subject, "alpha_cp", "of one draw", one, float(over[0] / under[0]), 0.0)
+    alpha = alpha_cp(y[:, 0], predictions[:, 0], s, 1.0, memory=t).free
+    yield Row(subject, "alpha_cp", "of one draw", alpha, float(over[0] / under[0]), 0.0)
     estimates = [residual_variance(x, y[:, draw]) for draw in range(min(draws, 500))]
     yield from_draws(subject, "residual_variance", "noise", 1.0, estimates)
 
