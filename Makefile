@@ -1,4 +1,4 @@
-# Everything from a fresh clone, with only python3 (>= 3.11) and make.
+# All targets work in a fresh clone with python3 (>= 3.11) and make.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -13,24 +13,24 @@ demo: install
 test: .venv/installed-test
 	$(BIN)/python -m pytest
 
-# What is left out of the tests of every change because a quicker one covers it in another way.
+# Slow tests; quicker tests cover the same behaviour for every change.
 test-slow: .venv/installed-test
 	HYPOTHESIS_PROFILE=default $(BIN)/python -m pytest -m slow
 
-# Every preset at its quick size, from the run to the page: minutes, so not among the tests of every change.
+# Every preset at its quick size, from the run to the page; takes minutes.
 test-presets: .venv/installed-test
 	$(BIN)/python -m pytest tests/study/test_presets.py tests/data/test_images.py -m presets -n 1
 
-# A real Ray cluster of two nodes on this machine, its parts killed one after the other: about ten minutes.
+# A real Ray cluster of two nodes on one machine whose processes are killed one after another; about ten minutes.
 test-cluster: .venv/installed-test
 	$(PIP_INSTALL) -e '.[ray]'
 	$(BIN)/python benchmarks/cluster.py
 
-# Every backend of Keras, in an environment of its own: the losses and the Distiller on each, and one against the others.
+# Every backend of Keras, in a separate environment: the losses and the Distiller on each, compared with each other.
 test-backends: .venv-backends/installed
 	KERAS_BACKEND=jax .venv-backends/bin/python -m pytest tests/export/test_tensorflow.py tests/models/test_saved_model.py
 	for backend in jax tensorflow torch; do \
-		KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest tests/distiller tests/losses/test_parity.py || exit 1; \
+		KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest tests/keras tests/losses/test_parity.py || exit 1; \
 	done
 
 .venv-backends/installed: pyproject.toml constraints.txt

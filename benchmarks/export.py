@@ -24,7 +24,7 @@ HEAD = "student|ONNX bytes|differs from Keras by|batch 1|batch 64|accuracy|int8 
 
 
 def row(name: str, dataset: Dataset, folder: Path) -> list[str]:
-    """Train a student, export it twice, and word what came of it."""
+    """Train a student, export it twice, and format the results."""
     keras.utils.set_random_seed(0)
     x, y = dataset.inputs(dataset.x_train[:LEARN]), dataset.y_train[:LEARN]
     x_test, y_test = dataset.inputs(dataset.x_test[:JUDGE]), dataset.y_test[:JUDGE]

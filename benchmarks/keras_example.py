@@ -1,10 +1,10 @@
-"""The well-known Keras example's distillation of MNIST, by distillab's Distiller and by Keras's own.
+"""The distillation of MNIST in the well-known Keras example, with distillab's Distiller and with Keras's.
 
-    python benchmarks/keras_example.py --mnist ../shared/data/mnist.npz --teacher runs/alpha/teachers/NAME.keras
+    python benchmarks/keras_example.py --mnist mnist.npz --teacher runs/alpha/teachers/NAME.keras
 
 Student, optimiser, batch size, alpha = 0.1 and T = 10 are the example's (keras.io, "Knowledge Distillation", Borup
-2020); the teacher comes from a file, so that all have the same. KERAS_BACKEND chooses the backend. Prints a line of
-JSON for each way: accuracy on the 10,000 test images and seconds, the first batches (compilation) apart.
+2020); the teacher is read from a file, so that all use the same one. KERAS_BACKEND chooses the backend. Prints a line
+of JSON for each method: accuracy on the 10,000 test images and seconds, without the first batches (compilation).
 """
 
 from __future__ import annotations

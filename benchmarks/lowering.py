@@ -1,9 +1,9 @@
-"""Where does rewriting a convolution as a matrix product pay? Forward and backward, in a loop, as students train.
+"""When is a convolution faster as a matrix product? Forward and backward, in a loop, as in training.
 
     python benchmarks/lowering.py
 
-Each row is one convolution with its derivatives by kernel and images, lowered and as XLA has it, on one CPU device that
-is one thread (as a student's) and with all threads (as a teacher's). The rule in `engine/lowering.py` rests on this.
+Each row is one convolution with its derivatives by kernel and images, lowered and by XLA, on one CPU device with one
+thread (as for a student) and with all threads (as for a teacher). The rule in `engine/lowering.py` is based on this.
 """
 
 from __future__ import annotations

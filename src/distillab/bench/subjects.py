@@ -54,11 +54,8 @@ def _engine(examples: int, students: int = 4, devices: int | None = None, mappin
     group = [
         Student(k / max(students - 1, 1), TEMPERATURE, 1e-3, k, initial, labels, labels[:0]) for k in range(students)
     ]
-    clock = [time.perf_counter()]
-    trainer.train(group, on_epoch=lambda epoch: clock.append(time.perf_counter()))
-    first, *later = [after - before for before, after in itertools.pairwise(clock)]
-    seconds = statistics.median(later)
-    return {"seconds": seconds / students, "compile_seconds": first - seconds, "devices": grid.size}
+    result = _timed_epochs(lambda on_epoch: trainer.train(group, on_epoch=on_epoch))
+    return result | {"seconds": result["seconds"] / students, "devices": grid.size}
 
 
 def _distiller(examples: int) -> Result:
@@ -156,27 +153,20 @@ def _engine_teacher(examples: int) -> Result:
 
     images, labels, _ = _random_data(examples)
     model = Functional(build(TEACHER, SHAPE, CLASSES))
-    clock = [time.perf_counter()]
-    *_, (_, variables) = train_teacher(
-        model,
-        images,
-        labels,
-        scale=1 / 255,
-        classes=CLASSES,
-        recipe=Recipe(4, TEACHER_BATCH),
-        learning_rate=1e-3,
-        seed=0,
-        on_epoch=lambda epoch: clock.append(time.perf_counter()),
+    recipe = Recipe(4, TEACHER_BATCH)
+    options: dict[str, Any] = {"scale": 1 / 255, "classes": CLASSES, "recipe": recipe, "learning_rate": 1e-3, "seed": 0}
+    trained: list[Any] = []
+    result = _timed_epochs(
+        lambda on_epoch: trained.extend(train_teacher(model, images, labels, on_epoch=on_epoch, **options))
     )
-    first, *later = [after - before for before, after in itertools.pairwise(clock)]
-    seconds = statistics.median(later)
+    _, variables = trained[-1]
 
     def predict(count: int) -> float:
         return _seconds(lambda: teacher_logits(model, variables, images[:count], 1 / 255))
 
     # The time for a few images is nearly all tracing and compilation, which is subtracted.
     predict_seconds = predict(examples) - predict(2 * TEACHER_BATCH)
-    return {"seconds": seconds, "compile_seconds": first - seconds, "predict_seconds": predict_seconds}
+    return result | {"predict_seconds": predict_seconds}
 
 
 def _keras_teacher(examples: int) -> Result:
@@ -223,6 +213,15 @@ def _cross_entropy() -> Any:
     import keras
 
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _timed_epochs(train: Callable[[Callable[[Any], None]], object]) -> Result:
+    """Seconds of an epoch, the median of all but the first, and the first one's excess."""
+    clock = [time.perf_counter()]
+    train(lambda epoch: clock.append(time.perf_counter()))
+    first, *later = [after - before for before, after in itertools.pairwise(clock)]
+    seconds = statistics.median(later)
+    return {"seconds": seconds, "compile_seconds": first - seconds}
 
 
 def _fit(model: Any, x: np.ndarray, y: np.ndarray, batch: int) -> Result:

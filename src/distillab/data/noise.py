@@ -1,4 +1,4 @@
-"""Wrong labels on purpose: the perturbations of training labels a study can ask for."""
+"""Label noise: the perturbations of training labels that a study can request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]
 
 
 class Perturbed(NamedTuple):
-    """Labels after perturbation, and which of them differ from the ones given."""
+    """Labels after perturbation, and a mask of those that changed."""
 
     labels: Labels
     changed: NDArray[np.bool_]
@@ -35,28 +35,27 @@ def perturb(
     matrix: ArrayLike | None = None,
     logits: ArrayLike | None = None,
 ) -> Perturbed:
-    """Replace some labels by wrong ones, an exact number of them.
+    """Replace an exact number of labels by wrong ones.
 
     Args:
-        labels: class numbers, shape (N,), in 0..C-1; left as they are.
-        kind: `shift` (k becomes k-1 mod C), `pair` (k becomes k+1 mod C), `symmetric` (any other class, each as
-            likely), `margin` (the class that a model of the clean labels takes most easily for the true one) or
-            `matrix`.
+        labels: class numbers, shape (N,), in 0..C-1; not modified.
+        kind: `shift` (k becomes k-1 mod C), `pair` (k becomes k+1 mod C), `symmetric` (any other class, each
+            equally likely), `margin` (the class that a model of the clean labels ranks next) or `matrix`.
         classes: C >= 2.
-        rng: chooses the rows, and the new labels where there is a choice. From the same state, a higher rate changes
-            the same rows in the same way, and more.
-        rate: the part to change, 0..1: exactly round(rate * N) labels. Not with `matrix`.
-        matrix: for `matrix` only, shape (C, C): entry (i, j) is the share of class i that is labelled j; rows sum to 1.
+        rng: draws the rows, and the new labels if there is a choice. From the same state, a higher rate changes the
+            same rows in the same way, and further rows.
+        rate: the fraction to change, 0..1: exactly round(rate * N) labels. Not with `matrix`.
+        matrix: for `matrix` only, shape (C, C): entry (i, j) is the fraction of class i labelled j; rows sum to 1.
             The counts of a row are exact, by largest remainder.
-        logits: for `margin` only, shape (N, C): the model's answers. With `m` the true class's logit less the largest
-            of the others, rows are drawn without replacement, each with a weight of `exp(-m)`: the odds against the
-            true class. Wrong labels then lie where classes are hard to tell apart, as people's do.
+        logits: for `margin` only, shape (N, C): the model's logits. With `m` the true class's logit minus the largest
+            of the others, rows are drawn without replacement, with weights `exp(-m)`: the odds against the true
+            class. Wrong labels then occur where classes are hard to distinguish, as with human labellers.
 
     Returns:
-        `Perturbed`: new labels (N,), and the mask (N,) of those that changed.
+        `Perturbed`: new labels (N,), and the mask (N,) of changed ones.
 
     Raises:
-        RequestError: an unknown kind, or an argument out of range or out of place.
+        RequestError: an unknown kind, or an argument that is out of range or does not belong to the kind.
 
     Example:
         >>> perturb([0, 1, 2, 0], kind="shift", rate=1.0, classes=3, rng=np.random.default_rng(0)).labels.tolist()
@@ -66,8 +65,8 @@ def perturb(
     and where to find them", 2019, section 2.3; that noise should depend on the example, Chen et al., "Beyond
     class-conditional assumption", 2021.
 
-    Note: `rate` counts labels that are wrong. Where other tools draw a symmetric label from all classes, the true one
-    among them, their rate r is our r * (C - 1) / C.
+    Note: `rate` counts wrong labels. Other tools draw a symmetric label from all classes, including the true one: their
+    rate r is our r * (C - 1) / C.
     """
     if kind not in NOISE_KINDS:
         raise unknown("kind of label noise", kind, NOISE_KINDS)
@@ -79,17 +78,17 @@ def perturb(
 
 
 def transition_matrix(kind: str, *, classes: int, rate: float = 0.0, matrix: ArrayLike | None = None) -> Matrix | None:
-    """What a kind of noise makes of each class, on average.
+    """The expected labels of each class under a kind of noise.
 
     Args:
         kind: a name in `NOISE_KINDS`.
         classes: C >= 2.
-        rate: the share of wrong labels.
+        rate: the fraction of wrong labels.
         matrix: for the kind `matrix`.
 
     Returns:
-        Shape (C, C): entry (i, j) is the share of class i that is labelled j. None for `margin`, which goes by the
-        example and not by its class.
+        Shape (C, C): entry (i, j) is the fraction of class i labelled j. None for `margin`, which depends on the
+        example and not on its class.
 
     Example:
         >>> transition_matrix("pair", classes=3, rate=0.25).tolist()
@@ -111,24 +110,24 @@ def transition_matrix(kind: str, *, classes: int, rate: float = 0.0, matrix: Arr
 
 
 class _Given(NamedTuple):
-    """What a kind of noise may be told; each refuses what it has no use for."""
+    """The arguments of a kind of noise; each kind refuses those that it does not use."""
 
     kind: str
     rate: float | None
     matrix: ArrayLike | None
     logits: ArrayLike | None
 
-    def only(self, *wanted: str) -> None:
-        for name, home in (("matrix", "matrix"), ("logits", "margin")):
-            if name not in wanted and getattr(self, name) is not None:
-                raise not_allowed(name, "given", f"left out unless the kind is {home!r}")
-        if "rate" not in wanted and self.rate is not None:
+    def only(self, *used: str) -> None:
+        for name, kind in (("matrix", "matrix"), ("logits", "margin")):
+            if name not in used and getattr(self, name) is not None:
+                raise not_allowed(name, "given", f"left out unless the kind is {kind!r}")
+        if "rate" not in used and self.rate is not None:
             raise not_allowed(
                 "rate", self.rate, f"left out when the kind is {self.kind!r}", "The matrix holds the rates."
             )
 
     def count(self, examples: int) -> int:
-        """How many labels the rate makes wrong."""
+        """The number of labels to change."""
         rate = self.rate
         if rate is None or isinstance(rate, bool) or not 0 <= rate <= 1:
             raise not_allowed("rate", rate, "a number from 0 to 1", "rate=0 leaves every label as it is.")
@@ -178,7 +177,7 @@ def _matrix_kind(labels: Labels, classes: int, rng: Generator, given: _Given) ->
 
 
 def _checked(matrix: ArrayLike | None, classes: int) -> Matrix:
-    """The transition matrix, or the reason why it is none."""
+    """Check a transition matrix."""
     if matrix is None:
         raise not_allowed("matrix", None, f"given, of shape ({classes}, {classes}), when the kind is 'matrix'")
     transition = np.asarray(matrix, dtype=np.float64)
@@ -189,7 +188,7 @@ def _checked(matrix: ArrayLike | None, classes: int) -> Matrix:
     for number, row in enumerate(transition):
         if not (np.isfinite(row).all() and (row >= 0).all()):
             raise not_allowed(f"matrix[{number}]", row.tolist(), "shares >= 0")
-        if abs(row.sum() - 1) > 1e-6:  # six printed decimals are enough; the rest is put right exactly
+        if abs(row.sum() - 1) > 1e-6:  # six printed decimals are enough; rows are normalised exactly
             raise not_allowed(f"sum(matrix[{number}])", float(row.sum()), "1: where the labels of that class go")
     return transition
 
@@ -208,4 +207,4 @@ NOISE_KINDS: Mapping[str, Kind] = MappingProxyType(
         "matrix": _matrix_kind,
     }
 )
-"""Every kind of label noise, by the name a study gives it."""
+"""The kinds of label noise, by their names in a study."""

@@ -1,4 +1,4 @@
-"""Rows for training and rows held out, every class in its share."""
+"""Stratified splits and subsets of training examples."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from distillab.errors import not_allowed
 
 
 def stratified_split(labels: ArrayLike, *, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Hold out a share of the examples, for validation or for testing.
+    """Hold out a fraction of the examples, for validation or for testing.
 
     Args:
         labels: class numbers, shape (N,).
-        share: the part to hold out, between 0 and 1.
+        share: the fraction to hold out, between 0 and 1.
         rng: chooses the examples within each class.
 
     Returns:
         (training rows, held-out rows), each sorted; together they are 0..N-1. Exactly round(share * N) rows are held
-        out, and of each class within one example of its share.
+        out, and of each class within one example of that fraction.
 
     Raises:
-        RequestError: nothing would be held out, or a class would be left without a training example.
+        RequestError: no example would be held out, or a class would have no training example.
 
     Example:
         >>> train, held_out = stratified_split([0, 0, 0, 1, 1, 1], share=1 / 3, rng=np.random.default_rng(0))
@@ -56,15 +56,15 @@ def stratified_split(labels: ArrayLike, *, share: float, rng: np.random.Generato
 
 
 def stratified_subset(labels: ArrayLike, *, size: int, rng: np.random.Generator) -> Rows:
-    """Choose fewer examples to train on, in the proportions of the whole.
+    """Choose a subset of the examples with the same class proportions.
 
     Args:
         labels: class numbers, shape (N,).
-        size: how many, 1..N.
+        size: number of examples, 1..N.
         rng: chooses the examples within each class.
 
     Returns:
-        Sorted rows, shape (size,), of each class within one example of size * N_c / N. All rows when size is N.
+        Sorted rows, shape (size,), of each class within one example of size * N_c / N.
 
     Raises:
         RequestError: size is out of range, or so small that a class would have no example.
@@ -86,7 +86,7 @@ def stratified_subset(labels: ArrayLike, *, size: int, rng: np.random.Generator)
 
 
 def _members(labels: Labels) -> tuple[list[int], list[int], list[Rows]]:
-    """The classes that occur, how many examples each has, and which."""
+    """The classes that occur, their numbers of examples, and their rows."""
     classes, sizes = np.unique(labels, return_counts=True)
     members = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
     return classes.tolist(), sizes.tolist(), members

@@ -1,4 +1,4 @@
-"""Small images from a defined function: a data set for tests and first steps, without a file or a network."""
+"""Small generated images: a data set for tests and first steps, without a file or a network."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from distillab.data.dataset import Dataset
 from distillab.data.labels import Array, Labels
 from distillab.errors import not_allowed
 
-NOISE = 0.9  # against a grating of amplitude 0.5 to 1: single pixels say little, the whole image says enough
+NOISE = 0.9  # against a grating of amplitude 0.5 to 1: a single pixel is not enough to classify, the whole image is
 
 
 def synthetic(*, train: int, test: int, classes: int, side: int, seed: int) -> Dataset:
-    """Make noisy gratings whose orientation is the class.
+    """Generate noisy gratings whose orientation is the class.
 
-    Formula: pixel(u, v) = 128 + 50 * (a sin(f (u cos t + v sin t) + p) + NOISE * e), cut to 0..255, with t = pi k / C
-    for class k, and for each image a in [0.5, 1], f in [0.8, 1.1] radians a pixel, p in [0, pi], e standard normal.
+    Formula: pixel(u, v) = 128 + 50 * (a sin(f (u cos t + v sin t) + p) + NOISE * e), clipped to 0..255; t = pi k / C
+    for class k, and for each image a in [0.5, 1], f in [0.8, 1.1] radians per pixel, p in [0, pi], e standard normal.
 
     Args:
         train: training examples, >= classes.
         test: test examples, >= classes.
         classes: C >= 2.
         side: height and width in pixels, >= 4.
-        seed: >= 0; the same seed, the same bytes.
+        seed: >= 0; the same seed gives the same bytes.
 
     Returns:
-        Images (N, side, side, 1) of bytes, scale 1/255; classes as equal in number as can be.
+        Images (N, side, side, 1) of bytes, scale 1/255; classes of equal size, up to one example.
 
     Raises:
-        RequestError: a number below its least value.
+        RequestError: a number below its minimum.
 
     Example:
         >>> synthetic(train=20, test=10, classes=2, side=8, seed=0).x_train.shape

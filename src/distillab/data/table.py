@@ -1,4 +1,4 @@
-"""Reading a table of features: a CSV file with a header, one example a row."""
+"""Reading a table of features: a CSV file with a header, one example per row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from distillab.data.archive import one_line
 from distillab.errors import RequestError, unknown
 
 LABELS = ("label", "target", "class", "y")
-"""What the column of the labels may be called; otherwise it is the last."""
+"""Recognised names of the label column; without one of them, it is the last column."""
 
 
 class Table(NamedTuple):
@@ -23,10 +23,10 @@ class Table(NamedTuple):
     x: NDArray[np.float32]
     """Shape (N, F)."""
     y: NDArray[np.int32]
-    """Shape (N,), class numbers; -1 where the label's field is empty."""
+    """Shape (N,), class numbers; -1 for an empty label."""
     class_names: tuple[str, ...]
     features: tuple[str, ...]
-    """The columns' names, in order."""
+    """The names of the feature columns, in order."""
 
 
 def read_table(path: Path, *, label: str | None = None) -> Table:
@@ -34,10 +34,10 @@ def read_table(path: Path, *, label: str | None = None) -> Table:
 
     Args:
         path: the file; comma-separated, with a header.
-        label: the column of the labels; by default one called "label", "target", "class" or "y", or else the last.
+        label: the label column; by default one called "label", "target", "class" or "y", or else the last.
 
     Returns:
-        `Table`; classes are the different labels, sorted as numbers where all are whole numbers, otherwise as text.
+        `Table`; classes are the distinct labels, whole numbers first in numerical order, then text.
 
     Raises:
         RequestError: no such column, a row of another length, a feature that is no finite number, fewer than two
@@ -53,24 +53,24 @@ def read_table(path: Path, *, label: str | None = None) -> Table:
     header, rows = [name.strip() for name in rows[0]] if rows else [], [row for row in rows[1:] if row]
     if len(header) < 2 or not rows:
         raise RequestError(f"{path} holds no table: it must have a header, a row and at least two columns.")
-    place = _label_column(header, label)
+    label_column = _label_column(header, label)
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise RequestError(f"{path}: row {number} has {len(row)} fields, and the header has {len(header)}.")
-    told = [row[place].strip() for row in rows]
-    names = sorted({text for text in told if text}, key=_as_number)
+    labels = [row[label_column].strip() for row in rows]
+    names = sorted({text for text in labels if text}, key=_as_number)
     if len(names) < 2:
         raise RequestError(
-            f"{path}: the column {header[place]!r} holds {len(names)} classes; there must be at least 2. Another "
-            "column is named with --label."
+            f"{path}: the column {header[label_column]!r} holds {len(names)} classes; there must be at least 2. Give "
+            "another column with --label."
         )
     numbers = {name: number for number, name in enumerate(names)}
-    y = np.array([numbers.get(text, -1) for text in told], np.int32)
+    y = np.array([numbers.get(text, -1) for text in labels], np.int32)
     x = np.empty((len(rows), len(header) - 1), np.float32)
-    columns = [column for column in range(len(header)) if column != place]
+    columns = [column for column in range(len(header)) if column != label_column]
     for row_number, row in enumerate(rows):
-        for to, column in enumerate(columns):
-            x[row_number, to] = _number(row[column], path, row_number + 2, header[column])
+        for feature, column in enumerate(columns):
+            x[row_number, feature] = _number(row[column], path, row_number + 2, header[column])
     return Table(x, y, tuple(names), tuple(header[column] for column in columns))
 
 
@@ -95,7 +95,7 @@ def _number(text: str, path: Path, row: int, column: str) -> float:
         value = np.nan
     if not abs(value) <= float(np.finfo(np.float32).max):
         raise RequestError(
-            f"{path}: row {row}, column {column!r} holds {text!r}, and features must be finite numbers. Leave out the "
-            "row, or give its value a number; columns of words become one column a word."
+            f"{path}: row {row}, column {column!r} holds {text!r}, and features must be finite numbers. Remove the "
+            "row or fill in a number; encode a column of words as one column per word."
         )
     return value

@@ -1,4 +1,4 @@
-"""Changes of training images that leave their class as it is: pure functions of one key an image."""
+"""Changes of training images that keep their class: pure functions of one key per image."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from distillab.errors import RequestError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training images are changed, anew in every epoch.
+    """Random changes of training images, drawn again in every epoch.
 
     Args:
-        shift: images move by up to this many pixels in rows and in columns; what moves in is zero. The same as a random
-            crop of the image with a border of `shift` zeros.
-        flip: every second image, on average, is mirrored left to right.
+        shift: images move by up to this many pixels in rows and in columns; zeros fill the gap. Equivalent to a random
+            crop of the image padded with `shift` zeros.
+        flip: each image is mirrored left to right with probability 1/2.
     """
 
     shift: int = 0
@@ -28,10 +28,13 @@ class Augmentation:
         return bool(self.shift or self.flip)
 
     def check(self, input_shape: tuple[int, ...]) -> None:
-        """Refuse what does not fit the inputs.
+        """Check that the augmentation fits the inputs.
+
+        Args:
+            input_shape: the shape of one input.
 
         Raises:
-            RequestError: where there are no images to change, or they would move out of sight.
+            RequestError: the inputs are no images, or too small for the shift.
         """
         if self and len(input_shape) != 3:
             raise RequestError(
@@ -45,10 +48,10 @@ class Augmentation:
             )
 
     def __call__(self, keys: jax.Array, images: jax.Array) -> jax.Array:
-        """Change every image of a batch by draws of its own.
+        """Change every image of a batch independently.
 
         Args:
-            keys: one an image, shape (B,).
+            keys: one per image, shape (B,).
             images: shape (B, H, W, C).
 
         Returns:
@@ -68,7 +71,7 @@ class Augmentation:
 
 
 NONE = Augmentation()
-"""Images stay as they are."""
+"""No augmentation."""
 
 
 def _shift(keys: jax.Array, images: jax.Array, pixels: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Answers to many inputs, a batch at a time."""
+"""Predictions for many inputs, one batch at a time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-EVALUATION_BATCH = 250  # rows that a student's forward pass takes at once
-TEACHER_BATCH = 64  # a teacher's: its activations then stay in the cache (30 s for 60,000 images, 37 s by 250)
+EVALUATION_BATCH = 250  # rows in a student's forward pass
+TEACHER_BATCH = 64  # rows in a teacher's, whose activations then fit the cache (30 s for 60,000 images, 37 s by 250)
 
 
 def batched_logits(
-    answer: Callable[[jax.Array], jax.Array], inputs: jax.Array, batch: int = EVALUATION_BATCH
+    predict: Callable[[jax.Array], jax.Array], inputs: jax.Array, batch: int = EVALUATION_BATCH
 ) -> jax.Array:
-    """Answer many inputs a batch at a time, so that memory does not grow with their number.
+    """Predict many inputs one batch at a time, so that memory does not grow with their number.
 
     Args:
-        answer: from a batch (B, ...) to logits (B, C).
+        predict: from a batch (B, ...) to logits (B, C).
         inputs: shape (M, ...).
-        batch: rows at a time.
+        batch: rows per batch.
 
     Returns:
         Logits, shape (M, C).
@@ -30,8 +30,8 @@ def batched_logits(
     batches = inputs[:whole].reshape(-1, batch, *inputs.shape[1:])
     parts = []
     if whole:
-        answers = lax.map(answer, batches)
-        parts.append(answers.reshape(whole, answers.shape[-1]))
+        logits = lax.map(predict, batches)
+        parts.append(logits.reshape(whole, logits.shape[-1]))
     if whole < count or not count:
-        parts.append(answer(inputs[whole:]))
+        parts.append(predict(inputs[whole:]))
     return jnp.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What a model must be to be trained here: a classifier that ends in logits, can be traced, and can be made anew."""
+"""Requirements of trainable models: a classifier that ends in logits, can be traced by JAX, and can be rebuilt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from distillab.models.ending import ending, last_layer
 
 
 def check_classifier(model: keras.Model) -> None:
-    """Refuse a model that cannot be trained as a classifier, naming the layer."""
+    """Check that a model is a classifier with one input that ends in logits.
+
+    Args:
+        model: the model.
+
+    Raises:
+        RequestError: it is not; the message names the layer.
+    """
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if inputs is not None and len(inputs) != 1:
         raise RequestError(
@@ -33,15 +40,22 @@ def check_classifier(model: keras.Model) -> None:
     if name in ("softmax", "sigmoid"):  # log-probabilities are logits: they are defined up to a constant
         raise RequestError(
             f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
-            "the softmax itself. Leave that activation out."
+            "the softmax itself. Remove that activation."
         )
 
 
 def check_traceable(model: keras.Model) -> None:
-    """Refuse a model that JAX cannot trace, naming the layer."""
+    """Check that JAX can trace a model.
+
+    Args:
+        model: the model.
+
+    Raises:
+        RequestError: it cannot; the message names the layer.
+    """
     try:
         _trace(model, jax.ShapeDtypeStruct((2, *model.input_shape[1:]), model.input_dtype or "float32"))
-    except Exception as error:  # whatever a layer raises on its way
+    except Exception as error:  # a layer can raise anything
         raise RequestError(
             f"The model {model.name!r} cannot be traced by JAX: {_first_fault(model)} ({_reason(error)}). Its "
             "layers must be made of keras.ops or jax.numpy, without Python decisions on values."
@@ -55,34 +69,38 @@ def _trace(layer: Any, inputs: Any) -> None:
 
 
 def _first_fault(model: keras.Model) -> str:
-    """The first layer that cannot be traced by itself."""
+    """A description of the first layer that cannot be traced alone."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer) or len(layer._inbound_nodes) != 1:
             continue
         shapes = jax.tree.map(lambda t: jax.ShapeDtypeStruct((2, *t.shape[1:]), t.dtype), layer.input)
         try:
             _trace(layer, shapes)
-        except Exception:  # whatever it raises
+        except Exception:  # a layer can raise anything
             return f"layer {layer.name!r} ({type(layer).__name__}) fails"
     return "its layers do not fit together"
 
 
 def rebuilt(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | None = None) -> keras.Model:
-    """Make a model of the same architecture with fresh weights.
+    """Rebuild a model of the same architecture with fresh weights.
+
+    Args:
+        model: the model.
+        rebuild: makes each layer; by default from its configuration.
 
     Raises:
-        RequestError: where a layer cannot be made from its own configuration; names it.
+        RequestError: a layer cannot be rebuilt from its configuration; the message names it.
     """
     try:
         return keras.models.clone_model(model, clone_function=rebuild)
-    except Exception as error:  # whatever a layer's constructor raises
+    except Exception as error:  # a constructor can raise anything
         for layer in model.layers:
             try:
                 type(layer).from_config(layer.get_config())
             except Exception as fault:
                 raise RequestError(
                     f"The model {model.name!r} cannot be rebuilt with fresh weights: layer {layer.name!r} "
-                    f"({type(layer).__name__}) is not made again from its own get_config() ({_reason(fault)}). Return "
+                    f"({type(layer).__name__}) cannot be rebuilt from its get_config() ({_reason(fault)}). Return "
                     "every argument of its constructor there."
                 ) from error
         raise RequestError(

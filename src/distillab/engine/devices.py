@@ -1,4 +1,4 @@
-"""The devices that students are spread over, and how a device holds several students."""
+"""The devices that train students, and how one device trains several students."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from distillab.errors import not_allowed
 AXIS = "students"
 ROWS = "rows"
 MOST = 1_024
-"""Devices that a processor is split into; JAX itself takes any number, and memory and threads for each."""
+"""Largest number of devices for one processor; JAX accepts any number, each with memory and threads."""
 
-Mapping_ = Literal["loop", "vmap"]
+StudentMapping = Literal["loop", "vmap"]
 
 
 def split_host(devices: int | None = None) -> None:
-    """Split the host's processor into several JAX devices; call it before JAX is first used.
+    """Split the host's processor into several JAX devices; call this before JAX is first used.
 
     Args:
-        devices: how many; by default one for each core that this process may use.
+        devices: their number; by default one for each core available to this process.
 
     Raises:
-        RequestError: where `devices` is less than 1 or more than `MOST`.
+        RequestError: `devices` is less than 1 or more than `MOST`.
     """
     if devices is not None and not 1 <= devices <= MOST:
         raise not_allowed("devices", devices, f"a whole number from 1 to {MOST:,}")
     wanted = devices if devices is not None else usable_cores()
     try:
         jax.config.update("jax_num_cpu_devices", wanted)
-    except RuntimeError:  # JAX has already begun: its devices can no longer be changed
+    except RuntimeError:  # JAX is already initialised: its devices can no longer be changed
         have = len(jax.devices("cpu"))
         if devices is not None and have != devices:
             warnings.warn(f"JAX was already running with {have} CPU devices; {wanted} were asked for.", stacklevel=2)
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use."""
+    """The number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def mesh(devices: int | None = None) -> Mesh:
-    """Lay the devices of the default platform along the student axis.
+    """Arrange the devices of the default platform along the student axis.
 
     Args:
-        devices: how many to use; by default all there are.
+        devices: their number; by default all.
 
     Raises:
-        RequestError: where there are not that many.
+        RequestError: there are fewer devices.
     """
-    there = jax.devices()
-    if devices is not None and not 1 <= devices <= len(there):
-        raise not_allowed("devices", devices, f"from 1 to {len(there)}, the devices that JAX has here")
-    return Mesh(there[: devices or len(there)], (AXIS,))
+    available = jax.devices()
+    if devices is not None and not 1 <= devices <= len(available):
+        raise not_allowed("devices", devices, f"from 1 to {len(available)}, the devices that JAX has here")
+    return Mesh(available[: devices or len(available)], (AXIS,))
 
 
 def rows_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh | None:
-    """Lay devices along the rows of a batch, for one large model; None where one device does better.
+    """Arrange devices along the rows of a batch, for one large model; None if one device is faster.
 
     Args:
-        devices: by default all accelerators, where there are several: a CPU's cores share an operation as threads.
+        devices: by default all accelerators, if there are several; a CPU's cores share an operation as threads.
     """
     if devices is None:
         devices = jax.devices()
@@ -74,42 +74,57 @@ def rows_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh | None:
     return Mesh(devices, (ROWS,))
 
 
-def inside(platform: str) -> Mapping_:
-    """How students share one device: in turn on a CPU, whose cache holds one of them; side by side elsewhere."""
+def inside(platform: str) -> StudentMapping:
+    """How students share one device: "loop" on a CPU, whose cache holds one of them; "vmap" elsewhere.
+
+    Args:
+        platform: of the device, such as "cpu" or "gpu".
+    """
     return "loop" if platform == "cpu" else "vmap"
 
 
 def compiler_options(platform: str) -> Mapping[str, bool]:
-    """Options for programs in which every device works on its own students.
+    """Compiler options for programs in which every device trains different students.
 
-    Each CPU device is one thread: sharing out a student's small operations among threads costs more than it gains,
-    and would let the number of threads decide the order of sums.
+    Each CPU device is one thread: distributing a student's small operations over threads costs more than it gains, and
+    the order of sums would depend on the number of threads.
+
+    Args:
+        platform: of the devices.
     """
     return {"xla_cpu_multi_thread_eigen": False} if platform == "cpu" else {}
 
 
 def memory_limit(grid: Mesh) -> int | None:
-    """Bytes that a program may use on each device, by the device's own account; None where it keeps none, as a CPU."""
+    """Bytes that a program may use on each device; None if the device reports no limit, such as a CPU.
+
+    Args:
+        grid: the devices.
+    """
     stats = grid.devices.flat[0].memory_stats()
     return int(MEMORY_SHARE * stats["bytes_limit"]) if stats and "bytes_limit" in stats else None
 
 
 MEMORY_SHARE = 0.8
-"""Of a device's memory that cohorts are planned into; the rest is for what an estimate cannot see."""
+"""Fraction of a device's memory used for planning cohorts; the rest covers the error of the estimate."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device's or the host's memory is used up."""
+    """Whether an error means that a device's or the host's memory is exhausted.
+
+    Args:
+        error: any error.
+    """
     return isinstance(error, MemoryError) or (
         isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
     )
 
 
 def keep_compiled(folder: Path) -> None:
-    """Keep compiled programs in a folder, so that the next process need not compile them; the user's own choice wins.
+    """Cache compiled programs in a folder for later processes, unless the user has configured a JAX cache.
 
     Args:
-        folder: made where missing.
+        folder: created if missing.
     """
     if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(folder))

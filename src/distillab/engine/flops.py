@@ -1,4 +1,4 @@
-"""The arithmetic that a model's matrix products and convolutions need, counted from its jaxpr."""
+"""The floating-point operations of a model's matrix products and convolutions, counted from its jaxpr."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ from distillab.engine.functional import Functional, read_variables
 def training_flops(model: Functional, batch: int) -> int:
     """Floating-point operations of one training step's matrix products, forward and backward.
 
-    Formula: `3 sum_i f_i - f_1`, where `f_i` is what product i needs forwards. Its two derivatives need as much each,
-    and the first product's inputs are data, which need none.
+    Formula: `3 sum_i f_i - f_1`, where `f_i` is the forward cost of product i. Its two derivatives cost as much each,
+    and the first product's inputs are data, which need no derivative.
 
     Args:
         model: the classifier.
-        batch: examples a step.
+        batch: examples per step.
 
     Returns:
-        Multiplications and additions, each counted as one.
+        Multiplications and additions, each counted as one operation.
     """
     products = forward_flops(model, batch)
     return 3 * sum(products) - products[0]
 
 
 def forward_flops(model: Functional, batch: int) -> list[int]:
-    """Operations of each matrix product and convolution of a forward pass, in order."""
+    """Floating-point operations of each matrix product and convolution of a forward pass, in order.
+
+    Args:
+        model: the classifier.
+        batch: examples.
+    """
     variables = read_variables(model.model)
     inputs = jnp.zeros((batch, *model.model.input_shape[1:]), jnp.float32)
 
@@ -50,7 +55,7 @@ def _products(jaxpr: Any) -> Iterator[int]:
             (contracted, _), _ = equation.params["dimension_numbers"]
             left = equation.invars[0].aval.shape
             yield 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
-        turns = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        repeats = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         for parameter in equation.params.values():
             if isinstance(parameter, (core.Jaxpr, core.ClosedJaxpr)):
-                yield from (turns * flops for flops in _products(getattr(parameter, "jaxpr", parameter)))
+                yield from (repeats * flops for flops in _products(getattr(parameter, "jaxpr", parameter)))

@@ -1,7 +1,7 @@
 """Convolutions and pooling rewritten, in any traced function, as matrix products and slices.
 
 XLA's CPU convolutions are slow inside a loop (jax issue 12868), and mapping a convolution over weights makes a grouped
-convolution, which is slow on every device. A matrix product has neither trouble. `lower(function)` traces a function to
+convolution, which is slow on every device. Matrix products avoid both problems. `lower(function)` traces a function to
 its jaxpr and evaluates that with three primitives replaced:
 
 - `conv_general_dilated` becomes patches x kernel (`convolutions`);
@@ -9,9 +9,9 @@ its jaxpr and evaluates that with three primitives replaced:
 
 Nested jaxprs (jit, scan, while, cond, remat, custom derivatives) are rewritten inside. The rewrite happens before
 differentiation, so the gradient is made of matrix products and slices as well; only a function that declares its own
-derivative keeps it as declared. What is not understood passes through untouched, and a warning names it. The numbers
-are the same to float rounding, but for one choice: where several numbers of a pooling window are the largest, XLA gives
-the whole derivative to the first of them, and the maximum of slices shares it among them.
+derivative keeps it as declared. An unsupported equation stays unchanged, and a warning names it. The results are equal
+up to float rounding, with one exception: if several numbers of a pooling window are the largest, XLA assigns the whole
+derivative to the first of them, and the maximum of slices shares it among them.
 """
 
 from __future__ import annotations
@@ -30,22 +30,34 @@ R = TypeVar("R")
 Pays = Callable[[Any], bool]
 
 LARGEST_PATCHES = 2 * 2**30
-"""Bytes of patches up to which a convolution is rewritten. On a CPU the rewrite paid wherever it was measured, 4 to 200
-times (`benchmarks/lowering.py`), so the memory alone sets a limit."""
+"""Bytes of patches up to which a convolution is rewritten. On a CPU every measured rewrite was faster, 4 to 200 times
+(`benchmarks/lowering.py`), so only memory sets a limit."""
 
 
 def small_patches(equation: Any) -> bool:
-    """The rule by default: a convolution is rewritten unless its patches would fill the memory."""
+    """The default rule: rewrite a convolution unless its patches would fill the memory.
+
+    Args:
+        equation: an equation that can be rewritten.
+    """
     return equation.primitive.name != "conv_general_dilated" or convolutions.patch_bytes(equation) <= LARGEST_PATCHES
 
 
 def always(equation: Any) -> bool:
-    """Rewrite whatever can be."""
+    """Rewrite every equation that can be rewritten.
+
+    Args:
+        equation: an equation that can be rewritten.
+    """
     return True
 
 
 def never(equation: Any) -> bool:
-    """Rewrite nothing."""
+    """Rewrite no equation.
+
+    Args:
+        equation: an equation that can be rewritten.
+    """
     return False
 
 
@@ -55,7 +67,7 @@ def lower(function: Callable[P, R], pays: Pays = small_patches) -> Callable[P, R
     Args:
         function: a JAX function of arrays (pytrees allowed). It is traced anew at every call, so call the result
             inside `jax.jit`.
-        pays: says of an equation that could be rewritten whether it shall be.
+        pays: whether to rewrite an equation that can be rewritten.
 
     Returns:
         The rewritten function; it may be differentiated, mapped and compiled like the original.
@@ -93,14 +105,14 @@ def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], pay
         else:
             nested = {key: _relower(value, pays) for key, value in equation.params.items()}
             parameters = equation.primitive.get_bind_params(nested)
-            answer = equation.primitive.bind(*operands, **parameters)
-            results = list(answer) if equation.primitive.multiple_results else [answer]
+            bound = equation.primitive.bind(*operands, **parameters)
+            results = list(bound) if equation.primitive.multiple_results else [bound]
         values.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
 def _rewritten(equation: Any, pays: Pays) -> bool:
-    """Whether an equation is rewritten; one that cannot be is named in a warning."""
+    """Whether an equation is rewritten; a warning names one that cannot be."""
     understands, _ = _REWRITES[equation.primitive.name]
     if understands(equation):
         return pays(equation)
@@ -115,7 +127,7 @@ def _rewritten(equation: Any, pays: Pays) -> bool:
 
 
 def _relower(parameter: Any, pays: Pays) -> Any:
-    """Rewrite the jaxprs among an equation's parameters; what holds nothing to rewrite stays the very same object."""
+    """Rewrite the jaxprs among an equation's parameters; a parameter without any is returned unchanged."""
     if isinstance(parameter, tuple) and any(isinstance(part, (core.Jaxpr, core.ClosedJaxpr)) for part in parameter):
         return tuple(_relower(part, pays) for part in parameter)
     if isinstance(parameter, core.ClosedJaxpr) and _has_rewrites(parameter.jaxpr):

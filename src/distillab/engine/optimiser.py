@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules, from optax; the rate itself is a traced number, one a student.
+"""Optimisers and learning-rate schedules, from optax; the rate itself is a traced number, one per student.
 
 optax is imported when one is made: a configuration reads the names from here, and must load at once.
 """

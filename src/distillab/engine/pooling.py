@@ -1,4 +1,4 @@
-"""Pooling as maxima and sums of shifted slices, dimension after dimension."""
+"""Pooling as maxima and sums of shifted slices, one dimension after another."""
 
 from __future__ import annotations
 
@@ -13,22 +13,36 @@ from jax import lax
 
 
 def understands(equation: Any) -> bool:
-    """Whether `largest` or `total` covers a `reduce_window_max` or `reduce_window_sum` equation."""
+    """Whether `largest` or `total` supports a `reduce_window_max` or `reduce_window_sum` equation.
+
+    Args:
+        equation: the equation of a jaxpr.
+    """
     parameters = equation.params
     return (
         all(gap == 1 for gap in (*parameters["base_dilation"], *parameters["window_dilation"]))
         and bool(jnp.issubdtype(equation.invars[0].aval.dtype, jnp.floating))
-        and 0 not in equation.outvars[0].aval.shape  # a window larger than its padded image has no place to stand
+        and 0 not in equation.outvars[0].aval.shape  # a window larger than its padded image has no position
     )
 
 
 def largest(x: jax.Array, **window: Any) -> jax.Array:
-    """Max pooling: the maximum over a box is a maximum of maxima."""
+    """Max pooling: the maximum over a box is a maximum of maxima.
+
+    Args:
+        x: any shape.
+        window: the parameters of `reduce_window_max`.
+    """
     return _pool(x, jnp.maximum, -jnp.inf, **window)
 
 
 def total(x: jax.Array, **window: Any) -> jax.Array:
-    """Sum pooling, of which average pooling is made: the sum over a box is a sum of sums."""
+    """Sum pooling, the basis of average pooling: the sum over a box is a sum of sums.
+
+    Args:
+        x: any shape.
+        window: the parameters of `reduce_window_sum`.
+    """
     return _pool(x, add, 0, **window)
 
 

@@ -1,4 +1,4 @@
-"""Randomness by name: every stream is drawn from a seed and a purpose, never from a place in a batch or a queue."""
+"""Randomness by name: every stream depends on a seed and a purpose, never on a position in a batch or a queue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PURPOSES: Mapping[str, int] = MappingProxyType(
         "shown examples": 8,
     }
 )
-"""The streams there are. Numbers are never reused: they decide results."""
+"""The streams. Numbers are never reused, since results depend on them."""
 
 
 def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
@@ -31,7 +31,7 @@ def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
     Args:
         purpose: one of `PURPOSES`.
         seed: the trial's seed, >= 0.
-        steps: further whole numbers that tell streams of a purpose apart, such as the epoch.
+        steps: further integers that separate streams of one purpose, such as the epoch.
 
     Returns:
         A fresh generator; the same arguments always give the same stream.
@@ -48,7 +48,7 @@ def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
 def example_keys(purpose: str, seed: Any, epoch: Any, rows: jax.Array) -> jax.Array:
     """The JAX keys of each example's draws in one epoch, inside a compiled program.
 
-    They do not depend on the batch that an example is in: whoever meets the example in that epoch draws the same.
+    They depend on the example and the epoch, not on the batch.
 
     Args:
         purpose: one of `PURPOSES`.
@@ -64,13 +64,13 @@ def example_keys(purpose: str, seed: Any, epoch: Any, rows: jax.Array) -> jax.Ar
 
 
 def epoch_order(seed: int, epoch: int, examples: int, length: int) -> np.ndarray:
-    """Draw the order in which one epoch visits the training examples.
+    """Draw the order of the training examples in one epoch.
 
     Args:
         seed: the trial's seed; every alpha at one seed sees the same order.
         epoch: counted from 0.
         examples: N, the number of training examples.
-        length: the number of rows wanted, >= N: the last batch is filled up with rows 0, which carry no weight.
+        length: the number of rows, >= N: the last batch is padded with row 0, which has no weight.
 
     Returns:
         Row numbers, int32, shape (length,).

@@ -11,6 +11,7 @@ import numpy as np
 
 from distillab.data import Dataset, load
 from distillab.data.archive import read_arrays
+from distillab.data.dataset import ARRAYS
 from distillab.errors import RequestError, not_allowed
 from distillab.export.classifier import Exported, accuracy
 from distillab.export.int8 import export_int8
@@ -67,20 +68,9 @@ def export_model(
     """
     model, out = Path(model), Path(out)
     stored = model.with_name("examples.npz")
-    if int8 and data is None and not stored.is_file():
-        raise RequestError("--int8 is calibrated on training examples and evaluated on test examples. Give --data.")
-    if int8 and to != "onnx":
-        raise not_allowed("--int8", to, "used with --to onnx")
-    if to == "onnx":
-        check_tools(out)
-    else:
-        check_tensorflow(out, to)
+    _check_request(to, out, int8, data is not None or stored.is_file())
     student = read_model(model, trust=trust)
-    dataset = None
-    if data is not None:
-        dataset = load(data, data_dir=data_dir)
-    elif stored.is_file():
-        dataset = _stored_examples(stored, student.output_shape[-1])
+    dataset = _dataset(student, stored) if data is None else load(data, data_dir=data_dir)
     if dataset is not None and reads_raw(student):
         dataset = replace(dataset, scale=1.0)
     if dataset is None:
@@ -100,11 +90,25 @@ def export_model(
     return replace(exported, examples=source, accuracy=measured)
 
 
-def _stored_examples(path: Path, classes: int) -> Dataset:
-    """The examples that a distillation wrote beside its student, which scales them itself."""
-    arrays = read_arrays(path, "Delete it and give --data.")
-    x_train, y_train, x_test, y_test = arrays.values()
-    return Dataset("the distillation", x_train, y_train, x_test, y_test, tuple(map(str, range(classes))), 1.0)
+def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
+    if int8 and not has_data:
+        raise RequestError("--int8 is calibrated on training examples and evaluated on test examples. Give --data.")
+    if int8 and to != "onnx":
+        raise not_allowed("--int8", to, "used with --to onnx")
+    if to == "onnx":
+        check_tools(out)
+    else:
+        check_tensorflow(out, to)
+
+
+def _dataset(student: keras.Model, stored: Path) -> Dataset | None:
+    """The examples that a distillation wrote beside its student, which scales them itself; None if there are none."""
+    if not stored.is_file():
+        return None
+    arrays = read_arrays(stored, "Delete it and give --data.")
+    x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
+    names = tuple(map(str, range(student.output_shape[-1])))
+    return Dataset("the distillation", x_train, y_train, x_test, y_test, names, 1.0)
 
 
 def _random_inputs(student: keras.Model) -> np.ndarray:
