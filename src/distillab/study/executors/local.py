@@ -41,24 +41,29 @@ class Local:
     def train(
         self, queue: Queue[Training], inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
-        students, trained = queue.trainings, 0
-        trainer, key = None, None
+        """Train everything in a queue; see `Executor.train`.
+
+        Args:
+            queue: is emptied.
+            inputs: makes the training inputs of a group from its key, when its first cohort is due.
+            dataset: the data.
+            progress: is told how many students are trained.
+        """
+        students, trained, key = queue.trainings, 0, None
+        trainer: Classroom | None = None
         while (cohort := queue.take()) is not None:
             size = len(cohort.trainings)
-            compiled = trainer is not None and key == cohort.key
 
             def report(share: float, trained: int = trained, size: int = size) -> None:
                 progress.students(trained + share * size, students, size)
 
             report(0.0)
-            if trainer is None or key != cohort.key:
+            compiled = key == cohort.key
+            if trainer is None or not compiled:
                 trainer = None  # frees its arrays before the next ones are made
-                shared = inputs(cohort.key)
-                # As large as the group's first cohort: later ones are no larger.
-                trainer, key = (
-                    Classroom(dataset, *shared[:3], self.grid, size, self.memory, progress),
-                    cohort.key,
-                )
+                key, (settings, rows, teachers, _) = cohort.key, inputs(cohort.key)
+                # Slots for the group's first cohort: later ones are no larger.
+                trainer = Classroom(dataset, settings, rows, teachers, self.grid, size, self.memory, progress)
             result = train_cohort(trainer, cohort.trainings, self.grid.size, compiled=compiled, report=report)
             if result.trainings < size:
                 queue.put_back(cohort, cohort.trainings[result.trainings :], result.trainings)
