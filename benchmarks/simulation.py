@@ -30,7 +30,7 @@ import numpy as np
 
 from distillab.study.executors.ray_connection import Cluster
 from distillab.study.executors.ray_dispatch import Dispatch
-from distillab.study.executors.ray_worker import Attempt, Shares
+from distillab.study.executors.ray_worker import Shares
 from distillab.study.progress import Silence
 from distillab.study.queue import Group, Queue, Resources
 
@@ -137,7 +137,7 @@ class SimulatedRay:
                 continue  # it was cancelled
             if finished:
                 trainings = self._cohorts[reference][0]
-                self._outcomes[reference] = Attempt(SimpleNamespace(trainings=len(trainings), records=trainings))  # type: ignore[arg-type]
+                self._outcomes[reference] = SimpleNamespace(trainings=len(trainings), records=trainings)
             elif reference:
                 self.lost += 1
                 self._outcomes[reference] = RayError()

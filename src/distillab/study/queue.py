@@ -37,7 +37,11 @@ class Resources(NamedTuple):
         return self.devices * self.slots
 
     def rounds(self, trainings: int) -> int:
-        """The most trainings that one device of a worker does one after another."""
+        """The most trainings that one device of a worker does one after another.
+
+        Args:
+            trainings: of the worker's cohort.
+        """
         return -(-trainings // self.devices)
 
 

@@ -64,7 +64,7 @@ class Travelling:
                 slots.setdefault(cohort.key, self.resources.capacity)
                 arrived = pickle.loads(pickle.dumps((common, packed[cohort.key], cohort.trainings)))
                 for _ in range(1 + self.twice):
-                    result = worker.train(*arrived, slots[cohort.key]).result
+                    result = worker.train(*arrived, slots[cohort.key])
                 trained = 0 if result is None else result.trainings
                 if trained < len(cohort.trainings):
                     slots[cohort.key] = trained or len(cohort.trainings) // 2

@@ -44,6 +44,14 @@ class Local:
     def train(
         self, queue: Queue, inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
+        """Train everything in a queue; see `Executor.train`.
+
+        Args:
+            queue: is emptied.
+            inputs: makes the training inputs of a group from its key, when its first cohort is due.
+            dataset: the data.
+            progress: is told how many students are trained.
+        """
         students, trained = queue.trainings, 0
         while (cohort := queue.take()) is not None:
             size = len(cohort.trainings)

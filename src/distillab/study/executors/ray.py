@@ -68,6 +68,14 @@ class RayExecutor:
     def train(
         self, queue: Queue, inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
+        """Train everything in a queue; see `Executor.train`.
+
+        Args:
+            queue: is emptied.
+            inputs: makes the training inputs of a group from its key; called for all groups first.
+            dataset: the data.
+            progress: is told how many students are trained, and where memory limits a cohort.
+        """
         if len(self._processors) > 1:
             progress.note(
                 f"The nodes have different processors ({', '.join(self._processors)}): numbers may differ in rounding "

@@ -164,35 +164,35 @@ class Dispatch:
         ray, task = self._ray, self._references.pop(reference)
         task.references.remove(reference)
         try:
-            attempt: worker.Attempt = ray.get(reference)
-        except ray.exceptions.OutOfMemoryError as error:  # the node's memory ran out, and Ray ended the worker
-            attempt = worker.Attempt(None, error)
+            result: CohortResult | None = ray.get(reference)
+        except ray.exceptions.OutOfMemoryError:  # the node's memory ran out, and Ray ended the worker
+            result = None
         except ray.exceptions.RayTaskError as error:
             raise WorkError(cause(error)) from error
         except ray.exceptions.RayError as error:
-            self._retry(task, error)
+            task.losses += 1
+            if task.losses >= TRIES:
+                raise WorkError(
+                    f"A cohort of {len(task.cohort.trainings)} students was lost {TRIES} times "
+                    f"({type(error).__name__}). The same command goes on from what is recorded; lower batch_size if "
+                    "memory runs out."
+                ) from error
+            with self._cluster.answers():
+                self._submit(task)
             return None
         del self._tasks[task.number]
         for other in task.references:  # another worker was faster
             del self._references[other]
             with self._cluster.answers():
                 ray.cancel(other, force=True)
-        return self._gather(task, attempt)
+        trained = 0 if result is None else result.students
+        self._put_back(task, trained)
+        self._trained += trained
+        return result
 
-    def _retry(self, task: _Task, error: Exception) -> None:
-        task.losses += 1
-        if task.losses >= TRIES:
-            raise WorkError(
-                f"A cohort of {len(task.cohort.trainings)} students was lost {TRIES} times ({type(error).__name__}). "
-                "The same command goes on from what is recorded; lower batch_size if memory runs out."
-            ) from error
-        with self._cluster.answers():
-            self._submit(task)
-
-    def _gather(self, task: _Task, attempt: worker.Attempt) -> CohortResult | None:
-        """Take a worker's result; put back the students that its memory did not hold."""
-        cohort, result = task.cohort, attempt.result
-        size, trained = len(cohort.trainings), result.students if result is not None else 0
+    def _put_back(self, task: _Task, trained: int) -> None:
+        """Put back the students of a cohort that its worker's memory did not hold."""
+        cohort, size = task.cohort, len(task.cohort.trainings)
         if trained == size:
             if cohort.seconds > 0:
                 self._paces.append((self._clock() - task.begun) / cohort.seconds)
@@ -200,7 +200,7 @@ class Dispatch:
             raise WorkError(
                 f"Memory ran out on a worker with {size} students, one a device. Lower batch_size, or give workers "
                 "more: a higher --worker-cpus leaves room for fewer of them on a node."
-            ) from attempt.error
+            )
         else:
             largest = trained or size // 2
             if largest < self._slots[cohort.key]:  # cohorts of the old size may still come back
@@ -211,8 +211,6 @@ class Dispatch:
                     else f"Memory ran out on a worker with {size} students; going on with half."
                 )
             self._queue.put_back(cohort, cohort.trainings[trained:], largest)
-        self._trained += trained
-        return result
 
     def _report(self) -> None:
         begun = [task for task in self._tasks.values() if not task.waits]

@@ -56,14 +56,6 @@ class Common(NamedTuple):
     """Of the process that runs the study."""
 
 
-class Attempt(NamedTuple):
-    """The outcome of a cohort on a worker."""
-
-    result: CohortResult | None
-    """None where memory ran out."""
-    error: Exception | None = None
-
-
 class OtherVersionsError(RuntimeError):
     """A node's packages differ from those of the process that runs the study."""
 
@@ -143,7 +135,7 @@ _trainer: tuple[str, GroupTrainer] | None = None
 
 def train(
     common: Common, group: PackedInputs, trainings: Sequence[Training], slots: int, shares: Any = None, number: int = 0
-) -> Attempt:
+) -> CohortResult | None:
     """Train the first students of a cohort in this process, as many as memory holds at once.
 
     Args:
@@ -153,6 +145,12 @@ def train(
         slots: students of the group's largest cohort.
         shares: the actor that is told the finished share.
         number: of the cohort.
+
+    Returns:
+        The result; None where memory ran out.
+
+    Raises:
+        OtherVersionsError: this node's packages differ.
     """
     global _trainer
     different = difference(common.versions, versions())
@@ -177,8 +175,8 @@ def train(
         if not out_of_memory(error):
             raise
         _trainer = None
-        return Attempt(None)
-    return Attempt(result._replace(pace=None))  # not a pace of the machine that runs the study
+        return None
+    return result._replace(pace=None)  # not a pace of the machine that runs the study
 
 
 def _unpacked(common: Common, group: PackedInputs, slots: int) -> GroupTrainer:
