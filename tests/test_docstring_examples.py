@@ -34,7 +34,7 @@ def test_there_are_examples_in_the_rooms_that_promise_them() -> None:
     }
     assert {
         "distillab.losses.divergences",
-        "distillab.metrics",
+        "distillab.metrics.metric",
         "distillab.engine.lowering",
         "distillab.study.spec",
     } <= with_examples

@@ -21,7 +21,7 @@ PREDICTED_CAPTION = (
 )
 
 
-def alphas_text(setting: SettingResult) -> str:
+def range_text(setting: SettingResult) -> str:
     """A setting's optimal range in words.
 
     Args:
@@ -58,7 +58,7 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
         "test interval": fmt.interval(metric, best.low, best.high) if best else fmt.NOTHING,
         "to labels alone": gain,
         "interval": gain_interval,
-        "optimal range": alphas_text(setting),
+        "optimal range": range_text(setting),
         "teacher": fmt.NOTHING if setting.teacher is None else fmt.value(metric, setting.teacher),
         "students": f"{setting.students - setting.missing:,} of {setting.students:,}",
     }
