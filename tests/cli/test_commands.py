@@ -139,7 +139,7 @@ def test_answer_by_another_metric_asks_the_same_students(finished: Path, distill
         for more in ([], ["--metric", "f1_macro"])
     )
     assert (by_accuracy["metric"], by_f1["metric"]) == ("accuracy", "f1_macro")
-    assert by_accuracy["settings"][0]["rows"] != by_f1["settings"][0]["rows"]
+    assert by_accuracy["settings"][0]["alphas"] != by_f1["settings"][0]["alphas"]
     assert "macro F1" in distillab("answer", str(finished), "--metric", "f1_macro").out
     refused = distillab("answer", str(finished), "--metric", "f1_makro")
     assert refused.code == 2
@@ -193,7 +193,7 @@ def test_data_path_prints_the_file(distillab: Command, data_dir: Path) -> None:
         (["answer", "/no/such/folder"], "There is no folder '/no/such/folder'"),
         (["report", "/no/such/folder"], "There is no folder '/no/such/folder'"),
         (["report", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),
-        (["report", "/no/such/folder", "/no/such/folder"], "folder is named twice. Name each study once."),
+        (["report", "/no/such/folder", "/no/such/folder"], "folder is given twice. Name each study once."),
         (["report", "/no/such/folder", "--out", "one.html"], "There is no folder '/no/such/folder'"),
         (["report"], "Missing argument 'DIR...'"),
         (["merge", "/no/such/folder", "/nor/this"], "There is no folder '/no/such/folder'"),

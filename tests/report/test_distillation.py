@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from distillab.errors import RequestError
-from distillab.report.distillation import is_distillation, write_distillation_report
+from distillab.report.distillation import (
+    is_distillation,
+    model_card,
+    verdict_sentence,
+    write_distillation_report,
+)
 from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
 
@@ -155,3 +160,29 @@ def test_a_studys_folder_is_no_distillation(tmp_path: Path) -> None:
     assert is_distillation(tmp_path)
     (tmp_path / "study.yaml").write_text("")
     assert not is_distillation(tmp_path)
+
+
+def test_a_name_with_markup_is_plain_text_in_the_model_card(tmp_path: Path) -> None:
+    result = result_in(tmp_path)
+    result["names"]["student"] = "a*b_[c](d)|`e`\n# f"
+    card = model_card(result)
+    assert card.startswith("# a\\*b\\_\\[c\\](d)\\|\\`e\\` \\# f, distilled from \\<script\\>")
+    assert not re.search(r"(?<!\\)<", card)
+    assert "| accuracy (%) | 85.00 (84.00 to 86.00) | 82.00 (81.00 to 83.00) |" in card
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("supported", "Supported: distillation beats the same student without a teacher by +3.00 percentage points"),
+        ("practically equivalent", "Practically equivalent: student and the same student without a teacher differ by"),
+        ("contradicted", "Contradicted: distillation does not beat the same student without a teacher: +3.00"),
+        ("undecided", "Undecided: 3 seeds do not show whether distillation beats the same student"),
+    ],
+)
+def test_a_verdict_is_one_of_the_studys_four(tmp_path: Path, kind: str, start: str) -> None:
+    verdict = result_in(tmp_path)["verdict"] | {"kind": kind, "seeds_needed": 9}
+    sentence = verdict_sentence(verdict)
+    assert sentence.startswith(start)
+    assert "McNemar's exact test of the shipped pair on the test examples: +1.00, p = 0.2." in sentence
+    assert sentence.endswith("9 seeds would probably decide it.") == (kind == "undecided")

@@ -138,3 +138,11 @@ def test_a_page_is_written_again_over_itself(study, tmp_path: Path) -> None:
     folder = study()
     before = {path: path.read_bytes() for path in publish(folder, tmp_path)}
     assert {path: path.read_bytes() for path in publish(folder, tmp_path)} == before
+
+
+def test_whatever_a_study_calls_itself_is_plain_text(study, tmp_path: Path) -> None:
+    folder = study(question="<script>alert(1)</script> *a* | `b`")
+    page = publish(folder, tmp_path)[0].read_text()
+    assert page.startswith("# \\<script\\>alert(1)\\</script\\> \\*a\\* \\| \\`b\\`\n")
+    assert not re.search(r"(?<!\\)<script", page.partition("## Specification")[0])
+    assert "| \\<script\\>alert(1)" in (tmp_path / "README.md").read_text()

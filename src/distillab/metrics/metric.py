@@ -15,6 +15,10 @@ class Metric(NamedTuple):
         label: as sentences and tables write it.
         unit: "%" for a proportion (values are stored from 0 to 1); "nats", or empty.
         lower_is_better: whether smaller values are better.
+
+    Example:
+        >>> METRICS["accuracy"].axis, METRICS["nll"].sign
+        ('accuracy (%)', -1)
     """
 
     name: str

@@ -9,7 +9,7 @@ import distillab.report.formatting as fmt
 from distillab.analysis.denoising import Denoising
 from distillab.analysis.finding import Finding
 from distillab.analysis.other_metrics import ClassScores, MetricResult
-from distillab.analysis.prediction import Prediction
+from distillab.analysis.prediction import Prediction, Shortfall
 from distillab.analysis.setting import AlphaResult, Gain, SettingResult
 from distillab.metrics.metric import Metric
 from distillab.report.view.table import KeyFigure, Table
@@ -21,7 +21,7 @@ PREDICTED_CAPTION = (
 )
 
 
-def alphas_text(setting: SettingResult) -> str:
+def range_text(setting: SettingResult) -> str:
     """A setting's optimal range in words.
 
     Args:
@@ -30,8 +30,13 @@ def alphas_text(setting: SettingResult) -> str:
     return fmt.alphas(setting.optimal_range, setting.grid) if setting.optimal_range else fmt.NOTHING
 
 
-def _gain_cells(metric: Metric, gain: Gain | None) -> tuple[str, str]:
-    """A gain and its interval."""
+def gain_cells(metric: Metric, gain: Gain | Shortfall | None) -> tuple[str, str]:
+    """A difference and its 95 % interval.
+
+    Args:
+        metric: sets factor and digits.
+        gain: None where it is not known.
+    """
     if gain is None:
         return fmt.NOTHING, fmt.NOTHING
     return fmt.difference(metric, gain.difference), fmt.interval(metric, gain.low, gain.high, signed=True)
@@ -45,7 +50,7 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
         setting: of a study.
     """
     best = setting.best
-    gain, gain_interval = _gain_cells(metric, best.over_labels if best else None)
+    gain, gain_interval = gain_cells(metric, best.over_labels if best else None)
     return {
         "verdict": setting.kind,
         "alpha": f"{best.alpha:g}" if best else fmt.NOTHING,
@@ -53,7 +58,7 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
         "test interval": fmt.interval(metric, best.low, best.high) if best else fmt.NOTHING,
         "to labels alone": gain,
         "interval": gain_interval,
-        "optimal range": alphas_text(setting),
+        "optimal range": range_text(setting),
         "teacher": fmt.NOTHING if setting.teacher is None else fmt.value(metric, setting.teacher),
         "students": f"{setting.students - setting.missing:,} of {setting.students:,}",
     }
@@ -107,10 +112,10 @@ def alphas_table(metric: Metric, setting: SettingResult) -> Table:
         "n": lambda one: str(one.n),
         f"test {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.mean, unit=False),
         "95 % interval": lambda one: fmt.interval(metric, one.low, one.high),
-        "to alpha 1": lambda one: _gain_cells(metric, one.over_labels)[0],
-        "interval": lambda one: _gain_cells(metric, one.over_labels)[1],
+        "to alpha 1": lambda one: gain_cells(metric, one.over_labels)[0],
+        "interval": lambda one: gain_cells(metric, one.over_labels)[1],
         "p": lambda one: _holm_cell(one.over_labels),
-        "to alpha 0": lambda one: _gain_cells(metric, one.over_teacher)[0],
+        "to alpha 0": lambda one: gain_cells(metric, one.over_teacher)[0],
         "p ": lambda one: _holm_cell(one.over_teacher),
         f"valid. {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.validation, unit=False),
         "range": lambda one: {True: "yes", False: "no", None: fmt.NOTHING}[one.in_range],
@@ -216,23 +221,20 @@ def predicted_table(predictions: Sequence[Prediction], metric: Metric) -> Table:
         metric: the study's.
     """
     head = ("setting", "predicted", "free", "nearest", "swept", "to the sweep", "interval", "on validation")
-    rows = []
-    for prediction in predictions:
-        test, validation = prediction.test, prediction.validation
-        rows.append(
-            (
-                prediction.label or "all",
-                f"{prediction.alpha:.2f}",
-                f"{prediction.free:.2f}",
-                f"{prediction.nearest:g}",
-                f"{prediction.swept:g}",
-                fmt.NOTHING if test is None else fmt.difference(metric, test.difference),
-                fmt.NOTHING if test is None else fmt.interval(metric, test.low, test.high, signed=True),
-                fmt.NOTHING if validation is None else fmt.difference(metric, validation.difference),
-                fmt.percent(prediction.departure, 0),
-            )
+    rows = tuple(
+        (
+            prediction.label or "all",
+            f"{prediction.alpha:.2f}",
+            f"{prediction.free:.2f}",
+            f"{prediction.nearest:g}",
+            f"{prediction.swept:g}",
+            *gain_cells(metric, prediction.test),
+            gain_cells(metric, prediction.validation)[0],
+            fmt.percent(prediction.departure, 0),
         )
-    return Table("alpha predicted from both ends", PREDICTED_CAPTION, (*head, "off the line"), tuple(rows))
+        for prediction in predictions
+    )
+    return Table("alpha predicted from both ends", PREDICTED_CAPTION, (*head, "off the line"), rows)
 
 
 def metrics_sentence(results: Sequence[MetricResult]) -> str:

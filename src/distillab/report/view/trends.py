@@ -9,6 +9,7 @@ import distillab.report.formatting as fmt
 from distillab.analysis.trend import AxisTrend, TrendChange, TrendPoint
 from distillab.metrics.metric import Metric
 from distillab.report.view.table import Table
+from distillab.report.view.tables import gain_cells
 
 SIGNIFICANCE = 0.05
 CAPTION = (
@@ -73,8 +74,7 @@ def _row(trend: AxisTrend, point: TrendPoint, metric: Metric) -> tuple[str, ...]
         fmt.NOTHING if math.isnan(point.alpha_low) else f"{point.alpha_low:g} to {point.alpha_high:g}",
         fmt.NOTHING if result.optimal_range is None else fmt.alphas(result.optimal_range, trend.alphas.tolist()),
         fmt.value(metric, point.tuned, unit=False),
-        fmt.NOTHING if gain is None else fmt.difference(metric, gain.difference),
-        fmt.NOTHING if gain is None else fmt.interval(metric, gain.low, gain.high, signed=True),
+        *gain_cells(metric, gain),
         fmt.NOTHING if gain is None or gain.n < 2 else fmt.p_cell(gain.p),
         {True: "yes", False: "no", None: fmt.NOTHING}[point.in_best_set],
     )
