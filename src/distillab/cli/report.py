@@ -34,7 +34,7 @@ def report(folders: tuple[Path, ...], out: Path | None) -> None:
 
 def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
     from distillab.distillation.page import is_distillation, write_distillation_report
-    from distillab.report import write_report
+    from distillab.report.write import write_report
     from distillab.study.folder import Folder
 
     if len(folders) > 1:

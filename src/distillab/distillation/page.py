@@ -11,7 +11,9 @@ from typing import Any
 from distillab.distillation.verdict import p_value
 from distillab.errors import RequestError
 from distillab.metrics.metric import METRICS, NOTHING
-from distillab.report.charts import CURVE, LABELS, TEACHER, VIRIDIS, Chart, layered, named, told
+from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
+from distillab.report.charts.layers import template
+from distillab.report.payload import Compact
 from distillab.report.shell import chart, document, items, key_figures, paragraph, table
 from distillab.report.write import write_files
 from distillab.study.storage.records import TrialResult
@@ -69,57 +71,27 @@ def distillation_page(result: Mapping[str, Any], trials: Iterable[TrialResult]) 
         ("training", "Training", items(_training(result))),
         ("caveats", "What this rests on", items(_caveats(result))),
     ]
-    data = {"charts": charts(), "seeds": _by_seed(result), "candidates": found}
     return document(
         f"{names['student']}, distilled from {names['teacher']}",
         paragraph(f"On {names['data']}: {result['data']['test']:,} test examples.", "soft"),
         sections,
         _provenance(result),
-        data,
+        _payload(result, found),
         script="distillation.js",
     )
 
 
-def charts() -> dict[str, Chart]:
-    """The page's charts, without their data."""
-    who = {"field": "who", "type": "nominal", "sort": None, "title": None, "axis": {"labelAngle": 0}}
-    scale = {"domain": "$limits", "nice": False}
-    y = {"field": "value", "type": "quantitative", "title": "test accuracy (%)", "scale": scale}
-    seeds = layered(
-        240,
-        named("level", {"type": "rule", "strokeDash": [6, 3], "color": TEACHER}, y=y),
-        named("seeds", {"type": "line", "color": "var(--soft)", "opacity": 0.5}, x=who, y=y, detail={"field": "seed"}),
-        named("seeds", {"type": "circle", "opacity": 0.8, "size": 60}, x=who, y=y, tooltip=told("seed", "accuracy")),
-        named("means", {"type": "tick", "color": CURVE, "thickness": 3, "size": 50}, x=who, y=y),
-    )
-    x = {
-        "field": "alpha",
-        "type": "quantitative",
-        "title": "alpha: weight of the labels",
-        "scale": {"domain": [0, 1], "padding": 10},
+def _payload(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The page's charts and their data; null for a chart that has none."""
+    seeds, compact = _by_seed(result), Compact()
+    return {
+        "charts": {"seeds": template(seeds_chart()), "search": template(search_chart())},
+        "seeds": seeds and compact.encode("seeds", seeds_data(seeds["student"], seeds["baseline"], seeds["teacher"])),
+        "search": compact.encode("search", search_data(found), y=f"validation {found['metric']}")
+        if found["taught"]
+        else None,
+        "fields": compact.fields,
     }
-    score = {"field": "value", "type": "quantitative", "title": "$score", "scale": scale}
-    colour = {
-        "field": "temperature",
-        "type": "quantitative",
-        "title": "temperature",
-        "scale": {"scheme": VIRIDIS, "type": "log"},
-        "legend": {"orient": "bottom", "gradientLength": 160, "tickCount": 3},
-    }
-    search = layered(
-        260,
-        named("level", {"type": "rule", "strokeDash": [2, 2], "strokeWidth": 1.5, "color": LABELS}, y=score),
-        named(
-            "candidates",
-            {"type": "circle", "opacity": 0.85, "size": 60, "stroke": "var(--ink)", "strokeWidth": 0.6},
-            x=x,
-            y=score,
-            color=colour,
-            tooltip=told("alpha", "temperature", "learning rate", "loss", "score", "trainings"),
-        ),
-        named("chosen", {"type": "point", "color": TEACHER, "size": 200, "strokeWidth": 1.8}, x=x, y=score),
-    )
-    return {"seeds": seeds, "search": search}
 
 
 def _answer(result: Mapping[str, Any]) -> str:

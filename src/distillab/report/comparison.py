@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from distillab.analysis import Finding, SettingResult, answer
+from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.numerals import alphas_in_words, counted
 from distillab.errors import RequestError
 from distillab.metrics.metric import METRICS, NOTHING
-from distillab.report.charts import Chart, layered, named, told
-from distillab.report.payload import curves_by, measure_words, metric_numbers
+from distillab.report.charts.comparison import SHOWN, comparison_chart, comparison_data, comparison_title
+from distillab.report.charts.layers import template
+from distillab.report.payload import Compact, curves_by
 from distillab.report.results import Results, read_results
 from distillab.report.shell import chart, controls, document, select, table
 from distillab.report.write import write_files
@@ -67,9 +69,19 @@ def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
 
 def comparison_page(studies: Sequence[Study]) -> str:
     """Write the page, as text."""
-    lines = list(_lines(studies))
-    measures = {name: measure_words(METRICS[name]) for name in _common(studies)}
-    shown = (("difference", "difference to labels alone"), ("value", "value"))
+    metrics, compact = _common(studies), Compact()
+    names, curves = _lines(studies, metrics)
+    lines = {
+        metric: {
+            shown: compact.encode(
+                "comparison",
+                comparison_data(list(zip(names, curves[metric], strict=True)), shown),
+                y=comparison_title(curves[metric][0], shown),
+            )
+            for shown in SHOWN
+        }
+        for metric in metrics
+    }
     left_out = max(0, sum(len(study.answer.findings) for study in studies) - MOST_LINES)
     more = f" The first settings of each study; {left_out} more stand in the table." if left_out else ""
     sections = [
@@ -77,7 +89,7 @@ def comparison_page(studies: Sequence[Study]) -> str:
         (
             "curves",
             "Against alpha",
-            controls(select("metric", "Metric"), select("shown", "Shown", shown))
+            controls(select("metric", "Metric"), select("shown", "Shown", tuple(SHOWN.items())))
             + chart("comparison", "Each study's students against alpha; the table above holds the chosen ones")
             + f'<p class="soft">Means over the seeds with 95 % intervals.{more} {escape(NOTE)}</p>',
         ),
@@ -86,52 +98,13 @@ def comparison_page(studies: Sequence[Study]) -> str:
     title = (
         f"{counted(len(studies), 'study').replace('studys', 'studies')}: {', '.join(study.name for study in studies)}"
     )
-    data = {"charts": {"comparison": comparison_chart()}, "measures": measures, "lines": lines}
+    data = {
+        "charts": {"comparison": template(comparison_chart(names=names))},
+        "fields": compact.fields,
+        "measures": {name: METRICS[name].label for name in metrics},
+        "lines": lines,
+    }
     return document(title, "", sections, "", data, script="comparison.js")
-
-
-def comparison_chart() -> Chart:
-    """A line with its band for each setting, without its data."""
-    x = {
-        "field": "alpha",
-        "type": "quantitative",
-        "title": "alpha: weight of the labels",
-        "scale": {"domain": [0, 1], "padding": 10},
-    }
-    y = {"type": "quantitative", "title": "$y", "scale": {"domain": "$limits", "nice": False}}
-    legend = {
-        "orient": "bottom",
-        "columns": 1,
-        "labelLimit": 480,
-        "symbolType": "stroke",
-        "symbolStrokeWidth": 3,
-        "symbolOpacity": 1,
-    }
-    colour = {
-        "field": "name",
-        "type": "nominal",
-        "sort": None,
-        "title": None,
-        "scale": {"domain": "$names", "scheme": "tableau10"},
-        "legend": legend,
-    }
-    words = told("study", "alpha", "n", "shown", "95 % interval", "p after Holm")
-    return layered(
-        360,
-        named("zero", {"type": "rule", "color": "var(--soft)"}, y=y | {"field": "value"}),
-        named(
-            "rows", {"type": "area", "opacity": 0.14}, x=x, y=y | {"field": "low"}, y2={"field": "high"}, color=colour
-        ),
-        named("rows", {"type": "line", "strokeWidth": 2}, x=x, y=y | {"field": "value"}, color=colour),
-        named(
-            "rows",
-            {"type": "circle", "opacity": 1, "size": 60},
-            x=x,
-            y=y | {"field": "value"},
-            color=colour,
-            tooltip=words,
-        ),
-    )
 
 
 def _names(places: Sequence[Path]) -> list[str]:
@@ -154,18 +127,14 @@ def _common(studies: Sequence[Study]) -> list[str]:
     return [name for name in METRICS if name in common] or ["accuracy"]
 
 
-def _lines(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """A line a setting: of every study the first, then of every study the second, as far as there is room."""
-    common = _common(studies)
-    by_metric = [{name: curves_by(study.results, name) for name in common} for study in studies]
-    seats = [(index, place) for place, study in enumerate(studies) for index in range(len(study.answer.findings))]
-    for index, place in sorted(sorted(seats)[:MOST_LINES], key=lambda seat: (seat[1], seat[0])):
-        curves = {name: several[index] for name, several in by_metric[place].items()}
-        yield {
-            "name": _called(studies[place], studies[place].answer.findings[index]),
-            "alphas": next(iter(curves.values())).alphas.tolist(),
-            "metrics": {name: metric_numbers(curve, dots=False) for name, curve in curves.items()},
-        }
+def _lines(studies: Sequence[Study], metrics: Sequence[str]) -> tuple[list[str], dict[str, list[AlphaCurve]]]:
+    """Names and curves of the settings shown: of every study the first, then of every study the second, as far as
+    there is room; curves by metric."""
+    by_metric = [{name: curves_by(study.results, name) for name in metrics} for study in studies]
+    places = [(index, place) for place, study in enumerate(studies) for index in range(len(study.answer.findings))]
+    shown = sorted(sorted(places)[:MOST_LINES], key=lambda pair: (pair[1], pair[0]))
+    names = [_called(studies[place], studies[place].answer.findings[index]) for index, place in shown]
+    return names, {name: [by_metric[place][name][index] for index, place in shown] for name in metrics}
 
 
 def _called(study: Study, finding: SettingResult) -> str:

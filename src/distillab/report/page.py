@@ -14,7 +14,6 @@ from distillab.analysis.numerals import alphas_in_words, counted, p_value
 from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns
 from distillab.metrics.metric import NOTHING
-from distillab.report.charts import charts
 from distillab.report.results import Results
 from distillab.report.shell import chart, controls, document, items, key_figures, paragraph, select, table
 
@@ -63,7 +62,7 @@ def page(results: Results, answer: Finding, payload: Mapping[str, Any]) -> str:
         paragraph(_state(answer), "soft"),
         sections,
         _provenance(results),
-        {**payload, "charts": charts()},
+        payload,
         script="page.js",
     )
 
@@ -215,10 +214,11 @@ def _across(answer: Finding) -> str:
 def _denoising(answer: Finding) -> str:
     told = [f"{one.label or 'All settings'}: {in_a_sentence(one)}" for one in answer.denoising]
     return (
-        f'<div id="wrong-labels-of-setting">{chart("denoising", "Shares of wrong labels put right and repeated")}'
-        '<ul class="levels"><li><span class="mark curve"></span>put right by students</li>'
-        '<li><span class="mark labels"></span>repeated by students</li>'
-        "<li>dashes: by the teacher</li></ul></div>" + paragraph(f"{WRONG_LABELS}:") + items(told)
+        '<div id="wrong-labels-of-setting">'
+        + chart("denoising", "Shares of wrong labels recovered and memorised")
+        + "</div>"
+        + paragraph(f"{WRONG_LABELS}:")
+        + items(told)
     )
 
 

@@ -22,8 +22,8 @@ from distillab.analysis.sentences import sentences
 from distillab.analysis.text import ACROSS_NOTE, WRONG_LABELS, columns, note
 from distillab.errors import RequestError
 from distillab.metrics.metric import NOTHING
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style, render
+from distillab.report.charts.render import render
+from distillab.report.figures import study_charts
 from distillab.report.results import read_results
 from distillab.report.write import check_folder, write_files
 from distillab.study.folder import Folder
@@ -59,12 +59,11 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         raise RequestError(f"{folder.path} holds no trained student yet. Run 'distillab run' first.")
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=classes, answers=answers, curves=curves)
-    with house_style():
-        figures = {
-            to / f"{name}_{figure}.png": render(draw(), "png")
-            for figure, draw in drawings(curves, found).items()
-            if figure != "learning_curves"
-        }
+    figures = {
+        to / f"{name}_{figure}.png": render(chart, "png")
+        for figure, chart in study_charts(curves, found).items()
+        if figure != "learning_curves"
+    }
     settings = sorted({0, len(found.findings) - 1})  # the first and the last of the grid
     metrics = {index: by_every_metric(spec, trials, teachers, index) for index in settings}
     grid = curves[0].alphas.tolist()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distillab.analysis import AlphaCurve, Finding, alpha_curves, answer
 from distillab.analysis.numerals import counted
 from distillab.analysis.sentences import sentences
 from distillab.errors import unknown
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style
+from distillab.report.charts.render import render
+from distillab.report.figures import figure_names, study_charts
 from distillab.report.frames import epochs_frame, students_frame
 from distillab.report.page import OVERVIEW, overview_row
 from distillab.report.results import Results, read_results
@@ -22,10 +21,6 @@ from distillab.study.folder import Folder
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
-
-DPI = 96
-"""Of the figure in a notebook; the files of `distillab report` have 200."""
 
 
 class Study:
@@ -80,25 +75,27 @@ class Study:
     @property
     def figures(self) -> tuple[str, ...]:
         """The names that `figure` knows."""
-        return tuple(drawings(self.curves, self.answer))
+        return figure_names(self.answer)
 
-    def figure(self, name: str = "accuracy_vs_alpha") -> Figure:
-        """Draw a figure, the one that `distillab report` writes.
+    @cached_property
+    def _charts(self) -> dict[str, Any]:
+        return study_charts(self.curves, self.answer)
+
+    def figure(self, name: str = "accuracy_vs_alpha") -> Any:
+        """A figure, the one that `distillab report` writes.
 
         Args:
             name: one of `figures`.
 
         Returns:
-            A matplotlib figure, which notebooks display.
+            An Altair chart, which notebooks display.
 
         Raises:
             RequestError: the study has no figure of that name.
         """
-        known = drawings(self.curves, self.answer)
-        if name not in known:
-            raise unknown("figure", name, known)
-        with house_style():
-            return known[name]()
+        if name not in self.figures:
+            raise unknown("figure", name, self.figures)
+        return self._charts[name]
 
     def to_pandas(self) -> pandas.DataFrame:
         """The students, a row each.
@@ -150,9 +147,6 @@ class Study:
         )
 
     def _picture(self) -> str:
-        buffer = io.BytesIO()
-        with house_style():
-            self.figure().savefig(buffer, format="png", dpi=DPI, facecolor="white")
-        data = base64.b64encode(buffer.getvalue()).decode()
+        data = base64.b64encode(render(self.figure(), "png")).decode()
         shown = f"The students' test {self.answer.measure.label} against alpha"
         return f'<img alt="{escape(shown)}" style="background:#fff;max-width:100%" src="data:image/png;base64,{data}">'

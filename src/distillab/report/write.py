@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from distillab.analysis import alpha_curves, answer
 from distillab.errors import RequestError, cannot_write
 from distillab.io import replace_file
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style, render
+from distillab.report.charts.render import FORMS, render
+from distillab.report.figures import study_charts
 from distillab.report.page import page
 from distillab.report.payload import study_payload
 from distillab.report.results import Results, read_results
 from distillab.study.folder import Folder
-
-FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
 def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
@@ -78,8 +75,7 @@ def figures_as_png(results: Results) -> dict[str, bytes]:
         answers=results.answers,
         curves=curves,
     )
-    with house_style():
-        return {name: render(draw(), "png") for name, draw in drawings(curves, found).items()}
+    return {name: render(chart, "png") for name, chart in study_charts(curves, found).items()}
 
 
 def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
@@ -90,17 +86,15 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
         results: what it holds.
 
     Returns:
-        Contents by place: the figures of `drawings` (PNG, SVG), `answer.json` and `report.html`.
+        Contents by place: the figures of `study_charts` (PNG, SVG), `answer.json` and `report.html`.
     """
     spec, trials, teachers = results.spec, results.trials, results.teachers
     curves = alpha_curves(spec, trials, teachers)
     found = answer(spec, trials, teachers, classes=results.classes, answers=results.answers, curves=curves)
     files: dict[Path, bytes] = {}
-    with house_style():
-        for name, draw in drawings(curves, found).items():
-            figure = draw()
-            for form in FORMS:
-                files[folder.figures / f"{name}.{form}"] = render(figure, form)
+    for name, chart in study_charts(curves, found).items():
+        for form in FORMS:
+            files[folder.figures / f"{name}.{form}"] = render(chart, form)
     files[folder.answer] = (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode()
     files[folder.report] = page(results, found, study_payload(results, curves, found)).encode()
     return files
