@@ -15,9 +15,9 @@ from sklearn.datasets import load_digits
 
 from distillab.analysis import alpha_curves
 from distillab.distillation.page import write_distillation_report
-from distillab.report.write import write_report
 from distillab.report.comparison import write_comparison
 from distillab.report.results import Results, read_results
+from distillab.report.write import write_report
 from distillab.study.folder import Folder
 from distillab.study.runner import run_study
 from distillab.study.spec import read_spec

@@ -196,8 +196,8 @@ def _across(answer: Finding) -> str:
         + chart(
             "surface",
             f"The test result over alpha and the {name}",
-            "Means over the seeds; the fuller, the nearer to the best of the row; framed: the alpha chosen on the "
-            "validation data.",
+            "Means over the seeds; yellow: the best of the row; the darker, the further from it; framed: the alpha "
+            "chosen on the validation data.",
         )
         + '<div class="pair">'
         + chart(

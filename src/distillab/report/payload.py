@@ -236,10 +236,8 @@ def _legend(numbers: MetricNumbers, tables: Tables) -> list[tuple[str, str]]:
 
 def _trend(trend: AxisTrend, metric: Metric, compact: Compact) -> dict[str, Any]:
     """The three charts along an axis share their tables."""
-    return {
-        "among": trend.among,
-        **compact.encode("across", axis_trend_data(trend, metric), height=ROW * len(trend.points)),
-    }
+    tables = axis_trend_data(trend, metric)
+    return {"among": trend.among, **compact.encode("across", tables, height=ROW * len(trend.points))}
 
 
 def _confusions(results: Results, curves: Sequence[AlphaCurve], compact: Compact) -> list[dict[str, Any] | None]:

@@ -63,7 +63,7 @@ def denoising_chart(tables: Tables | None = None, *, y: str = TITLE) -> alt.Laye
     """
     x, value, names = alpha_axis(), value_axis("value", y, **WHOLE), list(LINES)
     symbols = {"symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolOpacity": 1}
-    legend = alt.Legend(title=None, orient="bottom", columns=2, **symbols)
+    legend = alt.Legend(title=None, orient="bottom", columns=2 if tables else 1, **symbols)
     colours, dashes = ([style[part] for style in LINES.values()] for part in (0, 1))
     colour = alt.Color("name:N").scale(domain=names, range=colours).legend(legend)
     dash = alt.StrokeDash("name:N").scale(domain=names, range=dashes).legend(legend)

@@ -54,7 +54,8 @@ def reliability_chart(tables: Tables | None = None) -> alt.LayerChart:
     whole = alt.Scale(domain=[0, 100])
     x = alt.X("confidence:Q").title("confidence (%)").scale(whole)
     y = alt.Y("correct:Q").title("correct predictions (%)").scale(whole)
-    legend = alt.Legend(title=None, orient="bottom", symbolType="stroke", symbolStrokeWidth=2.5, columns=2)
+    symbols = {"symbolType": "stroke", "symbolStrokeWidth": 2.5}
+    legend = alt.Legend(title=None, orient="bottom", columns=2, values=list(ROLES)[:3], **symbols)
     colour = alt.Color("name:N").scale(domain=list(ROLES), range=list(ROLES.values())).legend(legend)
     size = alt.Size("count:Q").scale(range=[12, 160]).legend(None)
     ends = [{"confidence": end, "correct": end} for end in (0, 100)]

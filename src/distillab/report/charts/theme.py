@@ -33,8 +33,8 @@ RANGE, GOOD, BAD = (COLOURS[name] for name in ("range", "good", "bad"))
 SERIES = (CURVE, LABELS, RANGE, "#cc79a7", "#e69f00", "#56b4e9", INK)
 """Colours of lines that have no role of their own."""
 
-VIRIDIS: Mapping[str, Any] = MappingProxyType({"name": "viridis", "extent": [0.0, 0.92]})
-"""Without its palest end, which is invisible on white."""
+VIRIDIS: Mapping[str, Any] = MappingProxyType({"name": "viridis", "extent": [0.18, 0.92]})
+"""Without the ends that are invisible on black or on white."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """The first is part of vl-convert: files look the same on every machine."""
