@@ -37,15 +37,15 @@ def study_charts(curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, An
         labels are wrong, "predicted" where predictions were kept.
     """
     charts = {
-        "accuracy_vs_alpha": accuracy_figure(curves, finding),
-        "learning_curves": learning_figure(curves, finding),
+        "accuracy_vs_alpha": _accuracy_figure(curves, finding),
+        "learning_curves": _learning_figure(curves, finding),
     }
     if finding.across:
-        charts["alpha_across"] = across_figure(finding.across, finding.measure)
+        charts["alpha_across"] = _across_figure(finding.across, finding.measure)
     if finding.denoising:
-        charts["denoising"] = denoising_figure(finding.denoising)
+        charts["denoising"] = _denoising_figure(finding.denoising)
     if finding.predicted:
-        charts["predicted"] = predicted_figure(finding.predicted)
+        charts["predicted"] = _predicted_figure(finding.predicted)
     return charts
 
 
@@ -59,13 +59,8 @@ def figure_names(finding: Finding) -> tuple[str, ...]:
     return ("accuracy_vs_alpha", "learning_curves", *(name for name, there in more.items() if there))
 
 
-def accuracy_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
-    """The metric against alpha, a panel for each setting, on one y axis where that squashes none.
-
-    Args:
-        curves: one for each setting.
-        finding: what they show.
-    """
+def _accuracy_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
+    """The metric against alpha, a panel for each setting, on one y axis where that squashes none."""
     settings = finding.findings[:MOST_PANELS]
     shown = [(curve, metric_numbers(curve)) for curve in curves[:MOST_PANELS]]
     reach = accuracy_vs_alpha.accuracy_reach(shown)
@@ -77,13 +72,8 @@ def accuracy_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.Conca
     return panels(charts, [one.label for one in settings], caption_of(finding), beside=190)
 
 
-def learning_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
-    """Validation accuracy against epochs, a panel for each setting.
-
-    Args:
-        curves: one for each setting.
-        finding: what they show.
-    """
+def _learning_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
+    """Validation accuracy against epochs, a panel for each setting."""
     noisy = any(one.perturbed and one.validation_labels == "noisy" for one in finding.findings)
     caption = "Means over the seeds, diverged students left out."
     if noisy:
@@ -97,13 +87,8 @@ def learning_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.Conca
     return panels(charts, [curve.label for curve in curves[:MOST_PANELS]], caption + _first_of(curves), width=300)
 
 
-def across_figure(trends: Sequence[AxisTrend], metric: Metric) -> Any:
-    """The surface, the chosen alpha and its gain along an axis, a row of three charts for each setting.
-
-    Args:
-        trends: one for each setting of the other axes.
-        metric: the study's.
-    """
+def _across_figure(trends: Sequence[AxisTrend], metric: Metric) -> Any:
+    """The surface, the chosen alpha and its gain along an axis, a row of three charts for each setting."""
     caption = (
         "Left: means over the seeds, coloured by the distance to the best of the row; framed: the alpha chosen on the "
         "validation data. Middle: the chosen alpha, and the middle 95 % of those chosen when seeds are drawn again; "
@@ -116,12 +101,8 @@ def across_figure(trends: Sequence[AxisTrend], metric: Metric) -> Any:
     return captioned(alt.vconcat(*rows, spacing=30), caption, 1000)
 
 
-def denoising_figure(settings: Sequence[Denoising]) -> alt.ConcatChart:
-    """What becomes of wrong labels, a panel for each setting.
-
-    Args:
-        settings: those with wrong labels.
-    """
+def _denoising_figure(settings: Sequence[Denoising]) -> alt.ConcatChart:
+    """What becomes of wrong labels, a panel for each setting."""
     caption = (
         "Shares of the training examples whose label is wrong: predicted as the clean class (recovered) or as the "
         "wrong label (memorised). Lines and bands: mean over the seeds, 95 % t interval; dashes: the teacher; dotted: "
@@ -132,12 +113,8 @@ def denoising_figure(settings: Sequence[Denoising]) -> alt.ConcatChart:
     return panels(charts, [one.label for one in shown], caption, width=300)
 
 
-def predicted_figure(settings: Sequence[Prediction]) -> alt.ConcatChart:
-    """The error that both ends predict beside the measured one, a panel for each setting.
-
-    Args:
-        settings: those where the ends were kept.
-    """
+def _predicted_figure(settings: Sequence[Prediction]) -> alt.ConcatChart:
+    """The error that both ends predict beside the measured one, a panel for each setting."""
     caption = (
         "Squared error of the students' predictions to the validation labels (Brier score). Line: the parabola through "
         "the students at alpha = 0 and 1, if predictions were linear in alpha; ring: its minimum. Dots: mean over the "

@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
+from distillab.analysis.numerals import bare_p
 from distillab.metrics.metric import NOTHING, Metric
 from distillab.report.charts.layers import (
     HEIGHT,
@@ -107,7 +108,6 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
     colour = alt.Color("name:N").scale(domain=names, range=[colour for colour, _ in LEVELS.values()]).legend(None)
     dash = alt.StrokeDash("name:N").scale(domain=names, range=[dash for _, dash in LEVELS.values()]).legend(None)
     top, base, edge = alt.value(0), alt.value("height"), alt.value("width")
-
     aligned = alt.expr("datum.align")
     hollow = alt.condition("datum.diverged > 0", alt.value(PAPER), alt.value(CURVE))
     mean = layer(tables, "rows")
@@ -195,22 +195,8 @@ def spans(alphas: Floats, chosen: Flags) -> list[tuple[float, float]]:
     return stretches
 
 
-def p_text(p: float | None) -> str:
-    """A p value as tooltips write it.
-
-    Args:
-        p: None where there is none.
-    """
-    return NOTHING if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
-def difference_text(metric: Metric, difference: Difference | None) -> str:
-    """A difference with its interval as tooltips write it.
-
-    Args:
-        metric: whose difference it is.
-        difference: None where there is none.
-    """
+def _difference_text(metric: Metric, difference: Difference | None) -> str:
+    """A difference with its interval as tooltips write it."""
     if difference is None:
         return NOTHING
     interval = metric.span(_number(difference.low), _number(difference.high), signed=True)
@@ -234,8 +220,8 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
         "diverged": int(curve.diverged_count[index]),
         "mean": metric.value(mean),
         "95 % interval": metric.span(low, high),
-        "to labels alone": difference_text(metric, to_labels),
-        "p after Holm": p_text(to_labels.p if to_labels else None),
+        "to labels alone": _difference_text(metric, to_labels),
+        "p after Holm": NOTHING if to_labels is None or to_labels.p is None else bare_p(to_labels.p),
     }
 
 

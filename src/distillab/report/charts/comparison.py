@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import altair as alt
 
 from distillab.analysis.curves import AlphaCurve
-from distillab.report.charts.accuracy_vs_alpha import p_text
+from distillab.analysis.numerals import bare_p
+from distillab.metrics.metric import NOTHING
 from distillab.report.charts.layers import (
     Rows,
     Tables,
@@ -62,8 +63,8 @@ def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> R
                 "low": None if low is None else metric.factor * low,
                 "high": None if high is None else metric.factor * high,
                 "shown": metric.difference(value) if signed else metric.value(value),
-                "95 % interval": "-" if low is None or high is None else metric.span(low, high, signed=signed),
-                "p after Holm": p_text(to_labels.p if to_labels else None),
+                "95 % interval": NOTHING if low is None or high is None else metric.span(low, high, signed=signed),
+                "p after Holm": NOTHING if to_labels is None or to_labels.p is None else bare_p(to_labels.p),
             }
         )
     return rows

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import altair as alt
 
 from distillab.analysis.curves import AlphaCurve
-from distillab.report.charts.accuracy_vs_alpha import p_text
+from distillab.analysis.numerals import bare_p
+from distillab.metrics.metric import NOTHING
 from distillab.report.charts.layers import (
     Rows,
     Tables,
@@ -53,8 +54,8 @@ def differences_data(
                 "high": ends[1],
                 "significant": p is not None and p <= SIGNIFICANCE,
                 "difference": metric.difference(value),
-                "95 % interval": "-" if low is None or high is None else metric.span(low, high, signed=True),
-                "p after Holm": p_text(p),
+                "95 % interval": NOTHING if low is None or high is None else metric.span(low, high, signed=True),
+                "p after Holm": NOTHING if p is None else bare_p(p),
             }
         )
     reached = [row[key] for row in rows for key in ("value", "low", "high")]

@@ -39,7 +39,11 @@ def layer(tables: Tables | None, name: str) -> alt.Chart:
 
 
 def alpha_axis(field: str = "alpha") -> alt.X:
-    """Alpha along the x axis, as far as the chart's data reach."""
+    """Alpha along the x axis, as far as the chart's data reach.
+
+    Args:
+        field: of the table.
+    """
     scale = alt.Scale(zero=False, nice=False, padding=10)
     return alt.X(field, type="quantitative", title=ALPHA, scale=scale, axis=alt.Axis(format="~g"))
 
@@ -58,12 +62,22 @@ def value_axis(field: str, title: str, *, domain: Sequence[float] | None = None,
 
 
 def frame(tables: Tables | None, x: alt.X, y: alt.Y) -> alt.Chart:
-    """An invisible layer over the table "frame", whose rows are corners of the drawing: it sets how far axes reach."""
+    """An invisible layer over the table "frame", whose rows are corners of the drawing: it sets how far axes reach.
+
+    Args:
+        tables: of the chart; None where the page supplies them.
+        x: the chart's x axis.
+        y: its y axis.
+    """
     return layer(tables, "frame").mark_point(opacity=0, tooltip=None).encode(x=x, y=y)
 
 
 def message(tables: Tables | None) -> alt.Chart:
-    """A layer over the table "message": the text of a panel that has nothing to draw, in its middle."""
+    """A layer over the table "message": the text of a panel that has nothing to draw, in its middle.
+
+    Args:
+        tables: of the chart; None where the page supplies them.
+    """
     return layer(tables, "message").mark_text(color=SOFT, fontSize=12).encode(text="text:N")
 
 
@@ -95,12 +109,22 @@ def limits(
 
 
 def corners(alphas: Sequence[float] | np.ndarray, low: float, high: float) -> Rows:
-    """The table "frame" of a chart over alpha."""
+    """The table "frame" of a chart over alpha.
+
+    Args:
+        alphas: of the study, ascending.
+        low: end of the y axis.
+        high: its other end.
+    """
     return [{"alpha": float(alphas[0]), "value": low}, {"alpha": float(alphas[-1]), "value": high}]
 
 
 def finite(value: float | None) -> float | None:
-    """A number, or None where it is not finite."""
+    """A number, or None where it is not finite.
+
+    Args:
+        value: a number, or None.
+    """
     return float(value) if value is not None and math.isfinite(value) else None
 
 

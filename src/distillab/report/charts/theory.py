@@ -22,11 +22,8 @@ OVERLAP = 1.02
 """By which cells reach under the next, so that no seam shows."""
 
 
-def risk_data(panel: RiskPanel) -> Tables:
+def _risk_data(panel: RiskPanel) -> Tables:
     """Gather risk, bias and variance along alpha for one teacher.
-
-    Args:
-        panel: predicted and simulated.
 
     Returns:
         Tables "lines", "dots" and "best".
@@ -45,12 +42,8 @@ def risk_data(panel: RiskPanel) -> Tables:
     }
 
 
-def lines_data(lines: Sequence[Line], scale: float = 1.0) -> Tables:
+def _lines_data(lines: Sequence[Line], scale: float = 1.0) -> Tables:
     """Gather curves and their dots.
-
-    Args:
-        lines: with their names.
-        scale: of y, such as 100 for per cent.
 
     Returns:
         Tables "lines" and "dots".
@@ -62,11 +55,8 @@ def lines_data(lines: Sequence[Line], scale: float = 1.0) -> Tables:
     return {"lines": [row for one in lines for row in _line(one.name, one.x, scale * one.y)], "dots": rows}
 
 
-def phases_data(phases: Phases) -> Tables:
+def _phases_data(phases: Phases) -> Tables:
     """Gather the best alpha over the teacher's penalty and the noise, and the borders between the phases.
-
-    Args:
-        phases: on a grid.
 
     Returns:
         Tables "cells" (stretches of equal alpha, rounded to 0.01, a column each), "borders" and "names".
@@ -106,7 +96,7 @@ def risk_chart(teachers: Sequence[RiskPanel]) -> Any:
     """
     charts, titles = [], []
     for panel in teachers:
-        tables = risk_data(panel)
+        tables = _risk_data(panel)
         y = alt.Y("y:Q").title("mean squared error").scale(zero=True)
         best = layer(tables, "best").mark_point(color=INK, size=170, strokeWidth=1.6, opacity=1).encode(x=_x(), y=y)
         charts.append(alt.layer(*_curves(tables, _x(), y, list(PARTS), list(PARTS.values())), best))
@@ -123,7 +113,7 @@ def noise_chart(lines: Sequence[Line]) -> Any:
     Args:
         lines: one for each teacher.
     """
-    tables, names = lines_data(lines), [one.name for one in lines]
+    tables, names = _lines_data(lines), [one.name for one in lines]
     title = "variance of the label noise (the signal's mean square is 1)"
     x = alt.X("x:Q").title(title).scale(type="log", nice=False).axis(values=[0.1, 0.3, 1, 3, 10, 30], format="~g")
     y = alt.Y("y:Q").title("alpha*, free").scale(domain=[-0.8, 2.1], nice=False)
@@ -143,7 +133,7 @@ def phases_chart(phases: Phases) -> Any:
     Args:
         phases: on a grid.
     """
-    tables = phases_data(phases)
+    tables = _phases_data(phases)
     x = alt.X("x:Q").title("the teacher's ridge penalty").scale(type="log", nice=False, domain=_ends(phases.penalties))
     x = x.axis(format="~g", values=[0.1, 1, 10, 100, 1000], grid=False)
     y = alt.Y("y:Q").title("variance of the label noise").scale(type="log", nice=False, domain=_ends(phases.variances))
@@ -169,13 +159,8 @@ def targets_chart(lines: Sequence[Line]) -> Any:
         lines: one for each teacher.
     """
     y = alt.Y("y:Q").title("targets that point at the clean class (%)").scale(zero=False)
-    return _alone(
-        alt.layer(*_curves(lines_data(lines, 100), _x(), y, [one.name for one in lines])).properties(
-            width=420, height=280
-        ),
-        "What the teacher outvotes",
-        f"Two classes, 30 % of the labels wrong, the student's own label among the votes. {DOTS}",
-    )
+    caption = f"Two classes, 30 % of the labels wrong, the student's own label among the votes. {DOTS}"
+    return _shares(lines, y, "What the teacher outvotes", caption)
 
 
 def gradients_chart(lines: Sequence[Line]) -> Any:
@@ -185,13 +170,14 @@ def gradients_chart(lines: Sequence[Line]) -> Any:
         lines: one for each teacher.
     """
     y = alt.Y("y:Q").title("label noise left in the gradients (%)").scale(domain=[-3, 106], nice=False)
-    return _alone(
-        alt.layer(*_curves(lines_data(lines, 100), _x(), y, [one.name for one in lines])).properties(
-            width=420, height=280
-        ),
-        "What the teacher takes out of the gradients",
-        f"Mean over the examples, as a share of the noise at alpha = 1. {DOTS}",
-    )
+    caption = f"Mean over the examples, as a share of the noise at alpha = 1. {DOTS}"
+    return _shares(lines, y, "What the teacher takes out of the gradients", caption)
+
+
+def _shares(lines: Sequence[Line], y: alt.Y, title: str, caption: str) -> Any:
+    """Shares in per cent against alpha."""
+    curves = _curves(_lines_data(lines, 100), _x(), y, [one.name for one in lines])
+    return _alone(alt.layer(*curves).properties(width=420, height=280), title, caption)
 
 
 def _alone(chart: alt.LayerChart, title: str, caption: str) -> Any:
