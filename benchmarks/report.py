@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from distillab.metrics.metric import METRICS
-from distillab.report import write_report
+from distillab.report.write import write_report
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.records import GalleryExamples, GalleryPredictions, TeacherResult, TrialResult

@@ -85,7 +85,7 @@ def test_an_empty_study_has_empty_tables(rows, tmp_path):
 def test_figures_are_those_of_the_report(study):
     assert study.figures == ("accuracy_vs_alpha", "learning_curves", "alpha_across")
     figure = study.figure("learning_curves")
-    assert len(figure.axes) == 3  # two settings and the bar of colours
+    assert len(figure.concat) == 2  # a panel for each setting
     with pytest.raises(RequestError, match=r"accuracy_vs_alpha"):
         study.figure("acuracy_vs_alpha")
 

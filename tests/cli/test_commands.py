@@ -263,7 +263,7 @@ try:
     main({[*words, "--help"]!r})
 except SystemExit as ended:
     assert not ended.code
-heavy = [name for name in ("keras", "jax", "matplotlib", "numpy", "scipy", "pydantic") if name in sys.modules]
+heavy = [name for name in ("keras", "jax", "altair", "numpy", "scipy", "pydantic") if name in sys.modules]
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
@@ -282,7 +282,7 @@ try:
     main(["answer", {str(study)!r}])
 except SystemExit as ended:
     assert not ended.code
-heavy = [name for name in ("keras", "jax", "matplotlib", "sklearn", "pandas", "scipy.stats") if name in sys.modules]
+heavy = [name for name in ("keras", "jax", "altair", "sklearn", "pandas", "scipy.stats") if name in sys.modules]
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))

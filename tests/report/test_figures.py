@@ -1,23 +1,36 @@
-"""Figures: the data behind them are checked, and that they can be drawn; not their pixels."""
+"""Charts: the data behind them are checked, and that each is valid Vega-Lite and becomes PNG and SVG; not pixels."""
 
 from __future__ import annotations
 
 import doctest
 import math
 from itertools import pairwise
+from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from distillab.analysis import alpha_curves, analyse
-from distillab.report import accuracy_figure, accuracy_vs_alpha_data, learning_curves_data, learning_figure, render
-from distillab.report import accuracy_vs_alpha as module
-from distillab.report.figures import across_figure, caption_of, denoising_figure, house_style, shared_limits
-from distillab.report.learning_curves import focus
-from distillab.report.spread import spread_out
+from distillab.analysis.calibration import Reliability
+from distillab.report.charts import accuracy_vs_alpha as module
+from distillab.report.charts import spread
+from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data
+from distillab.report.charts.axis_trend import axis_trend_data
+from distillab.report.charts.comparison import comparison_chart, comparison_data
+from distillab.report.charts.confusion import confusion_chart, confusion_data
+from distillab.report.charts.denoising import denoising_data
+from distillab.report.charts.differences import differences_chart, differences_data
+from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
+from distillab.report.charts.learning_curves import focus, learning_curves_chart, learning_curves_data
+from distillab.report.charts.mean import mean_chart
+from distillab.report.charts.metric_numbers import metric_numbers
+from distillab.report.charts.reliability import reliability_chart, reliability_data
+from distillab.report.charts.render import render
+from distillab.report.charts.spread import spread_out
+from distillab.report.charts.theme import COLOURS
+from distillab.report.figures import caption_of, figure_names, study_charts
 
 GAIN = {0.0: 0.01, 0.5: 0.03, 1.0: 0.0}
 
@@ -30,28 +43,57 @@ def both(rows, spec, trials, teachers):
     return alpha_curves(spec, trials, teachers), analyse(spec, trials, teachers)
 
 
-def test_the_accuracy_figure_shows_what_the_answer_says(rows):
+def accuracy_of(curve, finding=None, **how):
+    optimal = module.spans(curve.alphas, np.array([row.in_range is True for row in finding.alphas])) if finding else ()
+    return accuracy_vs_alpha_data(curve, metric_numbers(curve), optimal=optimal, **how)
+
+
+def text_of(chart) -> str:
+    """The caption below a figure."""
+    return " ".join(chart.to_dict()["title"]["text"])
+
+
+def test_the_accuracy_chart_shows_what_the_finding_says(rows):
     spec = rows.spec(seeds=8)
     (curve,), found = both(rows, spec, rows.trials(spec, hump, diverged=[(0.0, 3)]), rows.teachers(0.97))
-    data = accuracy_vs_alpha_data(curve, found.settings[0])
-    assert data.alphas.tolist() == [0, 0.5, 1]
-    assert data.points.shape == (8, 3)
-    assert (data.n, data.diverged) == ((7, 8, 8), (1, 0, 0))
-    assert (data.teacher, data.best) == (0.97, 0.5)
-    assert data.labels_alone == data.mean[2] == pytest.approx(np.mean([hump(1.0, seed) for seed in range(8)]))
-    assert data.teacher_alone == data.mean[0]
-    assert data.optimal.tolist() == [False, True, False]
-    assert (data.low < data.mean).all()
+    (finding,) = found.settings
+    tables = accuracy_of(curve, finding)
+    assert [row["alpha"] for row in tables["rows"]] == [0, 0.5, 1]
+    for shown, row in zip(tables["rows"], finding.alphas, strict=True):
+        assert (shown["n"], shown["value"], shown["low"], shown["high"]) == pytest.approx(
+            (row.n, 100 * row.mean, 100 * row.low, 100 * row.high)
+        )
+    assert len(tables["dots"]) == 23
+    assert tables["diverged"] == [{"alpha": 0.0, "text": "× 1"}]
+    assert [row["diverged"] for row in tables["rows"]] == [1, 0, 0]
+    levels = {row["name"]: row["value"] for row in tables["labels"]}
+    assert levels == pytest.approx(
+        {"teacher itself": 97, "labels alone": 100 * finding.alphas[2].mean, "teacher alone": 100 * finding.alphas[0].mean}
+    )
+    assert tables["choice"][0]["text"] == "chosen on validation: alpha = 0.5"
+    assert tables["ranges"] == [{"from": 0.25, "to": 0.75}]
+    assert tables["range_name"][0]["text"] == "optimal range"
 
 
 def test_levels_that_a_study_lacks_are_not_drawn(rows):
     spec = rows.spec(alpha=0.5)
     (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
-    data = accuracy_vs_alpha_data(curve, found.settings[0])
-    assert (data.teacher, data.labels_alone, data.teacher_alone) == (None, None, None)
+    tables = accuracy_of(curve, found.settings[0])
+    assert tables["levels"] == tables["labels"] == []
+    assert tables["single"] == tables["intervals"] != []
 
 
-def test_an_optimal_range_need_not_hang_together():
+def test_a_level_beyond_the_axis_is_named_at_its_edge(rows):
+    spec = rows.spec(seeds=8)
+    (curve,), _ = both(rows, spec, rows.trials(spec, hump), rows.teachers(0.5))
+    tables = accuracy_of(curve)
+    teacher = next(row for row in tables["labels"] if row["name"] == "teacher itself")
+    assert teacher["text"] == "teacher itself 50.00 % ▼"
+    assert teacher["edge"] == min(row["value"] for row in tables["frame"])
+    assert "teacher itself" not in {row["name"] for row in tables["levels"]}
+
+
+def test_an_optimal_range_may_have_gaps():
     alphas = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
     found = module.spans(alphas, np.array([True, True, False, False, True]))
     assert found == [(0.0, 0.375), (0.875, 1.0)]
@@ -62,10 +104,10 @@ def test_a_teacher_far_away_does_not_squash_the_curve(rows):
     spec = rows.spec(seeds=8)
 
     def height(teacher: float) -> float:
-        (curve,), found = both(rows, spec, rows.trials(spec, hump), rows.teachers(teacher))
-        limits = shared_limits([accuracy_vs_alpha_data(curve, found.settings[0])])
-        assert limits is not None
-        return limits[1] - limits[0]
+        (curve,), _ = both(rows, spec, rows.trials(spec, hump), rows.teachers(teacher))
+        reach = accuracy_reach([(curve, metric_numbers(curve))])
+        assert reach is not None
+        return reach[1] - reach[0]
 
     assert height(0.999) == height(0.5) < height(0.94)
 
@@ -81,27 +123,39 @@ def test_settings_that_lie_far_apart_have_their_own_axes(rows):
             else type(trial)(**{**vars(trial), "metrics": {key: value - gap for key, value in trial.metrics.items()}})
             for trial in trials
         ]
-        curves, found = both(rows, spec, moved, {})
-        return [accuracy_vs_alpha_data(*pair) for pair in zip(curves, found.settings, strict=True)]
+        curves, _ = both(rows, spec, moved, {})
+        return [(curve, metric_numbers(curve)) for curve in curves]
 
-    assert shared_limits(panels(0.01)) is not None
-    assert shared_limits(panels(0.5)) is None
+    assert accuracy_reach(panels(0.01)) is not None
+    assert accuracy_reach(panels(0.5)) is None
 
 
-def test_learning_curves_hold_a_line_for_each_alpha(rows):
+def test_learning_curves_hold_a_row_for_each_alpha_and_epoch(rows):
     spec = rows.spec(epochs=3)
     (curve,), _ = both(rows, spec, rows.trials(spec, hump), {})
-    data = learning_curves_data(curve)
-    assert data.epochs.tolist() == [1, 2, 3]
-    assert data.validation_accuracy.shape == (3, 3)
-    low, high = focus(data.validation_accuracy)
-    assert low < high
+    tables = learning_curves_data(curve)
+    assert {(row["alpha"], row["epoch"]) for row in tables["rows"]} == {
+        (alpha, epoch) for alpha in (0, 0.5, 1) for epoch in (1, 2, 3)
+    }
+    last = {row["alpha"]: row["value"] for row in tables["rows"] if row["epoch"] == 3}
+    assert last == pytest.approx(
+        dict(zip(curve.alphas.tolist(), 100 * curve.learning.validation_accuracy[2], strict=True))
+    )
+    assert tables["single"] == []
+    loss = learning_curves_data(curve, "loss")["rows"]
+    assert {row["value"] for row in loss if row["epoch"] == 2} == {0.5}
 
 
-def test_the_caption_names_noise_temperature_n_and_what_is_missing(rows):
+def test_the_learning_axis_shows_the_later_half():
+    values = np.array([[10.0], [80.0], [88.0], [90.0]])
+    low, high = focus(values)
+    assert 80 < low < 88 < 90 < high
+
+
+def test_the_caption_names_noise_temperature_n_and_missing_students(rows):
     spec = rows.spec(temperature=[1, 5])
     _, found = both(rows, spec, rows.trials(spec, hump, without=[(0.5, 2)]), {})
-    told = caption_of(found)
+    caption = caption_of(found)
     for part in (
         "digits",
         "10 % of training labels perturbed (shift)",
@@ -109,7 +163,7 @@ def test_the_caption_names_noise_temperature_n_and_what_is_missing(rows):
         "2 seeds",
         "2 of 18 students",
     ):
-        assert part in told
+        assert part in caption
 
 
 @pytest.mark.parametrize(
@@ -122,26 +176,72 @@ def test_the_caption_names_noise_temperature_n_and_what_is_missing(rows):
         ({"temperature": [1, 5]}, False),
     ],
 )
-def test_figures_can_be_saved_and_are_the_same_each_time(rows, changes, empty):
+def test_figures_are_valid_and_the_same_each_time(rows, changes, empty):
     spec = rows.spec(**changes)
     curves, found = both(rows, spec, [] if empty else rows.trials(spec, hump, diverged=[(0.0, 0)]), rows.teachers())
-    before = dict(mpl.rcParams)
-    with house_style():
-        for draw in (accuracy_figure, learning_figure):
-            once, again = (render(draw(curves, found), "svg") for _ in range(2))
-            assert once == again
-            assert b"<dc:date>" not in once
-        assert render(accuracy_figure(curves, found), "png").startswith(b"\x89PNG")
-    assert dict(mpl.rcParams) == before
+    charts = study_charts(curves, found)
+    assert tuple(charts) == figure_names(found)
+    for chart in charts.values():
+        chart.to_dict(validate=True)
+        once, again = (render(chart, "svg") for _ in range(2))
+        assert once == again
+        assert once.startswith(b"<svg")
+        assert ("no finished student" in once.decode()) == empty
+    assert render(charts["accuracy_vs_alpha"], "png").startswith(b"\x89PNG")
 
 
-def test_a_users_own_style_changes_nothing(rows):
-    spec = rows.spec()
-    curves, found = both(rows, spec, rows.trials(spec, hump), {})
-    with house_style():
-        plain = render(learning_figure(curves, found), "svg")
-    with mpl.rc_context({"axes.facecolor": "black", "font.size": 20.0}), house_style():
-        assert render(learning_figure(curves, found), "svg") == plain
+def test_every_chart_of_a_page_can_be_drawn_alone(rows):
+    spec = rows.spec(seeds=6)
+    (curve,), _ = both(rows, spec, rows.trials(spec, hump), rows.teachers())
+    numbers = metric_numbers(curve)
+    bins = Reliability(*(np.full((3, 2), value) for value in (5.0, 0.6, 0.7)))
+    found = {
+        "taught": [
+            {"alpha": 0.5, "temperature": t, "learning_rate": 0.1, "loss": "", "score": 0.9 + t / 100, "trainings": 1}
+            for t in (1.0, 4.0)
+        ],
+        "alone": 0.9,
+        "chosen": {"alpha": 0.5, "temperature": 4.0, "learning_rate": 0.1},
+        "factor": 100,
+    }
+    charts = (
+        differences_chart(differences_data(curve, numbers, "labels"), y="difference"),
+        mean_chart(accuracy_of(curve), y="agreement"),
+        reliability_chart(reliability_data(bins, curve.alphas, 0.5)),
+        confusion_chart(confusion_data(np.array([[9, 1], [0, 7]])), ["<b>", "dog"]),
+        comparison_chart(comparison_data([("one", curve)], "difference"), names=["one"], y="difference"),
+        learning_curves_chart(learning_curves_data(curve), y="validation accuracy"),
+        seeds_chart(seeds_data([0.9, 0.92], [0.88, 0.9], 0.95)),
+        search_chart(search_data(found), y="score"),
+    )
+    for chart in charts:
+        chart.to_dict(validate=True)
+        assert render(chart, "png").startswith(b"\x89PNG")
+
+
+def test_differences_are_filled_where_they_are_significant(rows):
+    spec = rows.spec(seeds=8)
+    (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
+    shown = differences_data(curve, metric_numbers(curve), "labels")["rows"]
+    gains = [row.over_labels for row in found.settings[0].rows if row.over_labels]
+    assert [row["value"] for row in shown] == pytest.approx([100 * gain.difference for gain in gains])
+    assert [row["significant"] for row in shown] == [gain.p_holm <= 0.05 for gain in gains]
+
+
+def test_the_confusion_chart_holds_the_cells_that_are_not_empty():
+    counts = np.array([[3, 0], [1, 5]])
+    assert confusion_data(counts)["counts"] == [
+        {"label": 0, "prediction": 0, "count": 3},
+        {"label": 1, "prediction": 0, "count": 1},
+        {"label": 1, "prediction": 1, "count": 5},
+    ]
+
+
+def test_the_page_and_the_charts_have_the_same_colours():
+    style = (Path(module.__file__).parents[1] / "assets" / "page.css").read_text()
+    light = style[: style.index("@media")]
+    for name, colour in COLOURS.items():
+        assert f"--{name}: {colour}" in light, name
 
 
 @given(st.lists(st.floats(0, 1), min_size=0, max_size=8))
@@ -159,55 +259,57 @@ def test_labels_that_do_not_touch_stay():
 
 
 def test_the_examples_are_true():
-    from distillab.report import spread
-
     assert doctest.testmod(module).failed == doctest.testmod(spread).failed == 0
 
 
-def test_an_axis_and_wrong_labels_are_drawn_with_what_was_found(rows):
+def test_an_axis_and_wrong_labels_are_drawn_as_found(rows):
     spec = rows.spec(seeds=6, temperature=[1, 3, 9], noise={"rate": [0.1, 0.2]})
-    found = analyse(spec, rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed), rows.teachers())
-    with house_style():
-        figure = across_figure(found.trends, found.metric)
-        titles = [text.get_text() for part in figure.subfigs for text in part.texts]
-        assert [part._suptitle.get_text() for part in figure.subfigs] == ["noise rate 0.1", "noise rate 0.2"], titles
-        surface, chosen, gain = figure.subfigs[0].axes
-        assert [label.get_text() for label in surface.get_yticklabels()] == ["1", "3", "9"]
-        means = [f"{100 * row.mean:.2f}" for point in found.trends[0].points for row in point.result.alphas]
-        assert [text.get_text() for text in surface.texts] == means
-        dots = [line.get_xdata()[0] for line in chosen.lines if line.get_marker() == "o"]
-        assert dots == [point.alpha for point in found.trends[0].points]
-        gains = [line.get_xdata()[0] for line in gain.lines if line.get_marker() == "o"]
-        assert gains == pytest.approx([100 * point.gain.difference for point in found.trends[0].points])
-        wrong = denoising_figure(found.denoising)
-        assert [ax.get_title(loc="left") for ax in wrong.axes] == [one.label for one in found.denoising]
-        line = next(line for line in wrong.axes[0].lines if line.get_label() == "recovered by students")
-        np.testing.assert_allclose(line.get_ydata(), 42.5)
-        for drawn in (figure, wrong):
-            assert render(drawn, "png").startswith(b"\x89PNG")
+    trials = rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed)
+    curves = alpha_curves(spec, trials, rows.teachers())
+    found = analyse(spec, trials, rows.teachers())
+    trend = found.trends[0]
+    tables = axis_trend_data(trend, found.measure)
+    assert list(dict.fromkeys(cell["value"] for cell in tables["cells"])) == ["9", "3", "1"]
+    means = {(p.value, row.alpha): f"{100 * row.mean:.2f}" for p in trend.points for row in p.finding.alphas}
+    assert {(cell["value"], cell["alpha"]): cell["text"] for cell in tables["cells"]} == means
+    assert {row["value"]: row["alpha"] for row in tables["points"]} == {p.value: p.alpha for p in trend.points}
+    gains = {p.value: 100 * p.gain.difference for p in trend.points}
+    assert {row["value"]: row["gain"] for row in tables["gains"]} == pytest.approx(gains)
+    framed = {(row["value"], row["alpha"]) for row in tables["chosen_cells"]}
+    assert framed == {(p.value, p.alpha) for p in trend.points}
+    wrong = denoising_data(found.denoising[0])
+    recovered = [row["value"] for row in wrong["rows"] if row["name"] == "recovered by students"]
+    assert recovered == pytest.approx([42.5] * 3)
+    charts = study_charts(curves, found)
+    assert [row["title"]["text"] for row in charts["alpha_across"].to_dict()["vconcat"]] == [
+        "noise rate 0.1",
+        "noise rate 0.2",
+    ]
+    assert [panel["title"] for panel in charts["denoising"].to_dict()["concat"]] == [
+        [one.label] for one in found.denoising
+    ]
+    for name in ("alpha_across", "denoising"):
+        charts[name].to_dict(validate=True)
+        assert render(charts[name], "png").startswith(b"\x89PNG")
 
 
 def test_a_list_reads_downwards_and_numbers_upwards(rows):
-    for keys, down in (({"loss": ["kl", "dist"]}, True), ({"temperature": [1, 3]}, False)):
+    for keys, order in (({"loss": ["kl", "dist"]}, ["kl", "dist"]), ({"temperature": [1, 3]}, ["3", "1"])):
         spec = rows.spec(**keys)
         found = analyse(spec, rows.trials(spec, hump), {})
-        with house_style():
-            for ax in across_figure(found.trends, found.metric).subfigs[0].axes:
-                low, high = ax.get_ylim()
-                assert (low > high) == down
+        tables = axis_trend_data(found.trends[0], found.measure)
+        assert [row["value"] for row in tables["points"]] == order
 
 
-def test_settings_without_room_are_said_to_be_left_out(rows):
-    """More settings than panels: the caption says of how many the first are drawn."""
+def test_the_caption_counts_settings_without_a_panel(rows):
     spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.01 * step for step in range(1, 10)]})
     trials = rows.trials(spec, lambda alpha, seed: 0.9, shares=lambda settings, seed: 0.5)
-    found = analyse(spec, trials, {})
-    with house_style():
-        assert "The first 24 of 27 settings." in denoising_figure(found.denoising).texts[0].get_text()
+    curves, found = both(rows, spec, trials, {})
+    charts = study_charts(curves, found)
+    assert "The first 24 of 27 settings." in text_of(charts["denoising"])
+    assert len(charts["accuracy_vs_alpha"].concat) == 24
     spec = rows.spec(
         seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2, 0.3]}, learning_rate=[0.1, 0.2, 0.3, 0.4]
     )
-    found = analyse(spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
-    with house_style():
-        caption = across_figure(found.trends, found.metric).texts[0].get_text()
-    assert "The first 8 of 9 settings of the other axes." in " ".join(caption.split())
+    curves, found = both(rows, spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
+    assert "The first 8 of 9 settings of the other axes." in text_of(study_charts(curves, found)["alpha_across"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from distillab.errors import RequestError, WorkError
-from distillab.report import write_report
+from distillab.report.write import write_report
 from distillab.study.folder import Folder
 
 VOID = {"meta", "input", "br"}

@@ -9,7 +9,8 @@ import pytest
 
 from distillab.analysis import alpha_curves, analyse
 from distillab.report import payload as module
-from distillab.report.payload import metric_numbers, study_payload
+from distillab.report.charts.metric_numbers import metric_numbers
+from distillab.report.payload import study_payload
 from distillab.report.picture import pictures
 from distillab.report.results import Results
 from distillab.study.storage.records import GalleryExamples
@@ -28,36 +29,46 @@ def payload_of(spec, trials, teachers):
     return study_payload(results_of(spec, trials, teachers), curves, analyse(spec, trials, teachers, curves=curves))
 
 
+def rows_in(payload, found, chart: str, table: str) -> list[dict]:
+    """A table of a chart as the page reads it."""
+    fields = payload["fields"][chart][table]
+    return [dict(zip(fields, row, strict=True)) for row in found["tables"].get(table, [])]
+
+
 def test_means_intervals_and_p_are_those_of_the_finding(rows):
     spec = rows.spec(alpha=[0, 0.2, 0.5, 0.8, 1], seeds=7)
     trials, teachers = rows.trials(spec, wavy), rows.teachers()
     (curve,) = alpha_curves(spec, trials, teachers)
     (finding,) = analyse(spec, trials, teachers).settings
-    found = metric_numbers(curve)
-    assert found["best"] == finding.best.alpha
-    assert found["teacher"] == 0.99
-    for shown, row in zip(found["rows"], finding.alphas, strict=True):
-        n, mean, low, high, to_labels, to_teacher = shown
-        assert n == row.n
-        assert [mean, low, high] == pytest.approx([row.mean, row.low, row.high], rel=1e-4)
-        for told, gain in ((to_labels, row.over_labels), (to_teacher, row.over_teacher)):
+    numbers = metric_numbers(curve)
+    assert numbers.best == finding.best.alpha
+    for index, row in enumerate(finding.alphas):
+        assert (numbers.n[index], numbers.mean[index], numbers.low[index], numbers.high[index]) == row[1:5]
+        for reference, gain in (("labels", row.over_labels), ("teacher", row.over_teacher)):
+            difference = numbers.differences[reference].get(index)
             if gain is None:
-                assert told is None
+                assert difference is None
             else:
-                assert told[:3] == pytest.approx([gain.difference, gain.low, gain.high], rel=1e-4, abs=1e-9)
-                assert told[3] == pytest.approx(gain.p_holm, rel=0.06)  # two digits
+                assert difference == pytest.approx((gain.difference, gain.low, gain.high, gain.p_holm))
+    shown = payload_of(spec, trials, teachers)
+    metric = shown["settings"][0]["metrics"]["accuracy"]
+    means = [row["value"] for row in rows_in(shown, metric["metric"], "metric", "rows")]
+    assert means == pytest.approx([100 * row.mean for row in finding.alphas], rel=1e-4)
+    gains = [row["value"] for row in rows_in(shown, metric["differences"]["labels"], "differences", "rows")]
+    assert gains == pytest.approx([100 * row.over_labels.difference for row in finding.alphas[:-1]], rel=1e-4, abs=1e-9)
 
 
 def test_a_diverged_student_takes_its_alpha_out_of_choice_and_comparison(rows):
     spec = rows.spec(alpha=[0, 0.5, 1], seeds=7)
     trials = rows.trials(spec, wavy, diverged={(0.5, 3)})
-    found = payload_of(spec, trials, rows.teachers())["settings"][0]
-    rows_shown = found["metrics"]["accuracy"]["rows"]
-    assert [row[0] for row in rows_shown] == [7, 6, 7]
-    assert rows_shown[1][4] is None
-    assert found["metrics"]["accuracy"]["best"] in (0, 1)
-    assert found["diverged"] == [0, 1, 0]
-    assert found["metrics"]["accuracy"]["dots"][3][1] is None
+    payload = payload_of(spec, trials, rows.teachers())
+    metric = payload["settings"][0]["metrics"]["accuracy"]
+    shown = rows_in(payload, metric["metric"], "metric", "rows")
+    assert [(row["n"], row["diverged"]) for row in shown] == [(7, 0), (6, 1), (7, 0)]
+    assert shown[1]["to labels alone"] == "-"
+    assert rows_in(payload, metric["metric"], "metric", "choice")[0]["alpha"] in (0, 1)
+    assert len(rows_in(payload, metric["metric"], "metric", "dots")) == 20
+    assert {row["alpha"] for row in rows_in(payload, metric["differences"]["labels"], "differences", "rows")} == {0}
 
 
 def test_it_is_plain_json_however_little_there_is(rows):
@@ -73,13 +84,14 @@ def test_in_a_large_study_only_the_studys_own_metric_has_dots(rows, monkeypatch)
     for trial in trials:
         trial.metrics.update({(part, "f1_macro"): 0.5 for part in ("test", "validation")})
     dotted = {
-        name: found["dots"] is not None
+        name: "dots" in found["metric"]["tables"]
         for name, found in payload_of(spec, trials, {})["settings"][0]["metrics"].items()
     }
     assert dotted == {"f1_macro": True, "accuracy": True}
     monkeypatch.setattr(module, "MOST_NUMBERS", 10)
     found = payload_of(spec, trials, {})["settings"][0]["metrics"]
-    assert {name: one["dots"] is not None for name, one in found.items()} == {"f1_macro": True, "accuracy": False}
+    dotted = {name: "dots" in one["metric"]["tables"] for name, one in found.items()}
+    assert dotted == {"f1_macro": True, "accuracy": False}
     monkeypatch.setattr(module, "MOST_ROWS", 3)
     assert list(payload_of(spec, trials, {})["settings"][0]["metrics"]) == ["f1_macro"]
 

@@ -13,8 +13,8 @@ from distillab.analysis import analyse, needed_metrics, with_metric
 from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.errors import unknown
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style, render
+from distillab.report.charts.render import render
+from distillab.report.figures import figure_names, study_charts
 from distillab.report.rendering import render_html
 from distillab.report.results import Results, finding_of, read_results
 from distillab.report.table import epoch_columns, student_columns, to_frame, write_table
@@ -198,25 +198,27 @@ class Study:
     @property
     def figures(self) -> tuple[str, ...]:
         """The names of the study's figures."""
-        return tuple(drawings(self.curves, self.answer()))
+        return figure_names(self.answer())
+
+    @cached_property
+    def _charts(self) -> dict[str, Any]:
+        return study_charts(self.curves, self.answer())
 
     def figure(self, name: str = "accuracy_vs_alpha") -> Any:
-        """Draw one of the figures that `distillab report` writes.
+        """One of the figures that `distillab report` writes.
 
         Args:
             name: one of `figures`.
 
         Returns:
-            A chart, which notebooks display.
+            An Altair chart, which notebooks display.
 
         Raises:
             RequestError: the study has no figure of that name.
         """
-        known = drawings(self.curves, self.answer())
-        if name not in known:
-            raise unknown("figure", name, known)
-        with house_style():
-            return known[name]()
+        if name not in self.figures:
+            raise unknown("figure", name, self.figures)
+        return self._charts[name]
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row for each student.
@@ -249,6 +251,5 @@ class Study:
         return f"<Study {self.question!r}: {fmt.counted(len(finding.settings), 'setting')}, {recorded}>"
 
     def _repr_html_(self) -> str:
-        with house_style():
-            picture = base64.b64encode(render(self.figure(), "png")).decode()
+        picture = base64.b64encode(render(self.figure(), "png")).decode()
         return render_html("notebook.html.j2", view=study_view(self.answer()), picture=picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ import distillab.report.formatting as fmt
 from distillab.analysis.finding import Finding
 from distillab.errors import RequestError
 from distillab.metrics.metric import METRICS
-from distillab.report.page_charts import comparison_chart
-from distillab.report.payload import curves_by, measure_words, metric_numbers
+from distillab.report.charts.comparison import SHOWN, comparison_chart, comparison_data, comparison_title
+from distillab.report.charts.layers import template
+from distillab.report.payload import Compact, curves_by
 from distillab.report.rendering import render_page
 from distillab.report.results import Results, finding_of, read_results
 from distillab.report.view.table import Table
@@ -83,16 +84,13 @@ def comparison_page(studies: Sequence[ComparedStudy]) -> str:
     return render_page(
         "comparison.html.j2",
         script="comparison.js",
-        data={
-            "charts": {"comparison": comparison_chart()},
-            "measures": {name: measure_words(METRICS[name]) for name in _common_metrics(studies)},
-            "lines": list(_lines(studies)),
-        },
+        data=_chart_data(studies),
         title=f"{fmt.counted(len(studies), 'study', 'studies')}: {', '.join(study.name for study in studies)}",
         results=_results(studies),
         provenance=_provenance(studies),
         omitted=max(0, settings - MOST_LINES),
         note=NOTE,
+        shown=tuple(SHOWN.items()),
     )
 
 
@@ -116,18 +114,35 @@ def _common_metrics(studies: Sequence[ComparedStudy]) -> list[str]:
     return [name for name in METRICS if name in common] or ["accuracy"]
 
 
-def _lines(studies: Sequence[ComparedStudy]) -> Iterator[dict[str, Any]]:
-    """A line for each setting: the first of every study, then the second of every study, up to `MOST_LINES`."""
-    common = _common_metrics(studies)
-    curves = [{name: curves_by(study.results, name) for name in common} for study in studies]
-    lines = [(setting, index) for index, study in enumerate(studies) for setting in range(len(study.finding.settings))]
-    for setting, index in sorted(sorted(lines)[:MOST_LINES], key=lambda line: (line[1], line[0])):
-        by_metric = {name: of_study[setting] for name, of_study in curves[index].items()}
-        yield {
-            "name": studies[index].line_name(setting),
-            "alphas": next(iter(by_metric.values())).alphas.tolist(),
-            "metrics": {name: metric_numbers(curve, dots=False) for name, curve in by_metric.items()},
+def _chart_data(studies: Sequence[ComparedStudy]) -> dict[str, Any]:
+    """The chart, and its data for every choice of the page's controls."""
+    metrics, compact = _common_metrics(studies), Compact()
+    lines = _lines(studies)
+    names = [studies[index].line_name(setting) for index, setting in lines]
+    by_metric: dict[str, dict[str, Any]] = {}
+    for metric in metrics:
+        curves = [curves_by(study.results, metric) for study in studies]
+        shown = [curves[index][setting] for index, setting in lines]
+        by_metric[metric] = {
+            form: compact.encode(
+                "comparison",
+                comparison_data(list(zip(names, shown, strict=True)), form),
+                y=comparison_title(METRICS[metric], form),
+            )
+            for form in SHOWN
         }
+    return {
+        "charts": {"comparison": template(comparison_chart(names=names))},
+        "fields": compact.fields,
+        "measures": {name: METRICS[name].label for name in metrics},
+        "lines": by_metric,
+    }
+
+
+def _lines(studies: Sequence[ComparedStudy]) -> list[tuple[int, int]]:
+    """Study and setting of each line: the first setting of every study, then the second, up to `MOST_LINES`."""
+    lines = [(setting, index) for index, study in enumerate(studies) for setting in range(len(study.finding.settings))]
+    return sorted((index, setting) for setting, index in sorted(lines)[:MOST_LINES])
 
 
 def _results(studies: Sequence[ComparedStudy]) -> Table:

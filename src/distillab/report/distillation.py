@@ -11,7 +11,9 @@ from typing import Any
 import distillab.report.formatting as fmt
 from distillab.errors import RequestError
 from distillab.metrics.metric import METRICS
-from distillab.report.page_charts import distillation_charts
+from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
+from distillab.report.charts.layers import template
+from distillab.report.payload import Compact
 from distillab.report.rendering import render_markdown, render_page
 from distillab.report.view.table import KeyFigure, Table
 from distillab.report.write import write_files
@@ -109,8 +111,20 @@ def distillation_page(result: Mapping[str, Any]) -> str:
         result: the content of `answer.json`.
     """
     view = distillation_view(result)
-    data = {"charts": distillation_charts(), "seeds": view.seeds, "candidates": view.candidates}
-    return render_page("distillation.html.j2", script="distillation.js", data=data, view=view)
+    return render_page("distillation.html.j2", script="distillation.js", data=_chart_data(view), view=view)
+
+
+def _chart_data(view: DistillationView) -> dict[str, Any]:
+    """The page's charts and their data; null for a chart that has none."""
+    seeds, search, compact = view.seeds, view.candidates, Compact()
+    return {
+        "charts": {"seeds": template(seeds_chart()), "search": template(search_chart())},
+        "seeds": seeds and compact.encode("seeds", seeds_data(seeds["student"], seeds["baseline"], seeds["teacher"])),
+        "search": compact.encode("search", search_data(search), y=f"validation {search['metric']}")
+        if search["distilled"]
+        else None,
+        "fields": compact.fields,
+    }
 
 
 def model_card(result: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import distillab.report.formatting as fmt
 from distillab.analysis.finding import Finding
-from distillab.report.charts import charts
 from distillab.report.rendering import render_page
 from distillab.report.results import Results
 from distillab.report.view.study import WRONG_LABELS, study_view
@@ -38,7 +37,7 @@ def study_page(results: Results, finding: Finding, payload: Mapping[str, Any]) -
     return render_page(
         "study.html.j2",
         script="page.js",
-        data={**payload, "charts": charts()},
+        data=payload,
         view=study_view(finding),
         wrong_labels=WRONG_LABELS,
         method=METHOD,

@@ -1,30 +1,38 @@
-"""What the page's charts show, as plain numbers: aggregated here, so that the page has nothing to work out."""
+"""What a study's page embeds: its charts, and their data for every choice of the controls."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis import Finding, alpha_curves
-from distillab.analysis.calibration import Reliability, reliability
+from distillab.analysis.calibration import reliability
 from distillab.analysis.curves import AlphaCurve
-from distillab.analysis.denoising import SHARES, Denoising
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
-from distillab.analysis.prediction import Prediction
-from distillab.analysis.setting import chosen_alpha
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
-from distillab.report.accuracy_vs_alpha import spans
+from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, spans
+from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
+from distillab.report.charts.confusion import confusion_chart, confusion_data
+from distillab.report.charts.denoising import TITLE as DENOISING
+from distillab.report.charts.denoising import denoising_chart, denoising_data
+from distillab.report.charts.differences import differences_chart, differences_data
+from distillab.report.charts.layers import Tables, template
+from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
+from distillab.report.charts.mean import mean_chart
+from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
+from distillab.report.charts.predicted import TITLE as PREDICTED
+from distillab.report.charts.predicted import predicted_chart, predicted_data
+from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.picture import pictures
 from distillab.report.results import Results
 from distillab.report.view.gallery import exhibit_reason
-from distillab.stats import holm, paired_t, t_interval
 
 MOST_GALLERIES = 12
 """Settings whose examples are shown; pictures are large."""
@@ -36,6 +44,9 @@ MOST_ROWS = 20_000
 """Alphas of all settings, times the metrics that are shown."""
 
 DIGITS = 5
+EXACT = ("alpha", "epoch", "n", "count")
+"""Fields that are not rounded."""
+
 KINDS = {
     "informative": "Most informative",
     "recovered": "Most often put right",
@@ -43,144 +54,198 @@ KINDS = {
 }
 
 
-def study_payload(results: Results, curves: Sequence[AlphaCurve], answer: Finding) -> dict[str, Any]:
-    """Gather the numbers of a study's page.
+class Compact:
+    """Tables as rows without field names, which are kept once for each chart.
+
+    Args:
+        fields: by chart and table; filled by `encode`.
+    """
+
+    def __init__(self) -> None:
+        self.fields: dict[str, dict[str, list[str]]] = {}
+
+    def encode(self, chart: str, tables: Tables, **values: str | float) -> dict[str, Any]:
+        """Encode the data of one chart.
+
+        Args:
+            chart: its name on the page.
+            tables: its data.
+            **values: in place of the chart's placeholders: `y` for "$y".
+
+        Returns:
+            "tables": rows as lists, numbers rounded to `DIGITS` digits; "values".
+        """
+        fields = self.fields.setdefault(chart, {})
+        for name, table in tables.items():
+            fields[name] = fields.get(name) or (list(table[0]) if table else [])
+        rows = {name: [self._row(fields[name], row) for row in table] for name, table in tables.items() if table}
+        return {"tables": rows, "values": values}
+
+    @staticmethod
+    def _row(fields: Sequence[str], row: Mapping[str, Any]) -> list[Any]:
+        return [_rounded(row[name]) if name not in EXACT else row[name] for name in fields]
+
+
+def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, Any]:
+    """Gather what a study's page embeds.
 
     Args:
         results: what the folder holds.
         curves: one for each setting, of the study's metric.
-        answer: what they show.
+        finding: what they show.
 
     Returns:
-        Plain lists, mappings, numbers and strings; null for what is not there.
+        Plain JSON. "charts": Vega-Lite specifications over named tables; "fields" of the tables; "settings", each with
+        the data of its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides
+        the longest; "measures", "classes" and "metric" for the controls.
     """
-    spec, trials = results.spec, results.trials
-    recorded = {name for trial in trials for part, name in trial.metrics if part == "test"}
-    main = spec.objective.metric
-    names = [main, *(name for name in METRICS if name in recorded and name != main)]
-    names = names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
+    trials, compact = results.trials, Compact()
+    main, names = _shown_metrics(results, curves)
     dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
     by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
     shown = galleries(
-        curves, answer.settings, results.examples, results.example_predictions, results.teacher_example_predictions
+        curves, finding.settings, results.examples, results.example_predictions, results.teacher_example_predictions
     )
     bins = reliability(curves, results.reliability)
-    matrices = _confusions(results, curves)
-    denoised = {one.label: one for one in answer.denoising}
-    foretold = {one.label: one for one in answer.predictions}
+    matrices = _confusions(results, curves, compact)
+    denoised = {one.label: one for one in finding.denoising}
+    predicted = {one.label: one for one in finding.predictions}
     settings = []
-    for index, (curve, finding) in enumerate(zip(curves, answer.settings, strict=True)):
+    for index, (curve, setting) in enumerate(zip(curves, finding.settings, strict=True)):
+        best = setting.best.alpha if setting.best else None
+        optimal = spans(curve.alphas, np.array([row.in_range is True for row in setting.alphas]))
         gallery = shown[index] if index < MOST_GALLERIES else None
+        pooled, wrong, ends = bins[index], denoised.get(setting.label), predicted.get(setting.label)
         settings.append(
             {
-                "label": finding.label,
+                "label": setting.label,
                 "alphas": curve.alphas.tolist(),
-                "optimal": spans(curve.alphas, np.array([row.in_range is True for row in finding.alphas])),
-                "best": finding.best.alpha if finding.best else None,
-                "diverged": curve.diverged_count.tolist() if curve.diverged else None,
-                "metrics": {name: metric_numbers(by_metric[name][index], dots=name in dotted) for name in names},
-                "learning": _learning(curve),
+                "best": best,
+                "metrics": {
+                    name: _metric(
+                        by_metric[name][index], compact, optimal=optimal if name == main else (), dots=name in dotted
+                    )
+                    for name in names
+                },
+                "learning": {
+                    which: compact.encode("learning", learning_curves_data(curve, which), y=title)
+                    for which, title in CURVES.items()
+                },
                 "confusion": matrices[index],
-                "reliability": _reliability(bins[index]),
-                "denoising": _denoising(denoised.get(finding.label)),
-                "predicted": _predicted(foretold.get(finding.label)),
+                "reliability": pooled and compact.encode("reliability", reliability_data(pooled, curve.alphas, best)),
+                "denoising": wrong and compact.encode("denoising", denoising_data(wrong)),
+                "predicted": ends and compact.encode("predicted", predicted_data(ends)),
                 "gallery": _gallery(gallery, results),
             }
         )
+    classes = class_names(results)
     return {
         "metric": main,
-        "measures": {name: measure_words(METRICS[name]) for name in names},
-        "classes": class_names(results),
+        "measures": {name: METRICS[name].label for name in names},
+        "classes": classes,
         "settings": settings,
-        "across": [_across(one, answer.metric) for one in answer.trends],
-        "axis": answer.trends[0].name if answer.trends else None,
+        "across": [_trend(trend, finding.metric, compact) for trend in finding.trends],
+        "charts": _charts(finding, classes),
+        "fields": compact.fields,
     }
+
+
+def _shown_metrics(results: Results, curves: Sequence[AlphaCurve]) -> tuple[str, list[str]]:
+    """The study's metric, and all that are shown: those recorded, as far as there is room."""
+    recorded = {name for trial in results.trials for part, name in trial.metrics if part == "test"}
+    main = results.spec.objective.metric
+    names = [main, *(name for name in METRICS if name in recorded and name != main)]
+    return main, names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
+
+
+def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
+    """Every chart of the page by name, over named tables."""
+    axis = finding.trends[0].name if finding.trends else ""
+    charts = {
+        "metric": accuracy_vs_alpha_chart().properties(height=320),
+        "differences": differences_chart(),
+        "surface": surface_chart(axis=axis),
+        "chosen": chosen_chart(axis=axis),
+        "gain": gain_chart(axis=axis, title=gain_title(finding.metric)),
+        "denoising": denoising_chart(y=DENOISING),
+        "confusion": confusion_chart(None, classes),
+        "learning": learning_curves_chart(),
+        "reliability": reliability_chart(),
+        "mean": mean_chart(),
+        "predicted": predicted_chart(y=PREDICTED),
+    }
+    return {name: template(chart) for name, chart in charts.items()}
 
 
 def class_names(results: Results) -> list[str]:
-    """The names of the classes, as far as they are known."""
+    """The names of the classes, as far as they are known.
+
+    Args:
+        results: what the folder holds.
+    """
     return results.class_names or [str(number) for number in range(results.classes or 0)]
 
 
-def metric_numbers(curve: AlphaCurve, *, dots: bool = True) -> dict[str, Any]:
-    """One metric of one setting at each alpha.
-
-    Formula: intervals are Student's t; p is of the paired t test over the complete seeds, after Holm over the sound
-    alphas compared with the same reference, as in `Finding`.
+def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
+    """A study's curves by another metric than its own.
 
     Args:
-        curve: the setting's students by that metric.
-        dots: whether single students are wanted.
-
-    Returns:
-        "rows": for each alpha n, mean, low, high, and the differences to alpha = 1 and to alpha = 0, each as
-        difference, low, high, p, or null; "dots": (R, A); "teacher"; "best", the alpha that this metric chooses on the
-        validation data.
+        results: what the folder holds.
+        metric: one of `METRICS`.
     """
-    sound, paired = np.flatnonzero(curve.sound), curve.test[curve.complete]
-    against = [_differences(curve, paired, sound, reference) for reference in (1.0, 0.0)]
-    rows = []
-    for index in range(len(curve.alphas)):
-        n, *values = curve.intervals[index]
-        rows.append([n, *_rounded(values), *(found.get(index) for found in against)])
-    validation = curve.validation[np.ix_(curve.complete, sound)]
-    chosen = len(validation) > 0 and len(sound) > 0 and bool(np.isfinite(validation).all())
-    return {
-        "rows": rows,
-        "dots": _rounded(curve.test) if dots else None,
-        "teacher": _number(curve.teacher),
-        "best": chosen_alpha(curve.alphas[sound], curve.metric.sign * validation.mean(axis=0)) if chosen else None,
-    }
-
-
-def _differences(
-    curve: AlphaCurve, paired: NDArray[np.float64], sound: NDArray[np.intp], reference: float
-) -> dict[int, list[Any]]:
-    """Every other sound alpha less the reference, by its place."""
-    place = [int(index) for index in sound if curve.alphas[index] == reference]
-    others = [int(index) for index in sound if curve.alphas[index] != reference]
-    if not place or not others or not len(paired):
-        return {}
-    apart = {index: paired[:, index] - paired[:, place[0]] for index in others}
-    if len(paired) < 2:
-        return {index: [_number(float(values[0])), None, None, None] for index, values in apart.items()}
-    adjusted = holm([paired_t(values).p for values in apart.values()])
-    told = {}
-    for (index, values), p in zip(apart.items(), adjusted, strict=True):
-        interval = t_interval(values)
-        told[index] = [*_rounded([float(values.mean()), interval.low, interval.high]), _number(float(p), 2)]
-    return told
-
-
-def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
-    """A study's curves by another metric than its own."""
     spec = results.spec
     asked = dataclasses.replace(spec, objective=spec.objective.model_copy(update={"metric": metric}))
     return alpha_curves(asked, results.trials, results.teachers)
 
 
-def measure_words(measure: Metric) -> dict[str, Any]:
-    """How a metric is called and written, for the page's script."""
+def _metric(
+    curve: AlphaCurve, compact: Compact, *, optimal: Sequence[tuple[float, float]], dots: bool
+) -> dict[str, Any]:
+    """One metric of one setting: the chart, its legend, and the differences to both references."""
+    metric, numbers = curve.metric, metric_numbers(curve)
+    tables = accuracy_vs_alpha_data(curve, numbers, optimal=optimal, dots=dots)
+    unit = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    differences = {
+        reference: compact.encode(
+            "differences", differences_data(curve, numbers, reference, optimal=optimal), y=f"difference{unit}"
+        )
+        for reference in ("labels", "teacher")
+    }
     return {
-        "label": measure.label,
-        "axis": measure.axis,
-        "unit": measure.unit,
-        "difference": measure.difference_unit,
-        "factor": measure.factor,
-        "lower": measure.lower_is_better,
+        "metric": compact.encode("metric", tables, y=f"student's test {metric.axis}"),
+        "differences": differences,
+        "legend": _legend(numbers, tables),
+        "axis": metric.axis,
     }
 
 
-def _learning(curve: AlphaCurve) -> dict[str, Any]:
-    """Means by epoch, (E, A) each."""
-    return {name: _rounded(getattr(curve.learning, name)) for name in ("validation_accuracy", "loss")}
+def _legend(numbers: MetricNumbers, tables: Tables) -> list[tuple[str, str]]:
+    """Marks of the chart by the class of their sample, and what they are."""
+    counts = sorted({n for n in numbers.n if n})
+    entries = []
+    if counts:
+        many = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        entries.append(("curve", f"mean of {many} seed{'' if counts[-1] == 1 else 's'}, 95 % interval"))
+    for row in tables["labels"]:
+        text = row["text"].removesuffix("▲").removesuffix("▼").rstrip()
+        entries.append((row["name"].replace(" ", "-"), text if row["inside"] else f"{text} (beyond the axis)"))
+    if numbers.best is not None:
+        entries.append(("choice", f"chosen on validation data: alpha = {numbers.best:g}"))
+    if tables["ranges"]:
+        entries.append(("range", "optimal range"))
+    return entries
 
 
-def _confusions(results: Results, curves: Sequence[AlphaCurve]) -> list[dict[str, Any] | None]:
+def _trend(trend: AxisTrend, metric: Metric, compact: Compact) -> dict[str, Any]:
+    """The three charts along an axis share their tables."""
+    tables = axis_trend_data(trend, metric)
+    return {"among": trend.others, **compact.encode("across", tables, height=ROW * len(trend.points))}
+
+
+def _confusions(results: Results, curves: Sequence[AlphaCurve], compact: Compact) -> list[dict[str, Any] | None]:
     """Counts of all seeds together and the mean precision, recall and F1 of the classes, by alpha; first settings first
     where not all have room."""
-    room = MOST_NUMBERS
-    told: list[dict[str, Any] | None] = []
+    room, found = MOST_NUMBERS, list[dict[str, Any] | None]()
     for curve in curves:
         known: dict[float, list[NDArray[np.int64]]] = {}
         for trial in curve.trials:
@@ -188,76 +253,14 @@ def _confusions(results: Results, curves: Sequence[AlphaCurve]) -> list[dict[str
                 known.setdefault(trial.alpha, []).append(np.asarray(results.confusions[trial.id]))
         size = sum(counts[0].size for counts in known.values())
         if not known or size > room:
-            told.append(None)
+            found.append(None)
             continue
         room -= size
         grid = [known.get(alpha) for alpha in curve.alphas.tolist()]
-        told.append(
-            {
-                "counts": [None if counts is None else np.sum(counts, axis=0).tolist() for counts in grid],
-                "scores": [
-                    None if counts is None else _rounded(np.mean([precision_recall_f1(one) for one in counts], axis=0))
-                    for counts in grid
-                ],
-            }
-        )
-    return told
-
-
-def _reliability(one: Reliability | None) -> list[Any] | None:
-    """For each alpha its bins that are not empty: count, mean confidence, share that is right."""
-    if one is None:
-        return None
-    return [
-        [[int(n), *_rounded([sure, right])] for n, sure, right in zip(*columns, strict=True) if n]
-        for columns in zip(*one, strict=True)
-    ]
-
-
-def _denoising(one: Denoising | None) -> dict[str, Any] | None:
-    if one is None:
-        return None
-    bands = {which: [_rounded(part) for part in zip(*one.band(which), strict=True)] for which in SHARES}
-    teachers = {f"teacher_{which}": _number(getattr(one, f"teacher_{which}")) for which in SHARES}
-    return {**bands, **teachers, "threshold": _number(one.threshold)}
-
-
-def _predicted(one: Prediction | None) -> dict[str, Any] | None:
-    if one is None:
-        return None
-    grid = np.linspace(0, 1, 41)
-    return {
-        "line": [_rounded(pair) for pair in zip(grid, one.risk.at(grid), strict=True)],
-        "measured": [_rounded(row) for row in one.measured],
-        "alpha": _number(one.alpha),
-        "swept": one.swept,
-    }
-
-
-def _across(one: AxisTrend, measure: Metric) -> dict[str, Any]:
-    surface = measure.factor * one.surface
-    return {
-        "among": one.others,
-        "name": one.name,
-        "ordered": one.ordered,
-        "alphas": one.alphas.tolist(),
-        "surface": _rounded(surface),
-        "values": [
-            {
-                "value": point.value,
-                "alpha": point.alpha,
-                "low": _number(point.alpha_low),
-                "high": _number(point.alpha_high),
-                "range": list(point.result.optimal_range or ()),
-                "gain": None
-                if point.gain is None
-                else _rounded(
-                    [measure.factor * part for part in (point.gain.difference, point.gain.low, point.gain.high)]
-                ),
-            }
-            for point in one.points
-        ],
-    }
+        charts = [counts and compact.encode("confusion", confusion_data(np.sum(counts, axis=0))) for counts in grid]
+        scores = [counts and _rounded(np.mean([precision_recall_f1(one) for one in counts], axis=0)) for counts in grid]
+        found.append({"charts": charts, "scores": scores})
+    return found
 
 
 def _gallery(one: Gallery | None, results: Results) -> dict[str, Any] | None:
@@ -288,10 +291,10 @@ def _exhibit(kind: str, one: Exhibit, gallery: Gallery) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Iterable[Any]) -> list[Any]:
-    """Nested numbers, each to `DIGITS` digits; what is not finite is null."""
-    return [_rounded(value) if np.ndim(value) else _number(float(value)) for value in values]
-
-
-def _number(value: float | None, digits: int = DIGITS) -> float | None:
-    return float(f"{value:.{digits}g}") if value is not None and math.isfinite(value) else None
+def _rounded(value: Any) -> Any:
+    """Numbers, nested or not, to `DIGITS` digits; those that are not finite are null; all else as it is."""
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_rounded(part) for part in value]
+    return value

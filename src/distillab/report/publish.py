@@ -14,8 +14,8 @@ from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.analysis.other_metrics import class_scores, compare_metrics
 from distillab.errors import RequestError
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style, render
+from distillab.report.charts.render import render
+from distillab.report.figures import study_charts
 from distillab.report.rendering import render_markdown
 from distillab.report.results import Results, finding_of, read_results
 from distillab.report.view.study import WRONG_LABELS, study_view
@@ -54,12 +54,11 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         raise RequestError(f"{folder.path} holds no trained student. Run 'distillab run' first.")
     curves = alpha_curves(results.spec, results.trials, results.teachers)
     finding = finding_of(results, curves)
-    with house_style():
-        figures = {
-            to / f"{name}_{figure}.png": render(draw(), "png")
-            for figure, draw in drawings(curves, finding).items()
-            if figure != "learning_curves"
-        }
+    figures = {
+        to / f"{name}_{figure}.png": render(chart, "png")
+        for figure, chart in study_charts(curves, finding).items()
+        if figure != "learning_curves"
+    }
     files = {to / f"{name}.md": study_markdown(results, finding, curves, list(figures)).encode(), **figures}
     write_files(files)
     index = {to / INDEX: _index(to).encode()}

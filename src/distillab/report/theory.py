@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from distillab.report import theory_figures as draw
-from distillab.report.figures import house_style, render
-from distillab.report.write import FORMS, write_files
+from distillab.report.charts import theory as charts
+from distillab.report.charts.render import FORMS, render
+from distillab.report.write import write_files
 from distillab.theory import pictures
 from distillab.theory.checks import DRAWS, ERRORS, QUICK_DRAWS, SHARE, Row
 
@@ -67,15 +67,14 @@ def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Pa
 
 def _figures(quick: bool, seed: int) -> dict[str, bytes]:
     draws = {"draws": QUICK_DRAWS if quick else DRAWS, "seed": seed}
-    with house_style():
-        figures = {
-            "risk_vs_alpha": draw.risk_figure(pictures.risk_panels(**draws)),
-            "alpha_vs_noise": draw.noise_figure(pictures.alpha_against_noise(**draws)),
-            "phases": draw.phase_figure(pictures.phases()),
-            "denoising": draw.denoising_targets_figure(pictures.denoising_lines(**draws)),
-            "gradient_noise": draw.gradient_figure(pictures.gradient_lines(**draws)),
-        }
-        return {f"{name}.{form}": render(figure, form) for name, figure in figures.items() for form in FORMS}
+    figures = {
+        "risk_vs_alpha": charts.risk_chart(pictures.risk_panels(**draws)),
+        "alpha_vs_noise": charts.noise_chart(pictures.alpha_against_noise(**draws)),
+        "phases": charts.phases_chart(pictures.phases()),
+        "denoising": charts.targets_chart(pictures.denoising_lines(**draws)),
+        "gradient_noise": charts.gradients_chart(pictures.gradient_lines(**draws)),
+    }
+    return {f"{name}.{form}": render(figure, form) for name, figure in figures.items() for form in FORMS}
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from distillab.analysis.curves import alpha_curves
 from distillab.errors import RequestError, cannot_write
 from distillab.io import replace_file
-from distillab.report.drawings import drawings
-from distillab.report.figures import house_style, render
+from distillab.report.charts.render import FORMS, render
+from distillab.report.figures import study_charts
 from distillab.report.page import study_page
 from distillab.report.payload import study_payload
 from distillab.report.results import Results, finding_of, read_results
 from distillab.report.view import finding_json
 from distillab.study.folder import Folder
-
-FORMS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
 def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
@@ -82,8 +79,7 @@ def figures_as_png(results: Results) -> dict[str, bytes]:
         results: what the folder holds.
     """
     curves = alpha_curves(results.spec, results.trials, results.teachers)
-    with house_style():
-        return {name: render(draw(), "png") for name, draw in drawings(curves, finding_of(results, curves)).items()}
+    return {name: render(chart, "png") for name, chart in study_charts(curves, finding_of(results, curves)).items()}
 
 
 def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
@@ -94,16 +90,14 @@ def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
         results: what it holds.
 
     Returns:
-        Contents by path: the figures of `drawings` (PNG, SVG), `answer.json` and `report.html`.
+        Contents by path: the figures of `study_charts` (PNG, SVG), `answer.json` and `report.html`.
     """
     curves = alpha_curves(results.spec, results.trials, results.teachers)
     finding = finding_of(results, curves)
     files: dict[Path, bytes] = {}
-    with house_style():
-        for name, draw in drawings(curves, finding).items():
-            figure = draw()
-            for form in FORMS:
-                files[folder.figures / f"{name}.{form}"] = render(figure, form)
+    for name, chart in study_charts(curves, finding).items():
+        for form in FORMS:
+            files[folder.figures / f"{name}.{form}"] = render(chart, form)
     files[folder.answer] = (json.dumps(finding_json(finding), indent=2, ensure_ascii=False) + "\n").encode()
     files[folder.report] = study_page(results, finding, study_payload(results, curves, finding)).encode()
     return files

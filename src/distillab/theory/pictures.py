@@ -77,7 +77,7 @@ class Phases:
     """Clipped alpha*, shape (variances, penalties)."""
 
 
-def the_problem(noise: float = 1.0) -> Problem:
+def _problem(noise: float = 1.0) -> Problem:
     """The problem of all pictures: sixty examples, twelve features, most of the signal in the strong ones."""
     return regression(examples=60, features=12, seed=12, decay=1.5, alignment=0.5, noise=noise)
 
@@ -92,7 +92,7 @@ def risk_panels(*, draws: int, seed: int = 0) -> tuple[RiskPanel, ...]:
     Returns:
         A panel each.
     """
-    problem = the_problem(5.0)
+    problem = _problem(5.0)
     x, f = problem.x, problem.truth
     deviation = float(np.sqrt(5.0))
     wide = np.vstack([x] * 4)
@@ -127,7 +127,7 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     Returns:
         A line for each teacher.
     """
-    problem = the_problem()
+    problem = _problem()
     x, f = problem.x, problem.truth
     parts = spectrum(x, f)
     h = ridge_filter(parts.strengths, STUDENT)
@@ -172,7 +172,7 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
 
 def phases() -> Phases:
     """Where self-distillation hurts, helps, and wants no labels."""
-    problem = the_problem()
+    problem = _problem()
     parts = spectrum(problem.x, problem.truth)
     h = ridge_filter(parts.strengths, STUDENT)
     penalties, variances = np.geomspace(0.1, 1000, 121), np.geomspace(0.05, 50, 121)
@@ -225,7 +225,7 @@ def gradient_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     Returns:
         A line for each teacher; the last never saw the labels, and its noise is that of a label's gradient.
     """
-    problem = the_problem()
+    problem = _problem()
     lines = []
     for penalty in (0.0, 10.0, 100.0):
         smoother = ridge(problem.x, penalty)

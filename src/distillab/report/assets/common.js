@@ -4,30 +4,21 @@ window.distillab = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const find = (id) => document.getElementById(id);
   const shown = { charts: {}, ready: null, firstChart: null };
-  const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
 
-  function limits(values, least, share = 0.08) {
-    const there = finite(values);
-    if (!there.length) return [0, 1];
-    const low = Math.min(...there), high = Math.max(...there);
-    const height = Math.max(high - low, least);
-    const middle = (low + high) / 2;
-    return [middle - height * (0.5 + share), middle + height * (0.5 + share)];
-  }
+  /* Rows of a chart's table as objects; their fields stand once in the page. */
+  const rows = (fields, table) => table.map((row) => Object.fromEntries(fields.map((name, index) => [name, row[index]])));
 
-  /* Puts titles and limits in the place of strings that begin with a dollar sign. */
-  function filled(chart, values) {
-    return JSON.parse(JSON.stringify(chart), (key, value) =>
-      typeof value === "string" && value.startsWith("$") && value.slice(1) in values ? values[value.slice(1)] : value);
-  }
-
-  async function draw(name, datasets, values = {}) {
+  /* Draws a chart's data, { tables, values }, into its place; `without` names tables to leave empty. */
+  async function draw(name, { tables, values }, { chart = name, fields = chart, without = [] } = {}) {
     const place = find(`chart-${name}`);
     if (!place) return;
-    const spec = filled(data.charts[name], values);
-    spec.datasets = datasets;
-    if (shown.charts[name]) shown.charts[name].finalize();
-    shown.charts[name] = await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false });
+    const spec = JSON.parse(JSON.stringify(data.charts[chart]), (key, value) =>
+      typeof value === "string" && value.startsWith("$") ? values?.[value.slice(1)] ?? value : value);
+    spec.datasets = Object.fromEntries(Object.entries(data.fields[fields]).map(([table, names]) =>
+      [table, without.includes(table) ? [] : rows(names, tables[table] ?? [])]));
+    shown.charts[name]?.finalize();
+    const logLevel = 1; // errors alone: tables may be empty, of which Vega warns
+    shown.charts[name] = await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel });
     place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place itself is an image with a name
     shown.firstChart ??= performance.now();
   }
@@ -44,15 +35,11 @@ window.distillab = (() => {
     return made;
   };
 
-  function options(id, values, chosen) {
-    const control = find(id);
-    if (!control) return;
-    control.replaceChildren(...values.map(([value, text]) => new Option(text, value, value === chosen, value === chosen)));
-  }
+  const options = (id, values, chosen) =>
+    find(id)?.replaceChildren(...values.map(([value, text]) => new Option(text, value, value === chosen, value === chosen)));
 
-  function listen(id, event, then) {
+  const listen = (id, event, then) =>
     find(id)?.addEventListener(event, (happened) => { shown.ready = Promise.resolve(then(happened.target)); });
-  }
 
-  return Object.assign(shown, { data, find, finite, limits, draw, show, element, options, listen });
+  return Object.assign(shown, { data, find, draw, show, element, options, listen });
 })();

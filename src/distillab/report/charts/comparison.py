@@ -1,0 +1,105 @@
+"""Several studies against alpha, a line for each setting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+import distillab.report.formatting as fmt
+from distillab.analysis.curves import AlphaCurve
+from distillab.metrics.metric import Metric
+from distillab.report.charts.layers import (
+    Rows,
+    Tables,
+    alpha_axis,
+    corners,
+    finite,
+    frame,
+    layer,
+    limits,
+    tips,
+    value_axis,
+)
+from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
+from distillab.report.charts.theme import SOFT
+
+SHOWN = {"difference": "difference to labels alone", "value": "value"}
+
+
+def comparison_data(lines: Sequence[tuple[str, AlphaCurve]], shown: str) -> Tables:
+    """Gather what the chart shows.
+
+    Args:
+        lines: names and students of the settings, by one metric.
+        shown: "difference" to labels alone, or "value".
+
+    Returns:
+        Tables "rows" (a setting and alpha each), "zero" and "frame".
+    """
+    rows = [row for name, curve in lines for row in _line(name, curve, metric_numbers(curve), shown)]
+    zero = [{"value": 0.0}] if shown == "difference" and rows else []
+    reached = [row[key] for row in rows for key in ("value", "low", "high")] + [row["value"] for row in zero]
+    least = 1e-3 * lines[0][1].metric.factor if lines else 1.0
+    return {"rows": rows, "zero": zero, "frame": corners((0.0, 1.0), *limits(reached, least))}
+
+
+def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> Rows:
+    metric, rows = curve.metric, []
+    for index, alpha in enumerate(curve.alphas.tolist()):
+        to_labels = numbers.differences["labels"].get(index)
+        value, low, high = (finite(float(part[index])) for part in (numbers.mean, numbers.low, numbers.high))
+        if shown == "difference":
+            value, low, high = (0.0, None, None) if alpha == 1 else to_labels[:3] if to_labels else (None, None, None)
+        if value is None or not numbers.n[index]:
+            continue
+        signed = shown == "difference"
+        rows.append(
+            {
+                "study": name,
+                "alpha": alpha,
+                "n": numbers.n[index],
+                "value": metric.factor * value,
+                "low": None if low is None else metric.factor * low,
+                "high": None if high is None else metric.factor * high,
+                "shown": fmt.difference(metric, value) if signed else fmt.value(metric, value),
+                "95 % interval": fmt.NOTHING
+                if low is None or high is None
+                else fmt.interval(metric, low, high, signed=signed),
+                "p after Holm": fmt.NOTHING if to_labels is None or to_labels.p is None else fmt.p_cell(to_labels.p),
+            }
+        )
+    return rows
+
+
+def comparison_title(metric: Metric, shown: str) -> str:
+    """The title of the y axis.
+
+    Args:
+        metric: of the lines.
+        shown: "difference" or "value".
+    """
+    unit = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    return f"{metric.label}: {SHOWN[shown]}{unit}" if shown == "difference" else f"test {metric.axis}"
+
+
+def comparison_chart(tables: Tables | None = None, *, names: Sequence[str], y: str = "$y") -> alt.LayerChart:
+    """Draw a line with its 95 % band for each setting.
+
+    Args:
+        tables: as `comparison_data` gives them; None where the page supplies them.
+        names: of all settings, in their order.
+        y: the title of the y axis.
+    """
+    x, value, rows = alpha_axis(), value_axis("value", y), layer(tables, "rows")
+    symbols = {"symbolType": "stroke", "symbolStrokeWidth": 3, "symbolOpacity": 1}
+    legend = alt.Legend(title=None, orient="bottom", columns=1, labelLimit=480, **symbols)
+    colour = alt.Color("study:N").scale(domain=list(names), scheme="tableau10").legend(legend)
+    shown = tips("study", "alpha", "n", "shown", "95 % interval", "p after Holm")
+    return alt.layer(
+        frame(tables, x, value),
+        layer(tables, "zero").mark_rule(color=SOFT).encode(y=value),
+        rows.mark_area(opacity=0.14).encode(x=x, y=value_axis("low", y), y2="high", color=colour),
+        rows.mark_line(strokeWidth=2).encode(x=x, y=value, color=colour),
+        rows.mark_circle(opacity=1, size=60).encode(x=x, y=value, color=colour, tooltip=shown),
+    ).properties(height=360)

@@ -1,0 +1,123 @@
+"""A distillation's charts: both trainings of each seed, and the candidates of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from distillab.report.charts.layers import ALPHA, Rows, Tables, frame, layer, limits, tips, value_axis
+from distillab.report.charts.theme import CURVE, INK, LABELS, SOFT, TEACHER, VIRIDIS
+
+BASELINE, STUDENT = "without a teacher", "student"
+
+
+def seeds_data(student: Sequence[float], baseline: Sequence[float], teacher: float) -> Tables:
+    """Gather what the chart of seeds shows, in per cent.
+
+    Args:
+        student: test accuracy of the distilled students by seed, in [0, 1].
+        baseline: of the students without a teacher by seed.
+        teacher: the teacher's.
+
+    Returns:
+        Tables "seeds" (a training each), "means", "level" (the teacher, where it is near) and "frame".
+    """
+    sides = ((BASELINE, baseline), (STUDENT, student))
+    seeds: Rows = [
+        {"who": who, "seed": seed, "value": 100 * value, "accuracy": f"{100 * value:.2f} %"}
+        for who, values in sides
+        for seed, value in enumerate(values)
+    ]
+    low, high = limits([row["value"] for row in seeds], 1.0)
+    near = low - (high - low) < 100 * teacher < high + (high - low)
+    if near:
+        low, high = limits([*(row["value"] for row in seeds), 100 * teacher], 1.0)
+    return {
+        "seeds": seeds,
+        "means": [{"who": who, "value": 100 * sum(values) / len(values)} for who, values in sides],
+        "level": [{"value": 100 * teacher}] if near else [],
+        "frame": [{"who": BASELINE, "value": low}, {"who": STUDENT, "value": high}],
+    }
+
+
+def seeds_chart(tables: Tables | None = None) -> alt.LayerChart:
+    """Draw a line for each seed from the training without a teacher to the distilled one, and their means.
+
+    Args:
+        tables: as `seeds_data` gives them; None where the page supplies them.
+    """
+    x, y = alt.X("who:N").sort(None).title(None).axis(labelAngle=0), value_axis("value", "test accuracy (%)")
+    seeds = layer(tables, "seeds")
+    return alt.layer(
+        layer(tables, "frame").mark_point(opacity=0, tooltip=None).encode(x=x, y=y),
+        layer(tables, "level").mark_rule(strokeDash=[6, 3], color=TEACHER).encode(y=y),
+        seeds.mark_line(color=SOFT, opacity=0.5).encode(x=x, y=y, detail="seed:N"),
+        seeds.mark_circle(opacity=0.8, size=60, color=CURVE).encode(x=x, y=y, tooltip=tips("seed", "accuracy")),
+        layer(tables, "means").mark_tick(color=CURVE, thickness=3, size=50).encode(x=x, y=y),
+    ).properties(height=240)
+
+
+def search_data(found: Mapping[str, Any]) -> Tables:
+    """Gather what the chart of the search shows.
+
+    Args:
+        found: "distilled" (candidates: alpha, temperature, learning_rate, loss, score, trainings), "alone" (the best
+            score without a teacher, or None), "chosen" (the three settings chosen) and "factor" of the metric.
+
+    Returns:
+        Tables "candidates" (without the worst quarter, such as those of far too low a learning rate), "chosen", "level"
+        and "frame".
+    """
+    factor, chosen = found["factor"], found["chosen"]
+    rows: Rows = [
+        {
+            **{name: one[name] for name in ("alpha", "temperature", "loss", "trainings")},
+            "learning rate": one["learning_rate"],
+            "value": factor * one["score"],
+            "score": f"{factor * one['score']:.2f}",
+        }
+        for one in found["distilled"]
+    ]
+    level = [] if found["alone"] is None else [{"value": factor * found["alone"]}]
+    values = sorted(row["value"] for row in (*rows, *level))
+    kept = values[len(values) // 4 :]
+    low, high = limits(kept, 0.005 * factor)
+    keys = {"alpha": "alpha", "temperature": "temperature", "learning rate": "learning_rate"}
+    return {
+        "candidates": [row for row in rows if row["value"] >= kept[0]],
+        "chosen": [
+            {"alpha": row["alpha"], "value": row["value"]}
+            for row in rows
+            if row["value"] >= low and all(row[key] == chosen[name] for key, name in keys.items())
+        ],
+        "level": level,
+        "frame": [{"alpha": 0.0, "value": low}, {"alpha": 1.0, "value": high}],
+    }
+
+
+def search_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.LayerChart:
+    """Draw every candidate's validation score against alpha, the chosen one, and the best without a teacher.
+
+    Args:
+        tables: as `search_data` gives them; None where the page supplies them.
+        y: the title of the y axis.
+    """
+    x = alt.X("alpha:Q").title(ALPHA).scale(domain=[0, 1], padding=10).axis(format="~g")
+    value = value_axis("value", y)
+    legend = alt.Legend(orient="bottom", gradientLength=160, tickCount=3)
+    colour = alt.Color("temperature:Q").title("temperature").scale(scheme=dict(VIRIDIS), type="log").legend(legend)
+    return alt.layer(
+        frame(tables, x, value),
+        layer(tables, "level").mark_rule(strokeDash=[2, 2], strokeWidth=1.5, color=LABELS, clip=True).encode(y=value),
+        layer(tables, "candidates")
+        .mark_circle(opacity=0.85, size=60, stroke=INK, strokeWidth=0.6)
+        .encode(
+            x=x,
+            y=value,
+            color=colour,
+            tooltip=tips("alpha", "temperature", "learning rate", "loss", "score", "trainings"),
+        ),
+        layer(tables, "chosen").mark_point(color=TEACHER, size=200, strokeWidth=1.8, opacity=1).encode(x=x, y=value),
+    ).properties(height=260)

@@ -1,0 +1,37 @@
+"""Charts as the bytes of files."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from distillab.report.vega import VERSION
+
+Form = Literal["png", "svg"]
+FORMS: tuple[Form, ...] = ("png", "svg")
+COUNTED = re.compile(r"\b(clip|gradient_|pattern_)\d+")
+"""Identities in an SVG: Vega counts them through all charts of a process."""
+
+SCALE = 2.5
+"""Pixels of a PNG for each of the chart's: about 240 dpi on paper."""
+
+
+def render(chart: Any, form: Form) -> bytes:
+    """Draw a chart: the same chart gives the same bytes.
+
+    Args:
+        chart: any Altair chart that holds its data.
+        form: "png" or "svg".
+
+    Returns:
+        The contents of a file, on white.
+    """
+    import vl_convert
+
+    spec = chart.to_dict()
+    if form == "svg":
+        svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VERSION)
+        numbers: dict[str, str] = {}
+        return COUNTED.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers)}"), svg).encode()
+    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=VERSION, scale=SCALE)
+    return png
