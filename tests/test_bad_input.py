@@ -270,7 +270,7 @@ FOLDERS = [
     Row("the report of a damaged file", "report damaged", r"study\.db is corrupt or not a distillab study"),
     Row("the report of nothing", "report nowhere", "There is no folder 'nowhere'"),
     Row("a broken distillation", "report distilled", r"distilled/result\.json cannot be read as the result"),
-    Row("a study with itself", "report tiny ./tiny --out new", "tiny is named twice"),
+    Row("a study with itself", "report tiny ./tiny --out new", "tiny is given twice"),
     Row("a merge with itself", "merge tiny ./tiny", "cannot be merged with itself"),
     Row("a merge with nothing", "merge tiny nowhere", "There is no folder 'nowhere'"),
     Row("a merge with another study", "merge tiny other", "hold different studies: they differ in temperature"),
