@@ -475,7 +475,7 @@ def give(words: list[str]) -> bool:
     told = err.getvalue()
     assert code in (0, 1, 2), f"exit {code}: {told}"
     assert "Traceback" not in told, told
-    assert "fault of distillab's" not in told, told
+    assert "bug in distillab" not in told, told
     assert all(one.isprintable() or one in "\n\t" for one in told), told
     assert sum(line.startswith(("distillab: ", "Error: ")) for line in told.splitlines()) <= 1, told
     return code == 0

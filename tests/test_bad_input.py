@@ -216,7 +216,7 @@ OWN = [
     own("a pickle for a teacher", "", "must be a .keras file", teacher="model.pkl"),
     own("an archive called .keras", "", "hollow.keras cannot be loaded", teacher="hollow.keras"),
     own("a teacher cut in half", "", "cut.keras is no whole .keras file", teacher="cut.keras"),
-    own("code in a teacher", "", "holds Python code .a Lambda layer.* pass --trust", teacher="lambda.keras"),
+    own("code in a teacher", "", "holds Python code .a Lambda layer.* Pass --trust", teacher="lambda.keras"),
     own("a teacher of other classes", "", "answers 5 classes, and the data have 3", teacher="wide.keras"),
     own(
         "a teacher of other inputs", "", r"reads inputs of shape \(7,\), and the data have \(4,\)", teacher="long.keras"

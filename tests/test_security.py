@@ -25,7 +25,7 @@ UNPICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", 
 
 LISTENING = {"socketserver", "http", "xmlrpc", "wsgiref", "asyncio", "multiprocessing"}
 
-OWN_FILE = {("export/on_tensorflow.py", "load_model")}
+OWN_FILE = {("export/tensorflow_process.py", "load_model")}
 """Calls that read what this program has just written: a model that is admitted already, in a folder of its own."""
 
 

@@ -250,7 +250,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told_in_one_line(capsys: pytest
         Path(place).chmod(0o700)
     assert (code, told.count("\n")) == (1, 1)
     assert "cannot be used: Permission denied" in told
-    assert "fault of distillab" not in told
+    assert "bug in distillab" not in told
 
 
 # --- a clock that jumps
