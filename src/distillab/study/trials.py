@@ -11,7 +11,7 @@ from typing import Any
 from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Cell, Spec
 
-RECIPE = 3
+RECIPE = 4
 """Version of the way numbers are made; raised whenever the same settings would give other numbers.
 
 Settings at their defaults are left out of an identity, so that a setting that joins them later changes none; a default
