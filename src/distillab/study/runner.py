@@ -137,7 +137,8 @@ def run_study(
         if run:
             store.end_run(run, now())
     try:
-        costs.save()
+        if isinstance(executor, Local):  # paces of a cluster are not those of this machine
+            costs.save()
     except OSError as error:
         progress.note(f"How fast this was could not be kept for the next estimate: {error}.")
     return Summary(out, len(wanted), trained, diverged, time.perf_counter() - begin)

@@ -56,7 +56,7 @@ class CohortResult(NamedTuple):
     seconds: float
     """Of training, compilation included."""
     pace: float | None
-    """Seconds of one example on one device, compilation left out; None where it could not be measured here."""
+    """Seconds of one example on one device, compilation left out; None where it could not be measured."""
 
 
 class Executor(Protocol):
