@@ -27,9 +27,9 @@ from distillab.study.trials import members
 FILE = "speeds.json"
 
 PRODUCT_FLOPS, OUTPUT_FLOPS, PARAMETER_FLOPS, STEP_FLOPS = 1.2, 1_180.0, 360.0, 1.1e7
-"""Time of one operation of a matrix product, of one output of a layer, of one parameter's update and of one step; in
-operations of a large matrix product that take as long. Fitted to 15 models of the zoo on a CPU; most are within a factor
-of 2."""
+"""Time of one operation of a matrix product, of one output of a layer, of one parameter's update and of one step, in
+operations of a large matrix product that take as long. Fitted to 15 models of the zoo on a CPU, most of them within a
+factor of 2."""
 
 LANES = 16
 """A layer with fewer channels takes as long as one with so many: the fit's best of 1, 8 and 16."""
