@@ -1,4 +1,4 @@
-"""A study on a Ray cluster of two nodes on this machine: the same results as here, whatever dies, and at what cost.
+"""A study on a Ray cluster of two nodes on this machine: its cost, and equal results after seven disturbances.
 
     python benchmarks/cluster.py [--seeds 40] [--rounds 1] [--costs]
 
@@ -32,13 +32,13 @@ HERE = Path(sys.executable).parent
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-def ray(*words: str) -> None:
-    subprocess.run([HERE / "ray", *words], check=True, **QUIET)
+def ray(*arguments: str) -> None:
+    subprocess.run([HERE / "ray", *arguments], check=True, **QUIET)
 
 
-def first_node(place: Path) -> None:
+def first_node(folder: Path) -> None:
     ray("start", "--head", "--node-ip-address", "127.0.0.1", "--port", str(PORT), "--num-cpus", "1",
-        "--disable-usage-stats", "--include-dashboard=false", "--temp-dir", str(place))  # fmt: skip
+        "--disable-usage-stats", "--include-dashboard=false", "--temp-dir", str(folder))  # fmt: skip
 
 
 def second_node() -> None:
@@ -46,13 +46,13 @@ def second_node() -> None:
 
 
 def processes(pattern: str) -> list[int]:
-    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
-    return [int(line) for line in found.stdout.split()]
+    listed = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
+    return [int(line) for line in listed.stdout.split()]
 
 
 def children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
-    return [int(line) for line in found.stdout.split()]
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
+    return [int(line) for line in listed.stdout.split()]
 
 
 def recorded(out: Path) -> int:
@@ -67,8 +67,8 @@ def results(out: Path) -> object:
         return store.results()
 
 
-class Trial:
-    """One study after the other, each compared with the first.
+class Comparison:
+    """Runs of one study, each compared with the first.
 
     Args:
         folder: for all of them.
@@ -80,14 +80,16 @@ class Trial:
         self.truth: object = None
         self.students, self.broken = 0, 0
 
-    def command(self, out: Path, *more: str, there: bool = True) -> list[str]:
-        cluster = ["--executor", "ray", "--address", ADDRESS] if there else []
+    def command(self, out: Path, *more: str, on_cluster: bool = True) -> list[str]:
+        cluster = ["--executor", "ray", "--address", ADDRESS] if on_cluster else []
         return [str(HERE / "distillab"), "run", *self.study, "--out", str(out), *cluster, *more]
 
-    def timed(self, name: str, *, there: bool, more: tuple[str, ...] = ()) -> tuple[float, str]:
+    def timed(self, name: str, *, on_cluster: bool, more: tuple[str, ...] = ()) -> tuple[float, str]:
         """Run to the end; seconds, and what was said."""
         begin = time.perf_counter()
-        done = subprocess.run(self.command(self.folder / name, *more, there=there), capture_output=True, text=True)
+        done = subprocess.run(
+            self.command(self.folder / name, *more, on_cluster=on_cluster), capture_output=True, text=True
+        )
         if done.returncode:
             sys.exit(done.stderr)
         return time.perf_counter() - begin, done.stderr
@@ -107,28 +109,31 @@ class Trial:
         while process.poll() is None and recorded(out) < share * self.students:
             time.sleep(0.1)
         at = recorded(out)
-        told = disturb(process)
+        event = disturb(process)
         code = process.wait()
         if code:
-            self.timed(name, there=True)
+            self.timed(name, on_cluster=True)
         again = f", exit {code}, and started again" if code else ""
-        ill = "" if code == expected and at < self.students else f" NOT AS IT SHOULD: exit {expected} was expected;"
-        self.broken += bool(ill)
-        print(f"{told} at {at} of {self.students}{again}:{ill} {self.same(name)}", flush=True)
+        unexpected = "" if code == expected and at < self.students else f" UNEXPECTED: exit {expected} was expected;"
+        self.broken += bool(unexpected)
+        print(f"{event} at {at} of {self.students}{again}:{unexpected} {self.same(name)}", flush=True)
 
 
-def costs(trial: Trial, rounds: int) -> None:
+def costs(comparison: Comparison, rounds: int) -> None:
     """What the cluster costs, against the same cores without it."""
-    trial.timed("warm", there=False)  # what is compiled is kept from here on
+    comparison.timed("warm", on_cluster=False)  # what is compiled is kept from here on
     here, there = [], []
-    trial.timed("warm-there", there=True)
+    comparison.timed("warm-there", on_cluster=True)
     for number in range(rounds):
-        here.append(trial.timed(f"here-{number}", there=False)[0])
-        there.append(trial.timed(f"there-{number}", there=True)[0])
-    trial.truth, trial.students = results(trial.folder / "here-0"), recorded(trial.folder / "here-0")
+        here.append(comparison.timed(f"here-{number}", on_cluster=False)[0])
+        there.append(comparison.timed(f"there-{number}", on_cluster=True)[0])
+    comparison.truth, comparison.students = (
+        results(comparison.folder / "here-0"),
+        recorded(comparison.folder / "here-0"),
+    )
     a, b = statistics.median(here), statistics.median(there)
-    told = f"here {a:.1f} s, cluster {b:.1f} s ({100 * (b / a - 1):+.1f} %)"
-    print(f"{trial.students} students, medians of {rounds}: {told}; {trial.same('there-0')}", flush=True)
+    times = f"here {a:.1f} s, cluster {b:.1f} s ({100 * (b / a - 1):+.1f} %)"
+    print(f"{comparison.students} students, medians of {rounds}: {times}; {comparison.same('there-0')}", flush=True)
 
 
 def killed(process: subprocess.Popen[bytes]) -> str:
@@ -146,14 +151,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--costs", action="store_true", help="only what the cluster costs")
-    words = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        token = Path(place) / "token"
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        token = Path(temporary) / "token"
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-        trial = Trial(Path(place), words.seeds)
-        cluster = Path(place) / "ray"
+        comparison = Comparison(Path(temporary), options.seeds)
+        cluster = Path(temporary) / "ray"
         first_node(cluster)
         try:
             mine = f"raylet/raylet.*{cluster}"  # there may be other clusters on this machine
@@ -187,25 +192,25 @@ def main() -> None:
                     os.kill(pid, signal.SIGCONT)
                 return "second node's workers stand still"
 
-            costs(trial, words.rounds)
-            if words.costs:
+            costs(comparison, options.rounds)
+            if options.costs:
                 return
-            trial.disturbed("worker-killed", 0.25, worker_killed)
-            trial.disturbed("command-killed", 0.3, killed, expected=-signal.SIGKILL)
-            trial.disturbed("interrupted", 0.3, interrupted, expected=130)
-            trial.disturbed("standing-still", 0.5, node_stands_still)
-            _, said = trial.timed("little-memory", there=True, more=("--memory", "1100kB"))
+            comparison.disturbed("worker-killed", 0.25, worker_killed)
+            comparison.disturbed("command-killed", 0.3, killed, expected=-signal.SIGKILL)
+            comparison.disturbed("interrupted", 0.3, interrupted, expected=130)
+            comparison.disturbed("standing-still", 0.5, node_stands_still)
+            _, said = comparison.timed("little-memory", on_cluster=True, more=("--memory", "1100kB"))
             notes = [line for line in said.splitlines() if "at a time" in line]
             print(
-                f"memory for few students: {notes[0] if notes else 'held all'} {trial.same('little-memory')}",
+                f"memory for few students: {notes[0] if notes else 'held all'} {comparison.same('little-memory')}",
                 flush=True,
             )
-            trial.disturbed("node-killed", 0.25, node_killed)
-            trial.disturbed("node-joins", 0.25, node_joins)
+            comparison.disturbed("node-killed", 0.25, node_killed)
+            comparison.disturbed("node-joins", 0.25, node_joins)
         finally:
             for pid in processes(str(cluster)):
                 os.kill(pid, signal.SIGKILL)
-    sys.exit(trial.broken > 0)
+    sys.exit(comparison.broken > 0)
 
 
 if __name__ == "__main__":

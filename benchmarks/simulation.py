@@ -153,7 +153,7 @@ class SimulatedRay:
     def cancel(self, reference: int, force: bool) -> None:
         self.copies += 1
         self._outcomes.pop(reference, None)
-        self._waiting = deque(one for one in self._waiting if one[0] != reference)
+        self._waiting = deque(other for other in self._waiting if other[0] != reference)
         if reference in self._at_work:
             self._idle.append(self._at_work.pop(reference))
             self._begin()
@@ -212,21 +212,21 @@ def draw(workers: int, weather: Weather) -> dict[str, float]:
 
 
 def rows() -> list[dict[str, float | str]]:
-    found: list[dict[str, float | str]] = []
+    table_rows: list[dict[str, float | str]] = []
     for workers in WORKERS:
         for sort, weather in SORTS.items():
             seeds = range(1 if sort == "fair" else DRAWS)
             draws = [draw(workers, replace(weather, seed=seed)) for seed in seeds]
             middle = {key: statistics.median(one[key] for one in draws) for key in draws[0]}
-            found.append({"workers": workers, "sort": sort, "worst": max(one["ratio"] for one in draws)} | middle)
-    return found
+            table_rows.append({"workers": workers, "sort": sort, "worst": max(one["ratio"] for one in draws)} | middle)
+    return table_rows
 
 
-def table(found: list[dict[str, float | str]]) -> str:
+def table(table_rows: list[dict[str, float | str]]) -> str:
     """The rows as Markdown."""
     lines = ["| workers | bound | fair | uneven | failing | worst | cohorts | lost | done twice |", "|" + "---:|" * 9]
     for workers in WORKERS:
-        of = {row["sort"]: row for row in found if row["workers"] == workers}
+        of = {row["sort"]: row for row in table_rows if row["workers"] == workers}
         fair, uneven, failing = of["fair"], of["uneven"], of["failing"]
         worst = max(float(row["worst"]) for row in of.values())
         lines.append(
@@ -244,11 +244,11 @@ def _time(seconds: float | str) -> str:
 
 def main() -> None:
     begin = time.perf_counter()
-    found = rows()
-    print(table(found))
+    table_rows = rows()
+    print(table(table_rows))
     print(f"\n{WORK / 3600:.1f} worker-hours; simulated in {time.perf_counter() - begin:.1f} s")
     if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(found, indent=1))
+        Path(sys.argv[1]).write_text(json.dumps(table_rows, indent=1))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,11 @@ def test_the_accuracy_chart_shows_what_the_finding_says(rows):
     assert [row["diverged"] for row in tables["rows"]] == [1, 0, 0]
     levels = {row["name"]: row["value"] for row in tables["labels"]}
     assert levels == pytest.approx(
-        {"teacher itself": 97, "labels alone": 100 * finding.alphas[2].mean, "teacher alone": 100 * finding.alphas[0].mean}
+        {
+            "teacher itself": 97,
+            "labels alone": 100 * finding.alphas[2].mean,
+            "teacher alone": 100 * finding.alphas[0].mean,
+        }
     )
     assert tables["choice"][0]["text"] == "chosen on validation: alpha = 0.5"
     assert tables["ranges"] == [{"from": 0.25, "to": 0.75}]

@@ -179,6 +179,8 @@ class Work:
         number = store.begin_run(started, facts)
         yield Runner(self.dataset, self.models, self.folder, store, self.executor, self.costs, self.progress, number)
         store.end_run(number, now())
+        if not isinstance(self.executor, Local):
+            return  # a cluster's paces are not those of this machine
         try:
             self.costs.save()
         except OSError as error:

@@ -172,7 +172,7 @@ def test_a_cohort_that_a_node_cannot_hold_is_tried_in_halves(listener: Listener)
     assert trained(ray, listener) == 8
     assert ray.slots == [8, 4, 4, 2, 2, 2, 2]  # both halves were handed out already
     assert listener.notes == [
-        f"Memory ran out on a worker with {count} students; going on with half." for count in (8, 4)
+        f"Memory ran out on a worker with {count} students; continuing with half." for count in (8, 4)
     ]
 
 
@@ -180,7 +180,7 @@ def test_a_worker_trains_as_many_of_a_cohort_as_it_holds(listener: Listener) -> 
     ray = Ray(lambda number, students: attempt(min(students, 3)))
     assert trained(ray, listener) == 8
     assert ray.slots == [8, 3, 3]
-    assert listener.notes == ["A worker's memory does not hold more students at a time than 3."]
+    assert listener.notes == ["A worker's memory holds at most 3 students at a time."]
 
 
 def test_one_student_that_no_node_holds_ends_the_run(listener: Listener) -> None:
@@ -201,7 +201,7 @@ def test_a_cluster_that_does_not_answer_ends_the_run_in_one_line(listener: Liste
         raise RayError("the head\nis gone")
 
     ray.wait = broken  # type: ignore[method-assign]
-    with pytest.raises(WorkError, match=r"does not answer any more \(RayError: the head is gone\)\. When it does, run"):
+    with pytest.raises(WorkError, match=r"no longer answers \(RayError: the head is gone\)\. When it does, run"):
         trained(ray, listener)
 
 

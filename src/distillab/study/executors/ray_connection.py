@@ -75,8 +75,8 @@ class Cluster(NamedTuple):
         except self.ray.exceptions.RayError as error:
             line = " ".join(str(error).split())[:200]
             raise WorkError(
-                f"The cluster does not answer any more ({type(error).__name__}: {line}). When it does, run the same "
-                "command again: it goes on from what is recorded."
+                f"The cluster no longer answers ({type(error).__name__}: {line}). When it does, run the same "
+                "command again: it continues from the recorded results."
             ) from error
 
 
@@ -208,13 +208,13 @@ def _processor() -> str:
 
 def versions() -> dict[str, str]:
     """Versions, in this process, of Python and of all packages that change numbers."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in SAME:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "none"
-    return found
+            installed[name] = "none"
+    return installed
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str | None:

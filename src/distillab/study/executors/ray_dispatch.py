@@ -30,7 +30,7 @@ WAIT = 1.0
 
 @dataclass(eq=False)
 class _Task:
-    """A cohort that Ray has been given."""
+    """A cohort that Ray has."""
 
     number: int
     cohort: Cohort
@@ -44,10 +44,10 @@ class _Task:
 
 
 class Dispatch:
-    """Hands out one queue.
+    """Trains one queue on a cluster.
 
     Args:
-        cluster: trains.
+        cluster: the connected cluster.
         packed: by the group's key, a reference to its training inputs.
         common: a reference to what all cohorts share.
         queue: is emptied.
@@ -95,7 +95,7 @@ class Dispatch:
             self._report()
 
     def _look(self) -> None:
-        """Ask the cluster for its workers, and the workers how far they are: it takes longer than all else here."""
+        """Ask the cluster for its workers and their progress, once a second: it is slower than all else here."""
         if self._clock() - self._looked < WAIT:
             return
         self._looked = self._clock()
@@ -174,7 +174,7 @@ class Dispatch:
             if task.losses >= TRIES:
                 raise WorkError(
                     f"A cohort of {len(task.cohort.trainings)} students was lost {TRIES} times "
-                    f"({type(error).__name__}). The same command goes on from what is recorded; lower batch_size if "
+                    f"({type(error).__name__}). The same command continues; lower batch_size if "
                     "memory runs out."
                 ) from error
             with self._cluster.answers():
@@ -186,31 +186,30 @@ class Dispatch:
             with self._cluster.answers():
                 ray.cancel(other, force=True)
         trained = 0 if result is None else result.students
-        self._put_back(task, trained)
         self._trained += trained
+        if trained < len(task.cohort.trainings):
+            self._put_back(task.cohort, trained)
+        elif task.cohort.seconds > 0:
+            self._paces.append((self._clock() - task.begun) / task.cohort.seconds)
         return result
 
-    def _put_back(self, task: _Task, trained: int) -> None:
+    def _put_back(self, cohort: Cohort, trained: int) -> None:
         """Put back the students of a cohort that its worker's memory did not hold."""
-        cohort, size = task.cohort, len(task.cohort.trainings)
-        if trained == size:
-            if cohort.seconds > 0:
-                self._paces.append((self._clock() - task.begun) / cohort.seconds)
-        elif not trained and size <= self._queue.resources.devices:
+        size = len(cohort.trainings)
+        if not trained and size <= self._queue.resources.devices:
             raise WorkError(
                 f"Memory ran out on a worker with {size} students, one a device. Lower batch_size, or give workers "
                 "more: a higher --worker-cpus leaves room for fewer of them on a node."
             )
-        else:
-            largest = trained or size // 2
-            if largest < self._slots[cohort.key]:  # cohorts of the old size may still come back
-                self._slots[cohort.key] = largest
-                self._progress.note(
-                    f"A worker's memory does not hold more students at a time than {trained}."
-                    if trained
-                    else f"Memory ran out on a worker with {size} students; going on with half."
-                )
-            self._queue.put_back(cohort, cohort.trainings[trained:], largest)
+        largest = trained or size // 2
+        if largest < self._slots[cohort.key]:  # cohorts of the old size may still come back
+            self._slots[cohort.key] = largest
+            self._progress.note(
+                f"A worker's memory holds at most {trained} students at a time."
+                if trained
+                else f"Memory ran out on a worker with {size} students; continuing with half."
+            )
+        self._queue.put_back(cohort, cohort.trainings[trained:], largest)
 
     def _report(self) -> None:
         begun = [task for task in self._tasks.values() if not task.waits]

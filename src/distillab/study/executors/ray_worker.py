@@ -170,13 +170,12 @@ def train(
         if _trainer is None or _trainer[0] != name:
             _trainer = None  # frees its arrays before the next ones are made
             _trainer = name, _unpacked(common, group, slots)
-        result = _trainer[1].train(trainings, report)
+        return _trainer[1].train(trainings, report)
     except Exception as error:
         if not out_of_memory(error):
             raise
         _trainer = None
         return None
-    return result._replace(pace=None)  # not a pace of the machine that runs the study
 
 
 def _unpacked(common: Common, group: PackedInputs, slots: int) -> GroupTrainer:
