@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
+from tests.rows import Rows
 
 if TYPE_CHECKING:
     import keras
@@ -106,3 +107,9 @@ def teacher_file(teacher: keras.Model, tmp_path_factory: pytest.TempPathFactory)
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     teacher.save(path)
     return path
+
+
+@pytest.fixture
+def rows() -> type[Rows]:
+    """Makes studies and their rows."""
+    return Rows

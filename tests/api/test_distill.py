@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from distillab.distillation.course import distill
 
 import distillab
+from distillab.api.distill import Distillation, distill
 from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
@@ -24,6 +24,11 @@ from distillab.study.storage.store import Store
 QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}
 
 
+def words(distillation: Distillation) -> str:
+    """Its text on one line."""
+    return " ".join(distillation.text().split())
+
+
 @pytest.fixture(scope="module")
 def done(own: Dataset, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return distill(teacher_file, "mlp-8", own, tmp_path_factory.mktemp("run") / "out", **QUICK)
@@ -32,22 +37,22 @@ def done(own: Dataset, teacher_file: Path, tmp_path_factory: pytest.TempPathFact
 def test_the_shipped_student_reads_the_data_as_they_are(done: Any, own: Dataset):
     sent = keras.models.load_model(done.folder / "student.keras", compile=False)
     logits = sent.predict(own.x_test.astype(np.float32), verbose=0)
-    told = json.loads((done.folder / "result.json").read_text())
-    scores = [accuracy(logits, own.y_test)]
-    assert done.verdict.seeds == 2
-    first = [t for t in Store(done.folder / "study.db", read_only=True).trials() if t.coordinates["part"] == "test"]
-    assert scores[0] in {trial.metrics["test", "accuracy"] for trial in first if trial.seed == 0}
-    assert told["verdict"]["kind"] == done.verdict.kind
-    assert told["costs"]["student"]["parameters"] == sent.count_params()
+    finding = json.loads((done.folder / "answer.json").read_text())
+    assert finding["verdict"]["seeds"] == 2
+    with Store(done.folder / "study.db", read_only=True) as store:
+        finals = [one for one in store.trials() if one.coordinates["evaluate"] == "test" and one.seed == 0]
+    assert accuracy(logits, own.y_test) in {trial.metrics["test", "accuracy"] for trial in finals}
+    assert finding == Distillation.load(done.folder).finding
+    assert finding["costs"]["student"]["parameters"] == sent.count_params()
 
 
 def test_everything_tried_is_on_record_once(done: Any):
     with Store(done.folder / "study.db", read_only=True) as store:
         trials = store.trials()
     assert len({trial.id for trial in trials}) == len(trials)
-    kinds = [trial.coordinates["taught"] for trial in trials]
-    assert sum(kinds) == len(kinds) - sum(kinds)
-    assert {trial.coordinates["part"] for trial in trials} == {"validation", "test"}
+    distilled = [trial.coordinates["distilled"] for trial in trials]
+    assert 2 * sum(distilled) == len(distilled)
+    assert {trial.coordinates["evaluate"] for trial in trials} == {"validation", "test"}
 
 
 def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: Dataset, teacher_file: Path):
@@ -56,17 +61,17 @@ def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: D
     again = distill(teacher_file, "mlp-8", own, done.folder, **QUICK)
     with Store(done.folder / "study.db", read_only=True) as store:
         assert store.results() == before
-    assert again.verdict == done.verdict
-    assert again.chosen == done.chosen
+    assert again.finding["verdict"] == done.finding["verdict"]
+    assert again.finding["chosen"] == done.finding["chosen"]
 
 
 def test_the_card_tells_what_a_reader_must_know(done: Any, own: Dataset):
     card = (done.folder / "model_card.md").read_text()
-    verdict = json.loads((done.folder / "result.json").read_text())["verdict"]
+    verdict = json.loads((done.folder / "answer.json").read_text())["verdict"]
     for part in (
         f"**{escape_markdown(verdict_sentence(verdict))}**",
         "| accuracy (%) |",
-        f"alpha = {done.chosen.alpha:g}",
+        f"alpha = {done.finding['chosen']['alpha']:g}",
         "150 test examples",
         "not the best",
         "teacher",
@@ -78,7 +83,7 @@ def test_without_a_folder_nothing_is_left(own: Dataset, teacher: keras.Model, tm
     monkeypatch.chdir(tmp_path)
     result = distillab.distill(teacher, "mlp-8", own, alpha=0.5, **(QUICK | {"rounds": 0}))
     assert result.folder is None
-    assert result.chosen.alpha == 0.5
+    assert result.finding["chosen"]["alpha"] == 0.5
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,29 +93,32 @@ def test_unlabelled_examples_teach_and_their_effect_is_told(own: Dataset, teache
     arrays = {"x_train": data.x_train, "y_train": labels, "x_test": data.x_test, "y_test": data.y_test}
     fewer = read_data(arrays, ReadOptions(validation=0.2))
     result = distill(teacher, "mlp-8", fewer, alpha=0.5, learning_rate=0.01, **QUICK)
-    assert result.unlabelled.startswith("The 300 unlabelled examples changed the test accuracy by ")
-    assert result.unlabelled in result.report()
+    assert result.finding["unlabelled"]["count"] == 300
+    assert "The 300 unlabelled examples changed the test accuracy by " in words(result)
     with pytest.raises(RequestError, match="needs every label"):
         distill(teacher, "mlp-8", fewer, loss="decoupled", **QUICK)
 
 
 def test_alpha_can_be_predicted_from_both_ends(own: Dataset, teacher: keras.Model):
     result = distill(teacher, "mlp-8", own, alpha="predicted", learning_rate=0.01, **QUICK)
-    assert 0 <= result.chosen.alpha <= 1
-    assert result.method.startswith("A prediction from the students at alpha = 0 and 1")
-    assert sorted(one.alpha for one, *_ in result.scores if one.taught) == [0, 1]
+    assert 0 <= result.finding["chosen"]["alpha"] <= 1
+    assert "prediction from the students at alpha = 0 and 1" in words(result)
+    assert sorted(one["alpha"] for one in result.finding["candidates"] if one["distilled"]) == [0, 1]
 
 
-def test_a_budget_halves_the_candidates_or_is_refused(own: Dataset, teacher: keras.Model):
-    with pytest.raises(RequestError, match="does not hold the search and the final trainings"):
-        distill(teacher, "mlp-8", own, budget=1e-3, **QUICK)
+def test_a_budget_that_is_too_small_gives_the_best_that_fits_and_says_what_it_left_out(
+    own: Dataset, teacher: keras.Model
+):
+    small = distill(teacher, "mlp-8", own, budget=1e-3, **QUICK)
+    assert small.finding["search"]["cuts"]
+    assert all(cut in words(small) for cut in small.finding["search"]["cuts"])
     ample = distill(teacher, "mlp-8", own, budget=3600, **QUICK)
-    assert ample.method.startswith("A search from coarse to fine")
+    assert ample.finding["search"]["cuts"] == []
 
 
 def test_augmented_images_are_answered_by_the_teacher_as_they_change(own: Dataset, teacher: keras.Model):
     result = distill(teacher, "mlp-8", own, alpha=0.5, learning_rate=0.01, shift=1, **QUICK)
-    assert result.verdict.seeds == 2
+    assert result.finding["verdict"]["seeds"] == 2
 
 
 @pytest.mark.slow
@@ -121,7 +129,7 @@ def test_auto_screens_what_the_limit_admits(own: Dataset):
     keras.utils.set_random_seed(0)
     teacher = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
     result = distill(teacher, "auto", flat, size="6KB", alpha=0.5, learning_rate=0.01, **QUICK)
-    assert result.names["student"] in ("linear", "mlp-16-16")
+    assert result.finding["names"]["student"] in ("linear", "mlp-16-16")
     assert 4 * keras.Model.count_params(result.student) <= 6_000 + 4 * 2 * 64
 
 
@@ -137,8 +145,8 @@ def test_a_teacher_that_has_learned_the_validation_examples_is_told_of(own: Data
     heart.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     heart.fit(data.inputs(data.x_train), data.y_train, epochs=60, verbose=0)
     result = distill(heart, "mlp-8", data, alpha=0.5, learning_rate=0.01, **QUICK)
-    assert "it has probably learned the validation examples" in result.caveat
-    assert result.caveat in result.report()
+    assert result.finding["memorised"]["validation"] > result.finding["memorised"]["test"]
+    assert "it has probably learned the validation examples" in words(result)
 
 
 def test_a_student_that_diverges_is_told_of(own: Dataset, teacher: keras.Model):
@@ -148,7 +156,7 @@ def test_a_student_that_diverges_is_told_of(own: Dataset, teacher: keras.Model):
 
 def test_a_folder_of_something_else_is_left_alone(own: Dataset, teacher: keras.Model, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(RequestError, match="holds something else already"):
+    with pytest.raises(RequestError, match="is not empty and holds no study"):
         distill(teacher, "mlp-8", own, tmp_path, **QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -169,7 +177,7 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
         )
         for memory in (None, 1_000)
     ]
-    assert results[0].verdict == results[1].verdict
+    assert results[0].finding["verdict"] == results[1].finding["verdict"]
     for one, other in zip(results[0].student.weights, results[1].student.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
@@ -178,8 +186,8 @@ def test_mapped_data_give_the_same_student_bit_for_bit(teacher: keras.Model, tmp
 def test_the_baseline_of_any_loss_is_the_same_to_the_bit(own: Dataset, teacher: keras.Model):
     given = {"alpha": 0.5, "learning_rate": 0.01, **QUICK}
     kl, other = (distill(teacher, "mlp-8", own, loss=loss, **given) for loss in ("kl", "standardised"))
-    assert kl.verdict.baseline == other.verdict.baseline
-    assert kl.verdict.student != other.verdict.student
+    assert kl.finding["verdict"]["baseline"] == other.finding["verdict"]["baseline"]
+    assert kl.finding["verdict"]["student"] != other.finding["verdict"]["student"]
 
 
 @pytest.mark.slow
@@ -187,9 +195,9 @@ def test_optuna_chooses_loss_and_student_and_leaves_its_storage(own: Dataset, te
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     more = {"search": "optuna", "trials": 4, "losses": ("kl", "reverse_kl"), "learning_rate": 0.01}
     result = distill(teacher, ["mlp-4", "mlp-8"], own, tmp_path / "out", **(QUICK | more))
-    assert result.names["student"] in ("mlp-4", "mlp-8")
-    assert result.chosen.loss in ("kl", "reverse_kl")
-    assert result.alone.student == result.chosen.student
+    assert result.finding["names"]["student"] in ("mlp-4", "mlp-8")
+    assert result.finding["chosen"]["loss"] in ("kl", "reverse_kl")
+    assert result.finding["baseline"]["student"] == result.finding["chosen"]["student"]
     assert (tmp_path / "out" / "optuna.db").is_file()
 
 
@@ -204,5 +212,5 @@ def test_a_full_disk_is_told_in_one_line(own: Dataset, teacher: keras.Model, tmp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logits.npy")
 
     monkeypatch.setattr("distillab.models.predictions.replace_file", full)
-    with pytest.raises(WorkError, match=r"^logits\.npy cannot be written: No space left on device\.$"):
+    with pytest.raises(WorkError, match=r"^logits\.npy cannot be written: No space left on device\. Make space"):
         distill(teacher, "mlp-8", own, tmp_path / "out", **QUICK)

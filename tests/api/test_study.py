@@ -8,10 +8,10 @@ import math
 import re
 
 import pytest
-from distillab.report.study import Study
 from tests.report.test_page import hump, store_study
 
 import distillab
+from distillab.api.study import Study
 from distillab.errors import RequestError
 from distillab.study.folder import Folder
 
@@ -58,7 +58,7 @@ def test_epochs_have_a_row_each(study):
 def test_a_notebook_shows_the_answer_and_the_key_figure(study):
     shown = study._repr_html_()
     assert shown.count("<tr>") == 3  # the head and two settings
-    for finding in study.answer.settings:
+    for finding in study.answer().settings:
         assert finding.label in shown
     (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', shown)
     assert base64.b64decode(picture).startswith(b"\x89PNG")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.datasets import load_digits
+from tests.report.test_distillation import SCRIPT, example
 
 from distillab.analysis import alpha_curves
 from distillab.report.comparison import write_comparison
@@ -36,7 +37,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SCRIPT = "<script>alert(1)</script>"
 RICH = {
     "alpha": [0, 0.25, 0.5, 1],
     "seeds": 6,
@@ -343,16 +343,14 @@ def test_studies_are_compared_line_by_line(rich: Folder, results: Results, tmp_p
 
 
 def test_a_distillation_has_a_page_of_its_own(tmp_path: Path, opened: Opener) -> None:
-    from tests.report.test_distillation import result_in
-
-    result = result_in(tmp_path)
-    (to,) = write_distillation_report(tmp_path)
+    finding = example()
+    (to,) = write_distillation_report(Folder(tmp_path), finding)
     page = opened(to)
     assert page.locator("h1").inner_text() == "student, distilled from " + SCRIPT
     seeds = data(page, "seeds", "seeds")
     assert [row["value"] for row in seeds if row["who"] == "student"] == pytest.approx(
-        [100 * value for value in result["verdict"]["by_seed"]["student"]["accuracy"]]
+        [100 * value for value in finding["verdict"]["by_seed"]["student"]["accuracy"]]
     )
     assert {row["alpha"] for row in data(page, "search", "candidates")} == {0.5, 0.75}  # without the worst quarter
     (chosen,) = data(page, "search", "chosen")
-    assert chosen["alpha"] == result["chosen"]["alpha"]
+    assert chosen["alpha"] == finding["chosen"]["alpha"]

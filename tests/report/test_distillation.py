@@ -1,4 +1,4 @@
-"""A distillation's page: what its folder holds, word for word and number for number, whatever the models are called."""
+"""A distillation's page and card: word for word and number for number what its finding says."""
 
 from __future__ import annotations
 
@@ -11,34 +11,43 @@ import pytest
 
 from distillab.errors import RequestError
 from distillab.report.distillation import (
-    is_distillation,
+    distillation_view,
     model_card,
+    read_finding,
     verdict_sentence,
     write_distillation_report,
 )
-from distillab.study.storage.records import TrialResult
-from distillab.study.storage.store import Store
+from distillab.report.text import distillation_text
+from distillab.study.folder import Folder
 
 SCRIPT = "<script>alert(1)</script>"
-CANDIDATES = [(True, 0.25, 4.0, 0.001), (True, 0.5, 4.0, 0.001), (True, 0.5, 4.0, 0.001), (True, 0.75, 1.5, 0.002)]
-ALONE = [(False, 1.0, 1.0, 0.001), (False, 0.9, 1.0, 0.001), (False, 0.9, 1.0, 0.001)]
-SCORES = [0.80, 0.86, 0.84, 0.82, 0.79, 0.83, 0.81]
+RATE = 0.001
+CANDIDATES = [(0.25, 4.0, RATE, 0.80, 1), (0.5, 4.0, RATE, 0.85, 2), (0.75, 1.5, 0.002, 0.82, 1)]
+ALONE = [(1.0, 1.0, RATE, 0.84, 1), (0.9, 1.0, RATE, 0.82, 2)]
 
 
 def estimate(mean: float) -> dict[str, float]:
     return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "p": 0.02}
 
 
-def result_in(folder: Path) -> dict[str, Any]:
-    """Write what a distillation leaves of numbers, and return its result."""
+def candidate(distilled: bool, alpha: float, temperature: float, rate: float, score: float, trainings: int) -> Any:
+    settings = {"distilled": distilled, "alpha": alpha, "temperature": temperature, "learning_rate": rate}
+    return {**settings, "loss": "kl", "student": "student", "score": score, "nll": 0.5, "trainings": trainings}
+
+
+def example() -> dict[str, Any]:
+    """The finding of a distillation, whose names hold markup."""
     same = {"difference": 0.01, "low": -0.01, "high": 0.03, "p": 0.2}
-    settings = {"taught": True, "alpha": 0.5, "temperature": 4.0, "learning_rate": 0.001, "loss": "", "student": 0}
     cost = {"parameters": 1000, "bytes": 9000, "flops": 5000, "latency": {"1": {"p50": 1e-5, "p99": 2e-5}}}
-    result = {
+    distilled = [candidate(True, *one) for one in CANDIDATES]
+    alone = [candidate(False, *one) for one in ALONE]
+    return {
+        "kind": "distillation",
         "names": {"student": "student", "teacher": SCRIPT, "data": "digits & more"},
         "verdict": {
             "kind": "supported",
             "seeds": 3,
+            "seeds_needed": None,
             "student": {"accuracy": estimate(0.85)},
             "baseline": {"accuracy": estimate(0.82)},
             "teacher": {"accuracy": 0.9},
@@ -47,69 +56,48 @@ def result_in(folder: Path) -> dict[str, Any]:
             "examples": same,
             "against_teacher": same,
         },
-        "chosen": settings,
-        "baseline": settings | {"taught": False, "alpha": 0.9},
-        "method": "A search chose.",
-        "candidates": [],
-        "costs": {"student": cost, "teacher": cost | {"parameters": 25_000}},
-        "data": {"test": 300, "labelled": 1000, "unlabelled": 0, "validation": 100, "notes": ["A <note>."]},
-        "unlabelled": "",
-        "caveat": "",
-        "request": {
+        "chosen": distilled[1],
+        "baseline": alone[1],
+        "search": {
+            "method": "A search from coarse to fine",
             "metric": "accuracy",
-            "epochs": 5,
-            "batch_size": 32,
-            "optimiser": "adam",
-            "schedule": "cosine",
-            "loss": "kl",
+            "distilled": 3,
+            "baseline": 2,
+            "trainings": 1,
+            "finalists": 1,
+            "repeats": 2,
+            "cuts": ["2 seeds instead of 3"],
         },
+        "candidates": [*distilled, *alone],
+        "costs": {"student": cost, "teacher": cost | {"parameters": 25_000}},
+        "data": {
+            "test": 300,
+            "labelled": 1000,
+            "unlabelled": 0,
+            "validation": 100,
+            "class_names": ["no", "yes"],
+            "input_shape": [4],
+            "reads": "as they are",
+            "student_gives": "logits",
+            "notes": ["A <note>."],
+        },
+        "unlabelled": None,
+        "memorised": None,
+        "request": {"metric": "accuracy", "epochs": 5, "batch_size": 32, "optimiser": "adam", "schedule": "cosine"},
         "provenance": {"command": "distillab distill", "versions": {"distillab": "0"}},
     }
-    folder.mkdir(exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(result))
-    with Store(folder / "study.db") as store:
-        rows = [
-            TrialResult(
-                id=f"{number:016x}",
-                seed=1000 + number,
-                alpha=alpha,
-                coordinates={"taught": taught, "part": part, "epochs": epochs},
-                settings={
-                    "taught": taught,
-                    "alpha": alpha,
-                    "temperature": temperature,
-                    "learning_rate": rate,
-                    "loss": "kl",
-                    "student": 0,
-                    "epochs": epochs,
-                },
-                teacher="teacher",
-                epochs=[],
-                metrics={(part, "accuracy"): score},
-            )
-            for number, ((taught, alpha, temperature, rate), score, part, epochs) in enumerate(
-                [
-                    *((one, score, "validation", 5) for one, score in zip(CANDIDATES + ALONE, SCORES, strict=True)),
-                    (CANDIDATES[0], 0.99, "validation", 2),  # a rung of halving: not trained to its end
-                    (CANDIDATES[0], 0.98, "test", 5),
-                ]
-            )
-        ]
-        store.add_cohort(rows, run=store.begin_run("now", {}), students=9, examples=10, seconds=1.0)
-    return result
 
 
-def written(folder: Path) -> tuple[str, dict[str, Any]]:
-    (path,) = write_distillation_report(folder)
+def written(folder: Path, finding: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    (path,) = write_distillation_report(Folder(folder), finding)
     text = path.read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
     assert found
     return text, json.loads(found[1])
 
 
-def test_candidates_are_those_trained_to_the_end_and_judged_on_validation_data(tmp_path: Path) -> None:
-    result_in(tmp_path)
-    _, data = written(tmp_path)
+def test_the_charts_show_the_candidates_and_every_seed(tmp_path: Path) -> None:
+    _, data = written(tmp_path, example())
 
     def rows(chart: str, table: str) -> list[dict[str, Any]]:
         fields = data["fields"][chart][table]
@@ -118,21 +106,21 @@ def test_candidates_are_those_trained_to_the_end_and_judged_on_validation_data(t
     found = rows("search", "candidates")
     scores = {(one["alpha"], one["temperature"]): (one["value"], one["trainings"]) for one in found}
     assert scores == {(0.5, 4.0): (pytest.approx(85), 2), (0.75, 1.5): (82, 1)}  # without the worst quarter
-    assert rows("search", "level") == [{"value": pytest.approx(82)}]  # of the one that was looked at twice
+    assert rows("search", "level") == [{"value": pytest.approx(82)}]  # the one with the most trainings
     assert [one["value"] for one in rows("seeds", "seeds") if one["who"] == "student"] == [84, 85, 86]
 
 
-def test_the_page_says_what_the_result_says(tmp_path: Path) -> None:
-    result_in(tmp_path)
-    text, _ = written(tmp_path)
-    for told in (
+def test_the_page_states_the_finding(tmp_path: Path) -> None:
+    text, _ = written(tmp_path, example())
+    for part in (
         "Supported: distillation beats the same student without a teacher by +3.00 percentage points",
         "+3.00",
         "85.00 %",
         "25 times the student",
         "distillab distill",
+        "The time budget cut 2 seeds instead of 3.",
     ):
-        assert told in text
+        assert part in text
     assert "digits &amp; more" in text
     assert "A &lt;note&gt;." in text
     bare = re.sub(r"<script[^>]*>.*?</script>", "", text, flags=re.DOTALL)
@@ -140,35 +128,48 @@ def test_the_page_says_what_the_result_says(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in bare
 
 
-def test_a_result_without_the_values_of_each_seed_has_a_page(tmp_path: Path) -> None:
-    result = result_in(tmp_path)
-    del result["verdict"]["by_seed"]
-    (tmp_path / "result.json").write_text(json.dumps(result))
-    text, data = written(tmp_path)
+def test_a_finding_without_the_values_of_each_seed_has_a_page(tmp_path: Path) -> None:
+    finding = example()
+    del finding["verdict"]["by_seed"]
+    text, data = written(tmp_path, finding)
     assert data["seeds"] is None
     assert "Seed by seed" not in text
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"names": {}}', "{"])
-def test_a_damaged_result_is_told_in_one_line(tmp_path: Path, content: str) -> None:
-    result_in(tmp_path)
-    (tmp_path / "result.json").write_text(content)
-    with pytest.raises(RequestError, match=r"result.json cannot be read as the result of a distillation") as caught:
-        write_distillation_report(tmp_path)
+def test_a_damaged_finding_is_reported_in_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "answer.json").write_text(content)
+    with pytest.raises(RequestError, match=r"answer\.json is not the finding of a distillation") as caught:
+        read_finding(Folder(tmp_path))
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "report.html").exists()
 
 
-def test_a_studys_folder_is_no_distillation(tmp_path: Path) -> None:
-    assert not is_distillation(tmp_path)
-    result_in(tmp_path)
-    assert is_distillation(tmp_path)
-    (tmp_path / "study.yaml").write_text("")
-    assert not is_distillation(tmp_path)
+def test_an_unfinished_distillation_has_no_finding(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"is not finished\. Run 'distillab distill' again"):
+        read_finding(Folder(tmp_path))
 
 
-def test_a_name_with_markup_is_plain_text_in_the_model_card(tmp_path: Path) -> None:
-    result = result_in(tmp_path)
+def test_a_finding_is_read_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "answer.json").write_text(json.dumps(example()))
+    assert read_finding(Folder(tmp_path)) == example()
+
+
+def test_the_text_states_verdict_quality_training_and_caveats() -> None:
+    finding = example() | {"memorised": {"validation": 1.0, "test": 0.9}}
+    text = " ".join(distillation_text(distillation_view(finding)).split())
+    for part in (
+        "student, distilled from <script>",
+        "Supported: distillation beats",
+        "The teacher's accuracy is 100.0% on the validation examples and 90.0% on the test examples",
+        "accuracy (%) 85.00 (84.00 to 86.00) 82.00 (81.00 to 83.00) +3.00",
+        "A search from coarse to fine chose the settings by validation accuracy",
+        "Shipped student against the teacher: +1.00 points",
+    ):
+        assert part in text
+
+
+def test_a_name_with_markup_is_plain_text_in_the_model_card() -> None:
+    result = example()
     result["names"]["student"] = "a*b_[c](d)|`e`\n# f"
     card = model_card(result)
     assert card.startswith("# a\\*b\\_\\[c\\](d)\\|\\`e\\` \\# f, distilled from \\<script\\>")
@@ -185,8 +186,8 @@ def test_a_name_with_markup_is_plain_text_in_the_model_card(tmp_path: Path) -> N
         ("undecided", "Undecided: 3 seeds do not show whether distillation beats the same student"),
     ],
 )
-def test_a_verdict_is_one_of_the_studys_four(tmp_path: Path, kind: str, start: str) -> None:
-    verdict = result_in(tmp_path)["verdict"] | {"kind": kind, "seeds_needed": 9}
+def test_a_verdict_is_one_of_the_studys_four(kind: str, start: str) -> None:
+    verdict = example()["verdict"] | {"kind": kind, "seeds_needed": 9}
     sentence = verdict_sentence(verdict)
     assert sentence.startswith(start)
     assert "McNemar's exact test of the shipped pair on the test examples: +1.00, p = 0.2." in sentence

@@ -200,7 +200,7 @@ def test_every_chart_of_a_page_can_be_drawn_alone(rows):
     numbers = metric_numbers(curve)
     bins = Reliability(*(np.full((3, 2), value) for value in (5.0, 0.6, 0.7)))
     found = {
-        "taught": [
+        "distilled": [
             {"alpha": 0.5, "temperature": t, "learning_rate": 0.1, "loss": "", "score": 0.9 + t / 100, "trainings": 1}
             for t in (1.0, 4.0)
         ],
@@ -227,7 +227,7 @@ def test_differences_are_filled_where_they_are_significant(rows):
     spec = rows.spec(seeds=8)
     (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
     shown = differences_data(curve, metric_numbers(curve), "labels")["rows"]
-    gains = [row.over_labels for row in found.settings[0].rows if row.over_labels]
+    gains = [row.over_labels for row in found.settings[0].alphas if row.over_labels]
     assert [row["value"] for row in shown] == pytest.approx([100 * gain.difference for gain in gains])
     assert [row["significant"] for row in shown] == [gain.p_holm <= 0.05 for gain in gains]
 
@@ -272,9 +272,9 @@ def test_an_axis_and_wrong_labels_are_drawn_as_found(rows):
     curves = alpha_curves(spec, trials, rows.teachers())
     found = analyse(spec, trials, rows.teachers())
     trend = found.trends[0]
-    tables = axis_trend_data(trend, found.measure)
+    tables = axis_trend_data(trend, found.metric)
     assert list(dict.fromkeys(cell["value"] for cell in tables["cells"])) == ["9", "3", "1"]
-    means = {(p.value, row.alpha): f"{100 * row.mean:.2f}" for p in trend.points for row in p.finding.alphas}
+    means = {(p.value, row.alpha): f"{100 * row.mean:.2f}" for p in trend.points for row in p.result.alphas}
     assert {(cell["value"], cell["alpha"]): cell["text"] for cell in tables["cells"]} == means
     assert {row["value"]: row["alpha"] for row in tables["points"]} == {p.value: p.alpha for p in trend.points}
     gains = {p.value: 100 * p.gain.difference for p in trend.points}
@@ -301,7 +301,7 @@ def test_a_list_reads_downwards_and_numbers_upwards(rows):
     for keys, order in (({"loss": ["kl", "dist"]}, ["kl", "dist"]), ({"temperature": [1, 3]}, ["3", "1"])):
         spec = rows.spec(**keys)
         found = analyse(spec, rows.trials(spec, hump), {})
-        tables = axis_trend_data(found.trends[0], found.measure)
+        tables = axis_trend_data(found.trends[0], found.metric)
         assert [row["value"] for row in tables["points"]] == order
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.analysis.conftest import Rows
+from tests.rows import Rows
 
 from distillab.errors import RequestError
 from distillab.report.publish import publish

@@ -22,6 +22,7 @@ from distillab.errors import RequestError
 from distillab.export import Exported, export_model
 from distillab.export.model import Format
 from distillab.io import replace_file
+from distillab.models.files import read_model
 from distillab.report.distillation import (
     DistillationView,
     distillation_view,
@@ -85,7 +86,7 @@ class Distillation:
     def student(self) -> keras.Model:
         """The shipped model: it reads inputs as the data have them, its preprocessing inside."""
         if self._student is None and self.folder is not None:
-            self._student = keras.models.load_model(self.folder / STUDENT, compile=False)
+            self._student = read_model(self.folder / STUDENT)
         return self._student
 
     @cached_property

@@ -13,14 +13,11 @@ from distillab.analysis import analyse, needed_metrics, with_metric
 from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.errors import unknown
-from distillab.report.charts.render import render
-from distillab.report.figures import figure_names, study_charts
 from distillab.report.rendering import render_html
 from distillab.report.results import Results, finding_of, read_results
 from distillab.report.table import epoch_columns, student_columns, to_frame, write_table
 from distillab.report.text import short_text, study_text
 from distillab.report.view import finding_json, study_view
-from distillab.report.write import figures_as_png, write_report
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec, load_spec, read_spec
 from distillab.study.storage.records import TrialResult
@@ -91,6 +88,7 @@ class Study:
             RequestError: the study does not fit; nothing has been written.
             WorkError: the work failed; what was recorded stays.
         """
+        from distillab.report.write import figures_as_png
         from distillab.study.run import run_study
         from distillab.tracking import open_tracker
 
@@ -177,6 +175,8 @@ class Study:
         Raises:
             WorkError: a file cannot be written.
         """
+        from distillab.report.write import write_report
+
         return write_report(self.folder, None if out is None else Path(out))
 
     def export(self, to: str | Path, *, epochs: bool = False) -> Path:
@@ -198,10 +198,14 @@ class Study:
     @property
     def figures(self) -> tuple[str, ...]:
         """The names of the study's figures."""
+        from distillab.report.figures import figure_names
+
         return figure_names(self.answer())
 
     @cached_property
     def _charts(self) -> dict[str, Any]:
+        from distillab.report.figures import study_charts
+
         return study_charts(self.curves, self.answer())
 
     def figure(self, name: str = "accuracy_vs_alpha") -> Any:
@@ -251,5 +255,7 @@ class Study:
         return f"<Study {self.question!r}: {fmt.counted(len(finding.settings), 'setting')}, {recorded}>"
 
     def _repr_html_(self) -> str:
+        from distillab.report.charts.render import render
+
         picture = base64.b64encode(render(self.figure(), "png")).decode()
         return render_html("notebook.html.j2", view=study_view(self.answer()), picture=picture)

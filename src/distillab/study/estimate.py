@@ -21,7 +21,7 @@ from distillab.engine.functional import Functional
 from distillab.io import replace_file
 from distillab.models import build
 from distillab.study.queue import Queue, Resources, makespan
-from distillab.study.settings import Settings
+from distillab.study.settings import UNIFORM, Settings, is_given
 from distillab.study.trials import Group, members
 
 FILE = "speeds.json"
@@ -148,16 +148,19 @@ class Costs:
             return seen * pace
         return seen * _arithmetic(student, settings.batch_size) / self._rate * self.grid.size
 
-    def live_teachers(self, settings: Settings, examples: int) -> float:
+    def live_teachers(self, settings: Settings, examples: int, given: Sequence[Functional] = ()) -> float:
         """Estimate the time of a seed's live predictions on all devices; 0 where a measured pace includes it.
 
         Args:
             settings: of any student of the seed.
             examples: training examples of one epoch.
+            given: the teachers among them that are a user's models.
         """
-        if not _is_live(settings) or self._pace(self._student_key(settings)) is not None:
+        if not settings.live or self._pace(self._student_key(settings)) is not None:
             return 0.0
-        flops = sum(self._flops(member.teacher.model) for member in members(settings))
+        names = [member.teacher.model for member in members(settings)]
+        zoo = [name for name in names if name != UNIFORM and not is_given(name)]
+        flops = sum(map(self._flops, zoo)) + sum(map(_flops, given))
         return FORWARD * settings.epochs * examples * flops / self._rate
 
     def teacher(self, settings: Settings, examples: int) -> float:
@@ -210,7 +213,7 @@ class Costs:
 
     def _student_key(self, settings: Settings) -> str:
         parts = [settings.student.model, settings.student.precision, str(settings.batch_size), settings.optimiser]
-        if _is_live(settings):
+        if settings.live:
             parts.append(f"live {settings.teacher.members} {settings.teacher.model}")
         return self._key(parts)
 
@@ -223,13 +226,17 @@ class Costs:
         return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.classes)])
 
     def _flops(self, model: str) -> float:
-        """Matrix products of a training step, for one example."""
-        return training_flops(Functional(_built(model, self.input_shape, self.classes)), BATCH) / BATCH
+        """Operations of the matrix products of a training step, for one example."""
+        return _flops(Functional(_built(model, self.input_shape, self.classes)))
 
     @property
     def _rate(self) -> float:
         """Operations a second of all devices."""
         return flops_per_second(self.grid)
+
+
+def _flops(model: Functional) -> float:
+    return training_flops(model, BATCH) / BATCH
 
 
 def estimate(groups: Iterable[Group], teachers: Sequence[float], costs: Costs) -> RunEstimate:
@@ -284,11 +291,6 @@ def _arithmetic(student: Functional, batch: int) -> float:
 @cache
 def _built(model: str, input_shape: tuple[int, ...], classes: int) -> Any:
     return build(model, input_shape, classes)
-
-
-def _is_live(settings: Settings) -> bool:
-    """Whether the teacher predicts augmented images during training."""
-    return settings.augmentation.shift > 0 or settings.augmentation.flip
 
 
 def _read(file: Path | None) -> dict[str, float]:

@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import TypeVar
 
 from distillab.data import Dataset
+from distillab.engine.functional import Functional
 from distillab.errors import RequestError
 from distillab.models import build
-from distillab.study.settings import GIVEN, Student, is_given
+from distillab.study.settings import GIVEN, Settings, Student, is_given
 from distillab.study.student_models import StudentModel, zoo_student
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.trials import members
 
 M = TypeVar("M")
 
@@ -82,6 +84,15 @@ class Models:
             RequestError: it was not added.
         """
         return _known(name, self._teachers)
+
+    def given_functionals(self, settings: Settings) -> list[Functional]:
+        """The teachers of a trial that are a user's models and that JAX can run.
+
+        Args:
+            settings: of the trial.
+        """
+        names = [member.teacher.model for member in members(settings) if is_given(member.teacher.model)]
+        return [member.functional for name in names if (member := self.teacher(name).member) is not None]
 
     def check_teacher(self, name: str) -> None:
         """Reject a teacher that does not fit the data.

@@ -59,7 +59,7 @@ def plan(trials: Sequence[Trial], dataset: Dataset, models: Models, costs: Costs
         for settings in group.teachers.values():
             teachers |= _teacher_seconds(settings, dataset, rows, costs, filed)
         live = {(trials[0].teacher, trials[0].seed): trials[0].settings for trials in group.trainings}
-        shared = sum(costs.live_teachers(settings, count) for settings in live.values())
+        shared = sum(costs.live_teachers(one, count, models.given_functionals(one)) for one in live.values())
         student = models.student(group.settings.student).functional
         each = costs.training(group.settings, count, student=student)
         shares = costs.resources.devices / len(group.trainings)
@@ -121,7 +121,7 @@ class Runner:
         done = self.store.done()
         return [
             trial
-            for trial in dict.fromkeys(trials)
+            for trial in {trial.id: trial for trial in trials}.values()
             if trial.id not in done or (keep and not self.folder.student(trial.id).is_file())
         ]
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-import pytest
-
 from distillab.study.settings import Settings
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.records import TeacherResult, TrialResult
@@ -85,8 +83,3 @@ class Rows:
     def teachers(accuracy: float = 0.99) -> dict[str, TeacherResult]:
         names = "teacher-clean", "teacher-noisy"
         return {name: TeacherResult(name, {}, "0" * 16, 100, {"accuracy": accuracy}, [0.1]) for name in names}
-
-
-@pytest.fixture
-def rows() -> type[Rows]:
-    return Rows
