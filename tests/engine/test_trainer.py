@@ -395,3 +395,10 @@ def test_with_every_label_there_nothing_changes(model: Functional, examples: Exa
     )
     # the same sums in a program of another shape: a few roundings of float32 a step
     np.testing.assert_allclose(masked.test_logits, plain.test_logits, rtol=1e-3, atol=1e-3)
+
+
+def test_an_epoch_compiles_once_where_no_example_is_kept_for_validation(model: Functional, examples: Examples) -> None:
+    without = replace(examples, x_validation=examples.x_validation[:0])
+    trained = trainer(model, without)
+    trained.train([student(model, seed, validation_labels=np.empty(0, np.int64)) for seed in range(4)])
+    assert [program._cache_size() for program in trained._epoch_programs.values()] == [1]
