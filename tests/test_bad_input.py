@@ -217,7 +217,7 @@ OWN = [
     own("an archive called .keras", "", "hollow.keras cannot be loaded", teacher="hollow.keras"),
     own("a teacher cut in half", "", "cut.keras is no whole .keras file", teacher="cut.keras"),
     own("code in a teacher", "", "holds Python code .a Lambda layer.* Pass --trust", teacher="lambda.keras"),
-    own("a teacher of other classes", "", "answers 5 classes, and the data have 3", teacher="wide.keras"),
+    own("a teacher of other classes", "", "predicts 5 classes, and the data have 3", teacher="wide.keras"),
     own(
         "a teacher of other inputs", "", r"reads inputs of shape \(7,\), and the data have \(4,\)", teacher="long.keras"
     ),
@@ -226,22 +226,23 @@ OWN = [
     own("pickled predictions", "", "pickled.npy cannot be read, found damage or Python objects", teacher="pickled.npy"),
     own("predictions of other inputs", "", "examples have no stored prediction", teacher="other.npy"),
     own("a module that is not there", "", "nowhere cannot be imported", teacher="nowhere:model"),
-    own("a student of other classes", "", "The student wide.keras answers 5 classes", student="wide.keras"),
+    own("a student of other classes", "", "The student wide.keras predicts 5 classes", student="wide.keras"),
     own("a student without a limit", "", "needs a limit: --size, --latency or --flops", student="auto"),
     own("a student of no size", "--size lots", "size='lots' is not allowed", student="auto"),
     own("a student of less than nothing", "--size=-5%", "size='-5%' is not allowed", student="auto"),
     own("a student of undefined size", "--size nan", "size='nan' is not allowed", student="auto"),
     own("images for a table's student", "", "reads images", student="cnn-4-8"),
     own("an alpha of two words", "--alpha 'a b'", "must be a number, 'search' or 'predicted'"),
-    own("an alpha beyond numbers", "--alpha 1e400", "alpha=inf is not allowed: it must be a number from 0 to 1"),
+    own("an alpha beyond numbers", "--alpha 1e400", "alpha=inf is not allowed: it must be a finite number"),
     own(
         "a temperature that is none", "--temperature nan", "temperature=nan is not allowed: it must be a finite number"
     ),
     own("an endless budget", f"--budget {'9' * 400}m", "budget=inf is not allowed"),
     own("a size of many digits", f"--image-size {'9' * 5000}x1", "must be height x width, such as 224x224"),
-    own("no epochs", "--epochs 0", "epochs=0 is not allowed: it must be a whole number of at least 1"),
+    own("no epochs", "--epochs 0", "epochs=0 is not allowed: it must be at least 1"),
     own("two losses for a grid", "--loss kl --loss dist", r"losses=\('kl', 'dist'\) is not allowed"),
-    own("a folder of something else", "--out strangers", "strangers holds something else already"),
+    own("a folder of something else", "--out strangers", "strangers is not empty and holds no study"),
+    own("a folder of a study", "--out tiny", "tiny holds another study: it differs in search"),
     own("a file for a folder", "--out text.npz", "text.npz is a file. Choose a folder with --out"),
     own("a folder in a file", "--out text.npz/new", "text.npz", code=1),
 ]
@@ -269,7 +270,13 @@ FOLDERS = [
     Row("the answer in another form", "answer tiny --format yaml", "'yaml' is not one of 'text', 'json'"),
     Row("the report of a damaged file", "report damaged", r"study\.db is corrupt or not a distillab study"),
     Row("the report of nothing", "report nowhere", "There is no folder 'nowhere'"),
-    Row("a broken distillation", "report distilled", r"distilled/result\.json cannot be read as the result"),
+    Row("the answer of a broken distillation", "answer distilled", r"distilled/answer\.json is not the finding"),
+    Row("the answer of an unfinished distillation", "answer searched", "The distillation in searched is not finished"),
+    Row("a table of a distillation", "data export distilled --to rows.csv", "holds a distillation, and a study is"),
+    Row("a study over a distillation", "run tiny.yaml --out distilled", "holds another study: it differs in search"),
+    Row("a merge with a distillation", "merge tiny distilled", "holds a distillation, and a study is needed"),
+    Row("a page of a distillation", "publish distilled --to new", "holds a distillation, and a study is needed"),
+    Row("a broken distillation", "report distilled", r"distilled/answer\.json is not the finding of a distillation"),
     Row("a study with itself", "report tiny ./tiny --out new", "tiny is given twice"),
     Row("a merge with itself", "merge tiny ./tiny", "cannot be merged with itself"),
     Row("a merge with nothing", "merge tiny nowhere", "There is no folder 'nowhere'"),
@@ -562,9 +569,11 @@ def _folders() -> None:
     other.write_text(other.read_text().replace("temperature: 3.0", "temperature: 4.0"))
     Path("strangers").mkdir()
     Path("strangers/tiny.md").write_text("# Mine\n")
-    Path("distilled").mkdir()
-    shutil.copy("tiny/study.db", "distilled/study.db")
-    Path("distilled/result.json").write_text("[1, 2]")
+    for name in ("distilled", "searched"):
+        Path(name).mkdir()
+        shutil.copy("tiny/study.db", f"{name}/study.db")
+        Path(f"{name}/study.yaml").write_text("search: {epochs: 1}\n")
+    Path("distilled/answer.json").write_text("[1, 2]")
 
 
 def _execute(path: str, statement: str) -> None:

@@ -17,8 +17,8 @@ from distillab.api.distill import Distillation, distill
 from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
-from distillab.report.distillation import verdict_sentence
 from distillab.report.rendering import escape_markdown
+from distillab.report.view.distillation import verdict_sentence
 from distillab.study.storage.store import Store
 
 QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from distillab.cli import main
-from distillab.cli.run import _bytes
+from distillab.cli.options import _bytes
 from distillab.study.folder import Folder
 from distillab.study.spec import presets, read_spec
 
@@ -245,7 +245,7 @@ def test_an_unforeseen_fault_is_one_line_and_its_traceback_comes_with_debug(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by surprise")
 
-    monkeypatch.setattr("distillab.analysis.analyse", broken)
+    monkeypatch.setattr("distillab.api.study.analyse", broken)
     plain, debug = distillab("answer", str(finished)), distillab("--debug", "answer", str(finished))
     assert plain.code == debug.code == 1
     assert plain.err.startswith("distillab: ZeroDivisionError: by surprise")
@@ -258,7 +258,6 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = f"""
 import sys
 from distillab.cli import main
-from distillab.cli.run import _bytes
 try:
     main({[*words, "--help"]!r})
 except SystemExit as ended:

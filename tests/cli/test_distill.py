@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
@@ -13,9 +14,9 @@ from distillab.data import load
 from distillab.engine import latency as latency_module
 
 
-def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+def call(capsys: pytest.CaptureFixture[str], *words: object, command: str = "distill") -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
-        main(["distill", *map(str, words)])
+        main([command, *map(str, words)])
     told = capsys.readouterr()
     return int(ended.value.code or 0), told.out, told.err
 
@@ -48,7 +49,29 @@ def test_it_prints_the_verdict_and_leaves_student_and_card(teacher: Path, tmp_pa
     assert "istillation" in out.splitlines()[0]
     assert "percentage points of test accuracy" in out
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"student.keras", "model_card.md", "result.json", "examples.npz", "study.db"} <= names
+    assert {"student.keras", "model_card.md", "answer.json", "study.yaml", "examples.npz", "study.db"} <= names
+    verdict = json.loads((tmp_path / "out" / "answer.json").read_text())["verdict"]
+    for who in ("student", "baseline"):  # two models that are right agree
+        one_is_wrong = 2 - verdict[who]["accuracy"]["mean"] - verdict["teacher"]["accuracy"]  # at most
+        assert verdict[who]["agreement"]["mean"] >= 1 - one_is_wrong
+
+
+def test_answer_report_and_check_read_its_folder(teacher: Path, tmp_path: Path, capsys):
+    words = ("--teacher", teacher, "--student", "linear", "--data", "digits", "--out", tmp_path / "out")
+    assert call(capsys, *words, *QUICK)[0] == 0
+    code, out, _ = call(capsys, tmp_path / "out", command="answer")
+    assert (code, out.splitlines()[0]) == (0, "linear, distilled from teacher.keras. On digits: 450 test examples.")
+    machine = call(capsys, tmp_path / "out", "--format", "json", command="answer")
+    assert json.loads(machine[1]) == json.loads((tmp_path / "out" / "answer.json").read_text())
+    code, out, _ = call(capsys, tmp_path / "out", command="report")
+    assert (code, out.strip()) == (0, str(tmp_path / "out" / "report.html"))
+    assert call(capsys, tmp_path / "out", "--out", tmp_path / "page.html", command="report")[0] == 0
+    assert (tmp_path / "page.html").read_text() == (tmp_path / "out" / "report.html").read_text()
+    code, _, err = call(capsys, tmp_path / "out", "--metric", "nll", command="answer")
+    assert (code, "--metric is for studies" in err) == (2, True)
+    code, out, _ = call(capsys, "check", tmp_path / "out", command="data")
+    assert code == 0
+    assert "sound" in out
 
 
 @pytest.mark.parametrize(
@@ -63,7 +86,7 @@ def test_it_prints_the_verdict_and_leaves_student_and_card(teacher: Path, tmp_pa
         (("--student", "auto"), "needs a limit"),
         (("--data", "nowhere.npz"), "nowhere.npz"),
         (("--teacher", "nowhere.keras"), "There is no model file"),
-        (("--loss", "teacher_free"), "There is no loss"),
+        (("--loss", "teacher_free"), "loss='teacher_free' is not allowed: it must be one of 'kl'"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_leaves_nothing(words, told: str, teacher: Path, tmp_path: Path, capsys):
@@ -82,4 +105,4 @@ def test_a_class_count_that_differs_is_refused(teacher: Path, tmp_path: Path, ca
     words = ("--teacher", teacher, "--student", "linear", "--data", tmp_path / "d.npz", "--out", tmp_path / "out")
     code, _, err = call(capsys, *words)
     assert code == 2
-    assert "answers 10 classes, and the data have 3" in " ".join(err.split())
+    assert "predicts 10 classes, and the data have 3" in " ".join(err.split())

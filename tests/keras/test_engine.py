@@ -48,7 +48,12 @@ def test_epoch_by_epoch_losses_and_weights_agree(loss: str) -> None:
             )
             for part in rows
         ]
-        for name, column in (("loss", record.loss), ("student_loss", record.hard), ("distillation_loss", record.soft)):
+        columns = {
+            "loss": record.loss,
+            "student_loss": record.label_loss,
+            "distillation_loss": record.distillation_loss,
+        }
+        for name, column in columns.items():
             assert np.mean([log[name] for log in logs]) == pytest.approx(float(column[0]), rel=1e-4), name
     for ours, theirs in zip(student.trainable_variables, outcome.variables.trainable, strict=True):
         # Ten steps in float32, each a sum of 16 terms in another order.

@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 
 from distillab.errors import RequestError
-from distillab.report.distillation import (
-    distillation_view,
-    model_card,
-    read_finding,
-    verdict_sentence,
-    write_distillation_report,
-)
+from distillab.report.distillation import model_card, write_distillation_report
+from distillab.report.results import read_finding
 from distillab.report.text import distillation_text
+from distillab.report.view.distillation import distillation_view, verdict_sentence
 from distillab.study.folder import Folder
 
 SCRIPT = "<script>alert(1)</script>"

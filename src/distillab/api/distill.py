@@ -13,29 +13,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, memorised, paired_gain
+from distillab.analysis.distillation import PredictedTest, memorised
+from distillab.api.finding import distillation_finding
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
 from distillab.engine.augmentation import Augmentation
-from distillab.engine.cost import Cost, cost
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
 from distillab.export.model import Format
 from distillab.io import replace_file
 from distillab.models.files import read_model
-from distillab.report.distillation import (
-    DistillationView,
-    distillation_view,
-    model_card,
-    read_finding,
-    write_distillation_report,
-)
+from distillab.report.distillation import model_card, write_distillation_report
+from distillab.report.results import read_finding
 from distillab.report.text import distillation_summary, distillation_text
+from distillab.report.view.distillation import DistillationView, distillation_view
 from distillab.search.auto import AUTO, auto_students
-from distillab.search.grid import FINALISTS, REPEATS, SearchResult
-from distillab.search.pipeline import Finals, Pipeline
+from distillab.search.pipeline import Pipeline
 from distillab.search.request import Request, request
-from distillab.search.space import Candidate, Score
+from distillab.search.space import Candidate
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
@@ -46,6 +41,7 @@ from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel, teacher_models
+from distillab.study.teachers import TeacherPredictions
 
 STUDENT = "student.keras"
 
@@ -207,46 +203,27 @@ def distill(
 
 def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Store) -> Distillation:
     """Search, train the final students, and compare them."""
-    work, dataset, wanted = pipeline.work, pipeline.dataset, pipeline.request
+    work = pipeline.work
     pipeline.prepare_teacher()
-    if len(pipeline.students) > 1 and wanted.search != "optuna":
+    if len(pipeline.students) > 1 and pipeline.request.search != "optuna":
         pipeline.screen()
     found = pipeline.search(work.folder.path / "optuna.db")
     work.progress.note(f"Chosen: {_named(found.distilled)}; without a teacher: {_named(found.baseline)}.")
     finals = pipeline.finals(found)
     first, baseline = (KeptStudent.read(work.folder.student(of[0].id)) for of in (finals.student, finals.baseline))
+    model = shipped_model(pipeline.student(found.distilled), first.variables, pipeline.dataset)
     teacher = pipeline.teacher_predictions()
     predictions = PredictedTest(first.test_logits, baseline.test_logits, teacher.test)
-    compared = compare(finals.student, finals.baseline, predictions, dataset.y_test, margin=wanted.margin)
-    architecture = pipeline.student(found.distilled)
-    model = shipped_model(architecture, first.variables, dataset)
-    right = [
-        logits.argmax(-1) == labels
-        for logits, labels in (
-            (teacher.validation, dataset.y_train[dataset.validation]),
-            (teacher.test, dataset.y_test),
-        )
-    ]
-    finding = {
-        "kind": "distillation",
-        "names": {
-            "student": architecture.name,
-            "teacher": " + ".join(one.name for one in teachers),
-            "data": dataset.name,
-        },
-        "verdict": _verdict(compared),
-        "chosen": found.distilled._asdict(),
-        "baseline": found.baseline._asdict(),
-        "search": _search(pipeline, found),
-        "candidates": [_candidate(one, wanted.search_seeds) for one in found.scores],
-        "costs": _costs(model, architecture, teachers, dataset),
-        "data": _data(dataset, architecture),
-        "unlabelled": _effect_of_unlabelled(finals, dataset),
-        "memorised": (learned := memorised(*right)) and learned._asdict(),
-        "request": wanted.model_dump(mode="json"),
-        "provenance": store.runs()[-1],
-    }
-    return Distillation(finding, None, model)
+    finding = distillation_finding(pipeline, found, finals, predictions, teachers, model)
+    finding["memorised"] = _memorised(teacher, pipeline.dataset)
+    return Distillation(finding | {"provenance": store.runs()[-1]}, None, model)
+
+
+def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float] | None:
+    """The teacher's accuracies where it has probably learned the validation examples; otherwise None."""
+    validation = teacher.validation.argmax(-1) == dataset.y_train[dataset.validation]
+    learned = memorised(validation, teacher.test.argmax(-1) == dataset.y_test)
+    return None if learned is None else learned._asdict()
 
 
 def _listed(value: Any) -> list[Any]:
@@ -299,90 +276,6 @@ def _described(
 def _named(one: Candidate) -> str:
     temperature = f", T = {one.temperature:g}" if one.distilled else ""
     return f"alpha = {one.alpha:g}{temperature}, learning rate {one.learning_rate:g}"
-
-
-def _candidate(score: Score, seeds: int) -> dict[str, Any]:
-    return {
-        **score.candidate._asdict(),
-        "score": score.value,
-        "nll": -score.tie,
-        "trainings": seeds * score.repeats,
-    }
-
-
-def _verdict(compared: Comparison) -> dict[str, Any]:
-    ruling = compared.verdict
-    return {
-        "kind": ruling.kind,
-        "seeds": ruling.n,
-        "seeds_needed": ruling.seeds_needed,
-        "margin": ruling.margin,
-        "student": {name: value._asdict() for name, value in compared.student.items()},
-        "baseline": {name: value._asdict() for name, value in compared.baseline.items()},
-        "teacher": dict(compared.teacher),
-        "gain": {name: value._asdict() for name, value in compared.gain.items()},
-        "examples": compared.examples._asdict(),
-        "against_teacher": compared.against_teacher._asdict(),
-        "by_seed": {who: dict(of) for who, of in compared.by_seed.items()},
-    }
-
-
-def _search(pipeline: Pipeline, found: SearchResult) -> dict[str, Any]:
-    return {
-        "method": found.method,
-        "metric": pipeline.request.metric,
-        "distilled": found.count(True),
-        "baseline": found.count(False),
-        "trainings": pipeline.request.search_seeds,
-        "finalists": FINALISTS if found.repeated else 0,
-        "repeats": REPEATS if found.repeated else 1,
-        "cuts": list(pipeline.budget.cuts),
-    }
-
-
-def _costs(
-    model: keras.Model, student: StudentModel, teachers: Sequence[TeacherModel], dataset: Dataset
-) -> dict[str, Any]:
-    """Costs of the student, and of the teacher where it is a single model."""
-    prepared = dataset.prepared(dataset.x_test[:1])[0]
-    costs = {"student": cost(model, student.functional, prepared * student.scale)}
-    if len(teachers) == 1 and teachers[0].model is not None and teachers[0].member is not None:
-        functional, _, scale = teachers[0].member
-        costs["teacher"] = cost(teachers[0].model, functional, dataset.x_test[0] * scale)
-    return {who: _plain_cost(one) for who, one in costs.items()}
-
-
-def _plain_cost(one: Cost) -> dict[str, Any]:
-    return {**one._asdict(), "latency": {str(size): times._asdict() for size, times in one.latency.items()}}
-
-
-def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
-    stored = dataset.x_train.dtype == np.uint8
-    return {
-        "labelled": len(dataset.y_train),
-        "validation": 0 if dataset.validation is None else len(dataset.validation),
-        "unlabelled": len(dataset.unlabelled),
-        "test": len(dataset.y_test),
-        "class_names": list(dataset.class_names),
-        "input_shape": list(dataset.input_shape),
-        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
-        "student_gives": "probabilities" if student.softmax else "logits",
-        "notes": list(dataset.notes),
-    }
-
-
-def _effect_of_unlabelled(finals: Finals, dataset: Dataset) -> dict[str, Any] | None:
-    """What the unlabelled examples gained in test accuracy; its gain is None where a student without them diverged."""
-    if not finals.labelled:
-        return None
-    with_them, without = (
-        np.array([one.metrics.get(("test", "accuracy"), np.nan) for one in of])
-        for of in (finals.student, finals.labelled)
-    )
-    gain: PairedGain | None = None
-    if np.isfinite(with_them - without).all():
-        gain = paired_gain(with_them - without)
-    return {"count": len(dataset.unlabelled), "gain": gain and gain._asdict()}
 
 
 def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None:

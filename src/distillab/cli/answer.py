@@ -30,8 +30,9 @@ def answer(folder: Path, form: str, metric: str | None) -> None:
     from distillab.study.folder import Folder
 
     if Folder(folder).is_search():
-        from distillab.report.distillation import distillation_view, read_finding
+        from distillab.report.results import read_finding
         from distillab.report.text import distillation_text
+        from distillab.report.view.distillation import distillation_view
 
         if metric is not None:
             raise RequestError("--metric is for studies; a distillation is compared by several. Leave it out.")

@@ -39,7 +39,8 @@ def _write(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
 
         return write_comparison(opened, out or Path(COMPARISON))
     if opened[0].is_search():
-        from distillab.report.distillation import read_finding, write_distillation_report
+        from distillab.report.distillation import write_distillation_report
+        from distillab.report.results import read_finding
 
         return write_distillation_report(opened[0], read_finding(opened[0]), out)
     from distillab.report.write import write_report

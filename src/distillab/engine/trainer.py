@@ -298,9 +298,7 @@ class CohortTrainer:
         specs = (by_student, everywhere, by_student, *(by_student, everywhere)[:extra])
         sharded = jax.shard_map(shard, mesh=self.mesh, in_specs=specs, out_specs=by_student, check_vma=False)
         # Without its sharding stated, an output of no rows would lose it, and the next epoch would compile again.
-        return jax.jit(
-            sharded, donate_argnums=donate, out_shardings=self._by_student, compiler_options=self._options
-        )
+        return jax.jit(sharded, donate_argnums=donate, out_shardings=self._by_student, compiler_options=self._options)
 
 
 def _map_sequentially(function: Callable[[Any], Any], arguments: Any, count: jax.Array) -> Any:

@@ -1,7 +1,8 @@
-"""All results of a study's folder, read once."""
+"""All results of a folder, read once."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.finding import Finding, analyse
+from distillab.errors import RequestError
+from distillab.report.view.distillation import distillation_view
 from distillab.study.folder import Folder
 from distillab.study.spec import Spec
 from distillab.study.storage.records import (
@@ -86,3 +89,28 @@ def finding_of(results: Results, curves: Sequence[AlphaCurve] | None = None) -> 
         predictions=results.predictions,
         curves=curves,
     )
+
+
+def read_finding(folder: Folder) -> dict[str, Any]:
+    """Read the finding of a distillation.
+
+    Args:
+        folder: of the distillation.
+
+    Returns:
+        The content of its `answer.json`.
+
+    Raises:
+        RequestError: the distillation is not finished, or the file is damaged.
+    """
+    again = "Run 'distillab distill' again with the same --out: recorded trials are not trained again."
+    if not folder.answer.is_file():
+        raise RequestError(f"The distillation in {folder.path} is not finished. {again}")
+    try:
+        finding: dict[str, Any] = json.loads(folder.answer.read_text(encoding="utf-8"))
+        distillation_view(finding)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{folder.answer} is not the finding of a distillation ({type(error).__name__}: {error}). {again}"
+        ) from error
+    return finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from distillab.report.distillation import DistillationView
+from distillab.report.view.distillation import DistillationView
 from distillab.report.view.study import WRONG_LABELS, SettingView, StudyView
 from distillab.report.view.table import Table
 

@@ -17,7 +17,7 @@ from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
 from distillab.study.run import Work
 from distillab.study.runner import Runner
-from distillab.study.settings import UNIFORM, Augment, Evaluated, Settings, Student, Teacher, ensemble
+from distillab.study.settings import Augment, Evaluated, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
 from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.study.student_models import StudentModel
@@ -96,7 +96,8 @@ class Pipeline:
             epochs = max(1, round(epochs * (labelled + len(self.dataset.unlabelled)) / labelled))
         return Settings(
             dataset=self.dataset.name,
-            teacher=Teacher(model=self.teacher if candidate.distilled else UNIFORM),
+            teacher=Teacher(model=self.teacher),
+            target="teacher" if candidate.distilled else "uniform",
             student=Student(model=self.students[candidate.student]),
             loss=self.loss(candidate),
             alpha=candidate.alpha,

@@ -11,7 +11,7 @@ from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
 from distillab.study.checking import validated
 from distillab.study.model_options import ModelOptions, Scale
-from distillab.study.settings import Count, Frozen, Optimiser, Pixels, Positive, Schedule, Share
+from distillab.study.settings import Count, CountFromZero, Frozen, Optimiser, Pixels, Positive, Schedule, Share
 
 Metric = Literal["accuracy", "f1_macro", "balanced_accuracy"]
 """The metrics that may choose the settings; ties are settled by the likelihood."""
@@ -61,7 +61,7 @@ class Request(Frozen):
     learning_rate: Positive | None = None
     search: Literal["grid", "optuna"] = "grid"
     trials: Annotated[Count, Field(ge=4)] = 40
-    rounds: Annotated[Count, Field(ge=0)] = 2
+    rounds: CountFromZero = 2
     search_seeds: Count = 2
     seeds: Annotated[Count, Field(ge=2)] = 5
     budget: Positive | None = None

@@ -22,7 +22,7 @@ from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
 from distillab.errors import RequestError, WorkError
 from distillab.study.progress import Progress
 from distillab.study.results import Evaluation, KeptStudent, kept_student, trial_result
-from distillab.study.settings import UNIFORM, Settings
+from distillab.study.settings import Settings
 from distillab.study.splits import Labels, Rows, Splits, draw_labels, gallery, inputs
 from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import StudentModel
@@ -247,7 +247,7 @@ def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeache
         return None
     for name, teacher in group.teachers.items():
         one = group.teacher_settings[name]
-        if one.teacher.model != UNIFORM and len(teacher.members) < len(members(one)):
+        if one.target == "teacher" and len(teacher.members) < len(members(one)):
             raise RequestError(
                 "Augmented images need a live teacher, and stored predictions or a model that JAX cannot run are not "
                 "live. Leave --shift and --flip out."

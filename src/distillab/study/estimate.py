@@ -21,7 +21,7 @@ from distillab.engine.functional import Functional
 from distillab.io import replace_file
 from distillab.models import build
 from distillab.study.queue import Queue, Resources, makespan
-from distillab.study.settings import UNIFORM, Settings, is_given
+from distillab.study.settings import Settings, is_given
 from distillab.study.trials import Group, members
 
 FILE = "speeds.json"
@@ -156,10 +156,9 @@ class Costs:
             examples: training examples of one epoch.
             given: the teachers among them that are a user's models.
         """
-        if not settings.live or self._pace(self._student_key(settings)) is not None:
+        if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
             return 0.0
-        names = [member.teacher.model for member in members(settings)]
-        zoo = [name for name in names if name != UNIFORM and not is_given(name)]
+        zoo = [name for name in (member.teacher.model for member in members(settings)) if not is_given(name)]
         flops = sum(map(self._flops, zoo)) + sum(map(_flops, given))
         return FORWARD * settings.epochs * examples * flops / self._rate
 
@@ -213,7 +212,7 @@ class Costs:
 
     def _student_key(self, settings: Settings) -> str:
         parts = [settings.student.model, settings.student.precision, str(settings.batch_size), settings.optimiser]
-        if settings.live:
+        if settings.live and settings.target == "teacher":
             parts.append(f"live {settings.teacher.members} {settings.teacher.model}")
         return self._key(parts)
 

@@ -23,7 +23,7 @@ from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now, provenance
 from distillab.study.runner import OnResults, Plan, Runner, plan
-from distillab.study.settings import UNIFORM, Settings, ensemble
+from distillab.study.settings import Settings, ensemble
 from distillab.study.spec import Spec
 from distillab.study.splits import split, teacher_rows
 from distillab.study.storage.store import Store
@@ -270,10 +270,9 @@ def _check_settings(settings: Settings, dataset: Dataset, models: Models) -> Non
     splits = split(dataset, settings)
     Augmentation(**settings.augmentation.model_dump()).check(dataset.input_shape)
     models.student(settings.student)
-    if settings.teacher.model != UNIFORM:
-        teacher_rows(dataset, members(settings)[0], splits)
-        for name in ensemble(settings.teacher.model):
-            models.check_teacher(name)
+    teacher_rows(dataset, members(settings)[0], splits)
+    for name in ensemble(settings.teacher.model):
+        models.check_teacher(name)
     matrix = settings.noise.matrix
     if matrix is not None and len(matrix) != dataset.classes:
         raise not_allowed("len(noise.matrix)", len(matrix), f"{dataset.classes}, the classes of {dataset.name}")

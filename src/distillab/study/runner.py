@@ -13,7 +13,7 @@ from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress
 from distillab.study.queue import Queue
-from distillab.study.settings import UNIFORM, Settings, is_given
+from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
 from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
@@ -74,7 +74,7 @@ def _teacher_seconds(
     seconds = {}
     for member in members(settings):
         model = member.teacher.model
-        if model == UNIFORM or is_given(model) or training_identity(member, dataset.digest) in filed:
+        if is_given(model) or training_identity(member, dataset.digest) in filed:
             continue
         examples = len(teacher_rows(dataset, member, splits)[0])
         seconds[training_identity(member, dataset.digest, whole=True)] = costs.teacher(member, examples)

@@ -39,9 +39,6 @@ def _finite(value: float) -> float:
 GIVEN = "given:"
 """A model of the user's, by a digest of all that decides its predictions: `given:3f0c...`."""
 
-UNIFORM = "uniform"
-"""A teacher that finds all classes equally likely: with it, alpha < 1 smooths the labels."""
-
 
 def is_given(name: str) -> bool:
     """Whether a model's name refers to a model of the user's.
@@ -63,8 +60,7 @@ def _model_names(value: str) -> str:
     if len(names) > MOST_MEMBERS:
         raise not_allowed("model", value, f"at most {MOST_MEMBERS} names")
     for name in names:
-        if value != UNIFORM:
-            _model_name(name)
+        _model_name(name)
     return value
 
 
@@ -83,7 +79,8 @@ def ensemble(models: str) -> tuple[str, ...]:
 Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1, le=LARGEST)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
-Pixels = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
+CountFromZero = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
+Pixels = CountFromZero
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
@@ -222,6 +219,8 @@ class Settings(Frozen):
         evaluate: `all`: on validation and test examples. `validation`: the test set is not read, as for the candidates
             of a search. `test`: the validation examples are trained on too, as in the final trainings of a search.
         unlabelled: whether the unlabelled inputs of the data are trained on.
+        target: what the distillation loss compares with: the teacher's predictions, or `uniform` ones, which smooth the
+            labels. The student's agreement is with the teacher in either case.
     """
 
     dataset: str
@@ -243,6 +242,7 @@ class Settings(Frozen):
     validation: Validation = Validation()
     evaluate: Evaluated = "all"
     unlabelled: bool = False
+    target: Literal["teacher", "uniform"] = "teacher"
 
     @property
     def live(self) -> bool:
@@ -276,7 +276,7 @@ class Settings(Frozen):
         return self
 
 
-SEARCH_KEYS = ("evaluate", "unlabelled")
+SEARCH_KEYS = ("evaluate", "unlabelled", "target")
 """Settings that a search decides, and no study file."""
 
 

@@ -210,9 +210,10 @@ def _fits(reads: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
 
 def _check_classes(name: str, classes: int | None, dataset: Dataset) -> None:
     if classes != dataset.classes:
+        names = ", ".join([*dataset.class_names[:5], *(["..."] if dataset.classes > 5 else [])])
         raise RequestError(
-            f"The teacher {name} predicts {classes} classes, and the data have {dataset.classes} "
-            f"({', '.join(dataset.class_names[:5])}, ...). Give data and teacher of the same classes."
+            f"The teacher {name} predicts {classes} classes, and the data have {dataset.classes} ({names}). "
+            "Give data and teacher of the same classes."
         )
 
 

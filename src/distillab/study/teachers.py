@@ -31,7 +31,7 @@ from distillab.models.predictions import stored_predictions
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress
-from distillab.study.settings import UNIFORM, Settings, is_given
+from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Rows, Splits, teacher_rows
 from distillab.study.storage.records import TeacherResult
 from distillab.study.storage.store import Store
@@ -122,14 +122,16 @@ class TeacherCache:
         Raises:
             WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
-        count = len(splits.train) + splits.unlabelled
-        if settings.teacher.model == UNIFORM:
-            return self._uniform(settings, count, splits)
         models = [self._model(member, splits) for member in members(settings)]
-        train = self._training_rows(models, splits, settings.squared) if training else None
+        if settings.target == "uniform":
+            live: tuple[Member, ...] = ()
+            train: Logits | None = np.zeros((len(splits.train) + splits.unlabelled, self.dataset.classes), np.float32)
+        else:
+            live = tuple(model.member for model in models if model.member is not None)
+            train = self._training_rows(models, splits, settings.squared) if training else None
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
         predictions = TeacherPredictions(
-            tuple(model.member for model in models if model.member is not None),
+            live,
             train,
             self._rows(models, splits.validation, settings.squared),
             self._predict(models, test, settings.squared),
@@ -155,14 +157,6 @@ class TeacherCache:
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
         return _averaged(several, settings.squared)
-
-    def _uniform(self, settings: Settings, count: int, splits: Splits) -> TeacherPredictions:
-        sizes = count, len(splits.validation), len(self.dataset.x_test) * splits.test
-        train, validation, test = (np.zeros((size, self.dataset.classes), np.float32) for size in sizes)
-        if splits.test:
-            model = TeacherModel(UNIFORM, UNIFORM, lambda inputs: np.zeros((len(inputs), train.shape[1]), np.float32))
-            self._record(settings, [model], splits, test, [])
-        return TeacherPredictions((), train, validation, test)
 
     def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
         labelled = self._rows(models, splits.train, squared)
@@ -275,7 +269,7 @@ class TeacherCache:
         name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
         recorded = self.store.teachers().get(name)
         if recorded is None:
-            given = is_given(settings.teacher.model) or settings.teacher.model == UNIFORM
+            given = is_given(settings.teacher.model)
             examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
             metrics = all_metrics(test, self.dataset.y_test, linear=settings.squared)
             described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}

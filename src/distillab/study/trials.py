@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from distillab.study.settings import UNIFORM, Settings, ensemble, is_given
+from distillab.study.settings import Settings, ensemble, is_given
 from distillab.study.spec import Spec
 
 RECIPE = 4
@@ -116,11 +116,15 @@ def study_trials(spec: Spec, data: str) -> Iterator[Trial]:
 def teacher_identity(settings: Settings, data: str) -> str:
     """Digest of everything that decides a teacher: its settings, the data, and the rows and labels it trains on.
 
+    A teacher that students are only compared with has a digest of its own.
+
     Args:
         settings: of any trial that learns from this teacher.
         data: the data set's digest.
     """
     names = [training_identity(member, data) for member in members(settings)]
+    if settings.target == "uniform":
+        return identity({"compared": names})
     return names[0] if len(names) == 1 else identity({"together": names})
 
 
@@ -133,7 +137,7 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
         whole: of the training itself, whatever the epoch at which the teacher is taken from it.
     """
     model = settings.teacher.model
-    if model == UNIFORM or is_given(model):
+    if is_given(model):
         return identity({"teacher": model})
     described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
     parts: dict[str, Any] = {

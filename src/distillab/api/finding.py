@@ -1,0 +1,144 @@
+"""The finding of a distillation, as plain values: the content of `answer.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, paired_gain
+from distillab.data import Dataset
+from distillab.engine.cost import Cost, cost
+from distillab.search.grid import FINALISTS, REPEATS, SearchResult
+from distillab.search.pipeline import Finals, Pipeline
+from distillab.search.space import Score
+from distillab.study.student_models import StudentModel
+from distillab.study.teacher_models import TeacherModel
+
+
+def distillation_finding(
+    pipeline: Pipeline,
+    found: SearchResult,
+    finals: Finals,
+    predictions: PredictedTest,
+    teachers: Sequence[TeacherModel],
+    model: keras.Model,
+) -> dict[str, Any]:
+    """Compare the final students, and gather everything that a report states.
+
+    Args:
+        pipeline: of the distillation.
+        found: by the search.
+        finals: the results of the final trainings.
+        predictions: of the first students and the teacher for the test examples.
+        teachers: of the distillation.
+        model: the shipped student.
+
+    Returns:
+        Plain values: names, verdict, chosen settings, search, candidates, costs, data and request.
+    """
+    wanted, dataset, architecture = pipeline.request, pipeline.dataset, pipeline.student(found.distilled)
+    compared = compare(finals.student, finals.baseline, predictions, dataset.y_test, margin=wanted.margin)
+    return {
+        "kind": "distillation",
+        "names": {
+            "student": architecture.name,
+            "teacher": " + ".join(one.name for one in teachers),
+            "data": dataset.name,
+        },
+        "verdict": _verdict(compared),
+        "chosen": found.distilled._asdict(),
+        "baseline": found.baseline._asdict(),
+        "search": _search(pipeline, found),
+        "candidates": [_candidate(one, wanted.search_seeds) for one in found.scores],
+        "costs": _costs(model, architecture, teachers, dataset),
+        "data": _data(dataset, architecture),
+        "unlabelled": _effect_of_unlabelled(finals, dataset),
+        "request": wanted.model_dump(mode="json"),
+    }
+
+
+def _candidate(score: Score, seeds: int) -> dict[str, Any]:
+    return {
+        **score.candidate._asdict(),
+        "score": score.value,
+        "nll": -score.tie,
+        "trainings": seeds * score.repeats,
+    }
+
+
+def _verdict(compared: Comparison) -> dict[str, Any]:
+    ruling = compared.verdict
+    return {
+        "kind": ruling.kind,
+        "seeds": ruling.n,
+        "seeds_needed": ruling.seeds_needed,
+        "margin": ruling.margin,
+        "student": {name: value._asdict() for name, value in compared.student.items()},
+        "baseline": {name: value._asdict() for name, value in compared.baseline.items()},
+        "teacher": dict(compared.teacher),
+        "gain": {name: value._asdict() for name, value in compared.gain.items()},
+        "examples": compared.examples._asdict(),
+        "against_teacher": compared.against_teacher._asdict(),
+        "by_seed": {who: dict(of) for who, of in compared.by_seed.items()},
+    }
+
+
+def _search(pipeline: Pipeline, found: SearchResult) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "metric": pipeline.request.metric,
+        "distilled": found.count(True),
+        "baseline": found.count(False),
+        "trainings": pipeline.request.search_seeds,
+        "finalists": FINALISTS if found.repeated else 0,
+        "repeats": REPEATS if found.repeated else 1,
+        "cuts": list(pipeline.budget.cuts),
+    }
+
+
+def _costs(
+    model: keras.Model, student: StudentModel, teachers: Sequence[TeacherModel], dataset: Dataset
+) -> dict[str, Any]:
+    """Costs of the student, and of the teacher where it is a single model."""
+    prepared = dataset.prepared(dataset.x_test[:1])[0]
+    costs = {"student": cost(model, student.functional, prepared * student.scale)}
+    if len(teachers) == 1 and teachers[0].model is not None and teachers[0].member is not None:
+        functional, _, scale = teachers[0].member
+        costs["teacher"] = cost(teachers[0].model, functional, dataset.x_test[0] * scale)
+    return {who: _plain_cost(one) for who, one in costs.items()}
+
+
+def _plain_cost(one: Cost) -> dict[str, Any]:
+    return {**one._asdict(), "latency": {str(size): times._asdict() for size, times in one.latency.items()}}
+
+
+def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
+    stored = dataset.x_train.dtype == np.uint8
+    return {
+        "labelled": len(dataset.y_train),
+        "validation": 0 if dataset.validation is None else len(dataset.validation),
+        "unlabelled": len(dataset.unlabelled),
+        "test": len(dataset.y_test),
+        "class_names": list(dataset.class_names),
+        "input_shape": list(dataset.input_shape),
+        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
+        "student_gives": "probabilities" if student.softmax else "logits",
+        "notes": list(dataset.notes),
+    }
+
+
+def _effect_of_unlabelled(finals: Finals, dataset: Dataset) -> dict[str, Any] | None:
+    """What the unlabelled examples gained in test accuracy; its gain is None where a student without them diverged."""
+    if not finals.labelled:
+        return None
+    with_them, without = (
+        np.array([one.metrics.get(("test", "accuracy"), np.nan) for one in of])
+        for of in (finals.student, finals.labelled)
+    )
+    gain: PairedGain | None = None
+    if np.isfinite(with_them - without).all():
+        gain = paired_gain(with_them - without)
+    return {"count": len(dataset.unlabelled), "gain": gain and gain._asdict()}
