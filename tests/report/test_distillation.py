@@ -114,7 +114,7 @@ def test_the_page_states_the_finding(tmp_path: Path) -> None:
         "85.00 %",
         "25 times the student",
         "distillab distill",
-        "The time budget cut 2 seeds instead of 3.",
+        "To keep the time budget: 2 seeds instead of 3.",
     ):
         assert part in text
     assert "digits &amp; more" in text

@@ -31,7 +31,7 @@ def test_an_ample_budget_cuts_nothing():
 def test_candidates_that_do_not_fit_beside_the_final_trainings_are_cut():
     short = budget(500.0)
     assert short.affordable(2, 40) == 19  # 500 s less 100 s for final trainings, 20 s each, a moment has passed
-    assert short.cuts == ["21 of 40 candidates of a step of the search"]
+    assert short.cuts == ["19 candidates instead of 40"]
 
 
 def test_seeds_are_cut_first_then_epochs():

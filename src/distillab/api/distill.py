@@ -96,7 +96,7 @@ class Distillation:
         return self.view.verdict
 
     def summary(self) -> str:
-        """The verdict, and what makes it doubtful, as `distillab distill` prints it."""
+        """The verdict, what makes it doubtful, and what a budget cut, as `distillab distill` prints it."""
         return distillation_summary(self.view)
 
     def text(self) -> str:

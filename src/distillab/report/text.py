@@ -66,12 +66,12 @@ def distillation_text(view: DistillationView) -> str:
 
 
 def distillation_summary(view: DistillationView) -> str:
-    """The verdict, and what makes it doubtful.
+    """The verdict, what makes it doubtful, and what a time budget cut.
 
     Args:
         view: of the distillation.
     """
-    return "\n".join(_wrapped(text) for text in (view.verdict, view.caveat) if text)
+    return "\n".join(_wrapped(text) for text in (view.verdict, view.caveat, view.cuts) if text)
 
 
 def _aligned(table: Table) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 FINAL_SHARE = 0.6
 """The most of a budget that the final trainings take while their number of seeds can still be lowered."""
@@ -29,7 +29,6 @@ class Budget:
 
     Attributes:
         seeds, epochs: lowered where the budget does not hold them.
-        cuts: what was cut, a sentence each.
     """
 
     limit: float | None
@@ -37,24 +36,32 @@ class Budget:
     final_cost: Cost
     seeds: int
     epochs: int
-    cuts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._start = time.monotonic()
+        self._wanted = self.seeds, self.epochs
+        self._candidates = self._left_out = 0
         if self.limit is not None:
             self._cut_final(self.limit)
 
     def _cut_final(self, limit: float) -> None:
         """Lower the seeds, then the epochs, until the final trainings fit."""
-        wanted = self.seeds, self.epochs
         while self.seeds > LEAST_SEEDS and self._final > FINAL_SHARE * limit:
             self.seeds -= 1
         if self._final > limit:
             self.epochs = max(1, math.floor(self.epochs * limit / self._final))
-        if self.seeds < wanted[0]:
-            self.cuts.append(f"{self.seeds} seeds instead of {wanted[0]}")
-        if self.epochs < wanted[1]:
-            self.cuts.append(f"{self.epochs} epochs instead of {wanted[1]}")
+
+    @property
+    def cuts(self) -> list[str]:
+        """What was cut so far, such as "3 seeds instead of 5"."""
+        seeds, epochs = self._wanted
+        tried = self._candidates - self._left_out
+        amounts = (
+            ("seeds", self.seeds, seeds),
+            ("epochs", self.epochs, epochs),
+            ("candidates", tried, self._candidates),
+        )
+        return [f"{now} {noun} instead of {wanted}" for noun, now, wanted in amounts if now < wanted]
 
     @property
     def _final(self) -> float:
@@ -73,6 +80,6 @@ class Budget:
         count = candidates
         while count and self.cost(count * trainings_each, self.epochs) > remaining:
             count -= 1
-        if count < candidates:
-            self.cuts.append(f"{candidates - count} of {candidates} candidates of a step of the search")
+        self._candidates += candidates
+        self._left_out += candidates - count
         return count

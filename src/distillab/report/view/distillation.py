@@ -29,7 +29,7 @@ the number of "trainings" behind it."""
 class DistillationView:
     """A distillation in words and rows; `seeds` and `candidates` are the numbers of its charts.
 
-    `caveat`, `use`, `versions` and `command` are empty where the result does not hold them.
+    `caveat`, `cuts`, `use`, `versions` and `command` are empty where the result does not hold them.
     """
 
     title: str
@@ -41,6 +41,7 @@ class DistillationView:
     quality: Table
     against_teacher: str
     method: str
+    cuts: str
     cost: Table
     use: str
     training: tuple[str, ...]
@@ -70,6 +71,7 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
         quality=_quality(verdict),
         against_teacher=_against_teacher(verdict["against_teacher"]),
         method=_method(result["search"]),
+        cuts=f"To keep the time budget: {', '.join(result['search']['cuts'])}." if result["search"]["cuts"] else "",
         cost=_cost(result["costs"]),
         use=_use(data),
         training=_training(result),
@@ -189,11 +191,10 @@ def _method(search: Mapping[str, Any]) -> str:
         if search["finalists"]
         else ""
     )
-    cuts = f" The time budget cut {'; '.join(search['cuts'])}." if search["cuts"] else ""
     return (
         f"{search['method']} chose the settings by validation {search['metric'].replace('_', ' ')} (ties by "
         f"likelihood): {search['distilled']} candidates with the teacher and {search['baseline']} without, {each} "
-        f"each{repeated}.{cuts}"
+        f"each{repeated}."
     )
 
 
