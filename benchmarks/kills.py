@@ -48,7 +48,7 @@ FIRST, ANY, WRITING = "in its first second", "anywhere", "while a file is writte
 # Each run is a process of its own, forked from one that has imported Keras and JAX and used neither: the import is most
 # of a small run's time. The command, and a kill, are the real ones.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["distillab.cli", "distillab.study.runner", "distillab.analysis"])
+SERVER.set_forkserver_preload(["distillab.cli", "distillab.study.run", "distillab.analysis"])
 
 
 def start(study: Path, out: Path) -> Any:

@@ -13,6 +13,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -24,23 +26,27 @@ from distillab.engine.devices import split_host
 split_host()
 
 import jax
-from distillab.distillation.course import SEARCH_SEED, Course, scored
-from distillab.distillation.request import Request
-from distillab.distillation.students import find_student
-from distillab.distillation.teachers import find_teachers
-from distillab.distillation.workshop import Workshop
 
-from distillab.data import ReadOptions, load, read_data
-from distillab.engine.devices import mesh
+from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.engine.functional import Functional, write_variables
 from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Recipe
 from distillab.models import build
-from distillab.search.grid import coarse_to_fine
-from distillab.search.space import RATES, Candidate, Space, best_of
+from distillab.search.grid import grid_search
+from distillab.search.pipeline import SEARCH_SEED, Pipeline
+from distillab.search.request import Request, request
+from distillab.search.space import RATES, Candidate, Score, Space, best_of
 from distillab.stats import paired_t, t_interval
+from distillab.study.folder import Folder
+from distillab.study.models import Models
 from distillab.study.progress import Silence
-from distillab.study.storage.store import Store
+from distillab.study.provenance import now
+from distillab.study.run import RunOptions, Work, costs_of, local_executor
+from distillab.study.spec import SearchSpec
+from distillab.study.storage.records import TrialResult
+from distillab.study.student_models import student_model
+from distillab.study.teacher_models import TeacherModel, teacher_models
+from distillab.study.trials import trial
 
 ALPHAS, TEMPERATURES = tuple(np.arange(11) / 10), (1.5, 2.5, 4.0, 6.5, 10.0)
 FRESH = tuple(range(2_000, 2_010))
@@ -82,44 +88,75 @@ def row(name: str, data_dir: Path | None) -> str:
         seed=0,
     ):
         write_variables(teacher.model, variables)
-    request = Request(epochs=EPOCHS)
-    teachers = find_teachers([teacher.model], data, request)
-    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "study.db") as store:
-        run = store.begin_run("", {})
-        course = Course(data, teachers, request, Path(folder) / "logits", Silence())
-        student = find_student(STUDENT, data, request)
+    wanted = request(epochs=EPOCHS)
+    teachers = teacher_models([teacher.model], data, wanted.options)
+    everything = [Candidate(True, *map(float, cell)) for cell in itertools.product(ALPHAS, TEMPERATURES, RATES)]
+    with tempfile.TemporaryDirectory() as folder:
+        with pipeline(data, teachers, wanted, Path(folder) / "sweep") as sweep:
+            begin = time.perf_counter()
+            swept = best_of(scores(sweep, everything, 1))
+            between = time.perf_counter()
+        with pipeline(data, teachers, wanted, Path(folder) / "search") as search:
+            asked: list[Candidate] = []
 
-        def evaluate(candidates, epochs, repeats, shop):
-            seeds = [SEARCH_SEED + number for number in range(2 * repeats)]
-            trained = shop.train(candidates, seeds, course.training, course.validation, epochs=epochs)
-            return scored(candidates, trained, request.metric)
+            def counted(candidates: Sequence[Candidate], repeats: int) -> list[Score]:
+                distilled = [one for one in candidates if one.distilled]
+                asked.extend(distilled * (repeats if repeats == 1 else repeats - 1))
+                told = scores(search, distilled, repeats)
+                return told + [Score(one, 0.0, 0.0, repeats) for one in candidates if not one.distilled]
 
-        def workshop(identity):
-            return Workshop(data, student, teachers, request, store, run, mesh(), Silence(), identity)
-
-        begin = time.perf_counter()
-        everything = [Candidate(True, *map(float, cell)) for cell in itertools.product(ALPHAS, TEMPERATURES, RATES)]
-        swept = best_of(evaluate(everything, EPOCHS, 1, workshop("sweep")))
-        between = time.perf_counter()
-        asked, search = [], workshop("search")
-
-        def counted(candidates, epochs, repeats):
-            taught = [one for one in candidates if one.taught]
-            asked.extend(taught * (repeats if repeats == 1 else repeats - 1))
-            told = evaluate(taught, epochs, repeats, search)
-            return told + [(one, 0.0, 0.0) for one in candidates if not one.taught]
-
-        found = coarse_to_fine(Space.of(None, None, None), counted, epochs=EPOCHS, rounds=request.rounds).taught
-        end = time.perf_counter()
-        fresh = workshop("fresh").train([found, swept], FRESH, course.training, course.validation, epochs=EPOCHS)
-        scores = np.array([one.metrics["accuracy"] for one in fresh]).reshape(2, -1)
-    gain, test = t_interval(scores[0] - scores[1]), paired_t(scores[0] - scores[1])
+            start = time.perf_counter()
+            found = grid_search(Space.of(None, None, None), counted, rounds=wanted.rounds).distilled
+            end = time.perf_counter()
+            fresh = trained(search, [found, swept], FRESH)
+    measured = np.array([[result.metrics["validation", "accuracy"] for result in results] for results in fresh])
+    gain, test = t_interval(measured[0] - measured[1]), paired_t(measured[0] - measured[1])
     told = f"{100 * gain.estimate:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f}), p = {test.p:.2g}"
+    ours, theirs = (100 * row.mean() for row in measured)
     return (
-        f"| {name} | {_told(swept)}: {100 * scores[1].mean():.2f} % | {_told(found)}: {100 * scores[0].mean():.2f} % "
+        f"| {name} | {_told(swept)}: {theirs:.2f} % | {_told(found)}: {ours:.2f} % "
         f"| {told} | {len(asked)} of {len(everything)} | {len(asked) / len(everything):.0%} "
-        f"| {end - between:.0f} of {between - begin:.0f} |"
+        f"| {end - start:.0f} of {between - begin:.0f} |"
     )
+
+
+@contextmanager
+def pipeline(data: Dataset, teachers: Sequence[TeacherModel], wanted: Request, path: Path) -> Iterator[Pipeline]:
+    """What trains candidates, as a distillation does, in a folder of its own: nothing is there already."""
+    options, folder = RunOptions(), Folder(path)
+    executor = local_executor(options, trainers=4)
+    work = Work(data, Models(data), folder, executor, costs_of(data, executor, options), Silence())
+    teacher = "+".join(work.models.add_teacher(one) for one in teachers)
+    student = work.models.add_student(student_model(STUDENT, data, wanted.options))
+    spec = SearchSpec({"request": wanted.model_dump(mode="json")})
+    with folder.write(spec) as store, work.runner(store, now(), "") as runner:
+        yield Pipeline(wanted, data, teacher, [student], work, runner)
+
+
+def trained(of: Pipeline, candidates: Sequence[Candidate], seeds: Sequence[int]) -> list[list[TrialResult]]:
+    """Results of every candidate on the validation examples, seed by seed."""
+    trials = [
+        [trial(of.settings(one, "validation"), seed, of.dataset.digest, {}) for seed in seeds] for one in candidates
+    ]
+    every = list(itertools.chain(*trials))
+    missing = of.runner.missing(every)
+    for _ in of.runner.run(every, of.work.plan(missing)) if missing else ():
+        pass  # recorded by the runner
+    results = {result.id: result for result in of.runner.store.trials(epochs=False)}
+    return [[results[one.id] for one in row] for row in trials]
+
+
+def scores(of: Pipeline, candidates: Sequence[Candidate], repeats: int) -> list[Score]:
+    """Mean validation scores of candidates, as the search has them."""
+    seeds = range(SEARCH_SEED, SEARCH_SEED + of.request.search_seeds * repeats)
+
+    def mean(results: list[TrialResult], metric: str) -> float:
+        return float(np.mean([result.metrics.get(("validation", metric), np.nan) for result in results]))
+
+    return [
+        Score(one, mean(results, of.request.metric), -mean(results, "nll"), repeats)
+        for one, results in zip(candidates, trained(of, candidates, seeds), strict=True)
+    ]
 
 
 def _told(one: Candidate) -> str:

@@ -32,7 +32,8 @@ from distillab.study.executors.ray_connection import Cluster
 from distillab.study.executors.ray_dispatch import Dispatch
 from distillab.study.executors.ray_worker import Shares
 from distillab.study.progress import Silence
-from distillab.study.queue import Group, Queue, Resources
+from distillab.study.queue import Queue, Resources
+from distillab.study.trials import Group
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class SimulatedRay:
                 continue  # it was cancelled
             if finished:
                 trainings = self._cohorts[reference][0]
-                self._outcomes[reference] = SimpleNamespace(trainings=len(trainings), records=trainings)
+                self._outcomes[reference] = SimpleNamespace(students=len(trainings), results=trainings)
             elif reference:
                 self.lost += 1
                 self._outcomes[reference] = RayError()
@@ -176,7 +177,7 @@ class SimulatedRay:
             heapq.heappush(self._events, (self.now + min(takes, lives), reference, worker, takes <= lives))
 
 
-def simulate(groups: Sequence[Group[Any]], ray: SimulatedRay) -> list[Any]:
+def simulate(groups: Sequence[Group], ray: SimulatedRay) -> list[Any]:
     """Train groups on a simulated cluster of workers with one device: the results, in order; the clock is `ray.now`."""
     queue = Queue(groups, Resources(ray.workers))
     keys = {group.key: group.key for group in groups}

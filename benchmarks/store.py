@@ -22,7 +22,7 @@ from distillab.metrics.metric import METRICS
 from distillab.study.folder import Folder
 from distillab.study.spec import read_spec
 from distillab.study.storage.records import TeacherResult, TrialResult
-from distillab.study.trials import trials as planned
+from distillab.study.trials import study_trials
 
 EPOCHS = 10
 TREE = {
@@ -40,7 +40,7 @@ ROUNDS = 5
 def fill(folder: Folder) -> None:
     """Record every trial of the study, at random."""
     spec, rng = read_spec(TREE), np.random.default_rng(0)
-    students = list(planned(spec, DATA["digest"]))
+    students = list(study_trials(spec, DATA["digest"]))
     cells = len(students) // spec.objective.seeds
     spent = 0.0
     with folder.write(spec) as store:
@@ -56,7 +56,7 @@ def fill(folder: Folder) -> None:
                 values = {(part, name): level for name in METRICS for part in ("test", "validation")}
                 if settings.noise.rate:
                     values |= {("train", "recovered"): level, ("train", "memorised"): 1 - level}
-                epochs, place = [(1.0, 0.5, 0.5, level)] * EPOCHS, student.cell.coordinates
+                epochs, place = [(1.0, 0.5, 0.5, level)] * EPOCHS, student.coordinates
                 told = settings.model_dump()
                 records.append(
                     TrialResult(student.id, student.seed, alpha, place, told, student.teacher, epochs, values)

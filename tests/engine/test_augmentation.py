@@ -104,12 +104,15 @@ def test_a_live_teacher_sees_the_images_that_the_students_see(lesson: tuple[Func
     """A student taught by itself at alpha = 0 has nothing to learn: its softened answers are the teacher's already."""
     model, examples = lesson
     one = student(model, 0, 0.0)
-    live = live_teacher([[(model, one.initial)]], examples.x_train, examples.scale, CHANGE)
+    teachers = [[(model, one.initial, examples.scale)]]
+    live = live_teacher(teachers, examples.x_train, 4, CHANGE)
     losses: list[float] = []
     school = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
     school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=live)
     assert max(losses) < 1e-6  # zero, to float32 rounding of logits of size 1
-    with_other_draws = live_teacher([[(model, one.initial)]], examples.x_train, examples.scale, Augmentation(shift=1))
+    with_other_draws = live_teacher(
+        [[(model, one.initial, examples.scale)]], examples.x_train, 4, Augmentation(shift=1)
+    )
     losses.clear()
     school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=with_other_draws)
     assert losses[0] > 1e-5
@@ -117,7 +120,7 @@ def test_a_live_teacher_sees_the_images_that_the_students_see(lesson: tuple[Func
 
 def test_a_live_teacher_answers_once_an_epoch_for_all_students_of_a_seed(lesson: tuple[Functional, Examples]) -> None:
     model, examples = lesson
-    answer = live_teacher([[(model, model.initial(9))]], examples.x_train, examples.scale, CHANGE)
+    answer = live_teacher([[(model, model.initial(9), examples.scale)]], examples.x_train, 4, CHANGE)
     asked: list[tuple[int, int, int]] = []
 
     def live(*lesson: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import keras
@@ -10,8 +11,9 @@ import pytest
 
 from distillab.engine.batches import EVALUATION_BATCH
 from distillab.engine.functional import Functional, Variables
-from distillab.engine.logits import logits_digest, teacher_logits
+from distillab.engine.logits import teacher_digest, teacher_logits
 from distillab.models import build
+from distillab.models.digests import add_array
 
 SHAPE = (6, 3)
 
@@ -51,44 +53,58 @@ def test_the_teacher_answers_in_inference_mode() -> None:
     np.testing.assert_allclose(teacher_logits(teacher, weights, x, 1.0), expected, rtol=0, atol=1e-5)
 
 
+def digest_of_array(x: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    add_array(digest, x)
+    return digest.hexdigest()
+
+
 def test_the_digest_is_the_same_for_the_same_things(teacher: Functional, weights: Variables, x: np.ndarray) -> None:
-    digest = logits_digest(teacher, weights, x, 1 / 255)
+    digest = teacher_digest(teacher, weights, 1 / 255)
     assert len(digest) == 64
     copies = Variables([a.copy() for a in weights.trainable], [a.copy() for a in weights.fixed])
-    assert logits_digest(teacher, copies, np.asfortranarray(x), 1 / 255) == digest
+    assert teacher_digest(teacher, copies, 1 / 255) == digest
+    assert digest_of_array(np.asfortranarray(x)) == digest_of_array(x)
 
 
 def test_the_digest_does_not_depend_on_the_models_own_weights_nor_on_automatic_names(
-    weights: Variables, x: np.ndarray
+    weights: Variables,
 ) -> None:
     """Layers are called dense, dense_1, dense_2 ... in the order in which a process happens to make them."""
     one, other = (Functional(build("mlp-4", (2, 2, 1), 3)) for _ in range(2))
     assert one.model.layers[-1].name != other.model.layers[-1].name
-    assert logits_digest(one, weights, x, 1.0) == logits_digest(other, weights, x, 1.0)
+    assert teacher_digest(one, weights, 1.0) == teacher_digest(other, weights, 1.0)
 
 
-def test_the_digest_changes_with_everything_the_logits_depend_on(
-    teacher: Functional, weights: Variables, x: np.ndarray
+def test_the_digest_changes_with_everything_the_logits_depend_on_except_the_inputs(
+    teacher: Functional, weights: Variables
 ) -> None:
     nudged = [array.copy() for array in weights.trainable]
     nudged[-1][0] += 1e-6
-    inputs = x.copy()
-    inputs[-1, -1, -1] ^= 1
     digests = {
-        "as it is": logits_digest(teacher, weights, x, 1.0),
-        "weights": logits_digest(teacher, replace(weights, trainable=nudged), x, 1.0),
-        "fixed variables": logits_digest(teacher, replace(weights, fixed=[np.zeros(1)]), x, 1.0),
-        "an input": logits_digest(teacher, weights, inputs, 1.0),
-        "order of inputs": logits_digest(teacher, weights, x[::-1], 1.0),
-        "type of inputs": logits_digest(teacher, weights, x.astype(np.float32), 1.0),
-        "shape of inputs": logits_digest(teacher, weights, x.reshape(6, 4, 1), 1.0),
-        "fewer inputs": logits_digest(teacher, weights, x[:-1], 1.0),
-        "scale": logits_digest(teacher, weights, x, 1 / 255),
+        "as it is": teacher_digest(teacher, weights, 1.0),
+        "weights": teacher_digest(teacher, replace(weights, trainable=nudged), 1.0),
+        "fixed variables": teacher_digest(teacher, replace(weights, fixed=[np.zeros(1)]), 1.0),
+        "scale": teacher_digest(teacher, weights, 1 / 255),
     }
     assert len(set(digests.values())) == len(digests)
 
 
-def test_the_digest_changes_with_the_architecture_at_equal_weights(weights: Variables, x: np.ndarray) -> None:
+def test_the_digest_of_inputs_changes_with_their_values_order_type_shape_and_number(x: np.ndarray) -> None:
+    inputs = x.copy()
+    inputs[-1, -1, -1] ^= 1
+    digests = {
+        "as it is": digest_of_array(x),
+        "an input": digest_of_array(inputs),
+        "order of inputs": digest_of_array(x[::-1]),
+        "type of inputs": digest_of_array(x.astype(np.float32)),
+        "shape of inputs": digest_of_array(x.reshape(6, 4, 1)),
+        "fewer inputs": digest_of_array(x[:-1]),
+    }
+    assert len(set(digests.values())) == len(digests)
+
+
+def test_the_digest_changes_with_the_architecture_at_equal_weights(weights: Variables) -> None:
     def model(activation: str, negative_slope: float = 0.2) -> Functional:
         layers = keras.layers
         return Functional(
@@ -104,16 +120,16 @@ def test_the_digest_changes_with_the_architecture_at_equal_weights(weights: Vari
         )
 
     variants = [model("relu"), model("tanh"), model("relu", 0.3)]
-    assert len({logits_digest(variant, weights, x, 1.0) for variant in variants}) == len(variants)
+    assert len({teacher_digest(variant, weights, 1.0) for variant in variants}) == len(variants)
 
 
 def test_the_digest_changes_with_the_precision_at_equal_weights() -> None:
     def model(policy: str) -> Functional:
         return Functional(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype=policy)]))
 
-    weights, x = model("float32").initial(0), np.ones((4, 3), np.float32)
+    weights = model("float32").initial(0)
     precisions = [model("float32"), model("mixed_bfloat16"), model("mixed_float16")]
-    assert len({logits_digest(precision, weights, x, 1.0) for precision in precisions}) == len(precisions)
+    assert len({teacher_digest(precision, weights, 1.0) for precision in precisions}) == len(precisions)
 
 
 def test_the_digest_of_a_branching_model_knows_its_wiring_and_not_its_names() -> None:
@@ -126,7 +142,7 @@ def test_the_digest_of_a_branching_model_knows_its_wiring_and_not_its_names() ->
         twice = layers.Dense(3)(once)
         return Functional(keras.Model(start, layers.Subtract()([twice, once] if crossed else [once, twice])))
 
-    weights, x = model(crossed=False).initial(0), np.ones((4, 3), np.float32)
-    straight, again, crossed = (logits_digest(model(crossed=way), weights, x, 1.0) for way in (False, False, True))
+    weights = model(crossed=False).initial(0)
+    straight, again, crossed = (teacher_digest(model(crossed=way), weights, 1.0) for way in (False, False, True))
     assert straight == again
     assert straight != crossed

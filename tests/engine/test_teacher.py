@@ -50,7 +50,7 @@ def test_rows_shared_out_give_the_same_weights_and_answers(model: keras.Model) -
         teacher_logits(two, start, IMAGES, 1 / 255), teacher_logits(one, start, IMAGES, 1 / 255), rtol=1e-4, atol=1e-5
     )
     change = Augmentation(shift=1)
-    ours, theirs = (live_teacher([[(f, start)]], IMAGES, 1 / 255, change)(0, 3, 1) for f in (two, one))
+    ours, theirs = (live_teacher([[(f, start, 1 / 255)]], IMAGES, C, change)(0, 3, 1) for f in (two, one))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from distillab.data import load
 from distillab.engine.devices import mesh
+from distillab.engine.functional import Functional
 from distillab.errors import RequestError
 from distillab.study import estimate as module
 from distillab.study.estimate import (
@@ -22,9 +23,12 @@ from distillab.study.estimate import (
     RunEstimate,
     estimate,
 )
-from distillab.study.queue import Group, Resources
-from distillab.study.runner import run_study
+from distillab.study.queue import Resources
+from distillab.study.run import run_study
+from distillab.study.settings import Settings
 from distillab.study.spec import Spec
+from distillab.study.student_models import zoo_student
+from distillab.study.trials import Group
 
 Make = Callable[..., Spec]
 
@@ -32,6 +36,11 @@ Make = Callable[..., Spec]
 def costs(file: Path | None = None, resources: Resources | None = None) -> Costs:
     """Costs on two devices of one worker."""
     return Costs((12, 12, 1), 10, mesh(), resources or Resources(1, 2), file)
+
+
+def student(settings: Settings) -> Functional:
+    """The architecture of a study's students."""
+    return zoo_student(settings.student.model, settings.student.precision, load("synthetic")).functional
 
 
 @pytest.fixture
@@ -53,7 +62,9 @@ def test_the_arithmetic_of_dense_networks_is_counted_by_hand(tiny: Make) -> None
     outputs = 2 * 16  # layers of 4 and 10 outputs, each as costly as one of 16
     update = PARAMETER_FLOPS * parameters + STEP_FLOPS
     one = PRODUCT_FLOPS * training_flops(4) + OUTPUT_FLOPS * outputs + update / settings.batch_size
-    assert guess.training(settings, 180) == pytest.approx(2 * 180 * one / 0.5e6)  # on one of two devices
+    assert guess.training(settings, 180, student=student(settings)) == pytest.approx(
+        2 * 180 * one / 0.5e6
+    )  # on one of two devices
     assert guess.teacher(settings, 180) == pytest.approx(3 * 180 * TEACHER_FACTOR * training_flops(8) / 1e6)
     assert not guess.measured
 
@@ -74,11 +85,11 @@ def test_measured_paces_replace_arithmetic_and_are_kept_for_the_next_run(tiny: M
     first.add_teacher(settings, 100, [9.0, 50.0, 40.0])  # the first epoch compiles
     first.save()
     for known in (first, costs(file)):
-        assert known.training(settings, 180) == pytest.approx(2 * 180 * 0.02)
+        assert known.training(settings, 180, student=student(settings)) == pytest.approx(2 * 180 * 0.02)
         assert known.teacher(settings, 180) == pytest.approx(180 * 0.45)
         assert known.measured
     other = costs(file)
-    other.training(settings.model_copy(update={"batch_size": 7}), 180)
+    other.training(settings.model_copy(update={"batch_size": 7}), 180, student=student(settings))
     assert not other.measured
 
 
@@ -88,8 +99,9 @@ def test_newer_paces_replace_older_ones_and_others_stay(tiny: Make, tmp_path: Pa
         run = costs(file)
         run.add(kind, pace)
         run.save()
-    assert costs(file).training(settings, 1) == pytest.approx(2 * 2.0)
-    assert costs(file).training(settings.model_copy(update={"batch_size": 7}), 1) == pytest.approx(2 * 3.0)
+    model, smaller = student(settings), settings.model_copy(update={"batch_size": 7})
+    assert costs(file).training(settings, 1, student=model) == pytest.approx(2 * 2.0)
+    assert costs(file).training(smaller, 1, student=model) == pytest.approx(2 * 3.0)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "fast"}', '{"a": -1}', '{"a": NaN}', '{"a": 1e999}', "\xff"])
@@ -97,7 +109,7 @@ def test_a_file_with_anything_else_counts_as_no_file(tiny: Make, tmp_path: Path,
     file = tmp_path / "speeds.json"
     file.write_text(text, encoding="latin-1")
     known = costs(file)
-    assert known.training(tiny().base, 180) > 0
+    assert known.training(tiny().base, 180, student=student(tiny().base)) > 0
     assert not known.measured
 
 
@@ -109,9 +121,10 @@ def test_a_first_long_epoch_counts_although_it_compiles(tiny: Make) -> None:
 
 def test_trainings_are_spread_over_all_devices(tiny: Make) -> None:
     known = costs(resources=Resources(3, 2))
-    known.add(tiny().base, 0.01)
-    assert known.seconds(6, 4, 100, tiny().base) == pytest.approx(4.0)
-    assert known.seconds(7, 4, 100, tiny().base) == pytest.approx(8.0)
+    settings = tiny().base
+    known.add(settings, 0.01)
+    assert known.seconds(6, 4, 100, settings, student=student(settings)) == pytest.approx(4.0)
+    assert known.seconds(7, 4, 100, settings, student=student(settings)) == pytest.approx(8.0)
 
 
 def test_a_run_adds_its_teachers_and_the_cohorts_of_every_worker() -> None:
@@ -126,7 +139,7 @@ def test_a_run_measures_paces_for_the_next_estimate(tiny: Make, tmp_path: Path) 
     run_study(spec, tmp_path / "study", speeds=tmp_path / "speeds.json")
     data = load("synthetic")
     known = Costs(data.input_shape, data.classes, mesh(), Resources(1, 2), tmp_path / "speeds.json")
-    assert known.training(spec.base, 180) > 0
+    assert known.training(spec.base, 180, student=student(spec.base)) > 0
     assert known.teacher(spec.base, 180) > 0
     assert known.measured
 

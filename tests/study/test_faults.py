@@ -166,7 +166,7 @@ def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_fin
     (line,) = [line for line in log.read_text().splitlines() if not line.startswith(("Teacher ", "To train: "))]
     assert process.exitcode == 1
     assert line.startswith("distillab: ")
-    assert "Make space; what is recorded stays" in line
+    assert "Make space and run the same command again; recorded results are kept." in line
     subprocess.run(["mount", "-o", "remount,size=8M", place], check=True)
     finish(study, out)
     assert results(out) == results(undisturbed)
@@ -233,7 +233,7 @@ def test_a_folder_of_somebody_else_is_read_and_not_run(undisturbed: Path, capsys
         try:
             with somebody_else():
                 told = refused(read_spec(TINY | {"seeds": 4}), out)
-                assert "Permission denied. Choose a folder that you may write in." in told
+                assert "Permission denied. Choose a folder in which you may write." in told
                 assert "cannot be written: Permission denied" in refused(SPEC, Path(place) / "new")
                 assert command(capsys, "answer", out)[0] == 0
                 assert command(capsys, "data", "check", out)[0] == 0

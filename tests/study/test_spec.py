@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from distillab.errors import RequestError
-from distillab.study.settings import Objective, Settings
+from distillab.study.settings import SEARCH_KEYS, Objective, Settings
 from distillab.study.spec import LARGEST_STUDY, Axis, Spec, load_spec, presets, read_spec, study_file
 
 BASE: dict[str, Any] = {"dataset": "digits"}
@@ -177,13 +177,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"loss": "mse"},
         "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy', 'reverse_kl', 'jensen_shannon', "
-        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free'.",
+        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free'. Did you mean 'logit_mse'?",
     ),
     (
         {"metric": "acc"},
         "metric='acc' is not allowed: it must be one of 'accuracy', 'balanced_accuracy', 'precision_macro', "
         "'recall_macro', 'f1_macro', 'precision_weighted', 'recall_weighted', 'f1_weighted', 'agreement', 'nll', "
-        "'brier', 'ece', 'ece_width', 'kl_to_teacher'.",
+        "'brier', 'ece', 'ece_width', 'kl_to_teacher'. Did you mean 'accuracy'?",
     ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
@@ -365,7 +365,7 @@ def test_a_study_written_and_read_again_is_the_same_study(tree: dict[str, Any]) 
 
 def test_what_is_written_names_every_key() -> None:
     tree = yaml.safe_load(study(alpha=[0, 1]).to_yaml())
-    assert set(tree) == {*Objective.model_fields, *Settings.model_fields}
+    assert set(tree) == {*Objective.model_fields, *Settings.model_fields} - set(SEARCH_KEYS)
     assert tree["alpha"] == [0, 1]
     assert tree["teacher"]["model"] == "cnn-256-512"
 
@@ -484,8 +484,8 @@ def test_every_preset_is_a_study_and_says_at_its_top_what_it_asks_and_costs(name
 
 
 def test_presets_can_be_overridden_and_stay_as_they_are() -> None:
-    assert load_spec("demo", ["seeds=2"]).frame.seeds == 2
-    assert load_spec("demo").frame.seeds != 2
+    assert load_spec("demo", ["seeds=2"]).objective.seeds == 2
+    assert load_spec("demo").objective.seeds != 2
 
 
 def test_an_unknown_study_is_refused_with_the_nearest_preset() -> None:

@@ -15,12 +15,12 @@ from distillab.data import Dataset
 from distillab.engine.devices import mesh
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import WorkError
+from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.executors import ray_worker as worker
-from distillab.study.executors.base import CohortResult, Training, TrainingInputs
 from distillab.study.executors.local import Local
 from distillab.study.progress import Progress
 from distillab.study.queue import Queue, Resources
-from distillab.study.runner import run_study
+from distillab.study.run import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.store import Store
 
@@ -51,7 +51,7 @@ class Travelling:
         return Resources(self.workers, 2, 2)
 
     def train(
-        self, queue: Queue[Training], inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
+        self, queue: Queue, inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
         packed = {key: worker.packed(inputs(key), key) for key in queue.keys}
         common = worker.Common(dataset, 2, False, None, worker.versions())
@@ -65,7 +65,7 @@ class Travelling:
                 arrived = pickle.loads(pickle.dumps((common, packed[cohort.key], cohort.trainings)))
                 for _ in range(1 + self.twice):
                     result = worker.train(*arrived, slots[cohort.key])
-                trained = 0 if result is None else result.trainings
+                trained = 0 if result is None else result.students
                 if trained < len(cohort.trainings):
                     slots[cohort.key] = trained or len(cohort.trainings) // 2
                     queue.put_back(cohort, cohort.trainings[trained:], slots[cohort.key])

@@ -17,7 +17,8 @@ from distillab.study.executors import ray_dispatch as module
 from distillab.study.executors.ray_connection import Cluster
 from distillab.study.executors.ray_dispatch import TRIES, Dispatch
 from distillab.study.executors.ray_worker import Shares
-from distillab.study.queue import Group, Queue, Resources
+from distillab.study.queue import Queue, Resources
+from distillab.study.trials import Group
 
 weathers = st.builds(
     Weather,
@@ -30,9 +31,9 @@ weathers = st.builds(
 )
 
 
-def simulated(groups: list[Group[int]], workers: int, weather: Weather) -> tuple[list[int], SimulatedRay]:
+def simulated(groups: list[Group], workers: int, weather: Weather) -> tuple[list[int], SimulatedRay]:
     ray = SimulatedRay(workers, {group.key: group.seconds for group in groups}, weather)
-    return [student for result in simulate(groups, ray) for student in result.records], ray
+    return [student for result in simulate(groups, ray) for student in result.results], ray
 
 
 @given(st.integers(0, 100), st.integers(1, 30), weathers)
@@ -132,16 +133,16 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
 
 
 def dispatch(ray: Ray, listener: Listener, students: int = 8) -> Dispatch:
-    queue: Queue[Any] = Queue([Group("a", range(students))], Resources(1, 1, 8))
+    queue: Queue = Queue([Group("a", range(students))], Resources(1, 1, 8))
     return Dispatch(Cluster(ray, 1, 0), {"a": "a"}, None, queue, listener)
 
 
 def trained(ray: Ray, listener: Listener, students: int = 8) -> int:
-    return sum(result.trainings for result in dispatch(ray, listener, students).results())
+    return sum(result.students for result in dispatch(ray, listener, students).results())
 
 
-def attempt(trainings: int) -> Any:
-    return SimpleNamespace(trainings=trainings)
+def attempt(students: int) -> Any:
+    return SimpleNamespace(students=students)
 
 
 def whole(number: int, students: int) -> Any:

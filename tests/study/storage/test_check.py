@@ -12,7 +12,7 @@ from tests.study.conftest import TINY
 from distillab.errors import RequestError
 from distillab.study.folder import Folder
 from distillab.study.run import run_study
-from distillab.study.spec import read_spec
+from distillab.study.spec import SearchSpec, read_spec
 from distillab.study.storage.check import check
 
 
@@ -93,7 +93,7 @@ def test_pages_overwritten_are_found(copied: Path) -> None:
     assert faults
 
 
-def test_trials_that_a_search_proposed_are_no_strangers(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_that_a_search_proposed_are_no_strangers(copied: Path) -> None:
     with sqlite3.connect(copied / "study.db") as file:
         file.execute("UPDATE trials SET id = 'f' || substr(id, 2)")
         file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('taught', number)")
@@ -104,7 +104,7 @@ def test_trials_that_a_search_proposed_are_no_strangers(copied: Path, monkeypatc
     told = " ".join(check(Folder(copied)).faults)
     assert "do not belong to this study" in told
     assert "has no test accuracy" in told
-    monkeypatch.setattr(Folder, "is_search", lambda self: True)
+    (copied / "study.yaml").write_text(SearchSpec({}).to_yaml(), encoding="utf-8")
     assert check(Folder(copied)).faults == ()
     with sqlite3.connect(copied / "study.db") as file:
         file.execute("DELETE FROM metric_values")
