@@ -109,9 +109,6 @@ def analyse(
         classes: C, where it is known.
         predictions: students' kept predictions on the validation split, by trial.
         curves: `alpha_curves` of the same results, where the caller has them.
-
-    Returns:
-        The same finding for the same results.
     """
     curves = alpha_curves(spec, trials, teachers) if curves is None else curves
     settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)

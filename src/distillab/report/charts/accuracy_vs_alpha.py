@@ -12,21 +12,9 @@ import numpy as np
 import distillab.report.formatting as fmt
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.metrics.metric import Metric
-from distillab.report.charts.layers import (
-    HEIGHT,
-    Rows,
-    Tables,
-    alpha_axis,
-    corners,
-    finite,
-    frame,
-    layer,
-    limits,
-    message,
-    tips,
-    value_axis,
-)
-from distillab.report.charts.metric_numbers import Difference, MetricNumbers
+from distillab.report.charts import layers
+from distillab.report.charts.layers import Tables, alpha_axis, corners, finite, frame, layer, limits, tips, value_axis
+from distillab.report.charts.metric_numbers import MetricNumbers
 from distillab.report.charts.spread import spread_out
 from distillab.report.charts.theme import BAD, CURVE, GOOD, LABELS, PAPER, RANGE, TEACHER, TEACHER_ALONE
 
@@ -38,7 +26,7 @@ LEVELS = {
 """Reference levels: colour and dashes."""
 
 TIPS = ("alpha", "n", "mean", "95 % interval", "to labels alone", "p after Holm", "diverged")
-GAP = 14 / HEIGHT
+GAP = 14 / layers.HEIGHT
 """Between two labels at the right edge, as a share of the height."""
 
 
@@ -81,7 +69,7 @@ def accuracy_vs_alpha_data(
             for alpha, value in zip(curve.alphas.tolist(), seed.tolist(), strict=True)
             if math.isfinite(value)
         ],
-        "levels": [{"name": one["name"], "value": one["value"]} for one in labels if one["inside"]],
+        "levels": [{"name": row["name"], "value": row["value"]} for row in labels if row["inside"]],
         "labels": labels,
         "ranges": [{"from": start, "to": end} for start, end in optimal],
         "range_name": _range_name(optimal, first, last, low + 0.02 * (high - low)),
@@ -104,7 +92,7 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         y: the title of the y axis.
     """
     x, value = alpha_axis(), value_axis("value", y, tickCount=6)
-    names = list(LEVELS)
+    low, names = value_axis("low", y, tickCount=6), list(LEVELS)
     colour = alt.Color("name:N").scale(domain=names, range=[colour for colour, _ in LEVELS.values()]).legend(None)
     dash = alt.StrokeDash("name:N").scale(domain=names, range=[dash for _, dash in LEVELS.values()]).legend(None)
     top, base, edge = alt.value(0), alt.value("height"), alt.value("width")
@@ -114,12 +102,8 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
     return alt.layer(
         frame(tables, x, value),
         layer(tables, "ranges").mark_rect(color=RANGE, opacity=0.14).encode(x=alpha_axis("from"), x2="to"),
-        layer(tables, "intervals")
-        .mark_area(color=CURVE, opacity=0.22)
-        .encode(x=x, y=value_axis("low", y, tickCount=6), y2="high"),
-        layer(tables, "single")
-        .mark_rule(color=CURVE, opacity=0.6)
-        .encode(x=x, y=value_axis("low", y, tickCount=6), y2="high"),
+        layer(tables, "intervals").mark_area(color=CURVE, opacity=0.22).encode(x=x, y=low, y2="high"),
+        layer(tables, "single").mark_rule(color=CURVE, opacity=0.6).encode(x=x, y=low, y2="high"),
         layer(tables, "levels").mark_rule(strokeWidth=1.3).encode(y=value, color=colour, strokeDash=dash),
         layer(tables, "dots").mark_circle(color=CURVE, opacity=0.28, size=14).encode(x=x, y=value),
         mean.mark_line(color=CURVE, strokeWidth=2.2).encode(x=x, y=value),
@@ -141,7 +125,7 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         layer(tables, "labels")
         .mark_text(align="left", dx=15, baseline="middle")
         .encode(x=edge, y=value_axis("place", y, tickCount=6), text="text:N", color=colour),
-        message(tables),
+        layers.message(tables),
         mean.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
     )
 
@@ -195,22 +179,13 @@ def spans(alphas: Floats, chosen: Flags) -> list[tuple[float, float]]:
     return stretches
 
 
-def _difference_text(metric: Metric, difference: Difference | None) -> str:
-    """A difference with its interval as tooltips write it."""
-    if difference is None:
-        return fmt.NOTHING
-    interval = fmt.interval(metric, _number(difference.low), _number(difference.high), signed=True)
-    return f"{fmt.difference(metric, difference.difference)} ({interval})"
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any]:
     metric, factor = curve.metric, curve.metric.factor
     mean, low, high = (float(values[index]) for values in (numbers.mean, numbers.low, numbers.high))
-    to_labels = numbers.differences["labels"].get(index)
+    to_labels, difference = numbers.differences["labels"].get(index), fmt.NOTHING
+    if to_labels:
+        interval = fmt.interval(metric, to_labels.low, to_labels.high, signed=True)
+        difference = f"{fmt.difference(metric, to_labels.difference)} ({interval})"
     return {
         "alpha": float(curve.alphas[index]),
         "n": numbers.n[index],
@@ -220,8 +195,8 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
         "diverged": int(curve.diverged_count[index]),
         "mean": fmt.value(metric, mean),
         "95 % interval": fmt.interval(metric, low, high),
-        "to labels alone": _difference_text(metric, to_labels),
-        "p after Holm": fmt.NOTHING if to_labels is None or to_labels.p is None else fmt.p_cell(to_labels.p),
+        "to labels alone": difference,
+        "p after Holm": fmt.p_cell(to_labels and to_labels.p),
     }
 
 
@@ -236,13 +211,13 @@ def _levels(curve: AlphaCurve, numbers: MetricNumbers) -> dict[str, float]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -> Rows:
+def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -> layers.Rows:
     """Names for the right edge, apart from each other; a level beyond the axis is named at the edge it is beyond."""
     values = {name: metric.factor * value for name, value in levels.items()}
     shares = [min(max((value - low) / (high - low), 0.0), 1.0) for value in values.values()]
-    places = spread_out(shares, gap=GAP)
+    spread = spread_out(shares, gap=GAP)
     rows = []
-    for (name, value), share, place in zip(values.items(), shares, places, strict=True):
+    for (name, value), share, moved in zip(values.items(), shares, spread, strict=True):
         inside = low <= value <= high
         arrow = "" if inside else " ▲" if value > high else " ▼"
         rows.append(
@@ -250,7 +225,7 @@ def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -
                 "name": name,
                 "value": value,
                 "edge": low + share * (high - low),
-                "place": low + place * (high - low),
+                "place": low + moved * (high - low),
                 "text": f"{name} {fmt.value(metric, levels[name])}{arrow}",
                 "inside": inside,
             }
@@ -258,7 +233,7 @@ def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -
     return rows
 
 
-def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: float, height: float) -> Rows:
+def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: float, height: float) -> layers.Rows:
     if not optimal:
         return []
     start, end = max(optimal, key=lambda stretch: stretch[1] - stretch[0])
@@ -270,14 +245,8 @@ def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: floa
 
 
 def _choice(row: dict[str, Any], first: float, last: float) -> dict[str, Any]:
-    alpha = row["alpha"]
-    text = f"chosen on validation: alpha = {alpha:g}"
-    return {
-        "alpha": alpha,
-        "value": row["value"],
-        "text": text,
-        "align": _align(alpha, first, last, 0.3),
-    }
+    alpha, text = row["alpha"], f"chosen on validation: alpha = {row['alpha']:g}"
+    return {"alpha": alpha, "value": row["value"], "text": text, "align": _align(alpha, first, last, 0.3)}
 
 
 def _align(alpha: float, first: float, last: float, margin: float) -> str:
