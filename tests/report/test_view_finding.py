@@ -9,7 +9,6 @@ from tests.report.wording import words
 from distillab.analysis import analyse
 from distillab.report.text import short_text
 from distillab.report.view import study_view
-from distillab.report.view.sentences import setting_sentences
 
 GAIN = {0.0: 0.01, 0.5: 0.03, 1.0: 0.0}
 
@@ -44,7 +43,7 @@ def test_diverged_labels_alone_leave_nothing_to_compare_with(rows):
     spec = rows.spec(seeds=8)
     full = analyse(spec, rows.trials(spec, hump, diverged=[(1.0, 0)]), {})
     assert full.settings[0].kind == "undecided"
-    assert "diverged, so there is no sound reference" in setting_sentences(full, full.settings[0])[0]
+    assert "diverged, so there is no sound reference" in study_view(full).settings[0].sentences[0]
 
 
 def test_fewer_than_six_seeds_exclude_no_alpha_and_it_is_said(rows):
@@ -88,7 +87,7 @@ def test_a_half_finished_study_pairs_whole_seeds_and_says_how_much_is_missing(ro
 def test_what_a_study_lacks_is_said_plainly(rows, changes, said):
     spec = rows.spec(**changes)
     full = analyse(spec, rows.trials(spec, hump), {})
-    assert said in setting_sentences(full, full.settings[0])[0]
+    assert said in study_view(full).settings[0].sentences[0]
     assert words(full)
 
 
@@ -115,7 +114,7 @@ def test_a_seed_diverged_everywhere_and_the_rest_missing_still_answers(rows):
 def test_the_terminal_gets_three_sentences_first_in_percent(rows):
     spec = rows.spec(seeds=8)
     full = analyse(spec, rows.trials(spec, hump), rows.teachers(0.98765))
-    told = setting_sentences(full, full.settings[0])
+    told = study_view(full).settings[0].sentences
     assert len(told) == 3
     assert told[0].startswith("Supported: alpha = 0.5 beats labels alone (alpha = 1) by ")
     assert "95 % interval" in told[1]

@@ -8,7 +8,7 @@ import numpy as np
 from tests.report.wording import words
 
 from distillab.analysis import analyse
-from distillab.report.view.tables import predicted_sentence, predicted_table
+from distillab.report.view import study_view
 from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
@@ -49,13 +49,13 @@ def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
     found = analyse(spec, trials, {}, predictions=kept(trials))
-    (one,) = found.predictions
+    (prediction,) = found.predictions
+    view = study_view(found)
     assert "Alpha predicted from both ends" in words(found)
-    assert f"predict alpha = {one.alpha:.2f}, the sweep chose 0.25" in predicted_sentence(one, found.metric)
-    table = predicted_table(found.predictions, found.metric)
-    assert len(table.rows[0]) == len(table.head)
-    same = dataclasses.replace(one, nearest=0.25)
-    assert predicted_sentence(same, found.metric).endswith("the prediction costs nothing.")
+    assert f"predict alpha = {prediction.alpha:.2f}, the sweep chose 0.25" in view.predictions[0]
+    assert len(view.predicted_table.rows[0]) == len(view.predicted_table.head)
+    same = dataclasses.replace(found, predictions=(dataclasses.replace(prediction, nearest=0.25),))
+    assert study_view(same).predictions[0].endswith("the prediction costs nothing.")
 
 
 def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -> None:

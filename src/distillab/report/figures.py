@@ -20,7 +20,7 @@ from distillab.report.charts.denoising import denoising_chart, denoising_data
 from distillab.report.charts.layers import MOST_PANELS, captioned, panels
 from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.predicted import predicted_chart, predicted_data
-from distillab.report.view.sentences import noise
+from distillab.report.view.setting import noise
 
 MOST_ROWS = 8
 """Rows of panels along an axis."""

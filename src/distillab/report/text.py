@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable
 
 from distillab.report.view.distillation import DistillationView
-from distillab.report.view.study import WRONG_LABELS, SettingView, StudyView
+from distillab.report.view.setting import SettingView
+from distillab.report.view.study import WRONG_LABELS, StudyView
 from distillab.report.view.table import Table
 
 WIDTH = 100
