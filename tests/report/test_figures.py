@@ -16,7 +16,7 @@ from distillab.analysis import alpha_curves, analyse
 from distillab.analysis.calibration import Reliability
 from distillab.report.charts import accuracy_vs_alpha as module
 from distillab.report.charts import spread
-from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data
+from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data, mean_chart
 from distillab.report.charts.axis_trend import axis_trend_data
 from distillab.report.charts.comparison import comparison_chart, comparison_data
 from distillab.report.charts.confusion import confusion_chart, confusion_data
@@ -24,7 +24,6 @@ from distillab.report.charts.denoising import denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
 from distillab.report.charts.learning_curves import focus, learning_curves_chart, learning_curves_data
-from distillab.report.charts.mean import mean_chart
 from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.charts.render import render

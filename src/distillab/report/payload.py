@@ -18,7 +18,7 @@ from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
-from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, spans
+from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, mean_chart, spans
 from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
 from distillab.report.charts.confusion import confusion_chart, confusion_data
 from distillab.report.charts.denoising import TITLE as DENOISING
@@ -26,7 +26,6 @@ from distillab.report.charts.denoising import denoising_chart, denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.layers import Tables, template
 from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
-from distillab.report.charts.mean import mean_chart
 from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
 from distillab.report.charts.predicted import TITLE as PREDICTED
 from distillab.report.charts.predicted import predicted_chart, predicted_data

@@ -1,4 +1,4 @@
-"""The main chart: how the student's test metric changes with alpha."""
+"""The main chart, and a small one: how the student's test metric changes with alpha."""
 
 from __future__ import annotations
 
@@ -128,6 +128,23 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         layers.message(tables),
         mean.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
     )
+
+
+def mean_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.LayerChart:
+    """Draw mean and 95 % band, in small.
+
+    Args:
+        tables: as `accuracy_vs_alpha_data` gives them; None where the page supplies them.
+        y: the title of the y axis.
+    """
+    x, value, rows = alpha_axis(), value_axis("value", y, tickCount=5), layer(tables, "rows")
+    band = layer(tables, "intervals").mark_area(color=CURVE, opacity=0.22)
+    return alt.layer(
+        frame(tables, x, value),
+        band.encode(x=x, y=value_axis("low", y, tickCount=5), y2="high"),
+        rows.mark_line(color=CURVE, point=alt.OverlayMarkDef(color=CURVE, opacity=1)).encode(x=x, y=value),
+        rows.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
+    ).properties(height=180)
 
 
 def accuracy_reach(panels: Iterable[tuple[AlphaCurve, MetricNumbers]]) -> tuple[float, float] | None:

@@ -68,7 +68,7 @@ def _verdict(finding: Finding, setting: SettingResult) -> str:
     metric, seeds = finding.metric, fmt.counted(verdict.n, "seed")
     margin = f"{metric.factor * finding.margin:g} {metric.difference_unit}".rstrip()
     if verdict.kind == "supported":
-        best = next(one for one in verdict.evidence if one.alpha == verdict.deciding_alpha)
+        best = next(gain for gain in verdict.evidence if gain.alpha == verdict.deciding_alpha)
         result = setting.at(best.alpha)
         interval = _improvement(metric, result.over_labels) if result and result.over_labels else ""
         sentence = (
@@ -76,7 +76,7 @@ def _verdict(finding: Finding, setting: SettingResult) -> str:
             f"{fmt.amount(metric, best.difference)}{interval}, p {fmt.p_value(best.p_adjusted)} after Holm over "
             f"{fmt.counted(len(verdict.evidence), 'intermediate alpha')}, {seeds}"
         )
-        if all(one.p_no_gain <= verdict.significance for one in verdict.evidence):
+        if all(gain.p_no_gain <= verdict.significance for gain in verdict.evidence):
             sentence += f", although every gain is below the margin of {margin}"
         return f"{sentence}."
     if verdict.kind == "practically equivalent":
@@ -233,20 +233,20 @@ def _key_figures(metric: Metric, setting: SettingResult) -> tuple[KeyFigure, ...
 def _alphas_table(metric: Metric, setting: SettingResult) -> Table:
     """A row for each alpha."""
     columns: dict[str, Callable[[AlphaResult], str]] = {
-        "alpha": lambda one: f"{one.alpha:g}",
-        "n": lambda one: str(one.n),
-        f"test {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.mean, unit=False),
-        "95 % interval": lambda one: fmt.interval(metric, one.low, one.high),
-        "to alpha 1": lambda one: gain_cells(metric, one.over_labels)[0],
-        "interval": lambda one: gain_cells(metric, one.over_labels)[1],
-        "p": lambda one: _holm_cell(one.over_labels),
-        "to alpha 0": lambda one: gain_cells(metric, one.over_teacher)[0],
-        "p ": lambda one: _holm_cell(one.over_teacher),
-        f"valid. {metric.unit}".rstrip(): lambda one: fmt.value(metric, one.validation, unit=False),
-        "range": lambda one: {True: "yes", False: "no", None: fmt.NOTHING}[one.in_range],
+        "alpha": lambda row: f"{row.alpha:g}",
+        "n": lambda row: str(row.n),
+        f"test {metric.unit}".rstrip(): lambda row: fmt.value(metric, row.mean, unit=False),
+        "95 % interval": lambda row: fmt.interval(metric, row.low, row.high),
+        "to alpha 1": lambda row: gain_cells(metric, row.over_labels)[0],
+        "interval": lambda row: gain_cells(metric, row.over_labels)[1],
+        "p": lambda row: _holm_cell(row.over_labels),
+        "to alpha 0": lambda row: gain_cells(metric, row.over_teacher)[0],
+        "p ": lambda row: _holm_cell(row.over_teacher),
+        f"valid. {metric.unit}".rstrip(): lambda row: fmt.value(metric, row.validation, unit=False),
+        "range": lambda row: {True: "yes", False: "no", None: fmt.NOTHING}[row.in_range],
     }
     if setting.diverged:
-        columns["diverged"] = lambda one: str(one.diverged)
+        columns["diverged"] = lambda row: str(row.diverged)
     unit = f" in {metric.difference_unit}" if metric.difference_unit else ""
     caption = (
         f"Test {metric.label}, mean of n seeds. Differences to alpha = 1 and to alpha = 0{unit}, paired by seed, with "
@@ -257,7 +257,7 @@ def _alphas_table(metric: Metric, setting: SettingResult) -> Table:
         title=f"every alpha, {setting.label}" if setting.label else "every alpha",
         caption=f"{setting.label}: {caption}" if setting.label else caption,
         head=tuple(name.strip() for name in columns),
-        rows=tuple(tuple(cell(one) for cell in columns.values()) for one in setting.alphas),
+        rows=tuple(tuple(cell(row) for cell in columns.values()) for row in setting.alphas),
         words=0,
         chosen=setting.grid.index(setting.best.alpha) if setting.best else None,
     )

@@ -235,7 +235,7 @@ def _covered(setting: SettingResult) -> str:
 
 
 def _divergence(setting: SettingResult) -> str:
-    counts = fmt.listed([f"{one.diverged} at alpha = {one.alpha:g}" for one in setting.alphas if one.diverged])
+    counts = fmt.listed([f"{row.diverged} at alpha = {row.alpha:g}" for row in setting.alphas if row.diverged])
     losses = [student.last_finite_loss for student in setting.diverged if student.last_finite_loss is not None]
     last = f", last finite loss up to {max(losses):.3g}" if losses else ""
     first = min(student.epoch for student in setting.diverged)

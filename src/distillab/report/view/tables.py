@@ -12,15 +12,6 @@ from distillab.metrics.metric import Metric
 from distillab.report.view.table import Table
 
 
-def range_text(setting: SettingResult) -> str:
-    """A setting's optimal range in words.
-
-    Args:
-        setting: of a study.
-    """
-    return fmt.alphas(setting.optimal_range, setting.grid) if setting.optimal_range else fmt.NOTHING
-
-
 def gain_cells(metric: Metric, gain: Gain | Shortfall | None) -> tuple[str, str]:
     """A difference and its 95 % interval.
 
@@ -49,7 +40,7 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
         "test interval": fmt.interval(metric, best.low, best.high) if best else fmt.NOTHING,
         "to labels alone": gain,
         "interval": gain_interval,
-        "optimal range": range_text(setting),
+        "optimal range": fmt.alphas(setting.optimal_range, setting.grid) if setting.optimal_range else fmt.NOTHING,
         "teacher": fmt.NOTHING if setting.teacher is None else fmt.value(metric, setting.teacher),
         "students": f"{setting.students - setting.missing:,} of {setting.students:,}",
     }
@@ -61,7 +52,7 @@ def metrics_sentence(results: Sequence[MetricResult]) -> str:
     Args:
         results: of one setting, a result for each metric.
     """
-    chosen = {one.metric.label: one.result.best.alpha for one in results if one.result.best is not None}
+    chosen = {metric.label: result.best.alpha for metric, result in results if result.best is not None}
     if len(chosen) < 2:
         return ""
     labels: dict[float, list[str]] = {}
@@ -86,19 +77,13 @@ def metrics_table(results: Sequence[MetricResult]) -> Table:
     Args:
         results: of one setting, a result for each metric.
     """
-    columns = {
-        "verdict": "verdict",
-        "alpha": "alpha",
-        "range": "optimal range",
-        "test": "test",
-        "to alpha 1": "to labels alone",
-        "interval": "interval",
-    }
+    head = ("metric", "verdict", "alpha", "range", "test", "to alpha 1", "interval")
     rows = []
     for metric, setting in results:
         cells = setting_cells(metric, setting)
-        rows.append((metric.label, *(cells[name] for name in columns.values())))
-    return Table("results by metric", "", ("metric", *columns), tuple(rows))
+        columns = ("verdict", "alpha", "optimal range", "test", "to labels alone", "interval")
+        rows.append((metric.label, *(cells[name] for name in columns)))
+    return Table("results by metric", "", head, tuple(rows))
 
 
 def classes_table(scores: ClassScores, names: Sequence[str]) -> Table:
