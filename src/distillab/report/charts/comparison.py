@@ -19,14 +19,11 @@ SHOWN = {"difference": "difference to labels alone", "value": "value"}
 
 
 def comparison_data(lines: Sequence[tuple[str, AlphaCurve]], shown: str) -> Tables:
-    """Gather what the chart shows.
+    """Tables "rows" (a setting and alpha each), "zero" and "frame".
 
     Args:
         lines: names and students of the settings, by one metric.
         shown: "difference" to labels alone, or "value".
-
-    Returns:
-        Tables "rows" (a setting and alpha each), "zero" and "frame".
     """
     rows = [row for name, curve in lines for row in _line(name, curve, metric_numbers(curve), shown)]
     zero = [{"value": 0.0}] if shown == "difference" and rows else []

@@ -23,13 +23,10 @@ WHOLE: dict[str, Any] = {"domain": [-3, 103], "values": [0, 20, 40, 60, 80, 100]
 
 
 def denoising_data(setting: Denoising) -> Tables:
-    """Gather what the chart shows, in per cent.
+    """Tables "rows" (an alpha and kind each, in per cent), "levels" (the teacher's), "threshold" and "frame".
 
     Args:
         setting: the shares of one setting.
-
-    Returns:
-        Tables "rows" (an alpha and kind each), "levels" (the teacher's), "threshold" and "frame".
     """
     rows: Rows = []
     for which in SHARES:
@@ -69,6 +66,7 @@ def denoising_chart(tables: Tables | None = None, *, y: str = TITLE) -> alt.Laye
     dash = alt.StrokeDash("name:N").scale(domain=names, range=dashes).legend(legend)
     rows, threshold = layer(tables, "rows"), layer(tables, "threshold")
     shift = alt.expr("datum.align == 'right' ? -5 : 5")
+    name = threshold.mark_text(color=SOFT, align=alt.expr("datum.align"), dx=shift)
     return alt.layer(
         frame(tables, x, value),
         rows.mark_area(opacity=0.2, clip=True).encode(x=x, y=value_axis("low", y, **WHOLE), y2="high", color=colour),
@@ -76,7 +74,5 @@ def denoising_chart(tables: Tables | None = None, *, y: str = TITLE) -> alt.Laye
         rows.mark_line(strokeWidth=2).encode(x=x, y=value, color=colour, strokeDash=dash),
         rows.mark_circle(opacity=1, size=36).encode(x=x, y=value, color=colour, tooltip=tips("name", "alpha", "share")),
         threshold.mark_rule(strokeDash=[2, 3], color=SOFT).encode(x=x),
-        threshold.mark_text(color=SOFT, align=alt.expr("datum.align"), dx=shift).encode(
-            x=x, y=alt.datum(50), text="text:N"
-        ),
+        name.encode(x=x, y=alt.datum(50), text="text:N"),
     ).properties(height=260)

@@ -19,16 +19,13 @@ SIGNIFICANCE = 0.05
 def differences_data(
     curve: AlphaCurve, numbers: MetricNumbers, reference: str, *, optimal: Sequence[tuple[float, float]] = ()
 ) -> Tables:
-    """Gather what the chart shows, in the unit of its axis.
+    """Tables "rows" (an alpha each, in the unit of the axis), "ranges" and "frame".
 
     Args:
         curve: the students of a setting by one metric.
         numbers: their differences.
         reference: "labels" or "teacher".
         optimal: stretches of the alpha axis in the optimal range.
-
-    Returns:
-        Tables "rows" (an alpha each), "ranges" and "frame".
     """
     metric, factor = curve.metric, curve.metric.factor
     rows: list[dict[str, Any]] = [
@@ -61,6 +58,7 @@ def differences_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.Lay
         y: the title of the y axis.
     """
     x, value, rows = alpha_axis(), value_axis("value", y), layer(tables, "rows")
+    shown = tips("alpha", "n", "difference", "95 % interval", "p after Holm")
     filled = alt.condition("datum.significant", alt.value(CURVE), alt.value(PAPER))
     return alt.layer(
         frame(tables, x, value),
@@ -68,7 +66,5 @@ def differences_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.Lay
         layer(tables, "frame").mark_rule(color=SOFT).encode(y=alt.datum(0)),
         rows.mark_rule(color=CURVE, strokeWidth=2).encode(x=x, y=value_axis("low", y), y2="high"),
         rows.mark_point(size=70, strokeWidth=2, opacity=1, stroke=CURVE).encode(x=x, y=value, fill=filled),
-        rows.mark_rule(strokeWidth=26, opacity=0).encode(
-            x=x, tooltip=tips("alpha", "n", "difference", "95 % interval", "p after Holm")
-        ),
+        rows.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=shown),
     ).properties(height=240)
