@@ -61,7 +61,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
     """
     for path, content in files.items():
         try:
-            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
+            replace_file(path, lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
             raise cannot_write(path, error) from error
 
