@@ -60,15 +60,12 @@ class Compact:
         self.fields: dict[str, dict[str, list[str]]] = {}
 
     def encode(self, chart: str, tables: Tables, **values: str | float) -> dict[str, Any]:
-        """Encode the data of one chart.
+        """The data of one chart: "tables", rows as lists with numbers rounded to `DIGITS` digits, and "values".
 
         Args:
             chart: its name on the page.
             tables: its data.
             **values: in place of the chart's placeholders: `y` for "$y".
-
-        Returns:
-            "tables": rows as lists, numbers rounded to `DIGITS` digits; "values".
         """
         fields = self.fields.setdefault(chart, {})
         for name, table in tables.items():
@@ -198,12 +195,10 @@ def _metric(
     """One metric of one setting: the chart, its legend, and the differences to both references."""
     metric, numbers = curve.metric, metric_numbers(curve)
     tables = accuracy_vs_alpha_data(curve, numbers, optimal=optimal, dots=dots)
-    unit = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    title = f"difference ({metric.difference_unit})" if metric.difference_unit else "difference"
     differences = {
-        reference: compact.encode(
-            "differences", differences_data(curve, numbers, reference, optimal=optimal), y=f"difference{unit}"
-        )
-        for reference in ("labels", "teacher")
+        name: compact.encode("differences", differences_data(curve, numbers, name, optimal=optimal), y=title)
+        for name in numbers.differences
     }
     return {
         "metric": compact.encode("metric", tables, y=f"student's test {metric.axis}"),

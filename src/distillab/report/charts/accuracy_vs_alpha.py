@@ -38,7 +38,7 @@ def accuracy_vs_alpha_data(
     dots: bool = True,
     reach: tuple[float, float] | None = None,
 ) -> Tables:
-    """Gather what the chart shows, in the unit of its axis.
+    """The data of the chart, in the unit of its axis.
 
     Args:
         curve: the students of a setting by one metric.
@@ -91,14 +91,14 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         tables: as `accuracy_vs_alpha_data` gives them; None where the page supplies them.
         y: the title of the y axis.
     """
-    x, value = alpha_axis(), value_axis("value", y, tickCount=6)
-    low, names = value_axis("low", y, tickCount=6), list(LEVELS)
+    x, names = alpha_axis(), list(LEVELS)
+    value, low, level, apart = (value_axis(field, y, tickCount=6) for field in ("value", "low", "edge", "place"))
     colour = alt.Color("name:N").scale(domain=names, range=[colour for colour, _ in LEVELS.values()]).legend(None)
     dash = alt.StrokeDash("name:N").scale(domain=names, range=[dash for _, dash in LEVELS.values()]).legend(None)
     top, base, edge = alt.value(0), alt.value("height"), alt.value("width")
     aligned = alt.expr("datum.align")
-    hollow = alt.condition("datum.diverged > 0", alt.value(PAPER), alt.value(CURVE))
-    mean = layer(tables, "rows")
+    fill = alt.condition("datum.diverged > 0", alt.value(PAPER), alt.value(CURVE))
+    mean, range_name, choice, labels = (layer(tables, name) for name in ("rows", "range_name", "choice", "labels"))
     return alt.layer(
         frame(tables, x, value),
         layer(tables, "ranges").mark_rect(color=RANGE, opacity=0.14).encode(x=alpha_axis("from"), x2="to"),
@@ -107,24 +107,14 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         layer(tables, "levels").mark_rule(strokeWidth=1.3).encode(y=value, color=colour, strokeDash=dash),
         layer(tables, "dots").mark_circle(color=CURVE, opacity=0.28, size=14).encode(x=x, y=value),
         mean.mark_line(color=CURVE, strokeWidth=2.2).encode(x=x, y=value),
-        mean.mark_point(size=38, opacity=1, filled=True, stroke=CURVE, strokeWidth=1.5).encode(
-            x=x, y=value, fill=hollow
-        ),
-        layer(tables, "range_name")
-        .mark_text(color=GOOD, align=aligned, baseline="bottom", dy=-2)
-        .encode(x=x, y=value, text="text:N"),
-        layer(tables, "choice")
-        .mark_rule(color=TEACHER, strokeWidth=0.9, strokeDash=[1, 2], clip=True)
-        .encode(x=x, y=value, y2=top),
-        layer(tables, "choice").mark_point(color=TEACHER, size=170, strokeWidth=1.6, opacity=1).encode(x=x, y=value),
-        layer(tables, "choice").mark_text(align=aligned, baseline="bottom", dy=-4).encode(x=x, y=top, text="text:N"),
+        mean.mark_point(size=38, opacity=1, filled=True, stroke=CURVE, strokeWidth=1.5).encode(x=x, y=value, fill=fill),
+        range_name.mark_text(color=GOOD, align=aligned, baseline="bottom", dy=-2).encode(x=x, y=value, text="text:N"),
+        choice.mark_rule(color=TEACHER, strokeWidth=0.9, strokeDash=[1, 2], clip=True).encode(x=x, y=value, y2=top),
+        choice.mark_point(color=TEACHER, size=170, strokeWidth=1.6, opacity=1).encode(x=x, y=value),
+        choice.mark_text(align=aligned, baseline="bottom", dy=-4).encode(x=x, y=top, text="text:N"),
         layer(tables, "diverged").mark_text(color=BAD, dy=-16).encode(x=x, y=base, text="text:N"),
-        layer(tables, "labels")
-        .mark_rule(strokeWidth=0.8, x2Offset=12)
-        .encode(x=edge, x2=edge, y=value_axis("edge", y, tickCount=6), y2="place", color=colour),
-        layer(tables, "labels")
-        .mark_text(align="left", dx=15, baseline="middle")
-        .encode(x=edge, y=value_axis("place", y, tickCount=6), text="text:N", color=colour),
+        labels.mark_rule(strokeWidth=0.8, x2Offset=12).encode(x=edge, x2=edge, y=level, y2="place", color=colour),
+        labels.mark_text(align="left", dx=15, baseline="middle").encode(x=edge, y=apart, text="text:N", color=colour),
         layers.message(tables),
         mean.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
     )
@@ -148,15 +138,12 @@ def mean_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.LayerChart
 
 
 def accuracy_reach(panels: Iterable[tuple[AlphaCurve, MetricNumbers]]) -> tuple[float, float] | None:
-    """One vertical axis for several panels, in the metric's own numbers.
+    """The ends of one y axis for several panels, in the metric's own numbers; None without any, or if one is squashed.
 
     The teacher is included where it is near; elsewhere it would squash the curve.
 
     Args:
         panels: students and their numbers.
-
-    Returns:
-        Low and high, or None where there is nothing to show or one axis would squash the flattest panel.
     """
     panels = list(panels)
     extremes = [ends for curve, numbers in panels if (ends := _extremes(curve, numbers)) is not None]
@@ -220,12 +207,8 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
 def _levels(curve: AlphaCurve, numbers: MetricNumbers) -> dict[str, float]:
     """The reference levels there are, in the metric's own numbers."""
     by_alpha = dict(zip(curve.alphas.tolist(), numbers.mean.tolist(), strict=True))
-    known = {
-        "teacher itself": finite(curve.teacher),
-        "labels alone": finite(by_alpha.get(1.0)),
-        "teacher alone": finite(by_alpha.get(0.0)),
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    levels = dict(zip(LEVELS, (curve.teacher, by_alpha.get(1.0), by_alpha.get(0.0)), strict=True))
+    return {name: value for name, value in levels.items() if value is not None and math.isfinite(value)}
 
 
 def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -> layers.Rows:
