@@ -130,20 +130,16 @@ class Memorised(NamedTuple):
     test: float
 
 
-def memorised(
-    validation: NDArray[np.bool_], test: NDArray[np.bool_], *, least: float = 0.02, errors: float = 3.0
-) -> Memorised | None:
+def memorised(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> Memorised | None:
     """Both accuracies of a teacher that has learned the validation examples by heart; None where it has not.
 
-    Formula: its accuracy on them exceeds that on test examples by more than `least` and `errors` standard errors.
+    Formula: its accuracy on them exceeds that on test examples by more than 0.02 and 3 standard errors.
 
     Args:
         validation: whether it is right, example by example, shape (V,).
         test: the same for the test examples, shape (M,).
-        least: the least difference, as a proportion.
-        errors: standard errors of the difference.
     """
     shares = Memorised(float(validation.mean()), float(test.mean()))
     variances = (share * (1 - share) / len(right) for share, right in zip(shares, (validation, test), strict=True))
-    exceeds = shares.validation - shares.test > max(least, errors * np.sqrt(sum(variances)))
+    exceeds = shares.validation - shares.test > max(0.02, 3.0 * np.sqrt(sum(variances)))
     return shares if exceeds else None

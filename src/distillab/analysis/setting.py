@@ -117,7 +117,7 @@ class SettingResult:
         return next((result for result in self.alphas if result.alpha == alpha), None)
 
 
-def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> SettingResult:
+def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -125,7 +125,6 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.
     Args:
         curve: the setting's students.
         margin: > 0, the largest gain that does not matter, as a proportion.
-        significance: of the verdict.
     """
     sound = np.flatnonzero(curve.sound)
     sign = curve.metric.sign  # the statistics take more for better
@@ -153,9 +152,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.
     settings = curve.settings
     return SettingResult(
         label=curve.label,
-        verdict=verdict(paired, alphas, margin=margin, significance=significance, shares=False)
-        if paired.size
-        else None,
+        verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
         best=_best([results[index] for index in sound], sign) if paired.size else None,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),

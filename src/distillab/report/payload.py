@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import distillab.report.formatting as fmt
-from distillab.analysis import Finding, alpha_curves
+from distillab.analysis import AlphaCurve, Finding, alpha_curves, with_metric
 from distillab.analysis.calibration import reliability
-from distillab.analysis.curves import AlphaCurve
-from distillab.analysis.finding import with_metric
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
@@ -21,13 +19,11 @@ from distillab.metrics.metric import METRICS, Metric
 from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, mean_chart, spans
 from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
 from distillab.report.charts.confusion import confusion_chart, confusion_data
-from distillab.report.charts.denoising import TITLE as DENOISING
 from distillab.report.charts.denoising import denoising_chart, denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.layers import Tables, template
 from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
 from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
-from distillab.report.charts.predicted import TITLE as PREDICTED
 from distillab.report.charts.predicted import predicted_chart, predicted_data
 from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.picture import pictures
@@ -79,7 +75,7 @@ class Compact:
 
 
 def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, Any]:
-    """Gather what a study's page embeds.
+    """What a study's page embeds, as plain JSON.
 
     Args:
         results: what the folder holds.
@@ -87,11 +83,11 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
         finding: what they show.
 
     Returns:
-        Plain JSON. "charts": Vega-Lite specifications over named tables; "fields" of the tables; "settings", each with
-        the data of its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides
-        the longest; "measures", "classes" and "metric" for the controls.
+        "charts": Vega-Lite specifications over named tables; "fields" of the tables; "settings", each with the data of
+        its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides the longest;
+        "measures", "classes" and "metric" for the controls.
     """
-    compact, names, classes = Compact(), _shown_metrics(results, curves), class_names(results)
+    compact, names, classes = Compact(), _shown_metrics(results, curves), _class_names(results)
     return {
         "metric": names[0],
         "measures": {name: METRICS[name].label for name in names},
@@ -160,22 +156,18 @@ def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
         "surface": surface_chart(axis=axis),
         "chosen": chosen_chart(axis=axis),
         "gain": gain_chart(axis=axis, title=gain_title(finding.metric)),
-        "denoising": denoising_chart(y=DENOISING),
+        "denoising": denoising_chart(),
         "confusion": confusion_chart(None, classes),
         "learning": learning_curves_chart(),
         "reliability": reliability_chart(),
         "mean": mean_chart(),
-        "predicted": predicted_chart(y=PREDICTED),
+        "predicted": predicted_chart(),
     }
     return {name: template(chart) for name, chart in charts.items()}
 
 
-def class_names(results: Results) -> list[str]:
-    """The names of the classes, as far as they are known.
-
-    Args:
-        results: what the folder holds.
-    """
+def _class_names(results: Results) -> list[str]:
+    """Names of the classes, or their numbers, as far as they are known."""
     return results.class_names or [str(number) for number in range(results.classes or 0)]
 
 

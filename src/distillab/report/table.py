@@ -49,7 +49,7 @@ def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
 
 
 def student_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list[Any]]:
-    """The columns of a table with a row a student; see `distillab.report.study.Study.to_pandas`.
+    """The columns of a table with a row a student; see `distillab.api.study.Study.to_pandas`.
 
     Args:
         spec: the study.
@@ -66,7 +66,7 @@ def student_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list
 
 
 def epoch_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list[Any]]:
-    """The columns of a table with a row an epoch; see `distillab.report.study.Study.epochs_to_pandas`.
+    """The columns of a table with a row an epoch; see `distillab.api.study.Study.epochs_to_pandas`.
 
     Args:
         spec: the study.
