@@ -140,8 +140,8 @@ def alpha_curves(
         RequestError: a result that belongs to no setting of the study, or two of the same trial.
     """
     grouped = _by_setting(spec, trials)
-    on_axis = [axis.values for axis in spec.axes if axis.key == "alpha"]
-    alphas = np.array(sorted(on_axis[0] if on_axis else [spec.base.alpha]), dtype=np.float64)
+    values = next((axis.values for axis in spec.axes if axis.key == "alpha"), (spec.base.alpha,))
+    alphas = np.array(sorted(values), dtype=np.float64)
     return tuple(_curve(spec, cell, alphas, grouped[_key(cell.coordinates)], teachers) for cell in _settings(spec))
 
 

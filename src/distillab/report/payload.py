@@ -46,11 +46,7 @@ KINDS = {"informative": "Most informative", "recovered": "Most often put right",
 
 
 class Compact:
-    """Tables as rows without field names, which are kept once for each chart.
-
-    Args:
-        fields: by chart and table; filled by `encode`.
-    """
+    """Tables as rows without field names, which `fields` keeps once by chart and table."""
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[str, list[str]]] = {}
@@ -87,7 +83,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
         its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides the longest;
         "measures", "classes" and "metric" for the controls.
     """
-    compact, names, classes = Compact(), _shown_metrics(results, curves), _class_names(results)
+    compact, names, classes = Compact(), _shown_metrics(results, curves), results.class_names
     return {
         "metric": names[0],
         "measures": {name: METRICS[name].label for name in names},
@@ -164,11 +160,6 @@ def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
         "predicted": predicted_chart(),
     }
     return {name: template(chart) for name, chart in charts.items()}
-
-
-def _class_names(results: Results) -> list[str]:
-    """Names of the classes, or their numbers, as far as they are known."""
-    return results.class_names or [str(number) for number in range(results.classes or 0)]
 
 
 def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:

@@ -42,9 +42,9 @@ class Results(NamedTuple):
 
     @property
     def class_names(self) -> list[str]:
-        """The names of the classes; empty where they are not known."""
+        """The names of the classes, or else their numbers; empty where not even these are known."""
         names = self.runs[-1].get("data", {}).get("classes") if self.runs else None
-        return [str(name) for name in names or []]
+        return [str(name) for name in names or range(self.classes or 0)]
 
 
 def read_results(folder: Folder) -> Results:

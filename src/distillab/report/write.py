@@ -19,14 +19,11 @@ from distillab.study.folder import Folder
 
 
 def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
-    """Write a study's figures, `answer.json` and page into its folder, or the page alone elsewhere.
+    """Write a study's figures (PNG, SVG), `answer.json` and page into its folder, or the page alone elsewhere.
 
     Args:
         folder: of a study, finished or not.
         out: the page's file instead, such as for a folder that cannot be written.
-
-    Returns:
-        The files: the figures of `study_charts` (PNG, SVG), `answer.json` and `report.html`.
 
     Raises:
         RequestError: the folder holds no study.

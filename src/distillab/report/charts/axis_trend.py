@@ -111,16 +111,15 @@ def surface_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.L
     ).properties(height=alt.Step(ROW), title=_title(axis))
 
 
-def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis", named: bool = True) -> alt.LayerChart:
+def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.LayerChart:
     """Draw the chosen alpha, the middle 95 % of those chosen when seeds are drawn again, and the optimal range.
 
     Args:
         tables: as `axis_trend_data` gives them; None where the page supplies them.
         axis: the name of the axis.
-        named: whether the rows have names: beside the surface they need none.
     """
-    x, y = alt.X("alpha:Q").title("alpha").scale(domain=[0, 1], padding=8).axis(format="~g"), _rows(named=named)
-    points = layer(tables, "points")
+    x = alt.X("alpha:Q").title("alpha").scale(domain=[0, 1], padding=8).axis(format="~g")
+    y, points = _rows(named=tables is None), layer(tables, "points")
     return alt.layer(
         layer(tables, "optimal").mark_square(color=RANGE, opacity=0.32, size=170).encode(x=x, y=y),
         points.mark_rule(color=CURVE, strokeWidth=2.5).encode(x=_ends(x), x2="high", y=y),
@@ -128,18 +127,15 @@ def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis", named: bo
     ).properties(height=alt.Step(ROW), title=_title(axis))
 
 
-def gain_chart(
-    tables: Tables | None = None, *, axis: str = "$axis", title: str = "$gain", named: bool = True
-) -> alt.LayerChart:
+def gain_chart(tables: Tables | None = None, *, axis: str = "$axis", title: str = "$gain") -> alt.LayerChart:
     """Draw what the chosen alpha gains over labels alone, with 95 % intervals.
 
     Args:
         tables: as `axis_trend_data` gives them; None where the page supplies them.
         axis: the name of the axis.
         title: of the x axis; see `gain_title`.
-        named: whether the rows have names.
     """
-    x, y, gains = alt.X("gain:Q").title(title).axis(tickCount=5), _rows(named=named), layer(tables, "gains")
+    x, y, gains = alt.X("gain:Q").title(title).axis(tickCount=5), _rows(named=tables is None), layer(tables, "gains")
     fill = alt.condition("datum.hollow", alt.value(PAPER), alt.value(LABELS))
     return alt.layer(
         alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=SOFT).encode(x=alt.datum(0)),
@@ -159,14 +155,14 @@ def trend_row(trend: AxisTrend, metric: Metric) -> alt.HConcatChart:
     width = max(300, 42 * len(trend.alphas))
     title = f"test {metric.axis} by {trend.name}"
     surface = surface_chart(tables, axis=trend.name).properties(title=title, width=width)
-    chosen = chosen_chart(tables, named=False).properties(title="chosen alpha", width=230)
-    gain = gain_chart(tables, title=gain_title(metric), named=False).properties(title=f"gain{worse}", width=230)
+    chosen = chosen_chart(tables).properties(title="chosen alpha", width=230)
+    gain = gain_chart(tables, title=gain_title(metric)).properties(title=f"gain{worse}", width=230)
     row = alt.hconcat(surface, chosen, gain, spacing=24)
     return row.properties(title=alt.TitleParams(trend.others, fontSize=13)) if trend.others else row
 
 
 def _rows(*, named: bool, grid: bool = True) -> alt.Y:
-    """The values of the axis, from top to bottom as in the data."""
+    """The values of the axis, from top to bottom as in the data; in files only the surface names them."""
     axis = alt.Axis(labels=named, ticks=False, domain=grid, labelLimit=220, grid=grid)
     return alt.Y("value:O").sort(None).title(None).axis(axis)
 

@@ -106,11 +106,8 @@ def noise_chart(lines: Sequence[Line]) -> Any:
     ends = alt.InlineData(values=[{"low": 0, "high": 1}])
     shade = alt.Chart(ends).mark_rect(color=PALE).encode(y=alt.Y("low:Q").title("alpha*, free"), y2="high:Q")
     chart = alt.layer(shade, *_curves(tables, x, y, names)).properties(width=440, height=300)
-    return _alone(
-        chart,
-        "The best alpha falls with the noise; the teacher decides by how much",
-        f"{DOTS} Grey: alphas from 0 to 1; beyond, the nearer end is best.",
-    )
+    caption = f"{DOTS} Grey: alphas from 0 to 1; beyond, the nearer end is best."
+    return _alone(chart, "The best alpha falls with the noise; the teacher decides by how much", caption)
 
 
 def phases_chart(phases: Phases) -> Any:
@@ -119,10 +116,10 @@ def phases_chart(phases: Phases) -> Any:
     Args:
         phases: on a grid.
     """
-    tables = _phases_data(phases)
-    x = alt.X("x:Q").title("the teacher's ridge penalty").scale(type="log", nice=False, domain=_ends(phases.penalties))
+    tables, penalties, variances = _phases_data(phases), phases.penalties[[0, -1]], phases.variances[[0, -1]]
+    x = alt.X("x:Q").title("the teacher's ridge penalty").scale(type="log", nice=False, domain=penalties.tolist())
     x = x.axis(format="~g", values=[0.1, 1, 10, 100, 1000], grid=False)
-    y = alt.Y("y:Q").title("variance of the label noise").scale(type="log", nice=False, domain=_ends(phases.variances))
+    y = alt.Y("y:Q").title("variance of the label noise").scale(type="log", nice=False, domain=variances.tolist())
     y = y.axis(format="~g", values=[0.1, 0.3, 1, 3, 10, 30], grid=False)
     legend = alt.Legend(gradientLength=300, format=".1f", values=[0, 0.2, 0.4, 0.6, 0.8, 1])
     colour = alt.Color("alpha:Q").title("best alpha").scale(scheme="viridis", domain=[0, 1]).legend(legend)
@@ -208,7 +205,3 @@ def _edges(middles: Any) -> list[float]:
     between = np.sqrt(middles[1:] * middles[:-1])
     edges: list[float] = np.concatenate([middles[:1], between, middles[-1:]]).tolist()
     return edges
-
-
-def _ends(values: Any) -> list[float]:
-    return [float(values[0]), float(values[-1])]
