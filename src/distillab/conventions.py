@@ -61,9 +61,6 @@ def translate(values: Values, *, source: str, target: str = "distillab") -> Tran
         source: a name in `CONVENTIONS`.
         target: a name in `CONVENTIONS`.
 
-    Returns:
-        The parameters by the target's names, and the factor between the two losses.
-
     Raises:
         RequestError: an unknown convention or parameter, a missing parameter, or a loss the target cannot express.
 

@@ -184,14 +184,11 @@ class Distiller(keras.Model):
         return self._hidden.logits_model is not self.student
 
     def call(self, inputs: Any, training: bool | None = None) -> Array:
-        """Compute the student's logits.
+        """Compute the student's logits, shape (B, ..., C).
 
         Args:
             inputs: a batch, with or without a teacher's logits.
             training: as in `keras.Model`.
-
-        Returns:
-            Logits, shape (B, ..., C).
         """
         model = self._hidden.logits_model
         mode = {"training": training} if "training" in inspect.signature(model.call).parameters else {}
@@ -200,7 +197,7 @@ class Distiller(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Array:
-        """Compute the mixed loss of a batch, plus the losses that the student's layers add themselves.
+        """Compute the mixed loss of a batch, a scalar, plus the losses that the student's layers add themselves.
 
         Args:
             x: the batch's inputs, with or without a teacher's logits.
@@ -208,9 +205,6 @@ class Distiller(keras.Model):
             y_pred: the student's logits, shape (B, ..., C).
             sample_weight: shape (B,), or None.
             training: as in `keras.Model`.
-
-        Returns:
-            A scalar.
         """
         hidden = self._hidden
         teacher_logits = self._teacher_logits(x)
@@ -248,16 +242,13 @@ class Distiller(keras.Model):
         )
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Array]:
-        """Update the compiled metrics with the student's predictions.
+        """Update the compiled metrics with the student's predictions, and give all metrics by name.
 
         Args:
             x: inputs.
             y: labels; None leaves the compiled metrics as they are.
             y_pred: the student's logits.
             sample_weight: shape (B,), or None.
-
-        Returns:
-            All metrics by name.
         """
         if y is None:
             return self.get_metrics_result()

@@ -24,14 +24,11 @@ class LabelCrossEntropy(keras.losses.Loss):
         super().__init__(name=name, **options)
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
-        """Compute the loss of each example.
+        """Compute the loss of each example, shape (B, ...).
 
         Args:
             y_true: labels, shape (B, ...) or (B, ..., C).
             y_pred: logits, shape (B, ..., C).
-
-        Returns:
-            Shape (B, ...).
         """
         if _are_distributions(y_true, y_pred):
             return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)
@@ -46,14 +43,11 @@ def _are_distributions(labels: Array, logits: Array) -> bool:
 
 
 def class_numbers(labels: Array, logits: Array) -> Array:
-    """Convert labels of any accepted shape to class numbers.
+    """Convert labels of any accepted shape to class numbers, shape (B, ...).
 
     Args:
         labels: shape (B, ...), (B, ..., 1) or (B, ..., C).
         logits: shape (B, ..., C).
-
-    Returns:
-        Whole numbers, shape (B, ...).
 
     Raises:
         RequestError: labels of another shape.
@@ -137,15 +131,12 @@ class KerasDistillationLoss(keras.losses.Loss):
         self.function = function
 
     def call(self, y_true: dict[str, Array], y_pred: Array) -> Array:
-        """Compute the loss of each example.
+        """Compute the loss of each example, shape (B, ...).
 
         Args:
             y_true: the arguments of the loss by name: `temperature`, and `teacher_logits`, `labels`, `weights` where
                 there are any.
             y_pred: the student's logits, shape (B, ..., C).
-
-        Returns:
-            Shape (B, ...).
         """
         options = {"teacher_logits": None, "labels": None, **y_true}
         return self.function(y_pred, options.pop("teacher_logits"), options.pop("labels"), **options)

@@ -24,9 +24,6 @@ def soften(student_logits: Array, teacher_logits: Array, temperature: Array) -> 
         student_logits: shape (B, C).
         teacher_logits: shape (B, C).
         temperature: T > 0, a scalar or shape (B,).
-
-    Returns:
-        Both log-probabilities and T^2.
     """
     T = _column(temperature, student_logits)
     student = ops.log_softmax(ops.divide(student_logits, T), axis=-1)

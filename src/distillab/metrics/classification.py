@@ -14,14 +14,11 @@ CALIBRATION_BINS = 15
 
 
 def confusion_matrix(logits: Logits, labels: Labels) -> NDArray[np.int64]:
-    """Count predictions by true class and predicted class.
+    """Count predictions, shape (C, C): row the label, column the predicted class.
 
     Args:
         logits: shape (M, C).
         labels: shape (M,), class numbers.
-
-    Returns:
-        Counts, shape (C, C): row the label, column the predicted class.
 
     Example:
         >>> confusion_matrix(np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]), np.array([0, 1, 1])).tolist()
@@ -43,16 +40,13 @@ def accuracy(logits: Logits, labels: Labels) -> float:
 
 
 def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.float64], ...]:
-    """Precision, recall and F1 of each class.
+    """Precision, recall and F1 of each class, three arrays of shape (C,) in [0, 1].
 
     Formula: `precision_k = hits_k / predicted_k`, `recall_k = hits_k / labelled_k`, `F1 = 2 hits / (predicted +
     labelled)`; 0 where the denominator is 0, as in scikit-learn with `zero_division=0`.
 
     Args:
         confusion: counts, shape (C, C), row the label and column the predicted class.
-
-    Returns:
-        Three arrays of shape (C,), each value in [0, 1].
 
     Example:
         >>> precision, recall, f1 = precision_recall_f1(np.array([[1, 0], [1, 1]]))

@@ -60,9 +60,6 @@ def model_confidence_set(
         `ConfidenceSet`. Identical columns stay or go together, as do exact ties of the statistic; the best mean always
         stays. R seeds cannot give a sign-flip p below 2^(1-R): below six, nothing is eliminated at 95 %.
 
-    Raises:
-        RequestError: scores of the wrong shape or not finite, an argument out of its range.
-
     Example:
         >>> scores = [[3.0, 1.0], [3.1, 1.2], [3.3, 1.1], [3.2, 1.0], [3.0, 0.9], [3.1, 1.0]]
         >>> model_confidence_set(scores, rng=np.random.default_rng(0)).included.tolist()

@@ -58,12 +58,6 @@ def seeds_to_decide(
         power: required probability of the decision.
         cap: the largest number of seeds to consider.
 
-    Returns:
-        `SeedPlan`.
-
-    Raises:
-        RequestError: an argument out of its range, or shapes that differ.
-
     Example:
         >>> seeds_to_decide([0.005], [0.01], margin=0.001)[:2]
         (34, 'supported')

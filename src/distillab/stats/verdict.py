@@ -85,10 +85,6 @@ def verdict(
         `Verdict`. Undecided, with a plain reason, where there are fewer than two seeds, no alpha = 1 or no
         intermediate one.
 
-    Raises:
-        RequestError: wrong shapes, an accuracy or alpha outside [0, 1], a repeated alpha, a margin or significance
-            out of range.
-
     Example:
         >>> result = verdict([[0.91, 0.90], [0.92, 0.908], [0.93, 0.921], [0.92, 0.912]], [0.5, 1.0])
         >>> result.kind, result.deciding_alpha

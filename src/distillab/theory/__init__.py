@@ -1,4 +1,7 @@
-"""Theory: closed forms for what alpha should be, and the simulations that check them."""
+"""Theory: closed forms for what alpha should be, and the simulations that check them.
+
+Every function raises `RequestError` for an argument whose shape does not fit or that is out of its stated range.
+"""
 
 from distillab.theory.from_data import Endpoints, alpha_cp, alpha_from_endpoints
 from distillab.theory.independent import independent_teacher_risk, least_squares_alpha, least_squares_risk

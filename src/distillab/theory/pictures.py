@@ -86,11 +86,7 @@ def risk_panels(*, draws: int, seed: int = 0) -> tuple[RiskPanel, ...]:
     """Risk against alpha for four teachers.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A panel each.
+        draws, seed: of the simulations.
     """
     problem = _problem(5.0)
     x, f = problem.x, problem.truth
@@ -121,11 +117,7 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     """The best alpha against the noise of the labels, for several teachers.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A line for each teacher.
+        draws, seed: of the simulations.
     """
     problem = _problem()
     x, f = problem.x, problem.truth
@@ -189,14 +181,10 @@ def phases() -> Phases:
 
 
 def denoising_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
-    """The share of mixed targets that point at the clean class, for teachers of few and of endless votes.
+    """The share of mixed targets that point at the clean class, for teachers of few votes and, last, the ideal one.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A line for each teacher; the last is the ideal one.
+        draws, seed: of the simulations.
     """
     lines = []
     for votes in VOTES:
@@ -218,12 +206,10 @@ def denoising_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
 def gradient_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     """The noise that labels leave in the targets, as a share of that at alpha = 1, for teachers of the same labels.
 
-    Args:
-        draws: of the simulations.
-        seed: of their draws.
+    The last line is of a teacher that never saw the labels: its noise is that of a label's gradient.
 
-    Returns:
-        A line for each teacher; the last never saw the labels, and its noise is that of a label's gradient.
+    Args:
+        draws, seed: of the simulations.
     """
     problem = _problem()
     lines = []
