@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,17 @@ from distillab.keras.losses import as_distillation_loss, as_label_loss, class_nu
 from distillab.keras.teachers import Teachers
 from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, Array, mix, relates_examples
 from distillab.models.averaging import DEFAULT_AVERAGE
+
+
+def _checking(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of `keras.Model` on a batch, after a check of it."""
+
+    @wraps(method)
+    def run(self: Distiller, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        self._check(x, y)
+        return method(self, x, y, *arguments, **options)
+
+    return run
 
 
 @keras.saving.register_keras_serializable(package="distillab")
@@ -294,23 +306,8 @@ class Distiller(keras.Model):
         with jax_steps.restored_on_failure(self.variables):
             return super().evaluate(x, y, *arguments, **options)
 
-    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train on a batch as `keras.Model.train_on_batch` does, after a check of it.
-
-        Args:
-            x, y, arguments, options: as in `keras.Model.train_on_batch`.
-        """
-        self._check(x, y)
-        return super().train_on_batch(x, y, *arguments, **options)
-
-    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it.
-
-        Args:
-            x, y, arguments, options: as in `keras.Model.test_on_batch`.
-        """
-        self._check(x, y)
-        return super().test_on_batch(x, y, *arguments, **options)
+    train_on_batch = _checking(keras.Model.train_on_batch)
+    test_on_batch = _checking(keras.Model.test_on_batch)
 
     def _check(self, x: Any, y: Any, validation: Any = None) -> bool:
         """Check labels and logits that are arrays; False where they are not, and cannot be checked."""
@@ -341,21 +338,8 @@ class Distiller(keras.Model):
             super().make_test_function(force)
             self.test_function = jax_steps.pair_batches(self.test_function, self._hidden.teachers)
 
-    def train_step(self, *arguments: Any) -> Any:
-        """Run one training step, as the backend's `keras.Model.train_step`.
-
-        Args:
-            arguments: the backend's.
-        """
-        return jax_steps.run_step(super().train_step, arguments, self._hidden.teachers)
-
-    def test_step(self, *arguments: Any) -> Any:
-        """Run one evaluation step, as the backend's `keras.Model.test_step`.
-
-        Args:
-            arguments: the backend's.
-        """
-        return jax_steps.run_step(super().test_step, arguments, self._hidden.teachers)
+    train_step = jax_steps.on_paired_batches(keras.Model.train_step)
+    test_step = jax_steps.on_paired_batches(keras.Model.test_step)
 
     def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
         """Compute the student's pass and loss as a pure function, with its convolutions as matrix products.

@@ -47,8 +47,7 @@ def objective(
     `weights`.
 
     Args:
-        student_logits: shape (B, C).
-        teacher_logits: shape (B, C).
+        student_logits, teacher_logits: shape (B, C).
         labels: class numbers, shape (B,).
         weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
         alpha: weight of the labels, a scalar in [0, 1].

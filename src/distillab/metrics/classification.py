@@ -1,4 +1,4 @@
-"""Metrics of a classifier, from its logits (M, C) and the labels (M,), in NumPy's float64."""
+"""Metrics of a classifier, from its logits (M, C) and the labels (M,), class numbers, in NumPy's float64."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ def confusion_matrix(logits: Logits, labels: Labels) -> NDArray[np.int64]:
     """Count predictions, shape (C, C): row the label, column the predicted class.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,), class numbers.
+        logits, labels: shapes (M, C) and (M,).
 
     Example:
         >>> confusion_matrix(np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]), np.array([0, 1, 1])).tolist()
@@ -33,8 +32,7 @@ def accuracy(logits: Logits, labels: Labels) -> float:
     """Share of the examples whose largest logit is the label's, in [0, 1].
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
     """
     return float(np.mean(logits.argmax(-1) == labels))
 
@@ -90,8 +88,7 @@ def nll(logits: Logits, labels: Labels) -> float:
     """Mean negative log-likelihood of the labels, in nats.
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
     """
     log_probabilities = _log_softmax(logits)
     return float(-np.mean(log_probabilities[np.arange(len(labels)), labels]))
@@ -103,8 +100,7 @@ def brier(logits: Logits, labels: Labels) -> float:
     Formula: `mean_i sum_k (p_ik - [y_i = k])^2`.
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
@@ -132,8 +128,7 @@ def expected_calibration_error(
     or take one; bins of equal width are the parts ((b - 1) / bins, b / bins], of which some may be empty.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,).
+        logits, labels: shapes (M, C) and (M,).
         bins: their number, at least 1; of equal mass, at most M are used.
         equal: "mass" or "width".
 
@@ -155,8 +150,7 @@ def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS)
     """Confidence and accuracy by bin of confidence, as a reliability diagram shows them.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,).
+        logits, labels: shapes (M, C) and (M,).
         bins: number of parts ((b - 1) / bins, b / bins] of confidence.
 
     Returns:
@@ -185,8 +179,7 @@ def agreement(logits: Logits, teacher_logits: Logits) -> float:
     """Share of the examples on which student and teacher predict the same class, in [0, 1].
 
     Args:
-        logits: the student's, shape (M, C).
-        teacher_logits: shape (M, C).
+        logits, teacher_logits: the student's and the teacher's, shape (M, C).
     """
     return float(np.mean(logits.argmax(-1) == teacher_logits.argmax(-1)))
 
@@ -195,8 +188,7 @@ def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
     """Mean divergence of student from teacher, `KL(softmax(z_t) || softmax(z_s))`, in nats.
 
     Args:
-        logits: the student's, shape (M, C).
-        teacher_logits: shape (M, C).
+        logits, teacher_logits: the student's and the teacher's, shape (M, C).
     """
     student, teacher = (_log_softmax(z) for z in (logits, teacher_logits))
     return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
