@@ -60,9 +60,7 @@ def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
     )
 
 
-def sign_flip(
-    differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999, drawn: Floats | None = None
-) -> PairedTest:
+def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999) -> PairedTest:
     """Test whether the differences are symmetric about zero, by flipping their signs.
 
     p = share of the sign patterns whose |mean| is at least the observed one. All 2^R patterns are counted when there
@@ -73,7 +71,6 @@ def sign_flip(
         differences: shape (R,), finite: one difference per seed.
         rng: the generator that draws the patterns; untouched when all are counted.
         resamples: at least 100.
-        drawn: patterns from `drawn_signs`, shape (resamples, R); None: drawn here.
 
     Returns:
         `PairedTest`, with the mean as statistic. The smallest p that R seeds can give is 2^(1-R): below six seeds it
@@ -88,8 +85,7 @@ def sign_flip(
 
     Note: it needs symmetry, not normality. One look at a number of seeds fixed beforehand, as `paired_t`.
     """
-    sample = as_sample(differences, "differences")
-    return sign_flips(sample[:, None], rng=rng, resamples=resamples, drawn=drawn)[0]
+    return sign_flips(as_sample(differences, "differences")[:, None], rng=rng, resamples=resamples)[0]
 
 
 def sign_flips(
@@ -99,9 +95,8 @@ def sign_flips(
 
     Args:
         differences: shape (R, K), finite; a row is a seed.
-        rng: as in `sign_flip`.
-        resamples: at least 100.
-        drawn: as in `sign_flip`.
+        rng, resamples: as in `sign_flip`.
+        drawn: patterns from `drawn_signs`, shape (resamples, R); None: drawn here.
     """
     samples = contiguous_columns(as_scores(differences, "differences"))
     check_count("resamples", resamples, 100)
