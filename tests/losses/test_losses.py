@@ -255,10 +255,7 @@ CONTRACTS = {
     #   = -0.03550 + 0.13955 - 0.06918 = 0.03487;  9 * 0.03487 = 0.3138
     # Near agreement it is (1 - 0.1)^2 of KL; where student and teacher exclude each other, -ln(0.1) = 2.3026.
     "generalised": Contract(
-        0.3138,
-        reference_generalised,
-        lambda size, T: (-(T**2) * np.log(0.1), 0),
-        limit=lambda *z: 0.81 * matching(*z),
+        0.3138, reference_generalised, lambda size, T: (-(T**2) * np.log(0.1), 0), limit=lambda *z: 0.81 * matching(*z)
     ),
     # differences 1, -1, 1: (1 + 1 + 1) / 3 / 2 = 0.5
     "logit_mse": Contract(

@@ -7,14 +7,7 @@ import scipy.stats
 from statsmodels.stats.power import TTestPower
 
 from distillab.errors import RequestError
-from distillab.stats import (
-    SEED_CAP,
-    one_sample_t,
-    one_sided_power,
-    paired_power,
-    seeds_to_decide,
-    tost_power,
-)
+from distillab.stats import SEED_CAP, one_sample_t, one_sided_power, paired_power, seeds_to_decide, tost_power
 
 
 def test_a_medium_effect_needs_34_pairs():

@@ -7,12 +7,7 @@ import pytest
 
 from distillab.errors import RequestError
 from distillab.theory import alpha_star, memorising, noisy_posterior, ridge, risk_coefficients
-from distillab.theory.gradients import (
-    control_variate_alpha,
-    label_gradient_variance,
-    stationary_risk,
-    target_noise,
-)
+from distillab.theory.gradients import control_variate_alpha, label_gradient_variance, stationary_risk, target_noise
 from distillab.theory.problems import Problem
 
 RNG = np.random.default_rng(0)

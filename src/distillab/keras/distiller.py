@@ -33,6 +33,15 @@ def _checking(method: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _number(variable: str, checked: Callable[[Any], float], text: str) -> property:
+    """A property for a number that a variable of the model holds: setting it recompiles nothing."""
+    return property(
+        lambda self: _shortest(getattr(self, variable)),
+        lambda self, value: getattr(self, variable).assign(checked(value)),
+        doc=text,
+    )
+
+
 @keras.saving.register_keras_serializable(package="distillab")
 class Distiller(keras.Model):
     """Train a student on the labels and on the predictions of a teacher, with Keras's own `fit`.
@@ -114,33 +123,8 @@ class Distiller(keras.Model):
         """The teacher as it was given: a model, a list of models, or None."""
         return None if self._hidden.teachers is None else self._hidden.teachers.given
 
-    @property
-    def alpha(self) -> float:
-        """Weight of the labels, in [0, 1]; may be set at any time, without recompiling."""
-        return _shortest(self._alpha)
-
-    @alpha.setter
-    def alpha(self, value: float) -> None:
-        """Set alpha.
-
-        Args:
-            value: in [0, 1].
-        """
-        self._alpha.assign(checked_alpha(value))
-
-    @property
-    def temperature(self) -> float:
-        """T > 0, which softens both predictions; may be set at any time, without recompiling."""
-        return _shortest(self._temperature)
-
-    @temperature.setter
-    def temperature(self, value: float) -> None:
-        """Set the temperature.
-
-        Args:
-            value: T > 0.
-        """
-        self._temperature.assign(checked_temperature(value))
+    alpha = _number("_alpha", checked_alpha, "Weight of the labels, in [0, 1]; may be set at any time.")
+    temperature = _number("_temperature", checked_temperature, "T > 0, which softens both predictions; as `alpha`.")
 
     def compile(
         self,

@@ -124,8 +124,7 @@ class FirstBatchCheck(keras.callbacks.Callback):
         """Check the first loss, once.
 
         Args:
-            batch: its number, from 0.
-            logs: with the loss.
+            batch, logs: Keras's.
         """
         if not self._checked and not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise RequestError(

@@ -70,20 +70,6 @@ def balanced_accuracy(confusion: NDArray[np.integer]) -> float:
     return float(precision_recall_f1(confusion)[1][labelled > 0].mean())
 
 
-def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer]) -> float:
-    """Mean of a value per class, weighted by each class's number of labels.
-
-    Args:
-        per_class: shape (C,), such as one of `precision_recall_f1`.
-        confusion: counts, shape (C, C), row the label and column the predicted class.
-
-    Example:
-        >>> weighted_mean(np.array([0.5, 1.0]), np.array([[1, 2], [0, 1]]))
-        0.625
-    """
-    return float(np.average(per_class, weights=confusion.sum(1)))
-
-
 def nll(logits: Logits, labels: Labels) -> float:
     """Mean negative log-likelihood of the labels, in nats.
 
@@ -231,6 +217,7 @@ def all_metrics(
             `kl_to_teacher`) are left out.
     """
     confusion = confusion_matrix(logits, labels)
+    labelled = confusion.sum(1)
     precision, recall, f1 = precision_recall_f1(confusion)
     values = {
         "accuracy": accuracy(logits, labels),
@@ -238,9 +225,9 @@ def all_metrics(
         "precision_macro": float(precision.mean()),
         "recall_macro": float(recall.mean()),
         "f1_macro": float(f1.mean()),
-        "precision_weighted": weighted_mean(precision, confusion),
-        "recall_weighted": weighted_mean(recall, confusion),
-        "f1_weighted": weighted_mean(f1, confusion),
+        "precision_weighted": float(np.average(precision, weights=labelled)),
+        "recall_weighted": float(np.average(recall, weights=labelled)),
+        "f1_weighted": float(np.average(f1, weights=labelled)),
         "brier": (squared_error if linear else brier)(logits, labels),
     }
     if teacher_logits is not None:

@@ -26,14 +26,7 @@ from distillab.theory.risk import (
 )
 from distillab.theory.scalar import memorising_teacher_alpha, scalar_risk
 from distillab.theory.smoothers import descent, pooled, residual_variance, ridge, ridge_weights
-from distillab.theory.teachers import (
-    LinearTeacher,
-    fixed,
-    independent_labels,
-    memorising,
-    pooled_labels,
-    same_labels,
-)
+from distillab.theory.teachers import LinearTeacher, fixed, independent_labels, memorising, pooled_labels, same_labels
 
 __all__ = [
     "AlphaStar",
