@@ -162,8 +162,7 @@ def best_alpha(numerators: Floats, denominators: Floats) -> tuple[float, float]:
     """The alpha of least risk, `-mean(numerators) / mean(denominators)`, and its standard error by the delta method.
 
     Args:
-        numerators: of each draw, shape (M,).
-        denominators: of each draw, shape (M,).
+        numerators, denominators: of each draw, shape (M,).
     """
     alpha = float(-numerators.mean() / denominators.mean())
     return alpha, float(_error(numerators + alpha * denominators) / denominators.mean())
