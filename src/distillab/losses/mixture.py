@@ -43,8 +43,7 @@ def objective(
 ) -> LossTerms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
-    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
-    `weights`.
+    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by `weights`.
 
     Args:
         student_logits, teacher_logits: shape (B, C).

@@ -19,8 +19,7 @@ def alpha_cp(
     """Estimate the best alpha from one training set, without a second one and without a sweep.
 
     Formula: `alpha_Cp = [(y - S t)' S (y - t) - sigma^2 tr(S (I - A))] / |S (y - t)|^2`; numerator and denominator have
-    the expectations -n c and n q of the risk's parabola; nan where the students of
-    labels and teacher are equal.
+    the expectations -n c and n q of the risk's parabola; nan where the students of labels and teacher are equal.
 
     Args:
         y: labels, shape (n,).

@@ -55,9 +55,8 @@ def label_gradient_variance(alpha: ArrayLike, posterior: ArrayLike, rate: float,
 def target_noise(smoother: ArrayLike) -> RiskCoefficients:
     """The share of the label noise that remains in the mixed targets, where the teacher was trained on the same labels.
 
-    Formula: with smoother T over n examples,
-    `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A teacher that interpolates has T = I: all
-    of it remains, at every alpha.
+    Formula: with smoother T over n examples, `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A
+    teacher that interpolates has T = I: all of it remains, at every alpha.
 
     Args:
         smoother: T, shape (n, n).
