@@ -61,9 +61,6 @@ def translate(values: Values, *, source: str, target: str = "distillab") -> Tran
         source: a name in `CONVENTIONS`.
         target: a name in `CONVENTIONS`.
 
-    Returns:
-        The parameters by the target's names, and the factor between the two losses.
-
     Raises:
         RequestError: an unknown convention or parameter, a missing parameter, or a loss the target cannot express.
 
@@ -109,27 +106,12 @@ def _rounded(number: float) -> float:
     return float(f"{number:.12g}")
 
 
-def _share(weights: Weights) -> float:
-    """The labels' share of the two weights: distillab's alpha."""
-    return weights.label / (weights.label + weights.teacher)
-
-
 def _label_weight(name: str, temperature: str, *, default: float, T: float, source: str) -> Convention:
     """A convention whose only weight is the labels', in [0, 1]."""
     return Convention(
         MappingProxyType({name: default, temperature: T}),
         lambda v: Weights(v[name], 1 - v[name], v[temperature]),
-        lambda w: {name: _share(w), temperature: w.temperature},
-        source,
-    )
-
-
-def _teacher_weight(name: str, temperature: str, *, default: float, T: float, source: str) -> Convention:
-    """A convention whose only weight is the teacher's, in [0, 1]."""
-    return Convention(
-        MappingProxyType({name: default, temperature: T}),
-        lambda v: Weights(1 - v[name], v[name], v[temperature]),
-        lambda w: {name: 1 - _share(w), temperature: w.temperature},
+        lambda w: {name: w.label / (w.label + w.teacher), temperature: w.temperature},
         source,
     )
 
@@ -160,19 +142,12 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
             "Hinton, Vinyals and Dean 2015, section 2: soft targets multiplied by T^2, and the labels",
         ),
         "keras_example": _label_weight(
-            "alpha",
-            "temperature",
-            default=0.1,
-            T=3,
-            source="keras.io, Knowledge Distillation (Borup 2020), Keras 3 form",
+            "alpha", "temperature", default=0.1, T=3, source="keras.io, Knowledge Distillation (Borup 2020), Keras 3"
         ),
         "keras_example_2020": Convention(
             MappingProxyType({"alpha": 0.1, "temperature": 3.0}),
             lambda v: Weights(v["alpha"], (1 - v["alpha"]) / v["temperature"] ** 2, v["temperature"]),
-            lambda w: {
-                "alpha": w.label / (w.label + w.teacher * w.temperature**2),
-                "temperature": w.temperature,
-            },
+            lambda w: {"alpha": w.label / (w.label + w.teacher * w.temperature**2), "temperature": w.temperature},
             "the same example before T^2 was added",
         ),
         "keras_distillation": _label_weight(
@@ -194,8 +169,11 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
         "rep_distiller": _two_weights(
             ("gamma", "alpha", "kd_T"), (1, NONE, 4), "RepDistiller, train_student.py and distiller_zoo/KD.py"
         ),
-        "kd_lib": _teacher_weight(
-            "distil_weight", "temp", default=0.5, T=20, source="KD_Lib, VanillaKD, with loss_fn a KL divergence"
+        "kd_lib": Convention(
+            MappingProxyType({"distil_weight": 0.5, "temp": 20}),
+            lambda v: Weights(1 - v["distil_weight"], v["distil_weight"], v["temp"]),
+            lambda w: {"distil_weight": 1 - w.label / (w.label + w.teacher), "temp": w.temperature},
+            "KD_Lib, VanillaKD, with loss_fn a KL divergence",
         ),
         "hugging_face": _label_weight(
             "lambda_param", "temperature", default=0.5, T=5, source="transformers, guide to distillation for images"

@@ -42,11 +42,11 @@ def losses(**options):
     return [distiller.train_on_batch(x[part], y[part], return_dict=True)["loss"] for part in rows]
 
 
-answers = with_teacher_logits(x, model(9, 2), cache=None)["teacher_logits"]
-found = {name: [float(v) for v in losses(distillation_loss=name)] for name in sys.argv[1].split(",")}
-found["example"] = [float(v) for v in losses(distillation_loss_fn=keras.losses.KLDivergence())]
-found["stored"] = np.asarray(answers, "float64").ravel().tolist()
-print("\\n" + json.dumps({"backend": keras.backend.backend(), "found": found}))
+stored = with_teacher_logits(x, model(9, 2), cache=None)["teacher_logits"]
+losses_by_name = {name: [float(v) for v in losses(distillation_loss=name)] for name in sys.argv[1].split(",")}
+losses_by_name["example"] = [float(v) for v in losses(distillation_loss_fn=keras.losses.KLDivergence())]
+losses_by_name["stored"] = np.asarray(stored, "float64").ravel().tolist()
+print("\\n" + json.dumps({"backend": keras.backend.backend(), "losses_by_name": losses_by_name}))
 """
 NAMES = "kl,reverse_kl,jensen_shannon,logit_mse,decoupled,dist,standardised,teacher_free"
 INSTALLED = [name for name in ("jax", "tensorflow", "torch") if importlib.util.find_spec(name)]
@@ -58,10 +58,10 @@ def run(backend: str) -> dict[str, list[float]]:
         [sys.executable, "-c", PROGRAM, NAMES], capture_output=True, text=True, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout.splitlines()[-1])
-    assert answer["backend"] == backend
-    found: dict[str, list[float]] = answer["found"]
-    return found
+    output = json.loads(done.stdout.splitlines()[-1])
+    assert output["backend"] == backend
+    losses_by_name: dict[str, list[float]] = output["losses_by_name"]
+    return losses_by_name
 
 
 @pytest.mark.skipif(len(INSTALLED) < 2, reason="one backend alone is installed; make test-backends has all three")
@@ -69,5 +69,5 @@ def test_the_losses_of_twenty_steps_agree_on_every_backend() -> None:
     first, *others = (run(backend) for backend in INSTALLED)
     for other in others:
         for name, losses in first.items():
-            # The issue's own bound: 1e-4 over 20 steps of Adam in float32, relative where a loss is above 1.
+            # The bound: 1e-4 over 20 steps of Adam in float32, relative where a loss is above 1.
             np.testing.assert_allclose(other[name], losses, rtol=1e-4, atol=1e-4, err_msg=name)

@@ -18,7 +18,7 @@ from distillab import Distiller
 Problem = tuple[np.ndarray, np.ndarray]
 
 
-def answers(model: keras.Model, x: np.ndarray) -> np.ndarray:
+def dense_logits(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """A dense model's logits in float64 NumPy."""
     weights = [np.asarray(weight, np.float64) for weight in model.get_weights()]
     z = x.astype(np.float64)
@@ -46,7 +46,7 @@ def test_the_losses_are_those_of_the_formula(
     x, y = problem
     distiller = compiled(student, teacher, alpha=alpha, temperature=T, metrics=["accuracy"])
     logs = distiller.evaluate(x, y, verbose=0, return_dict=True, batch_size=16)
-    z_s, z_t = answers(student, x), answers(teacher, x)
+    z_s, z_t = dense_logits(student, x), dense_logits(teacher, x)
     hard, soft = cross_entropy(z_s, y).mean(), kl(z_s, z_t, T).mean()
     expected = {
         "loss": alpha * hard + (1 - alpha) * soft,
@@ -66,7 +66,7 @@ def test_a_step_follows_the_gradient_worked_by_hand(
     """For a linear student: dL/dz = alpha (q_1 - y) + (1 - alpha) T (q_T - p_T), and dL/dW = x' dL/dz / B."""
     x, y = problem
     alpha, T, rate = 0.3, 2.0, 0.1
-    z_s, z_t = answers(student, x), answers(teacher, x)
+    z_s, z_t = dense_logits(student, x), dense_logits(teacher, x)
     slope = alpha * (softmax(z_s, axis=-1) - np.eye(C)[y])
     slope += (1 - alpha) * T * (softmax(z_s / T, axis=-1) - softmax(z_t / T, axis=-1))
     kernel, bias = weights_of(student)
@@ -80,7 +80,7 @@ def test_the_call_of_the_keras_example_gives_that_examples_loss(
     student: keras.Model, teacher: keras.Model, problem: Problem
 ) -> None:
     class Example(keras.Model):
-        """The distiller of the well-known example (keras.io, Borup 2020, in its Keras 3 form), retold."""
+        """The distiller of the well-known example (keras.io, Borup 2020, in its Keras 3 form)."""
 
         def __init__(self, student: keras.Model, teacher: keras.Model) -> None:
             super().__init__()
@@ -109,7 +109,7 @@ def test_the_call_of_the_keras_example_gives_that_examples_loss(
         assert "sparse_categorical_accuracy" in logs
 
 
-def test_the_teacher_is_asked_in_inference_mode_and_nothing_about_it_changes(problem: Problem) -> None:
+def test_the_teacher_predicts_in_inference_mode_and_never_changes(problem: Problem) -> None:
     x, y = problem
     layers = keras.layers
     teacher = keras.Sequential(
@@ -148,7 +148,7 @@ def test_setting_alpha_or_the_temperature_compiles_nothing_and_takes_effect(
     traces = []
     original = distiller.compute_loss
     distiller.compute_loss = lambda *a, **k: traces.append(1) or original(*a, **k)  # type: ignore[method-assign]
-    z_s, z_t = answers(student, x), answers(teacher, x)
+    z_s, z_t = dense_logits(student, x), dense_logits(teacher, x)
     for alpha, T in [(0.9, 3.0), (0.9, 1.5), (0.0, 1.5)]:
         distiller.alpha, distiller.temperature = alpha, T
         assert (distiller.alpha, distiller.temperature) == (alpha, T)
@@ -165,7 +165,7 @@ def test_sample_weights_and_class_weights_count_as_in_keras(
 ) -> None:
     x, y = problem
     weights = np.random.default_rng(5).random(len(y)).astype(np.float32)
-    z_s, z_t = answers(student, x), answers(teacher, x)
+    z_s, z_t = dense_logits(student, x), dense_logits(teacher, x)
     each = 0.4 * cross_entropy(z_s, y) + 0.6 * kl(z_s, z_t, 2.0)
     distiller = compiled(student, teacher, rate=0.0, alpha=0.4, temperature=2)
     logs = distiller.evaluate(x, y, sample_weight=weights, verbose=0, return_dict=True, batch_size=64)
@@ -189,7 +189,7 @@ def test_masked_positions_of_a_sequence_do_not_count(problem: Problem) -> None:
 
     student, teacher = tagger(1), tagger(2)
     logs = compiled(student, teacher, alpha=0.4, temperature=2).evaluate(x, y, verbose=0, return_dict=True)
-    z_s, z_t = (answers(model, x[:, :5]).reshape(-1, C) for model in (student, teacher))
+    z_s, z_t = (dense_logits(model, x[:, :5]).reshape(-1, C) for model in (student, teacher))
     assert logs["student_loss"] == pytest.approx(cross_entropy(z_s, y[:, :5].ravel()).mean(), abs=ROOM)
     assert logs["distillation_loss"] == pytest.approx(kl(z_s, z_t, 2.0).mean(), abs=ROOM)
 
@@ -224,9 +224,7 @@ def test_labels_may_be_one_hot_or_a_column(student: keras.Model, teacher: keras.
         assert other == pytest.approx(losses[0], abs=ROOM)
 
 
-def test_without_labels_the_teacher_alone_is_heard(
-    student: keras.Model, teacher: keras.Model, problem: Problem
-) -> None:
+def test_without_labels_the_teacher_alone_counts(student: keras.Model, teacher: keras.Model, problem: Problem) -> None:
     x, _ = problem
     logs = compiled(student, teacher, alpha=0.25, temperature=2).fit(x, verbose=0, batch_size=64).history
     assert logs["student_loss"] == [0.0]
@@ -243,8 +241,8 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.x) // 16
 
-    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(16 * place, 16 * place + 16)
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(16 * batch, 16 * batch + 16)
         return self.x[rows], self.y[rows]
 
 
@@ -259,7 +257,7 @@ def as_pydataset(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 def as_generator(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         while True:
-            yield from (Batches(x, y)[place] for place in range(4))
+            yield from (Batches(x, y)[batch] for batch in range(4))
 
     return {"x": batches(), "steps_per_epoch": 4, "shuffle": False}
 
@@ -277,29 +275,29 @@ def as_torch(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", [as_pydataset, as_generator, as_tensorflow, as_torch])
 def test_data_of_every_kind_train_the_same_student(form: Any, teacher: keras.Model, problem: Problem) -> None:
-    one, other = classifier(2), classifier(2)
-    logs = compiled(one, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0).history
+    student, other = classifier(2), classifier(2)
+    logs = compiled(student, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0).history
     others = compiled(other, teacher).fit(**form(*problem), epochs=2, verbose=0).history
     for name in ("loss", "student_loss", "distillation_loss", "agreement"):
         np.testing.assert_allclose(others[name], logs[name], rtol=1e-5)
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+    for a, b in zip(weights_of(student), weights_of(other), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras on PyTorch takes one step at a time")
 def test_several_steps_per_execution_train_the_same_student(teacher: keras.Model, problem: Problem) -> None:
-    one, other = classifier(2), classifier(2)
-    compiled(one, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0)
+    student, other = classifier(2), classifier(2)
+    compiled(student, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0)
     compiled(other, teacher, steps_per_execution=3).fit(**as_arrays(*problem), epochs=2, verbose=0)
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+    for a, b in zip(weights_of(student), weights_of(other), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_eager_running_trains_the_same_student(teacher: keras.Model, problem: Problem) -> None:
-    one, other = classifier(2), classifier(2)
-    compiled(one, teacher).fit(**as_arrays(*problem), verbose=0)
+    student, other = classifier(2), classifier(2)
+    compiled(student, teacher).fit(**as_arrays(*problem), verbose=0)
     compiled(other, teacher, run_eagerly=True).fit(**as_arrays(*problem), verbose=0)
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+    for a, b in zip(weights_of(student), weights_of(other), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
@@ -326,9 +324,9 @@ def test_a_checkpoint_goes_on_where_the_training_stopped(
     arrays = as_arrays(*problem)
 
     def distiller(student: keras.Model) -> Distiller:
-        one = Distiller(student, teacher)
-        one.compile(keras.optimizers.Adam(0.05), alpha=0.3, temperature=2, distillation_loss="reverse_kl")
-        return one
+        made = Distiller(student, teacher)
+        made.compile(keras.optimizers.Adam(0.05), alpha=0.3, temperature=2, distillation_loss="reverse_kl")
+        return made
 
     distiller(whole).fit(**arrays, epochs=4, verbose=0)
     distiller(part).fit(**arrays, epochs=2, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
@@ -380,7 +378,7 @@ def test_a_distiller_of_ones_own_loss_is_loaded_uncompiled(
 
     distiller = compiled(student, teacher, distillation_loss=mine)
     logs = distiller.evaluate(*problem, verbose=0, return_dict=True)
-    gap = np.abs(answers(student, problem[0]) - answers(teacher, problem[0])).mean()
+    gap = np.abs(dense_logits(student, problem[0]) - dense_logits(teacher, problem[0])).mean()
     assert logs["distillation_loss"] == pytest.approx(gap, abs=ROOM)
     distiller.save(tmp_path / "mine.keras")
     assert not keras.models.load_model(tmp_path / "mine.keras").compiled
@@ -433,7 +431,7 @@ def test_the_teacher_may_have_inputs_of_its_own(student: keras.Model, problem: P
     logs = distiller.evaluate(x, y, verbose=0, return_dict=True)
     kernel, bias = weights_of(wide)
     z_t = np.concatenate([x, -x], axis=-1).astype(np.float64) @ kernel + bias
-    assert logs["distillation_loss"] == pytest.approx(kl(answers(student, x), z_t, 2.0).mean(), abs=ROOM)
+    assert logs["distillation_loss"] == pytest.approx(kl(dense_logits(student, x), z_t, 2.0).mean(), abs=ROOM)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -461,7 +459,7 @@ def test_a_bfloat16_teacher_may_teach_a_float32_student(student: keras.Model, pr
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="what JAX's compiled step is given")
-def test_a_teacher_that_learns_between_two_fits_is_heard_as_it_is(student: keras.Model, problem: Problem) -> None:
+def test_a_teacher_that_learns_between_two_fits_is_used_as_it_is(student: keras.Model, problem: Problem) -> None:
     x, y = problem
     teacher = classifier(1, hidden=8)
     distiller = compiled(student, teacher, rate=0.0, temperature=2)
@@ -469,11 +467,11 @@ def test_a_teacher_that_learns_between_two_fits_is_heard_as_it_is(student: keras
     teacher.set_weights([0.5 * weight for weight in teacher.get_weights()])
     logs = distiller.evaluate(x, y, verbose=0, return_dict=True)
     assert logs["distillation_loss"] == pytest.approx(
-        kl(answers(student, x), answers(teacher, x), 2.0).mean(), abs=ROOM
+        kl(dense_logits(student, x), dense_logits(teacher, x), 2.0).mean(), abs=ROOM
     )
 
 
-def test_callbacks_may_be_given_by_their_place(student: keras.Model, teacher: keras.Model, problem: Problem) -> None:
+def test_callbacks_may_be_given_by_position(student: keras.Model, teacher: keras.Model, problem: Problem) -> None:
     seen = []
     remember = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     compiled(student, teacher).fit(Batches(*problem), None, None, 2, 0, [remember])

@@ -23,7 +23,7 @@ def logits_of(data: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_arrays_come_back_as_they_were_with_the_teachers_answers(problem: Problem, average: str) -> None:
+def test_arrays_come_back_as_they_were_with_the_teachers_logits(problem: Problem, average: str) -> None:
     x, y = problem
     teachers = [classifier(seed, hidden=8) for seed in (1, 3)]
     carrying, labels = with_teacher_logits((x, y), teachers, teacher_weights=[1, 2], average=average, cache=None)
@@ -49,13 +49,13 @@ def test_stored_logits_train_the_same_student_as_the_live_teacher(teacher: keras
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_what_the_data_carry_goes_before_what_the_teacher_says(problem: Problem) -> None:
+def test_stored_logits_take_precedence_over_the_teacher(problem: Problem) -> None:
     x, y = problem
-    one, other = classifier(1, hidden=8), classifier(3, hidden=8)
-    carrying = with_teacher_logits(x, one, cache=None)
+    first, other = classifier(1, hidden=8), classifier(3, hidden=8)
+    carrying = with_teacher_logits(x, first, cache=None)
     losses = [
         compiled(classifier(2), teacher).evaluate(data, y, verbose=0, return_dict=True)["distillation_loss"]
-        for teacher, data in ((one, x), (other, carrying), (other, x))
+        for teacher, data in ((first, x), (other, carrying), (other, x))
     ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[2], rel=1e-2)
@@ -75,13 +75,13 @@ def test_the_usual_options_of_fit_go_with_stored_logits(teacher: keras.Model, pr
 def test_data_sets_come_back_as_what_they_were_and_train_the_same_student(
     form: Any, teacher: keras.Model, problem: Problem
 ) -> None:
-    one, other = classifier(2), classifier(2)
-    compiled(one, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0)
+    student, other = classifier(2), classifier(2)
+    compiled(student, teacher).fit(**as_arrays(*problem), epochs=2, verbose=0)
     given = form(*problem)
     data = with_teacher_logits(given["x"], teacher, cache=None)
     assert type(data).__name__ in ("_PyDataset", "_MapDataset", "DataLoader")
     compiled(other).fit(**{**given, "x": data}, epochs=2, verbose=0)
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+    for a, b in zip(weights_of(student), weights_of(other), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
@@ -97,13 +97,13 @@ class Shuffled(Batches):
         self.x, self.y = self.x[order], self.y[order]
 
 
-def test_data_that_shuffle_themselves_keep_each_answer_with_its_example(teacher: keras.Model, problem: Problem) -> None:
-    one, other = classifier(2), classifier(2)
-    compiled(one, teacher).fit(Shuffled(*problem), epochs=3, shuffle=False, verbose=0)
+def test_data_that_shuffle_themselves_keep_logits_with_their_examples(teacher: keras.Model, problem: Problem) -> None:
+    student, other = classifier(2), classifier(2)
+    compiled(student, teacher).fit(Shuffled(*problem), epochs=3, shuffle=False, verbose=0)
     compiled(other).fit(
         with_teacher_logits(Shuffled(*problem), teacher, cache=None), epochs=3, shuffle=False, verbose=0
     )
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+    for a, b in zip(weights_of(student), weights_of(other), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
@@ -114,15 +114,15 @@ class Augmented(Batches):
         super().__init__(x, y)
         self.passes, self.after = 0, after
 
-    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        self.passes += place == 0
-        x, y = super().__getitem__(place)
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        self.passes += batch == 0
+        x, y = super().__getitem__(batch)
         return x + np.float32(0.01) * max(0, self.passes - self.after), y
 
 
 def read_through(data: Any, teacher: keras.Model) -> list[Any]:
     carrying = with_teacher_logits(data, teacher, cache=None)
-    return [carrying[place] for place in range(4)]
+    return [carrying[batch] for batch in range(4)]
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -133,14 +133,14 @@ def test_data_that_change_their_examples_are_refused(teacher: keras.Model, probl
     assert len(read_through(Augmented(*problem, after=9), teacher)) == 4
 
 
-def test_equal_examples_share_an_answer_and_are_asked_once(teacher: keras.Model) -> None:
+def test_equal_examples_share_logits_and_are_predicted_once(teacher: keras.Model) -> None:
     x = np.repeat(np.eye(6, dtype=np.float32)[:2], 5, axis=0)
     logits = logits_of(with_teacher_logits(x, teacher, cache=None))
     np.testing.assert_array_equal(logits[:5], np.repeat(logits[:1], 5, axis=0))
     assert len(np.unique(row_digests(x))) == 2
 
 
-def test_the_answers_are_kept_on_disk_and_read_again(problem: Problem, tmp_path: Path) -> None:
+def test_the_logits_are_kept_on_disk_and_read_again(problem: Problem, tmp_path: Path) -> None:
     x, _ = problem
     teacher = classifier(1, hidden=8)
     first = logits_of(with_teacher_logits(x, teacher, cache=tmp_path))
@@ -150,7 +150,7 @@ def test_the_answers_are_kept_on_disk_and_read_again(problem: Problem, tmp_path:
     assert [path.name for path in tmp_path.glob("*.npy")] == [stored.name]
 
 
-def test_another_teacher_or_other_examples_are_answered_anew(problem: Problem, tmp_path: Path) -> None:
+def test_another_teacher_or_other_examples_are_predicted_anew(problem: Problem, tmp_path: Path) -> None:
     x, _ = problem
     teacher = classifier(1, hidden=8)
     for data, who in ((x, teacher), (x[:32], teacher), (x, classifier(3, hidden=8)), (x, [teacher, classifier(3)])):
@@ -173,7 +173,7 @@ def test_a_changed_file_of_the_cache_is_refused(problem: Problem, tmp_path: Path
         with_teacher_logits(x, teacher, cache=tmp_path)
 
 
-def test_answers_that_are_not_finite_are_refused(problem: Problem) -> None:
+def test_logits_that_are_not_finite_are_refused(problem: Problem) -> None:
     x, y = problem
     x = x.copy()
     x[5, 0] = np.inf
@@ -187,7 +187,7 @@ def test_other_kinds_of_data_are_refused_with_what_is_allowed(data: Any) -> None
         with_teacher_logits(data, classifier(1), cache=None)
 
 
-def test_without_teacher_and_stored_logits_there_is_a_clear_word(student: keras.Model, problem: Problem) -> None:
+def test_without_teacher_and_stored_logits_there_is_a_clear_error(student: keras.Model, problem: Problem) -> None:
     with pytest.raises(RequestError, match=r"There is no teacher: .*with_teacher_logits"):
         compiled(student).fit(*problem, verbose=0)
 

@@ -51,12 +51,12 @@ def test_the_averages_agree_with_numpy_in_float64(count: int) -> None:
 
 def test_only_the_proportion_of_the_weights_counts_and_the_order_does_not() -> None:
     logits = drawn(3)
-    one = as_numpy(combined(logits, [1, 2, 3]))
-    np.testing.assert_allclose(as_numpy(combined(logits, [10, 20, 30])), one, atol=1e-6)
-    np.testing.assert_allclose(as_numpy(combined(logits[::-1], [3, 2, 1])), one, atol=1e-6)
+    average = as_numpy(combined(logits, [1, 2, 3]))
+    np.testing.assert_allclose(as_numpy(combined(logits, [10, 20, 30])), average, atol=1e-6)
+    np.testing.assert_allclose(as_numpy(combined(logits[::-1], [3, 2, 1])), average, atol=1e-6)
 
 
-def test_a_single_teacher_is_left_as_it_is_and_equal_ones_say_the_same_together() -> None:
+def test_a_single_teacher_is_left_as_it_is_and_equal_ones_average_to_themselves() -> None:
     (z,) = drawn(1)
     assert average_predictions([z], [7.0]) is z
     together = softmax(as_numpy(combined([z, z], [1, 1])), axis=-1)
@@ -76,7 +76,7 @@ def test_equal_weights_and_none_are_the_same_average_in_numpy_and_keras() -> Non
     np.testing.assert_allclose(as_numpy(combined(logits, [1, 1, 1])), plain, atol=1e-6)
 
 
-def test_models_are_asked_and_averaged() -> None:
+def test_models_predict_and_are_averaged() -> None:
     models = [classifier(seed, hidden=8) for seed in (1, 2)]
     x = np.random.default_rng(1).standard_normal((6, F)).astype(np.float32)
     teachers = Teachers(models, [1, 3], "probabilities")

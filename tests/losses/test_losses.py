@@ -64,15 +64,15 @@ def reference_decoupled(student: Any, teacher: Any, labels: Any, T: float) -> np
 
 def reference_dist(student: Any, teacher: Any, labels: Any, T: float) -> np.ndarray:
     p, q = softmax(teacher / T, axis=-1), softmax(student / T, axis=-1)
-    inter = np.array([1 - correlation(one, other) for one, other in zip(q, p, strict=True)])
-    intra = 1 - np.mean([correlation(one, other) for one, other in zip(q.T, p.T, strict=True)])
+    inter = np.array([1 - correlation(a, b) for a, b in zip(q, p, strict=True)])
+    intra = 1 - np.mean([correlation(a, b) for a, b in zip(q.T, p.T, strict=True)])
     return T**2 * (inter + intra)
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    if min(np.var(one) * len(one), np.var(other) * len(other)) <= 1e-12:
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    if min(np.var(a) * len(a), np.var(b) * len(b)) <= 1e-12:
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(a, b)[0, 1])
 
 
 def reference_standardised(student: Any, teacher: Any, labels: Any, T: float) -> np.ndarray:
@@ -140,11 +140,11 @@ def decoupled_limit(student: Any, teacher: Any, labels: Any) -> Any:
 def dist_limit(student: Any, teacher: Any, labels: Any) -> Any:
     """Probabilities become (1 + centred logits / T) / C, and a correlation does not see factors."""
 
-    def slope_of_minus_correlation(one: Any, other: Any) -> Any:
-        one, other = centred(one), centred(other)
-        size, others_size = (np.sqrt(np.sum(z * z, axis=-1, keepdims=True)) for z in (one, other))
-        r = np.sum(one * other, axis=-1, keepdims=True) / (size * others_size)
-        return -(other / others_size - r * one / size) / size
+    def slope_of_minus_correlation(a: Any, b: Any) -> Any:
+        a, b = centred(a), centred(b)
+        a_size, b_size = (np.sqrt(np.sum(z * z, axis=-1, keepdims=True)) for z in (a, b))
+        r = np.sum(a * b, axis=-1, keepdims=True) / (a_size * b_size)
+        return -(b / b_size - r * a / a_size) / a_size
 
     inter = slope_of_minus_correlation(student, teacher)
     intra = slope_of_minus_correlation(centred(student).T, centred(teacher).T).T / student.shape[-1]
@@ -255,10 +255,7 @@ CONTRACTS = {
     #   = -0.03550 + 0.13955 - 0.06918 = 0.03487;  9 * 0.03487 = 0.3138
     # Near agreement it is (1 - 0.1)^2 of KL; where student and teacher exclude each other, -ln(0.1) = 2.3026.
     "generalised": Contract(
-        0.3138,
-        reference_generalised,
-        lambda size, T: (-(T**2) * np.log(0.1), 0),
-        limit=lambda *z: 0.81 * matching(*z),
+        0.3138, reference_generalised, lambda size, T: (-(T**2) * np.log(0.1), 0), limit=lambda *z: 0.81 * matching(*z)
     ),
     # differences 1, -1, 1: (1 + 1 + 1) / 3 / 2 = 0.5
     "logit_mse": Contract(
@@ -405,11 +402,11 @@ def test_the_gradient_agrees_with_central_differences(name: str, T: float) -> No
     student, teacher, labels = drawn(1)
     (at, theirs), step = doubles(student, teacher), 1e-5
     slopes = np.zeros_like(at)
-    for place in np.ndindex(at.shape):
+    for index in np.ndindex(at.shape):
         nudge = np.zeros_like(at)
-        nudge[place] = step
+        nudge[index] = step
         up, down = (CONTRACTS[name].reference(at + side * nudge, theirs, labels, T) for side in (1, -1))
-        slopes[place] = np.sum(up - down) / (2 * step)
+        slopes[index] = np.sum(up - down) / (2 * step)
     # A slope is rounded like a value, of which it is one T-th; the difference quotient is good to 1e-9.
     np.testing.assert_allclose(
         gradient(name, student, teacher, labels, T), slopes, rtol=0, atol=room(name, student, teacher, T) / T
@@ -555,12 +552,12 @@ def test_each_example_may_have_its_own_temperature_and_label(name: str, batch: i
 def test_the_labels_matter_to_those_that_say_so_and_to_no_other(name: str) -> None:
     student, teacher, labels = drawn(6)
     others = (labels + 1) % student.shape[-1]
-    one, other = (value_of(name, student, teacher, y, 2.0) for y in (labels, others))
+    values, relabelled = (value_of(name, student, teacher, y, 2.0) for y in (labels, others))
     if CONTRACTS[name].uses_labels:
-        assert (np.abs(one - other) > 1e-3).any()
+        assert (np.abs(values - relabelled) > 1e-3).any()
     else:
-        np.testing.assert_array_equal(one, other)
-        np.testing.assert_array_equal(one, LOSSES[name](student, teacher, temperature=2.0))
+        np.testing.assert_array_equal(values, relabelled)
+        np.testing.assert_array_equal(values, LOSSES[name](student, teacher, temperature=2.0))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
@@ -583,10 +580,10 @@ def test_a_new_temperature_compiles_nothing_and_promotes_nothing(name: str) -> N
         return LOSSES[name](z, teacher, labels, temperature=T)
 
     with jax.numpy_dtype_promotion("strict"):
-        one, two = loss(student, jnp.float32(1.0)), loss(student, jnp.float32(4.0))
+        at_one, at_four = loss(student, jnp.float32(1.0)), loss(student, jnp.float32(4.0))
     assert len(traces) == 1
-    assert one.dtype == jnp.float32
-    assert np.array_equal(one, two) != CONTRACTS[name].uses_temperature
+    assert at_one.dtype == jnp.float32
+    assert np.array_equal(at_one, at_four) != CONTRACTS[name].uses_temperature
 
 
 @every_loss

@@ -64,9 +64,9 @@ def test_alpha_one_is_the_labels_alone_and_alpha_zero_the_teacher_alone() -> Non
     }
     others = batch(3)
     relabelled = jax.grad(lambda z: mixed(z, arrays[1], others[2], arrays[3], alpha=0.0).loss)(arrays[0])
-    retaught = jax.grad(lambda z: mixed(z, others[1], arrays[2], arrays[3], alpha=1.0).loss)(arrays[0])
+    other_teacher = jax.grad(lambda z: mixed(z, others[1], arrays[2], arrays[3], alpha=1.0).loss)(arrays[0])
     np.testing.assert_array_equal(slopes[0.0], relabelled)
-    np.testing.assert_array_equal(slopes[1.0], retaught)
+    np.testing.assert_array_equal(slopes[1.0], other_teacher)
     np.testing.assert_allclose(slopes[0.25], 0.25 * slopes[1.0] + 0.75 * slopes[0.0], rtol=0, atol=4 * EPSILON)
 
 
@@ -112,16 +112,16 @@ def test_alpha_and_temperature_can_be_mapped_over_students() -> None:
     arrays = batch(7)
     alphas, temperatures = jnp.array([0.0, 0.5, 1.0]), jnp.array([1.0, 3.0, 5.0])
 
-    def one(alpha: Any, temperature: Any) -> Any:
+    def terms(alpha: Any, temperature: Any) -> Any:
         return objective(*arrays, alpha=alpha, temperature=temperature, distillation_loss=distillation_kl)
 
     with jax.numpy_dtype_promotion("strict"):
-        together = jax.vmap(one)(alphas, temperatures)
+        together = jax.vmap(terms)(alphas, temperatures)
     for index, (alpha, T) in enumerate(zip(alphas, temperatures, strict=True)):
-        np.testing.assert_allclose([term[index] for term in together], one(alpha, T), rtol=8 * EPSILON)
+        np.testing.assert_allclose([term[index] for term in together], terms(alpha, T), rtol=8 * EPSILON)
 
 
-def test_a_loss_that_relates_examples_is_told_their_weights() -> None:
+def test_a_loss_that_relates_examples_receives_their_weights() -> None:
     student, teacher, labels, weights = batch(8)
     weights = weights.at[0].set(3.0)
     terms = mixed(student, teacher, labels, weights, alpha=0.0, loss=dist)

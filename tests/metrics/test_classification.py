@@ -73,7 +73,7 @@ def test_probabilities_are_scored_as_scikit_learn_scores_them(case: tuple[np.nda
     assert brier(logits, labels) == pytest.approx(logits.shape[1] * squares, abs=EXACT)
 
 
-def test_a_class_that_is_never_answered_or_never_labelled_counts_as_zero() -> None:
+def test_a_class_that_is_never_predicted_or_never_labelled_counts_as_zero() -> None:
     # Labels 0, 0, 1; answers 0, 0, 2: class 1 is never answered, class 2 never labelled.
     confusion = confusion_matrix(np.eye(3)[[0, 0, 2]], np.array([0, 0, 1]))
     precision, recall, f1 = precision_recall_f1(confusion)
@@ -111,8 +111,8 @@ def test_calibration_error_needs_no_more_examples_than_there_are() -> None:
 def test_the_order_of_the_examples_changes_nothing(case: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     logits, labels = case
     order = np.random.default_rng(seed).permutation(len(labels))
-    one, other = all_metrics(logits, labels), all_metrics(logits[order], labels[order])
-    assert other == pytest.approx(dict(one), abs=EXACT)
+    values, permuted = all_metrics(logits, labels), all_metrics(logits[order], labels[order])
+    assert permuted == pytest.approx(dict(values), abs=EXACT)
 
 
 @settings(deadline=None)
@@ -123,7 +123,7 @@ def test_adding_a_constant_to_all_logits_changes_nothing(case: tuple[np.ndarray,
     assert all_metrics(logits + constant, labels) == pytest.approx(dict(all_metrics(logits, labels)), abs=1e-9)
 
 
-def test_a_perfect_and_sure_answer_scores_at_the_ends() -> None:
+def test_a_perfect_and_sure_prediction_scores_at_the_ends() -> None:
     labels = np.array([0, 1, 2, 1])
     logits = 1e4 * np.eye(3)[labels]
     shares = ("precision_macro", "recall_macro", "f1_macro", "precision_weighted", "recall_weighted", "f1_weighted")
@@ -142,7 +142,7 @@ def test_a_sure_and_wrong_answer_scores_at_the_other_ends() -> None:
     assert values["nll"] == 1e4  # in log space: clipped probabilities would say about 16
 
 
-def test_agreement_is_the_share_of_equal_answers_and_is_left_out_without_a_teacher() -> None:
+def test_agreement_is_the_share_of_equal_predictions_and_is_left_out_without_a_teacher() -> None:
     student, teacher = np.eye(3)[[0, 1, 2, 2]], np.eye(3)[[0, 2, 2, 2]]
     assert agreement(student, teacher) == agreement(teacher, student) == 0.75
     labels = np.array([0, 0, 0, 0])
@@ -182,8 +182,8 @@ def test_calibration_error_of_equal_widths_agrees_with_a_plain_loop(
         inside = (confidence > number / bins) & (confidence <= (number + 1) / bins)
         if inside.any():
             total += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
-    found = expected_calibration_error(logits, labels, bins=bins, equal="width")
-    assert found == pytest.approx(total, abs=1e-9) or np.isclose(confidence * bins, np.round(confidence * bins)).any()
+    error = expected_calibration_error(logits, labels, bins=bins, equal="width")
+    assert error == pytest.approx(total, abs=1e-9) or np.isclose(confidence * bins, np.round(confidence * bins)).any()
 
 
 def test_the_divergence_from_the_teacher_agrees_with_scipy() -> None:

@@ -14,16 +14,16 @@ def compared(accuracy=ACCURACY, reference=3):
 
 
 def test_each_comparison_is_the_single_statistics_of_the_differences():
-    found = compared()
-    assert [c.column for c in found] == [0, 1, 2]
+    comparisons = compared()
+    assert [c.column for c in comparisons] == [0, 1, 2]
     seed = int(np.random.default_rng(62).integers(2**63))
-    for c in found:
+    for c in comparisons:
         gain = ACCURACY[:, c.column] - ACCURACY[:, 3]
         assert c.t_interval == t_interval(gain)
         assert c.bootstrap_interval == bootstrap_interval(gain, rng=np.random.default_rng(seed), resamples=500)
         assert c.paired_t == paired_t(gain)
         assert c.sign_flip == sign_flip(gain, rng=np.random.default_rng(seed), resamples=500)
-    assert [c.p_adjusted for c in found] == holm([c.paired_t.p for c in found]).tolist()
+    assert [c.p_adjusted for c in comparisons] == holm([c.paired_t.p for c in comparisons]).tolist()
 
 
 def test_permuting_the_columns_permutes_the_comparisons():

@@ -44,16 +44,16 @@ def by_definition(scores):
 def test_two_candidates_worked_by_hand():
     # Six differences 1 to 6, all on one side: 2 patterns of 64 reach the observed |t|.
     scores = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
-    found = model_confidence_set(scores, rng=rng())
-    assert found.p.tolist() == [1.0, 2 / 64]
-    assert found.included.tolist() == [True, False]
-    assert (found.order, found.n, found.method) == ((1, 0), 6, "MCS, T_R, sign flip, exact")
+    result = model_confidence_set(scores, rng=rng())
+    assert result.p.tolist() == [1.0, 2 / 64]
+    assert result.included.tolist() == [True, False]
+    assert (result.order, result.n, result.method) == ((1, 0), 6, "MCS, T_R, sign flip, exact")
 
 
 def test_two_candidates_are_a_sign_flip_test():
     scores = table(candidates=2)
-    found = model_confidence_set(scores, rng=rng())
-    assert found.p.min() == sign_flip(scores[:, 0] - scores[:, 1], rng=rng()).p
+    result = model_confidence_set(scores, rng=rng())
+    assert result.p.min() == sign_flip(scores[:, 0] - scores[:, 1], rng=rng()).p
 
 
 def test_the_set_agrees_with_the_definition_in_loops():
@@ -66,10 +66,10 @@ def test_the_bootstrap_of_two_candidates_has_the_p_its_definition_gives():
     # deviation cancels from the comparison |mean* - 1.4| >= 1.4, that is mean* <= 0 or >= 2.8: S <= 1, chance 0.2^5 +
     # 5 0.8 0.2^4 = 0.00672.
     scores = np.column_stack([[-1.0, 2, 2, 2, 2], np.zeros(5)])
-    found = model_confidence_set(scores, rng=rng(), resampling="bootstrap", resamples=20_000)
+    result = model_confidence_set(scores, rng=rng(), resampling="bootstrap", resamples=20_000)
     # Four standard errors of a share of 20,000.
-    assert found.p.min() == pytest.approx(0.00672, abs=4 * np.sqrt(0.00672 / 20_000))
-    assert found.method == "MCS, T_R, bootstrap, 20000 resamples"
+    assert result.p.min() == pytest.approx(0.00672, abs=4 * np.sqrt(0.00672 / 20_000))
+    assert result.method == "MCS, T_R, bootstrap, 20000 resamples"
 
 
 RESAMPLINGS = pytest.mark.parametrize(("resampling", "seeds"), [("sign flip", 8), ("sign flip", 14), ("bootstrap", 8)])
@@ -82,9 +82,9 @@ class TestSymmetries:
 
     def test_permuting_the_candidates_permutes_the_set(self, resampling, seeds):
         scores, order = table(seeds), np.array([3, 0, 4, 1, 2])
-        found, mixed = self.set_of(scores, resampling), self.set_of(scores[:, order], resampling)
-        assert mixed.p == pytest.approx(found.p[order], abs=1e-12)
-        assert [int(order[i]) for i in mixed.order] == list(found.order)
+        result, mixed = self.set_of(scores, resampling), self.set_of(scores[:, order], resampling)
+        assert mixed.p == pytest.approx(result.p[order], abs=1e-12)
+        assert [int(order[i]) for i in mixed.order] == list(result.order)
 
     def test_permuting_the_seeds_changes_nothing(self, resampling, seeds):
         scores = table(seeds)
@@ -105,24 +105,24 @@ class TestSymmetries:
     def test_the_best_mean_always_stays(self, resampling, seeds):
         for seed in range(20):
             scores = np.random.default_rng(seed).normal(size=(seeds, 4)) * [0.01, 1, 3, 0.1] + [1, 0, 1.5, 0.9]
-            found = self.set_of(scores, resampling)
+            result = self.set_of(scores, resampling)
             best = int(scores.mean(axis=0).argmax())
-            assert found.included[best]
-            assert found.p[best] == 1.0
-            assert found.order[-1] == best
+            assert result.included[best]
+            assert result.p[best] == 1.0
+            assert result.order[-1] == best
 
     def test_all_alike_all_stay(self, resampling, seeds):
-        found = self.set_of(np.full((seeds, 3), 0.9), resampling)
-        assert found.included.all()
-        assert found.p.tolist() == [1.0, 1.0, 1.0]
+        result = self.set_of(np.full((seeds, 3), 0.9), resampling)
+        assert result.included.all()
+        assert result.p.tolist() == [1.0, 1.0, 1.0]
 
     def test_a_gap_that_never_varies_is_seen(self, resampling, seeds):
-        found = self.set_of(np.tile([0.9, 0.8, 0.9], (seeds, 1)), resampling)
-        assert found.included.tolist() == [True, False, True]
+        result = self.set_of(np.tile([0.9, 0.8, 0.9], (seeds, 1)), resampling)
+        assert result.included.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
-def test_below_six_seeds_nobody_leaves(seeds):
+def test_below_six_seeds_nothing_is_eliminated(seeds):
     scores = np.tile([0.99, 0.1], (seeds, 1))
     assert model_confidence_set(scores, rng=rng()).included.all()
 

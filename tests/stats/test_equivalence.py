@@ -13,15 +13,15 @@ DIFFERENCES = np.random.default_rng(31).normal(0.0002, 0.0008, size=10)
 def test_tost_worked_by_hand():
     # -1, 0, 1: mean 0, se 1 / sqrt(3); margin 2: t = 2 sqrt(3) on both sides; for 2 degrees of freedom
     # P(T > t) = (1 - t / sqrt(t^2 + 2)) / 2 = (1 - sqrt(12 / 14)) / 2.
-    found = tost([-1.0, 0.0, 1.0], margin=2.0)
+    result = tost([-1.0, 0.0, 1.0], margin=2.0)
     expected = (1 - np.sqrt(12 / 14)) / 2
-    assert (found.p_above, found.p_below, found.p) == pytest.approx((expected,) * 3, rel=1e-12)
+    assert (result.p_above, result.p_below, result.p) == pytest.approx((expected,) * 3, rel=1e-12)
 
 
 def test_tost_agrees_with_statsmodels():
     p, above, below = DescrStatsW(DIFFERENCES).ttost_mean(-0.001, 0.001)
-    found = tost(DIFFERENCES, margin=0.001)
-    assert (found.p, found.p_above, found.p_below) == pytest.approx((p, above[1], below[1]), rel=1e-9)
+    result = tost(DIFFERENCES, margin=0.001)
+    assert (result.p, result.p_above, result.p_below) == pytest.approx((p, above[1], below[1]), rel=1e-9)
 
 
 def test_p_is_below_the_significance_exactly_when_the_interval_lies_inside_the_margin():
@@ -32,10 +32,10 @@ def test_p_is_below_the_significance_exactly_when_the_interval_lies_inside_the_m
 
 
 def test_swapping_the_pair_keeps_p():
-    found, turned = tost(DIFFERENCES, margin=0.001), tost(-DIFFERENCES, margin=0.001)
-    assert turned.difference == -found.difference
-    assert turned.p == pytest.approx(found.p, rel=1e-12)
-    assert turned.p_above == pytest.approx(found.p_below, rel=1e-12)
+    result, turned = tost(DIFFERENCES, margin=0.001), tost(-DIFFERENCES, margin=0.001)
+    assert turned.difference == -result.difference
+    assert turned.p == pytest.approx(result.p, rel=1e-12)
+    assert turned.p_above == pytest.approx(result.p_below, rel=1e-12)
 
 
 def test_the_order_of_the_seeds_changes_nothing():
@@ -53,9 +53,9 @@ def test_a_constant_difference_on_or_beyond_the_margin_is_not_equivalent(differe
 
 
 def test_one_seed_shows_no_equivalence():
-    found = tost([0.0], margin=0.001)
-    assert found.p == 0.5
-    assert np.isnan(found.interval.low)
+    result = tost([0.0], margin=0.001)
+    assert result.p == 0.5
+    assert np.isnan(result.interval.low)
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, np.nan, np.inf])

@@ -12,27 +12,27 @@ SAMPLE = np.random.default_rng(11).normal(0.97, 0.003, size=12)
 
 def test_t_interval_of_a_sample_worked_by_hand():
     # 2, 4, 6: mean 4, sd 2, se 2 / sqrt(3) = 1.1547005; t(0.975; 2) = 4.3026527; half width 4.9682754.
-    found = t_interval([2.0, 4.0, 6.0])
-    assert found.estimate == 4.0
+    result = t_interval([2.0, 4.0, 6.0])
+    assert result.estimate == 4.0
     # The table's t has eight digits.
-    assert found.low == pytest.approx(4 - 4.9682754, abs=1e-6)
-    assert found.high == pytest.approx(4 + 4.9682754, abs=1e-6)
-    assert (found.n, found.method) == (3, "t")
+    assert result.low == pytest.approx(4 - 4.9682754, abs=1e-6)
+    assert result.high == pytest.approx(4 + 4.9682754, abs=1e-6)
+    assert (result.n, result.method) == (3, "t")
 
 
 def test_t_interval_agrees_with_scipy():
     se = SAMPLE.std(ddof=1) / np.sqrt(len(SAMPLE))
     low, high = scipy.stats.t.interval(0.9, len(SAMPLE) - 1, loc=SAMPLE.mean(), scale=se)
-    found = t_interval(SAMPLE, confidence=0.9)
+    result = t_interval(SAMPLE, confidence=0.9)
     # Same formula in float64.
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-12)
+    assert (result.low, result.high) == pytest.approx((low, high), rel=1e-12)
 
 
 def test_bootstrap_of_two_values_spans_them():
     # Resamples of (0, 1) have means 0, 1/2, 1 with chances 1/4, 1/2, 1/4: symmetric, so BCa shifts nothing and the
     # 2.5 % and 97.5 % points are 0 and 1.
-    found = bootstrap_interval([0.0, 1.0], rng=np.random.default_rng(1))
-    assert (found.estimate, found.low, found.high) == (0.5, 0.0, 1.0)
+    result = bootstrap_interval([0.0, 1.0], rng=np.random.default_rng(1))
+    assert (result.estimate, result.low, result.high) == (0.5, 0.0, 1.0)
 
 
 def test_bootstrap_agrees_with_scipy_on_the_same_draws():
@@ -53,8 +53,8 @@ def test_bootstrap_comes_near_the_t_interval_for_many_seeds():
 
 
 def test_turning_the_signs_round_turns_the_t_interval_round():
-    found, turned = t_interval(SAMPLE), t_interval(-SAMPLE)
-    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low), rel=1e-12)
+    result, turned = t_interval(SAMPLE), t_interval(-SAMPLE)
+    assert (turned.low, turned.high) == pytest.approx((-result.high, -result.low), rel=1e-12)
 
 
 def test_the_order_of_the_seeds_changes_nothing():
@@ -67,18 +67,18 @@ def test_the_order_of_the_seeds_changes_nothing():
 @pytest.mark.parametrize("interval", [t_interval, lambda v: bootstrap_interval(v, rng=np.random.default_rng(0))])
 class TestWithoutSpread:
     def test_identical_values_give_no_width(self, interval):
-        found = interval([0.97] * 5)
-        assert found.low == found.estimate == found.high == pytest.approx(0.97)
+        result = interval([0.97] * 5)
+        assert result.low == result.estimate == result.high == pytest.approx(0.97)
 
     def test_values_that_differ_by_rounding_count_as_identical(self, interval):
-        found = interval([0.97 - 0.96, 0.98 - 0.97, 0.99 - 0.98])
-        assert found.low == found.high
+        result = interval([0.97 - 0.96, 0.98 - 0.97, 0.99 - 0.98])
+        assert result.low == result.high
 
     def test_one_seed_has_an_estimate_and_no_ends(self, interval):
-        found = interval([0.97])
-        assert found.estimate == 0.97
-        assert np.isnan(found.low)
-        assert np.isnan(found.high)
+        result = interval([0.97])
+        assert result.estimate == 0.97
+        assert np.isnan(result.low)
+        assert np.isnan(result.high)
 
     def test_a_diverged_seed_is_refused_by_name(self, interval):
         with pytest.raises(RequestError, match=r"values\[1\]=nan is not allowed.*diverged"):

@@ -50,8 +50,8 @@ def test_a_column_among_many_gives_to_the_bit_what_it_gives_alone(seeds: int, co
 def test_sign_flips_and_intervals_equal_a_plain_loop(seeds: int, columns: int, counted: bool) -> None:
     table = scores(seeds, seeds, columns, counted=counted)
     table = table - table[:, [0]]
-    found = sign_flips(table[:, 1:], rng=np.random.default_rng(3), resamples=1000)
-    for column, (flip, interval) in enumerate(zip(found, t_intervals(table[:, 1:]), strict=True), start=1):
+    flips = sign_flips(table[:, 1:], rng=np.random.default_rng(3), resamples=1000)
+    for column, (flip, interval) in enumerate(zip(flips, t_intervals(table[:, 1:]), strict=True), start=1):
         assert flip.p == plain.sign_flip_p(table[:, column], np.random.default_rng(3), 1000)
         np.testing.assert_allclose(interval[1:3], plain.t_ends(table[:, column]), rtol=1e-12)  # float64 sums of 15
 
@@ -62,12 +62,12 @@ def test_the_confidence_set_equals_a_plain_loop(seed: int, counted: bool) -> Non
     table = scores(seed, 8, 5, counted=counted)
     if seed == 5:  # identical candidates go together
         table[:, 3] = table[:, 1]
-    found = model_confidence_set(table, rng=np.random.default_rng(0))
+    result = model_confidence_set(table, rng=np.random.default_rng(0))
     p, order = plain.confidence_set(table, all_signs(8) / 8)
-    assert found.p.tolist() == p.tolist()
-    assert sorted(found.order) == list(range(5))
+    assert result.p.tolist() == p.tolist()
+    assert sorted(result.order) == list(range(5))
     if len(set(p.tolist())) == 5 and not counted:  # no ties: one order
-        assert list(found.order) == order
+        assert list(result.order) == order
 
 
 def test_no_other_column_leaves_nothing_to_compare() -> None:

@@ -19,10 +19,10 @@ def rng():
 def test_paired_t_worked_by_hand():
     # 1, 2, 3: mean 2, se 1 / sqrt(3), t = 2 sqrt(3); for 2 degrees of freedom P(|T| > t) = 1 - t / sqrt(t^2 + 2)
     # = 1 - sqrt(12 / 14).
-    found = paired_t([1.0, 2.0, 3.0])
-    assert found.difference == 2.0
-    assert found.statistic == pytest.approx(2 * np.sqrt(3), rel=1e-12)
-    assert found.p == pytest.approx(1 - np.sqrt(12 / 14), rel=1e-12)
+    result = paired_t([1.0, 2.0, 3.0])
+    assert result.difference == 2.0
+    assert result.statistic == pytest.approx(2 * np.sqrt(3), rel=1e-12)
+    assert result.p == pytest.approx(1 - np.sqrt(12 / 14), rel=1e-12)
 
 
 def test_paired_t_agrees_with_scipy():
@@ -33,10 +33,10 @@ def test_paired_t_agrees_with_scipy():
 def test_student_1908_sleep_data():
     # Hours of sleep gained, drug 2 minus drug 1, ten patients; t = 4.0621, p = 0.002833 (R's help page for t.test).
     sleep = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
-    found = paired_t(sleep)
+    result = paired_t(sleep)
     # Published to five and four digits.
-    assert found.statistic == pytest.approx(4.0621, abs=5e-5)
-    assert found.p == pytest.approx(0.002833, abs=5e-7)
+    assert result.statistic == pytest.approx(4.0621, abs=5e-5)
+    assert result.p == pytest.approx(0.002833, abs=5e-7)
 
 
 def test_columns_are_tested_as_if_alone():
@@ -87,9 +87,9 @@ class TestSymmetries:
     @settings(max_examples=30, deadline=None)
     @given(st.lists(st.integers(-50, 50), min_size=2, max_size=14))
     def test_swapping_the_pair_turns_the_estimate_and_keeps_p(self, test, values):
-        found, turned = test(np.array(values) / 1000), test(-np.array(values) / 1000)
-        assert turned.difference == -found.difference
-        assert turned.p == pytest.approx(found.p, rel=1e-9)
+        result, turned = test(np.array(values) / 1000), test(-np.array(values) / 1000)
+        assert turned.difference == -result.difference
+        assert turned.p == pytest.approx(result.p, rel=1e-9)
 
     @settings(max_examples=30, deadline=None)
     @given(st.permutations(DIFFERENCES.tolist()))
@@ -100,8 +100,8 @@ class TestSymmetries:
         assert test(100 * DIFFERENCES).p == pytest.approx(test(DIFFERENCES).p, rel=1e-9)
 
     def test_all_zero_differences_are_no_evidence(self, test):
-        found = test([0.0] * 6)
-        assert (found.difference, found.statistic, found.p) == (0.0, 0.0, 1.0)
+        result = test([0.0] * 6)
+        assert (result.difference, result.statistic, result.p) == (0.0, 0.0, 1.0)
 
     def test_one_seed_is_no_evidence(self, test):
         assert test([0.5]).p == 1.0
@@ -116,12 +116,12 @@ class TestSymmetries:
             test([])
 
 
-def test_identical_differences_say_which_test_spoke():
-    found = paired_t([0.01 + 1e-17, 0.01, 0.98 - 0.97])
-    assert found.method == "sign test (identical differences)"
-    assert found.statistic == 3.0
+def test_identical_differences_say_which_test_was_used():
+    result = paired_t([0.01 + 1e-17, 0.01, 0.98 - 0.97])
+    assert result.method == "sign test (identical differences)"
+    assert result.statistic == 3.0
 
 
 def test_a_constant_equal_to_the_null_lies_on_neither_side():
-    found = one_sample_t(np.full(5, 0.3 - 0.2), null=0.1)
-    assert (float(found.p), float(found.p_greater), float(found.p_less)) == (1.0, 1.0, 1.0)
+    result = one_sample_t(np.full(5, 0.3 - 0.2), null=0.1)
+    assert (float(result.p), float(result.p_greater), float(result.p_less)) == (1.0, 1.0, 1.0)

@@ -7,14 +7,7 @@ import scipy.stats
 from statsmodels.stats.power import TTestPower
 
 from distillab.errors import RequestError
-from distillab.stats import (
-    SEED_CAP,
-    one_sample_t,
-    one_sided_power,
-    paired_power,
-    seeds_to_decide,
-    tost_power,
-)
+from distillab.stats import SEED_CAP, one_sample_t, one_sided_power, paired_power, seeds_to_decide, tost_power
 
 
 def test_a_medium_effect_needs_34_pairs():
@@ -97,7 +90,7 @@ def test_one_seed_has_no_power():
 def test_simulated_studies_reject_as_often_as_stated(n):
     studies = 4000
     sample = np.random.default_rng(41).normal(0.7, 1.0, size=(n, studies))
-    for found, stated in [
+    for share, stated in [
         (np.mean(one_sample_t(sample).p <= 0.05), paired_power(0.7, 1.0, n)),
         (np.mean(one_sample_t(sample).p_greater <= 0.05), one_sided_power(0.7, 1.0, n)),
         (
@@ -108,7 +101,7 @@ def test_simulated_studies_reject_as_often_as_stated(n):
         ),
     ]:
         # Four standard errors of a share of 4000.
-        assert found == pytest.approx(float(stated), abs=4 * np.sqrt(float(stated) * (1 - float(stated)) / studies))
+        assert share == pytest.approx(float(stated), abs=4 * np.sqrt(float(stated) * (1 - float(stated)) / studies))
 
 
 def test_one_promising_alpha_needs_34_seeds():

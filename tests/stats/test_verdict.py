@@ -36,25 +36,25 @@ class TestEveryKind:
         assert verdict(accuracy, ALPHAS).kind == kind
 
     def test_permuting_the_seeds_changes_nothing(self, accuracy, kind):
-        found, mixed = verdict(accuracy, ALPHAS), verdict(accuracy[::-1], ALPHAS)
+        result, mixed = verdict(accuracy, ALPHAS), verdict(accuracy[::-1], ALPHAS)
         assert (mixed.kind, mixed.deciding_alpha, mixed.seeds_needed) == (
-            found.kind,
-            found.deciding_alpha,
-            found.seeds_needed,
+            result.kind,
+            result.deciding_alpha,
+            result.seeds_needed,
         )
-        assert np.array(mixed.evidence) == pytest.approx(np.array(found.evidence), rel=1e-9)
+        assert np.array(mixed.evidence) == pytest.approx(np.array(result.evidence), rel=1e-9)
 
     def test_permuting_the_alphas_permutes_the_evidence(self, accuracy, kind):
         order = [3, 2, 0, 1]
-        found, mixed = verdict(accuracy, ALPHAS), verdict(accuracy[:, order], [ALPHAS[i] for i in order])
-        assert mixed == dataclasses.replace(found, evidence=found.evidence[::-1])
+        result, mixed = verdict(accuracy, ALPHAS), verdict(accuracy[:, order], [ALPHAS[i] for i in order])
+        assert mixed == dataclasses.replace(result, evidence=result.evidence[::-1])
 
     def test_an_easier_test_set_for_all_changes_nothing(self, accuracy, kind):
-        found, shifted = verdict(accuracy, ALPHAS), verdict(accuracy - 0.2, ALPHAS)
+        result, shifted = verdict(accuracy, ALPHAS), verdict(accuracy - 0.2, ALPHAS)
         assert (shifted.kind, shifted.deciding_alpha, shifted.seeds_needed) == (
-            found.kind,
-            found.deciding_alpha,
-            found.seeds_needed,
+            result.kind,
+            result.deciding_alpha,
+            result.seeds_needed,
         )
 
     def test_the_teacher_alone_has_no_say(self, accuracy, kind):
@@ -63,24 +63,24 @@ class TestEveryKind:
         assert verdict(changed, ALPHAS) == verdict(accuracy, ALPHAS)
 
     def test_the_evidence_is_the_single_tests(self, accuracy, kind):
-        found = verdict(accuracy, ALPHAS)
+        result = verdict(accuracy, ALPHAS)
         gains = [accuracy[:, i] - accuracy[:, 3] for i in (1, 2)]
-        assert [e.alpha for e in found.evidence] == [0.3, 0.6]
-        assert [e.difference for e in found.evidence] == pytest.approx([g.mean() for g in gains])
-        assert [e.sd for e in found.evidence] == pytest.approx([g.std(ddof=1) for g in gains])
-        assert [e.p for e in found.evidence] == pytest.approx([paired_t(g).p for g in gains])
-        assert [e.p_adjusted for e in found.evidence] == pytest.approx(holm([paired_t(g).p for g in gains]))
-        assert [e.p_equivalent for e in found.evidence] == pytest.approx([tost(g, margin=0.001).p for g in gains])
-        assert [e.p_no_gain for e in found.evidence] == pytest.approx([tost(g, margin=0.001).p_below for g in gains])
+        assert [e.alpha for e in result.evidence] == [0.3, 0.6]
+        assert [e.difference for e in result.evidence] == pytest.approx([g.mean() for g in gains])
+        assert [e.sd for e in result.evidence] == pytest.approx([g.std(ddof=1) for g in gains])
+        assert [e.p for e in result.evidence] == pytest.approx([paired_t(g).p for g in gains])
+        assert [e.p_adjusted for e in result.evidence] == pytest.approx(holm([paired_t(g).p for g in gains]))
+        assert [e.p_equivalent for e in result.evidence] == pytest.approx([tost(g, margin=0.001).p for g in gains])
+        assert [e.p_no_gain for e in result.evidence] == pytest.approx([tost(g, margin=0.001).p_below for g in gains])
 
 
 def test_a_verdict_worked_by_hand():
     # Gains 0.01, 0.02, 0.03: t = 2 sqrt(3), p = 1 - sqrt(12 / 14) = 0.0742 with one comparison: undecided at 0.05,
     # supported at 0.08.
     accuracy = [[0.81, 0.80], [0.82, 0.80], [0.83, 0.80]]
-    found = verdict(accuracy, [0.5, 1.0])
-    assert found.kind == "undecided"
-    assert found.evidence[0].p == pytest.approx(1 - np.sqrt(12 / 14), rel=1e-9)
+    result = verdict(accuracy, [0.5, 1.0])
+    assert result.kind == "undecided"
+    assert result.evidence[0].p == pytest.approx(1 - np.sqrt(12 / 14), rel=1e-9)
     assert verdict(accuracy, [0.5, 1.0], significance=0.08).kind == "supported"
 
 
@@ -90,32 +90,32 @@ def test_supported_names_the_largest_significant_gain():
 
 def test_a_significant_gain_too_small_to_matter_is_practical_equivalence():
     accuracy = study(0.0, 0.0005, 0.0005, noise=0.0001, seeds=20)
-    found = verdict(accuracy, ALPHAS)
-    assert found.kind == "practically equivalent"
-    assert all(e.p_adjusted < 0.05 for e in found.evidence)
+    result = verdict(accuracy, ALPHAS)
+    assert result.kind == "practically equivalent"
+    assert all(e.p_adjusted < 0.05 for e in result.evidence)
 
 
 def test_a_gain_shown_to_be_below_the_margin_says_so():
     accuracy = study(0.0, -0.01, 0.0005, noise=0.0001, seeds=20)
-    found = verdict(accuracy, ALPHAS)
-    assert found.kind == "supported"
-    assert "less than the margin" in found.reason
+    result = verdict(accuracy, ALPHAS)
+    assert result.kind == "supported"
+    assert "less than the margin" in result.reason
 
 
 def test_undecided_names_seeds_that_would_probably_decide():
-    found = verdict(UNDECIDED, ALPHAS)
-    assert found.seeds_needed > found.n
-    assert found.seeds_towards in ("supported", "practically equivalent", "contradicted")
-    assert str(found.seeds_needed) in found.reason
+    result = verdict(UNDECIDED, ALPHAS)
+    assert result.seeds_needed > result.n
+    assert result.seeds_towards in ("supported", "practically equivalent", "contradicted")
+    assert str(result.seeds_needed) in result.reason
 
 
 def test_undecided_beyond_the_cap_names_none():
     noise = np.random.default_rng(72).normal(0, 0.1, 40)
     gain = np.concatenate([noise, -noise])
     accuracy = np.column_stack([0.501 + gain, np.full(80, 0.5)])
-    found = verdict(accuracy, [0.5, 1.0])
-    assert (found.kind, found.seeds_needed, found.seeds_towards) == ("undecided", None, None)
-    assert "1000 seeds would not" in found.reason
+    result = verdict(accuracy, [0.5, 1.0])
+    assert (result.kind, result.seeds_needed, result.seeds_towards) == ("undecided", None, None)
+    assert "1000 seeds would not" in result.reason
 
 
 @pytest.mark.parametrize(
@@ -127,27 +127,27 @@ def test_undecided_beyond_the_cap_names_none():
     ],
 )
 def test_a_study_that_cannot_answer_says_why(accuracy, alphas, reason):
-    found = verdict(accuracy, alphas)
-    assert (found.kind, found.deciding_alpha, found.seeds_needed) == ("undecided", None, None)
-    assert reason in found.reason
+    result = verdict(accuracy, alphas)
+    assert (result.kind, result.deciding_alpha, result.seeds_needed) == ("undecided", None, None)
+    assert reason in result.reason
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8, 30])
 @pytest.mark.parametrize("gain", [0.0, 0.001, -0.001, 0.01, -0.01])
 def test_without_spread_every_number_is_finite(seeds, gain):
-    found = verdict(np.tile([0.5 + gain, 0.5 + gain, 0.5], (seeds, 1)), [0.2, 0.4, 1.0])
-    assert np.isfinite(np.array(found.evidence)).all()
+    result = verdict(np.tile([0.5 + gain, 0.5 + gain, 0.5], (seeds, 1)), [0.2, 0.4, 1.0])
+    assert np.isfinite(np.array(result.evidence)).all()
     # The sign tests pass 0.05 from five seeds on one-sided, and 0.025 from seven two-sided.
     expected = {0.01: "supported", 0.001: "supported", -0.01: "contradicted", -0.001: "contradicted"}
     if seeds >= 8:
-        assert found.kind == expected.get(gain, "practically equivalent")
+        assert result.kind == expected.get(gain, "practically equivalent")
     else:
-        assert found.kind == "undecided"
+        assert result.kind == "undecided"
 
 
 def test_identical_students_without_spread_need_five_seeds():
-    found = verdict([[0.9, 0.9]] * 3, [0.5, 1.0])
-    assert (found.kind, found.seeds_needed, found.seeds_towards) == ("undecided", 5, "practically equivalent")
+    result = verdict([[0.9, 0.9]] * 3, [0.5, 1.0])
+    assert (result.kind, result.seeds_needed, result.seeds_towards) == ("undecided", 5, "practically equivalent")
     assert verdict([[0.9, 0.9]] * 5, [0.5, 1.0]).kind == "practically equivalent"
 
 
@@ -176,13 +176,13 @@ def simulated(studies, seeds, gains, seed):
 
 def test_equal_alphas_are_called_supported_in_at_most_5_of_100_studies():
     # The bound was fixed before the run: 5 % of 2,000.
-    supported = sum(found.kind == "supported" for found in simulated(2000, 10, np.zeros(11), seed=73))
+    supported = sum(result.kind == "supported" for result in simulated(2000, 10, np.zeros(11), seed=73))
     assert supported <= 100
 
 
 def test_a_single_better_alpha_is_found_as_often_as_the_power_says():
     studies, seeds, delta = 1000, 8, 0.004
-    kinds = [found.kind for found in simulated(studies, seeds, np.array([0.0, delta, 0.0]), seed=74)]
+    kinds = [result.kind for result in simulated(studies, seeds, np.array([0.0, delta, 0.0]), seed=74)]
     # One comparison of differences with sd 0.002 sqrt(2). Support needs a positive gain too: the wrong side's share
     # of the power at this effect is below 1e-6. Equivalence, which comes first, needs a mean within 0.001 and is as
     # unlikely.

@@ -27,7 +27,7 @@ def test_every_row_names_a_function_of_the_theory(rows: tuple[Row, ...]) -> None
     import pkgutil
 
     modules = [
-        importlib.import_module(f"{theory.__name__}.{one.name}") for one in pkgutil.iter_modules(theory.__path__)
+        importlib.import_module(f"{theory.__name__}.{module.name}") for module in pkgutil.iter_modules(theory.__path__)
     ]
     for name in {row.function for row in rows}:
         assert any(callable(getattr(module, name, None)) for module in modules), name
@@ -59,10 +59,10 @@ def test_a_row_agrees_within_its_bounds(
 
 def test_of_risks_along_alpha_the_one_that_fits_least_is_shown() -> None:
     risk = RiskCoefficients(1.0, 0.0, 0.0)
-    found = Simulated(
-        np.array([0.0, 0.5, 1.0]), np.array([1.0, 1.02, 1.01]), np.full(3, 0.01), 0.0, 1.0, *np.zeros((2, 3)), 9
+    simulated = Simulated(
+        np.array([0.0, 0.5, 1.0]), np.array([1.0, 1.02, 1.01]), np.full(3, 0.01), 0.0, 1.0, *np.zeros((2, 3))
     )
-    first, _ = risk_rows("s", "f", risk, found)
+    first, _ = risk_rows("s", "f", risk, simulated)
     assert first.quantity == "risk at alpha = 0.5"
     assert worst([first, first._replace(simulated=1.5)]).simulated == 1.5
 

@@ -24,13 +24,13 @@ def test_every_sample_of_two_examples_counted() -> None:
     people, many = population(), 2
     pairs = list(itertools.product(range(3), range(2)))
     true = people.chances @ np.sum(people.posterior * people.losses, axis=1)
-    answers = np.sum(people.teacher * people.losses, axis=1)
+    teacher_losses = np.sum(people.teacher * people.losses, axis=1)
     risk = estimation_error(people, many)
     for alpha in (-0.5, 0.0, 0.4, 1.0):
         error = 0.0
         for sample in itertools.product(pairs, repeat=many):
             chance = np.prod([people.chances[x] * people.posterior[x, y] for x, y in sample])
-            loss = np.mean([alpha * people.losses[x, y] + (1 - alpha) * answers[x] for x, y in sample])
+            loss = np.mean([alpha * people.losses[x, y] + (1 - alpha) * teacher_losses[x] for x, y in sample])
             error += chance * (loss - true) ** 2
         assert float(risk.at(alpha)) == pytest.approx(error, abs=1e-12)
 
@@ -53,7 +53,7 @@ def test_a_biased_teacher_counts_for_nothing_in_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"chances": [0.5, 0.4]}, "sums of chances"),
         ({"posterior": [[0.5, 0.6], [0.5, 0.5]]}, "sums of posterior"),
@@ -61,7 +61,7 @@ def test_a_biased_teacher_counts_for_nothing_in_the_end() -> None:
         ({"losses": [[np.inf, 0.0], [0.0, 0.0]]}, "losses"),
     ],
 )
-def test_what_is_no_population_is_refused(change: dict, told: str) -> None:
+def test_what_is_no_population_is_refused(change: dict, message: str) -> None:
     sound = {"chances": [0.5, 0.5], "posterior": np.full((2, 2), 0.5), "teacher": np.full((2, 2), 0.5)}
-    with pytest.raises(RequestError, match=told):
+    with pytest.raises(RequestError, match=message):
         cells(**({**sound, "losses": np.zeros((2, 2))} | change))

@@ -12,17 +12,17 @@ from distillab.theory.problems import Problem
 
 def test_the_statistic_by_hand() -> None:
     """One example, S = 1/2: y = 2, t = 1. [(2 - 1/2)(1/2) - 1/4 * 1/2] / (1/4) = (3/4 - 1/8) * 4 = 2.5."""
-    told = alpha_cp([2.0], [1.0], [[0.5]], 0.25)
-    assert told.free == pytest.approx(2.5)
-    assert told.clipped == 1.0
+    estimate = alpha_cp([2.0], [1.0], [[0.5]], 0.25)
+    assert estimate.free == pytest.approx(2.5)
+    assert estimate.clipped == 1.0
 
 
 def test_without_noise_it_is_the_best_alpha_itself(problem: Problem) -> None:
     """With y = f the statistic's numerator and denominator are -n c and n q."""
     student, teacher = ridge(problem.x, 2.0), ridge(problem.x, 9.0)
     risk = risk_coefficients(student, same_labels(problem.truth, teacher), problem.truth, 0.0)
-    told = alpha_cp(problem.truth, teacher @ problem.truth, student, 0.0, memory=teacher)
-    assert told.free == pytest.approx(alpha_star(risk).free, abs=1e-10)
+    estimate = alpha_cp(problem.truth, teacher @ problem.truth, student, 0.0, memory=teacher)
+    assert estimate.free == pytest.approx(alpha_star(risk).free, abs=1e-10)
 
 
 def test_both_parts_are_unbiased_along_exact_moments(problem: Problem) -> None:
@@ -46,30 +46,32 @@ def test_the_ends_of_a_linear_student_tell_all_of_it(problem: Problem) -> None:
     rng = np.random.default_rng(0)
     y, t = rng.standard_normal((2, 40))
     student = ridge(problem.x, 2.0)
-    told = alpha_from_endpoints(student @ t, student @ y, problem.truth, between=(0.3, student @ (0.3 * y + 0.7 * t)))
+    estimate = alpha_from_endpoints(
+        student @ t, student @ y, problem.truth, between=(0.3, student @ (0.3 * y + 0.7 * t))
+    )
     grid = np.linspace(-3, 4, 7001)
     risks = [np.mean((student @ (a * y + (1 - a) * t) - problem.truth) ** 2) for a in grid]
-    assert told.alpha.free == pytest.approx(grid[np.argmin(risks)], abs=1e-3)
-    assert told.departure == pytest.approx(0, abs=1e-12)
-    np.testing.assert_allclose(told.risk.at(grid), risks, atol=1e-12)
+    assert estimate.alpha.free == pytest.approx(grid[np.argmin(risks)], abs=1e-3)
+    assert estimate.departure == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(estimate.risk.at(grid), risks, atol=1e-12)
 
 
 def test_the_departure_by_hand() -> None:
     """Ends 0 and 4, half way 3 where the line is at 2: a quarter of the way off."""
-    told = alpha_from_endpoints([0.0], [4.0], [1.0], between=(0.5, [3.0]))
-    assert told.alpha.free == 0.25
-    assert told.departure == 0.25
+    estimate = alpha_from_endpoints([0.0], [4.0], [1.0], between=(0.5, [3.0]))
+    assert estimate.alpha.free == 0.25
+    assert estimate.departure == 0.25
 
 
 def test_turned_round_it_is_one_less_alpha() -> None:
     rng = np.random.default_rng(1)
     p0, p1, target = rng.dirichlet(np.ones(3), size=(3, 20))
-    one, other = alpha_from_endpoints(p0, p1, target).alpha.free, alpha_from_endpoints(p1, p0, target).alpha.free
-    assert one == pytest.approx(1 - other)
+    alpha, turned = alpha_from_endpoints(p0, p1, target).alpha.free, alpha_from_endpoints(p1, p0, target).alpha.free
+    assert alpha == pytest.approx(1 - turned)
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: alpha_from_endpoints([0.0], [1.0, 2.0], [1.0]), "p1.shape"),
         (lambda: alpha_from_endpoints([[[0.0]]], [1.0], [1.0]), "p0.shape"),
@@ -79,6 +81,6 @@ def test_turned_round_it_is_one_less_alpha() -> None:
         (lambda: alpha_cp([1.0], [1.0], [[1.0]], -1.0), "variance=-1.0"),
     ],
 )
-def test_what_does_not_fit_is_refused(call, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_what_does_not_fit_is_refused(call, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         call()

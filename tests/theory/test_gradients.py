@@ -7,12 +7,7 @@ import pytest
 
 from distillab.errors import RequestError
 from distillab.theory import alpha_star, memorising, noisy_posterior, ridge, risk_coefficients
-from distillab.theory.gradients import (
-    control_variate_alpha,
-    label_gradient_variance,
-    stationary_risk,
-    target_noise,
-)
+from distillab.theory.gradients import control_variate_alpha, label_gradient_variance, stationary_risk, target_noise
 from distillab.theory.problems import Problem
 
 RNG = np.random.default_rng(0)
@@ -26,14 +21,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def test_of_a_softmax_model_the_mixture_is_a_control_variate() -> None:
     """g_alpha(w) = g(w) - (1 - alpha) g(w_T), example by example, and the least variance is where it says."""
     x, labels = RNG.standard_normal((200, 3)), np.eye(4)[RNG.integers(0, 4, 200)]
-    weights, taught = RNG.standard_normal((2, 3, 4))
+    weights, teacher_weights = RNG.standard_normal((2, 3, 4))
 
     def gradient(w: np.ndarray, target: np.ndarray) -> np.ndarray:
         return (x[:, :, None] * (softmax(x @ w) - target)[:, None, :]).reshape(200, -1)
 
-    ours, theirs = gradient(weights, labels), gradient(taught, labels)
+    ours, theirs = gradient(weights, labels), gradient(teacher_weights, labels)
     for alpha in (0.0, 0.3, 1.0):
-        mixed = gradient(weights, alpha * labels + (1 - alpha) * softmax(x @ taught))
+        mixed = gradient(weights, alpha * labels + (1 - alpha) * softmax(x @ teacher_weights))
         np.testing.assert_allclose(mixed, ours - (1 - alpha) * theirs, atol=1e-12)
     best = control_variate_alpha(ours, theirs)
 
@@ -50,10 +45,10 @@ def test_a_teacher_without_spread_has_no_best_alpha() -> None:
 def test_the_labels_part_by_listing_the_labels() -> None:
     q = np.array([0.6, 0.3, 0.1])
     noisy = noisy_posterior(q, 0.2)
-    predicted, taught = softmax(RNG.standard_normal(3)), softmax(RNG.standard_normal(3))
+    predicted, teacher = softmax(RNG.standard_normal(3)), softmax(RNG.standard_normal(3))
     x = np.array([1.0, -2.0])
     per_label = np.array(
-        [np.outer(x, 0.7 * (predicted - np.eye(3)[label]) + 0.3 * (predicted - taught)).ravel() for label in range(3)]
+        [np.outer(x, 0.7 * (predicted - np.eye(3)[label]) + 0.3 * (predicted - teacher)).ravel() for label in range(3)]
     )
     mean = noisy @ per_label
     listed = noisy @ np.sum((per_label - mean) ** 2, axis=1)
@@ -63,11 +58,11 @@ def test_the_labels_part_by_listing_the_labels() -> None:
 def test_the_noise_in_targets_is_that_of_a_student_who_repeats_them(problem: Problem) -> None:
     """With S = I the variance of the risk is the noise in the targets."""
     smoother = ridge(problem.x, 3.0)
-    told = target_noise(smoother)
+    noise = target_noise(smoother)
     from distillab.theory import risk_split, same_labels
 
     split = risk_split(np.eye(40), same_labels(problem.truth, smoother), problem.truth, 1.0)
-    np.testing.assert_allclose(told, split.variance, atol=1e-12)
+    np.testing.assert_allclose(noise, split.variance, atol=1e-12)
 
 
 def test_an_interpolating_teacher_leaves_all_noise_in() -> None:
@@ -80,8 +75,8 @@ def test_sgd_rests_where_its_second_moments_do() -> None:
 
     With a Gaussian x: E(1 - gamma x^2)^2 = 1 - 2 gamma + 3 gamma^2, so the rest is gamma sigma^2 / (2 - 3 gamma).
     """
-    told = stationary_risk(teacher_offset=0.0, variance=2.0, features=1, batch=1, step=0.1)
-    assert float(told.at(1.0)) == pytest.approx(0.1 * 2 / (2 - 0.3))
+    risk = stationary_risk(teacher_offset=0.0, variance=2.0, features=1, batch=1, step=0.1)
+    assert float(risk.at(1.0)) == pytest.approx(0.1 * 2 / (2 - 0.3))
 
 
 def test_smaller_steps_call_for_more_weight_on_the_labels() -> None:
@@ -92,7 +87,7 @@ def test_smaller_steps_call_for_more_weight_on_the_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: stationary_risk(teacher_offset=0.1, variance=1.0, features=5, batch=2, step=0.5), "step=0.5"),
         (lambda: stationary_risk(teacher_offset=0.1, variance=-1.0, features=5, batch=2, step=0.1), "variance"),
@@ -102,6 +97,6 @@ def test_smaller_steps_call_for_more_weight_on_the_labels() -> None:
         (lambda: label_gradient_variance(0.5, [1.0, 0.0], 0.5), "rate=0.5"),
     ],
 )
-def test_what_makes_no_sense_is_refused(call, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_what_makes_no_sense_is_refused(call, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         call()

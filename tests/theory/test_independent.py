@@ -37,8 +37,8 @@ def test_least_squares_is_its_limit(linear: Problem) -> None:
     risk = independent_teacher_risk(parts, np.ones(7), k=3, penalty=0.0, variance=0.8, teacher_variance=0.5)
     alpha = least_squares_alpha(3, variance=0.8, teacher_variance=0.5)
     assert alpha_star(risk).free == pytest.approx(alpha, abs=1e-10)
-    told = least_squares_risk(3, directions=7, examples=40, variance=0.8, teacher_variance=0.5)
-    assert float(risk.at(alpha)) == pytest.approx(told, abs=1e-10)
+    expected = least_squares_risk(3, directions=7, examples=40, variance=0.8, teacher_variance=0.5)
+    assert float(risk.at(alpha)) == pytest.approx(expected, abs=1e-10)
 
 
 def test_by_hand() -> None:

@@ -116,7 +116,7 @@ def test_votes_counted_one_by_one() -> None:
     for alpha in (0.0, 0.1, 0.3, 0.45, 0.6, 1.0):
         right = 0.0
         for outcome in range(2**votes):
-            wrong = np.array([outcome >> place & 1 for place in range(votes)])
+            wrong = np.array([outcome >> vote & 1 for vote in range(votes)])
             chance = np.prod(np.where(wrong, rate, 1 - rate))
             mixed = alpha * wrong[0] + (1 - alpha) * wrong.mean()
             right += chance * (mixed < 0.5 - 1e-12)
@@ -130,7 +130,7 @@ def test_a_teacher_of_many_votes_denoises_up_to_the_threshold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: smoothing(0.1, 1), "classes=1 is not allowed: it must be a whole number, at least 2"),
         (lambda: smoothing(0.9, 10), "rate=0.9 is not allowed: it must be below 0.9"),
@@ -142,8 +142,8 @@ def test_a_teacher_of_many_votes_denoises_up_to_the_threshold() -> None:
         (lambda: finite_teacher_accuracy(1.1, 3, 0.1), "alpha=1.1"),
     ],
 )
-def test_noise_that_makes_no_sense_is_refused(call, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_noise_that_makes_no_sense_is_refused(call, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         call()
 
 
@@ -159,9 +159,9 @@ def test_at_the_threshold_a_softened_student_gives_both_classes_the_same_logit(t
     def lead(alpha: float) -> float:
         def loss(z: np.ndarray) -> float:
             hard = -(z[wrong] - logsumexp(z))
-            answers = z / temperature - logsumexp(z / temperature)
+            log_probabilities = z / temperature - logsumexp(z / temperature)
             ridge = 1e-9 * float(z @ z)  # a class that nobody names has no finite best logit
-            return float(alpha * hard - (1 - alpha) * temperature**2 * soft @ answers) + ridge
+            return float(alpha * hard - (1 - alpha) * temperature**2 * soft @ log_probabilities) + ridge
 
         z = minimize(loss, np.zeros(3), tol=1e-12).x
         return float(z[0] - z[wrong])

@@ -10,12 +10,12 @@ from distillab.theory.problems import regression
 from distillab.theory.self_distillation import spectrum
 
 
-def test_the_spectrum_decays_as_ordered() -> None:
+def test_the_spectrum_decays_as_requested() -> None:
     problem = regression(examples=50, features=5, seed=0, decay=2.0)
     np.testing.assert_allclose(np.linalg.svd(problem.x)[1] ** 2, 50 / np.arange(1, 6) ** 2.0)
 
 
-def test_the_signal_lies_where_it_was_ordered() -> None:
+def test_the_signal_lies_where_it_was_requested() -> None:
     problem = regression(examples=50, features=5, seed=0, decay=2.0, alignment=1.0, misfit=0.2)
     parts = spectrum(problem.x, problem.truth)
     np.testing.assert_allclose(parts.signal / parts.signal[0], parts.strengths / parts.strengths[0])
@@ -23,7 +23,7 @@ def test_the_signal_lies_where_it_was_ordered() -> None:
     assert np.mean(problem.truth**2) == pytest.approx(1)
 
 
-def test_noise_is_even_unless_a_spread_is_ordered() -> None:
+def test_noise_is_even_unless_a_spread_is_given() -> None:
     assert (regression(examples=20, features=2, seed=0, noise=0.3).noise == 0.3).all()
     uneven = regression(examples=20_000, features=2, seed=0, noise=0.3, spread=0.8).noise
     assert uneven.mean() == pytest.approx(0.3, abs=4 * uneven.std() / np.sqrt(20_000))
@@ -31,9 +31,9 @@ def test_noise_is_even_unless_a_spread_is_ordered() -> None:
 
 
 def test_the_same_seed_makes_the_same_problem() -> None:
-    one, two, other = (regression(examples=10, features=2, seed=seed) for seed in (1, 1, 2))
-    assert (one.x == two.x).all()
-    assert not (one.x == other.x).any()
+    first, again, other = (regression(examples=10, features=2, seed=seed) for seed in (1, 1, 2))
+    assert (first.x == again.x).all()
+    assert not (first.x == other.x).any()
 
 
 def test_labels_scatter_about_the_truth_by_their_noise() -> None:

@@ -148,19 +148,19 @@ def test_one_variance_a_vector_and_a_matrix_are_the_same_noise(problem: Problem)
 
 
 @pytest.mark.parametrize(
-    ("risk", "told"),
+    ("risk", "sentence"),
     [
         (RiskCoefficients(1.0, -1.0, 2.0), "Distillation helps: at alpha = 0.5 the risk is 50.0 % below"),
         (RiskCoefficients(2.0, -1.0, 0.9), "Distillation cannot help"),
         (RiskCoefficients(1.0, 0.5, 1.0), "The teacher alone is best: at alpha = 0 the risk is 66.7 % below"),
     ],
 )
-def test_the_sentence_says_what_the_parabola_shows(risk: RiskCoefficients, told: str) -> None:
-    assert in_words(risk).startswith(told)
+def test_the_sentence_says_what_the_parabola_shows(risk: RiskCoefficients, sentence: str) -> None:
+    assert in_words(risk).startswith(sentence)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"student": np.eye(3)}, "student.shape"),
         ({"truth": np.zeros(3)}, "truth.shape"),
@@ -171,9 +171,9 @@ def test_the_sentence_says_what_the_parabola_shows(risk: RiskCoefficients, told:
         ({"truth": np.array([0.0, np.inf])}, "finite"),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict, told: str) -> None:
+def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
     arguments = {"student": np.eye(2), "teacher": fixed([0.0, 0.0]), "truth": np.zeros(2), "noise": 1.0} | change
-    with pytest.raises(RequestError, match=told):
+    with pytest.raises(RequestError, match=message):
         risk_coefficients(**arguments)
 
 

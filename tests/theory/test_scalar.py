@@ -1,4 +1,4 @@
-"""Two noisy answers to one number: by hand, and the rules of sign."""
+"""Two noisy estimates of one number: by hand, and the rules of sign."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def test_the_rules_of_sign(bias: float, sigma: float, tau: float, rho: float) ->
 def test_it_is_the_covariance_of_a_mixture(bias: float, sigma: float, tau: float, rho: float, alpha: float) -> None:
     weights = np.array([alpha, 1 - alpha])
     covariance = np.array([[sigma**2, rho * sigma * tau], [rho * sigma * tau, tau**2]])
-    told = ((1 - alpha) * bias) ** 2 + weights @ covariance @ weights
+    expected = ((1 - alpha) * bias) ** 2 + weights @ covariance @ weights
     risk = scalar_risk(bias=bias, sigma=sigma, tau=tau, correlation=rho)
-    assert float(risk.at(alpha)) == pytest.approx(told, abs=1e-9)
+    assert float(risk.at(alpha)) == pytest.approx(expected, abs=1e-9)
 
 
 def test_label_and_teacher_change_places() -> None:
     """Without bias the two are alike: swapping them turns alpha into 1 - alpha."""
-    one = alpha_star(scalar_risk(bias=0.0, sigma=1.0, tau=0.6, correlation=0.3)).free
+    alpha = alpha_star(scalar_risk(bias=0.0, sigma=1.0, tau=0.6, correlation=0.3)).free
     other = alpha_star(scalar_risk(bias=0.0, sigma=0.6, tau=1.0, correlation=0.3)).free
-    assert one == pytest.approx(1 - other)
+    assert alpha == pytest.approx(1 - other)
 
 
 @given(st.floats(0.1, 2), st.floats(0.0, 0.95), st.floats(-1, 1))
 def test_a_memorising_teacher_is_one_of_full_correlation(sigma: float, share: float, bias: float) -> None:
-    told = memorising_teacher_alpha(bias=bias, sigma=sigma, share=share)
+    expected = memorising_teacher_alpha(bias=bias, sigma=sigma, share=share)
     general = alpha_star(scalar_risk(bias=bias, sigma=sigma, tau=share * sigma, correlation=1.0)).free
-    assert told == pytest.approx(general, rel=1e-6, abs=1e-9)
+    assert expected == pytest.approx(general, rel=1e-6, abs=1e-9)
 
 
 def test_what_is_the_label_itself_has_no_alpha() -> None:
@@ -58,13 +58,13 @@ def test_what_is_the_label_itself_has_no_alpha() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"correlation": 1.01}, "correlation=1.01 is not allowed: it must be from -1 to 1"),
         ({"sigma": -1.0}, "sigma=-1.0"),
         ({"tau": float("nan")}, "tau=nan is not allowed: it must be a finite number"),
     ],
 )
-def test_what_makes_no_sense_is_refused(change: dict, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_what_makes_no_sense_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         scalar_risk(**({"bias": 0.0, "sigma": 1.0, "tau": 1.0} | change))

@@ -126,11 +126,11 @@ def test_rounds_without_labels_are_powers() -> None:
 def test_rounds_are_trained_one_after_another(problem: Problem) -> None:
     parts = sd.spectrum(problem.x, problem.truth)
     h, g = (sd.ridge_filter(parts.strengths, lam) for lam in (2.0, 9.0))
-    student, answers = ridge(problem.x, 2.0), ridge(problem.x, 9.0)
+    student, predictions = ridge(problem.x, 2.0), ridge(problem.x, 9.0)
     for alpha in (0.3, 0.8):
-        answers = student @ (alpha * np.eye(40) + (1 - alpha) * answers)
+        predictions = student @ (alpha * np.eye(40) + (1 - alpha) * predictions)
     left = np.linalg.svd(problem.x, full_matrices=False)[0]
-    np.testing.assert_allclose(left @ np.diag(sd.repeated(h, g, [0.3, 0.8])) @ left.T, answers, atol=EXACT)
+    np.testing.assert_allclose(left @ np.diag(sd.repeated(h, g, [0.3, 0.8])) @ left.T, predictions, atol=EXACT)
 
 
 def test_the_truth_outside_the_features_stays_in_every_risk() -> None:
@@ -139,7 +139,7 @@ def test_the_truth_outside_the_features_stays_in_every_risk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: sd.Spectrum([1.0, 0.0], [1.0, 1.0], [1.0, 1.0]), "strengths=0.0 is not allowed: it must be above 0"),
         (lambda: sd.Spectrum([1.0], [-1.0], [1.0]), "signal=-1.0"),
@@ -151,6 +151,6 @@ def test_the_truth_outside_the_features_stays_in_every_risk() -> None:
         (lambda: sd.best_filter(sd.Spectrum([1.0], [1.0], [1.0]), 0.0), "variance=0.0"),
     ],
 )
-def test_what_makes_no_sense_is_refused(call, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_what_makes_no_sense_is_refused(call, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         call()

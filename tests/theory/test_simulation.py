@@ -21,10 +21,10 @@ def test_fits_are_the_smoothers(problem: Problem) -> None:
 
 
 def test_bias_and_variance_add_up_to_the_risk(problem: Problem) -> None:
-    found = simulate(
+    simulated = simulate(
         problem, ridge_fit(problem.x, 2.0), learner(ridge_fit(problem.x, 9.0)), [0.0, 0.5], draws=50, rng=_rng()
     )
-    np.testing.assert_allclose(found.bias + found.variance, found.risk, atol=1e-12)
+    np.testing.assert_allclose(simulated.bias + simulated.variance, simulated.risk, atol=1e-12)
 
 
 def test_stated_errors_are_those_of_repetitions(problem: Problem) -> None:
@@ -44,20 +44,20 @@ def test_bias_and_variance_are_the_closed_forms(problem: Problem) -> None:
     split = risk_split(
         ridge(problem.x, 2.0), same_labels(problem.truth, ridge(problem.x, 9.0)), problem.truth, problem.noise
     )
-    found = simulate(
+    simulated = simulate(
         problem, ridge_fit(problem.x, 2.0), learner(ridge_fit(problem.x, 9.0)), [0.0, 1.0], draws=4000, rng=_rng()
     )
-    np.testing.assert_allclose(found.variance, split.variance.at([0.0, 1.0]), rtol=0.05)
-    np.testing.assert_allclose(found.bias, split.bias.at([0.0, 1.0]), atol=4 * found.risk_error.max())
+    np.testing.assert_allclose(simulated.variance, split.variance.at([0.0, 1.0]), rtol=0.05)
+    np.testing.assert_allclose(simulated.bias, split.bias.at([0.0, 1.0]), atol=4 * simulated.risk_error.max())
 
 
 def test_without_noise_nothing_is_random(problem: Problem) -> None:
     quiet = Problem(problem.x, problem.truth, np.zeros(40))
-    found = simulate(
+    simulated = simulate(
         quiet, ridge_fit(problem.x, 2.0), fixed_predictions(problem.truth + 1), [0.5], draws=10, rng=_rng()
     )
-    assert found.risk_error[0] < 1e-15
-    assert found.alpha_error < 1e-12
+    assert simulated.risk_error[0] < 1e-15
+    assert simulated.alpha_error < 1e-12
 
 
 def _rng() -> np.random.Generator:

@@ -51,7 +51,7 @@ def test_residual_variance_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: ridge([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]], 0.0), "x is singular: its 2 columns have rank 1"),
         (lambda: ridge([[1.0, 2.0]], 0.0), "rank 1"),
@@ -64,8 +64,8 @@ def test_residual_variance_by_hand() -> None:
         (lambda: residual_variance([[1.0, 0.0], [0.0, 1.0]], [1.0, 2.0]), "more examples than columns"),
     ],
 )
-def test_what_has_no_smoother_is_refused(call, told: str) -> None:
-    with pytest.raises(RequestError, match=told):
+def test_what_has_no_smoother_is_refused(call, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         call()
 
 

@@ -23,9 +23,6 @@ def checked_logits_model(model: Any, role: str) -> keras.Model:
         model: the user's.
         role: "student" or "teacher", for messages.
 
-    Returns:
-        A model of the same weights, from inputs to logits.
-
     Raises:
         RequestError: it is no Keras model, not built, no classifier, ends in sigmoid or in probabilities that cannot be
             undone, or its outputs are not finite.
@@ -74,13 +71,10 @@ def _unwrapped(model: keras.Model, role: str) -> keras.Model:
 
 
 def logits_shape(model: keras.Model) -> Any:
-    """The output shape of a built model.
+    """The output shape of a built model, (None, ..., C).
 
     Args:
         model: of a custom class too, once it was called.
-
-    Returns:
-        (None, ..., C).
     """
     try:
         return model.output_shape

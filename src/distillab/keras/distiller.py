@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,26 @@ from distillab.keras.losses import as_distillation_loss, as_label_loss, class_nu
 from distillab.keras.teachers import Teachers
 from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, Array, mix, relates_examples
 from distillab.models.averaging import DEFAULT_AVERAGE
+
+
+def _checking(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of `keras.Model` on a batch, after a check of it."""
+
+    @wraps(method)
+    def run(self: Distiller, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        self._check(x, y)
+        return method(self, x, y, *arguments, **options)
+
+    return run
+
+
+def _number(variable: str, checked: Callable[[Any], float], text: str) -> property:
+    """A property for a number that a variable of the model holds: setting it recompiles nothing."""
+    return property(
+        lambda self: _shortest(getattr(self, variable)),
+        lambda self, value: getattr(self, variable).assign(checked(value)),
+        doc=text,
+    )
 
 
 @keras.saving.register_keras_serializable(package="distillab")
@@ -102,33 +123,8 @@ class Distiller(keras.Model):
         """The teacher as it was given: a model, a list of models, or None."""
         return None if self._hidden.teachers is None else self._hidden.teachers.given
 
-    @property
-    def alpha(self) -> float:
-        """Weight of the labels, in [0, 1]; may be set at any time, without recompiling."""
-        return _shortest(self._alpha)
-
-    @alpha.setter
-    def alpha(self, value: float) -> None:
-        """Set alpha.
-
-        Args:
-            value: in [0, 1].
-        """
-        self._alpha.assign(checked_alpha(value))
-
-    @property
-    def temperature(self) -> float:
-        """T > 0, which softens both predictions; may be set at any time, without recompiling."""
-        return _shortest(self._temperature)
-
-    @temperature.setter
-    def temperature(self, value: float) -> None:
-        """Set the temperature.
-
-        Args:
-            value: T > 0.
-        """
-        self._temperature.assign(checked_temperature(value))
+    alpha = _number("_alpha", checked_alpha, "Weight of the labels, in [0, 1]; may be set at any time.")
+    temperature = _number("_temperature", checked_temperature, "T > 0, which softens both predictions; as `alpha`.")
 
     def compile(
         self,
@@ -184,14 +180,11 @@ class Distiller(keras.Model):
         return self._hidden.logits_model is not self.student
 
     def call(self, inputs: Any, training: bool | None = None) -> Array:
-        """Compute the student's logits.
+        """Compute the student's logits, shape (B, ..., C).
 
         Args:
             inputs: a batch, with or without a teacher's logits.
             training: as in `keras.Model`.
-
-        Returns:
-            Logits, shape (B, ..., C).
         """
         model = self._hidden.logits_model
         mode = {"training": training} if "training" in inspect.signature(model.call).parameters else {}
@@ -200,7 +193,7 @@ class Distiller(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Array:
-        """Compute the mixed loss of a batch, plus the losses that the student's layers add themselves.
+        """Compute the mixed loss of a batch, a scalar, plus the losses that the student's layers add themselves.
 
         Args:
             x: the batch's inputs, with or without a teacher's logits.
@@ -208,9 +201,6 @@ class Distiller(keras.Model):
             y_pred: the student's logits, shape (B, ..., C).
             sample_weight: shape (B,), or None.
             training: as in `keras.Model`.
-
-        Returns:
-            A scalar.
         """
         hidden = self._hidden
         teacher_logits = self._teacher_logits(x)
@@ -248,16 +238,13 @@ class Distiller(keras.Model):
         )
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Array]:
-        """Update the compiled metrics with the student's predictions.
+        """Update the compiled metrics with the student's predictions, and give all metrics by name.
 
         Args:
             x: inputs.
             y: labels; None leaves the compiled metrics as they are.
             y_pred: the student's logits.
             sample_weight: shape (B,), or None.
-
-        Returns:
-            All metrics by name.
         """
         if y is None:
             return self.get_metrics_result()
@@ -303,23 +290,8 @@ class Distiller(keras.Model):
         with jax_steps.restored_on_failure(self.variables):
             return super().evaluate(x, y, *arguments, **options)
 
-    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train on a batch as `keras.Model.train_on_batch` does, after a check of it.
-
-        Args:
-            x, y, arguments, options: as in `keras.Model.train_on_batch`.
-        """
-        self._check(x, y)
-        return super().train_on_batch(x, y, *arguments, **options)
-
-    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Evaluate a batch as `keras.Model.test_on_batch` does, after a check of it.
-
-        Args:
-            x, y, arguments, options: as in `keras.Model.test_on_batch`.
-        """
-        self._check(x, y)
-        return super().test_on_batch(x, y, *arguments, **options)
+    train_on_batch = _checking(keras.Model.train_on_batch)
+    test_on_batch = _checking(keras.Model.test_on_batch)
 
     def _check(self, x: Any, y: Any, validation: Any = None) -> bool:
         """Check labels and logits that are arrays; False where they are not, and cannot be checked."""
@@ -350,21 +322,8 @@ class Distiller(keras.Model):
             super().make_test_function(force)
             self.test_function = jax_steps.pair_batches(self.test_function, self._hidden.teachers)
 
-    def train_step(self, *arguments: Any) -> Any:
-        """Run one training step, as the backend's `keras.Model.train_step`.
-
-        Args:
-            arguments: the backend's.
-        """
-        return jax_steps.run_step(super().train_step, arguments, self._hidden.teachers)
-
-    def test_step(self, *arguments: Any) -> Any:
-        """Run one evaluation step, as the backend's `keras.Model.test_step`.
-
-        Args:
-            arguments: the backend's.
-        """
-        return jax_steps.run_step(super().test_step, arguments, self._hidden.teachers)
+    train_step = jax_steps.on_paired_batches(keras.Model.train_step)
+    test_step = jax_steps.on_paired_batches(keras.Model.test_step)
 
     def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
         """Compute the student's pass and loss as a pure function, with its convolutions as matrix products.

@@ -25,13 +25,10 @@ def join(inputs: Any, teacher_logits: Any) -> dict[str, Any]:
 
 
 def split(inputs: Any) -> tuple[Any, Any]:
-    """Separate the student's inputs from the teacher's logits.
+    """Separate the student's inputs from the teacher's logits, which are None where the data hold none.
 
     Args:
         inputs: as given to `fit`, with or without logits.
-
-    Returns:
-        The inputs and the logits; None for the logits where the data hold none.
     """
     if isinstance(inputs, dict) and set(inputs) == KEYS:
         return inputs["inputs"], inputs["teacher_logits"]
@@ -39,15 +36,12 @@ def split(inputs: Any) -> tuple[Any, Any]:
 
 
 def check_arrays(x: Any, y: Any, logits_shape: tuple[Any, ...]) -> bool:
-    """Check labels and teacher's logits where they are arrays.
+    """Check labels and teacher's logits where they are arrays; False where the labels are none.
 
     Args:
         x: inputs as given to `fit`.
         y: labels as given to `fit`.
         logits_shape: the student's, (None, ..., C).
-
-    Returns:
-        Whether the labels are an array, and so were checked.
 
     Raises:
         RequestError: labels outside 0..C-1, of another shape, not whole; logits of another shape or not finite.
@@ -130,8 +124,7 @@ class FirstBatchCheck(keras.callbacks.Callback):
         """Check the first loss, once.
 
         Args:
-            batch: its number, from 0.
-            logs: with the loss.
+            batch, logs: Keras's.
         """
         if not self._checked and not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise RequestError(

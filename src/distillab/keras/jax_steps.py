@@ -7,51 +7,42 @@ each step, and an interrupted training would lose them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import keras
 
 
-class Weights(Protocol):
-    """Models whose weights a compiled step takes as arguments."""
-
-    def weights_now(self) -> list[Any]:
-        """Their weights as arrays."""
-
-    def using(self, weights: list[Any]) -> AbstractContextManager[None]:
-        """Predict with these weights inside the context.
-
-        Args:
-            weights: as from `weights_now`.
-        """
-
-
-def pair_batches(function: Callable[..., Any], teachers: Weights | None) -> Callable[..., Any]:
+def pair_batches(function: Callable[..., Any], teachers: Any) -> Callable[..., Any]:
     """Pair each batch of a step function with the teachers' weights, on JAX; elsewhere return the function unchanged.
 
     Args:
         function: of (state, iterator of batches).
-        teachers: None where there is no live teacher.
+        teachers: `Teachers`, or None where there is no live teacher.
     """
     if keras.backend.backend() != "jax" or teachers is None:
         return function
     return lambda state, batches: function(state, ((teachers.weights_now(), batch) for batch in batches))
 
 
-def run_step(function: Callable[..., Any], arguments: tuple[Any, ...], teachers: Weights | None) -> Any:
-    """Run a step on a batch that `pair_batches` paired with the teachers' weights.
+def on_paired_batches(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a distiller's step take, on JAX and with live teachers, the batches of `pair_batches`.
 
     Args:
-        function: the backend's step.
-        arguments: (state, (weights, batch)) on JAX with live teachers; otherwise passed on as they are.
-        teachers: None where there is no live teacher.
+        step: `keras.Model.train_step` or `keras.Model.test_step`.
     """
-    if keras.backend.backend() != "jax" or teachers is None:
-        return function(*arguments)
-    state, (weights, batch) = arguments
-    with teachers.using(weights):
-        return function(state, batch)
+
+    @wraps(step)
+    def run(self: Any, *arguments: Any) -> Any:
+        teachers = self._hidden.teachers
+        if keras.backend.backend() != "jax" or teachers is None:
+            return step(self, *arguments)
+        state, (weights, batch) = arguments
+        with teachers.using(weights):
+            return step(self, state, batch)
+
+    return run
 
 
 def lowered(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from distillab.keras.inputs import wrong_labels
 from distillab.losses import LOSSES, Array, DistillationLoss, label_cross_entropy
 
 
-class LabelCrossEntropy(keras.losses.Loss):
+class _LabelCrossEntropy(keras.losses.Loss):
     """Cross-entropy of logits with the labels: class numbers (B,) or (B, 1), or distributions (B, C) such as one-hot.
 
     A class number outside 0..C-1 makes the loss NaN, so that it is noticed.
@@ -24,15 +24,6 @@ class LabelCrossEntropy(keras.losses.Loss):
         super().__init__(name=name, **options)
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
-        """Compute the loss of each example.
-
-        Args:
-            y_true: labels, shape (B, ...) or (B, ..., C).
-            y_pred: logits, shape (B, ..., C).
-
-        Returns:
-            Shape (B, ...).
-        """
         if _are_distributions(y_true, y_pred):
             return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)
         labels = class_numbers(y_true, y_pred)
@@ -46,14 +37,11 @@ def _are_distributions(labels: Array, logits: Array) -> bool:
 
 
 def class_numbers(labels: Array, logits: Array) -> Array:
-    """Convert labels of any accepted shape to class numbers.
+    """Convert labels of any accepted shape to class numbers, shape (B, ...).
 
     Args:
         labels: shape (B, ...), (B, ..., 1) or (B, ..., C).
         logits: shape (B, ..., C).
-
-    Returns:
-        Whole numbers, shape (B, ...).
 
     Raises:
         RequestError: labels of another shape.
@@ -78,7 +66,7 @@ def as_label_loss(loss: Any, *, unwrapped: bool) -> keras.losses.Loss:
         RequestError: a loss of probabilities for a student of logits, or an unknown name.
     """
     if loss is None:
-        return LabelCrossEntropy()
+        return _LabelCrossEntropy()
     if isinstance(loss, str):
         return _named(loss)
     if isinstance(loss, keras.losses.Loss):
@@ -98,7 +86,7 @@ def as_label_loss(loss: Any, *, unwrapped: bool) -> keras.losses.Loss:
 
 def _named(name: str) -> keras.losses.Loss:
     if name.lower() in ("crossentropy", "ce"):
-        return LabelCrossEntropy()
+        return _LabelCrossEntropy()
     try:
         loss = keras.losses.get(name)
     except ValueError as error:
@@ -124,34 +112,19 @@ class _FunctionLoss(keras.losses.Loss):
         return self._function(y_true, y_pred)
 
 
-class KerasDistillationLoss(keras.losses.Loss):
-    """A distillation loss as a Keras loss, whose "true values" are the teacher's logits and the labels.
-
-    Args:
-        function: the distillation loss.
-        reduction: as in `keras.losses.Loss`.
-    """
+class _DistillationLoss(keras.losses.Loss):
+    """A distillation loss as a Keras loss, whose "true values" are its other arguments by name."""
 
     def __init__(self, function: DistillationLoss, reduction: str = "sum_over_batch_size") -> None:
         super().__init__(name="distillation_loss", reduction=reduction)
         self.function = function
 
     def call(self, y_true: dict[str, Array], y_pred: Array) -> Array:
-        """Compute the loss of each example.
-
-        Args:
-            y_true: the arguments of the loss by name: `temperature`, and `teacher_logits`, `labels`, `weights` where
-                there are any.
-            y_pred: the student's logits, shape (B, ..., C).
-
-        Returns:
-            Shape (B, ...).
-        """
         options = {"teacher_logits": None, "labels": None, **y_true}
         return self.function(y_pred, options.pop("teacher_logits"), options.pop("labels"), **options)
 
 
-def as_distillation_loss(loss: Any) -> KerasDistillationLoss:
+def as_distillation_loss(loss: Any) -> _DistillationLoss:
     """Make a Keras loss from the `distillation_loss` argument of `Distiller.compile`.
 
     Args:
@@ -166,16 +139,16 @@ def as_distillation_loss(loss: Any) -> KerasDistillationLoss:
     if isinstance(loss, str):
         if loss not in LOSSES:
             raise unknown("distillation loss", loss, LOSSES)
-        return KerasDistillationLoss(LOSSES[loss])
+        return _DistillationLoss(LOSSES[loss])
     if isinstance(loss, keras.losses.Loss):
         if getattr(loss, "from_logits", False):
             raise RequestError(
                 f"{type(loss).__name__}(from_logits=True) cannot be a distillation loss: it receives softened "
                 f"probabilities. Pass keras.losses.{type(loss).__name__}(), or distillation_loss='cross_entropy'."
             )
-        return KerasDistillationLoss(_of_probabilities(loss), loss.reduction)
+        return _DistillationLoss(_of_probabilities(loss), loss.reduction)
     if callable(loss):
-        return KerasDistillationLoss(loss)
+        return _DistillationLoss(loss)
     raise not_allowed(
         "distillation_loss", loss, f"one of {', '.join(LOSSES)}, a keras.losses object or a function like those"
     )

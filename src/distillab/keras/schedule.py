@@ -98,8 +98,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         """Set the epoch's value.
 
         Args:
-            epoch: from 0.
-            logs: unused.
+            epoch, logs: Keras's.
         """
         setattr(self.model, self.of, self.schedule(epoch))
 
@@ -107,8 +106,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         """Log the epoch's value.
 
         Args:
-            epoch: from 0.
-            logs: receives the value.
+            epoch, logs: Keras's; the logs receive the value.
         """
         if logs is not None:
             logs[self.of] = getattr(self.model, self.of)

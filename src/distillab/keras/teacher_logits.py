@@ -53,9 +53,6 @@ def with_teacher_logits(
         cache: the folder that stores the logits, under a digest of teacher and examples; by default in the user's
             cache. None: in memory alone.
 
-    Returns:
-        The data set with the logits.
-
     Raises:
         RequestError: a data set that can be read only once, or of another kind.
         WorkError: logits that are not finite, or a file of the cache that was changed.

@@ -73,13 +73,10 @@ class Teachers:
         return self.models[0] if len(self.models) == 1 else self.models
 
     def logits(self, inputs: Any) -> Array:
-        """Predict a batch, inside a training step or outside; no gradient flows back.
+        """Predict a batch's logits, float32 (B, ..., C), inside a training step or outside; no gradient flows back.
 
         Args:
             inputs: the student's inputs, shape (B, ...).
-
-        Returns:
-            Logits, float32, shape (B, ..., C).
         """
         if self.inputs is not None:
             inputs = self.inputs(inputs)
@@ -88,13 +85,10 @@ class Teachers:
             return ops.stop_gradient(average_predictions(predictions, self.weights, self.average, xp=ops))
 
     def predict(self, inputs: Any) -> np.ndarray:
-        """Predict a batch outside of any training step, compiled where the backend compiles.
+        """Predict a batch's logits, float32 (B, ..., C), outside of training, compiled where the backend can.
 
         Args:
             inputs: the student's inputs, shape (B, ...).
-
-        Returns:
-            Logits, float32, shape (B, ..., C).
         """
         if keras.backend.backend() != "jax":
             return np.asarray(ops.convert_to_numpy(self.logits(inputs)))

@@ -29,8 +29,7 @@ def dist(
     **Its relations span the batch**: an example's value depends on the rest of its batch, and so on the batch size.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,).
         weights: weight of each example in the relations over the batch, shape (B,), >= 0; None: equal weights.

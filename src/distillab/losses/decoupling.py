@@ -30,8 +30,7 @@ def decoupled(
     teacher then teaches almost nothing about the other classes.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: class numbers, shape (B,).
         temperature: T > 0, a scalar or shape (B,).
         target_weight: a > 0, the paper's alpha.

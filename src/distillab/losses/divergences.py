@@ -17,8 +17,7 @@ def distillation_kl(student_logits: Array, teacher_logits: Array, labels: Array 
     changes, and applies at every alpha.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored; present so that all distillation losses are called alike.
         temperature: T > 0, a scalar or shape (B,). Not checked here: it may be a traced array.
 
@@ -46,8 +45,7 @@ def distillation_cross_entropy(
     the teacher's entropy, which does not depend on the student: the gradients are equal.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored; present so that all distillation losses are called alike.
         temperature: T > 0, a scalar or shape (B,).
 
@@ -73,8 +71,7 @@ def reverse_kl(student_logits: Array, teacher_logits: Array, labels: Array = Non
     every class that the teacher holds possible; this lets it concentrate on some of them.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,).
 
@@ -100,8 +97,7 @@ def jensen_shannon(student_logits: Array, teacher_logits: Array, labels: Array =
     `m = (p + q) / 2`.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,).
 
@@ -136,8 +132,7 @@ def generalised_skew_kl(
     almost no probability to the teacher's class.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,).
         skew: s in [0, 1): each prediction's own share in the mixture that it is compared with. A plain number.

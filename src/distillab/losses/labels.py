@@ -55,14 +55,11 @@ def label_squared_error(student_logits: Array, labels: Array) -> Array:
 
 
 def at_label(values: Array, labels: Array) -> Array:
-    """Select the label's entry of each row.
+    """Select the label's entry of each row, shape (B,).
 
     Args:
         values: shape (B, C).
         labels: class numbers, shape (B,).
-
-    Returns:
-        Shape (B,).
     """
     columns = ops.expand_dims(ops.cast(labels, "int32"), -1)
     return ops.squeeze(ops.take_along_axis(values, columns, axis=-1), -1)

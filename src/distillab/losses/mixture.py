@@ -25,9 +25,6 @@ def mix(label_loss: Array, distillation_loss: Array, alpha: Array) -> Array:
         label_loss: cost against the labels, any shape.
         distillation_loss: cost against the teacher, the same shape.
         alpha: weight of the labels, a scalar in [0, 1].
-
-    Returns:
-        The loss that the student is trained by, the shape of its terms.
     """
     return alpha * label_loss + (1 - alpha) * distillation_loss
 
@@ -46,12 +43,10 @@ def objective(
 ) -> LossTerms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
-    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by
-    `weights`.
+    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by `weights`.
 
     Args:
-        student_logits: shape (B, C).
-        teacher_logits: shape (B, C).
+        student_logits, teacher_logits: shape (B, C).
         labels: class numbers, shape (B,).
         weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
         alpha: weight of the labels, a scalar in [0, 1].
@@ -60,9 +55,6 @@ def objective(
         label_loss: H, one of `distillab.losses.LABEL_LOSSES`.
         label_weights: a further weight of each example's label, shape (B,): 0 where it has none, and N over the number
             of labels for the others, so that over an epoch H is averaged over the labels that exist. None: 1 for all.
-
-    Returns:
-        The loss and its two terms, scalars.
     """
     share = weights / ops.sum(weights)
     label_share = share if label_weights is None else share * label_weights

@@ -14,8 +14,7 @@ def logit_mse(student_logits: Array, teacher_logits: Array, labels: Array = None
     a model's logits. For centred logits it is the limit of `distillation_kl` at high temperature.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: ignored; logits are compared as they are.
 

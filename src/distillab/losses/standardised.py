@@ -18,8 +18,7 @@ def standardised_kl(student_logits: Array, teacher_logits: Array, labels: Array 
     fully, whatever the teacher's scale.
 
     Args:
-        student_logits: z_s, shape (B, C).
-        teacher_logits: z_t, shape (B, C).
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
         labels: ignored.
         temperature: T > 0, a scalar or shape (B,); the paper's base temperature is 2.
 

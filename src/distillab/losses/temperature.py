@@ -21,12 +21,8 @@ def soften(student_logits: Array, teacher_logits: Array, temperature: Array) -> 
     """Divide both models' logits by the temperature and take their log-probabilities.
 
     Args:
-        student_logits: shape (B, C).
-        teacher_logits: shape (B, C).
+        student_logits, teacher_logits: shape (B, C).
         temperature: T > 0, a scalar or shape (B,).
-
-    Returns:
-        Both log-probabilities and T^2.
     """
     T = _column(temperature, student_logits)
     student = ops.log_softmax(ops.divide(student_logits, T), axis=-1)

@@ -15,7 +15,6 @@ from distillab.metrics.classification import (
     precision_recall_f1,
     reliability,
     squared_error,
-    weighted_mean,
 )
 from distillab.metrics.metric import METRICS, Metric
 
@@ -36,5 +35,4 @@ __all__ = [
     "precision_recall_f1",
     "reliability",
     "squared_error",
-    "weighted_mean",
 ]

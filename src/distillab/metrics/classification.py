@@ -1,4 +1,4 @@
-"""Metrics of a classifier, from its logits (M, C) and the labels (M,), in NumPy's float64."""
+"""Metrics of a classifier, from its logits (M, C) and the labels (M,), class numbers, in NumPy's float64."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ CALIBRATION_BINS = 15
 
 
 def confusion_matrix(logits: Logits, labels: Labels) -> NDArray[np.int64]:
-    """Count predictions by true class and predicted class.
+    """Count predictions, shape (C, C): row the label, column the predicted class.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,), class numbers.
-
-    Returns:
-        Counts, shape (C, C): row the label, column the predicted class.
+        logits, labels: shapes (M, C) and (M,).
 
     Example:
         >>> confusion_matrix(np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]), np.array([0, 1, 1])).tolist()
@@ -36,23 +32,19 @@ def accuracy(logits: Logits, labels: Labels) -> float:
     """Share of the examples whose largest logit is the label's, in [0, 1].
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
     """
     return float(np.mean(logits.argmax(-1) == labels))
 
 
 def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.float64], ...]:
-    """Precision, recall and F1 of each class.
+    """Precision, recall and F1 of each class, three arrays of shape (C,) in [0, 1].
 
     Formula: `precision_k = hits_k / predicted_k`, `recall_k = hits_k / labelled_k`, `F1 = 2 hits / (predicted +
     labelled)`; 0 where the denominator is 0, as in scikit-learn with `zero_division=0`.
 
     Args:
         confusion: counts, shape (C, C), row the label and column the predicted class.
-
-    Returns:
-        Three arrays of shape (C,), each value in [0, 1].
 
     Example:
         >>> precision, recall, f1 = precision_recall_f1(np.array([[1, 0], [1, 1]]))
@@ -78,26 +70,11 @@ def balanced_accuracy(confusion: NDArray[np.integer]) -> float:
     return float(precision_recall_f1(confusion)[1][labelled > 0].mean())
 
 
-def weighted_mean(per_class: NDArray[np.floating], confusion: NDArray[np.integer]) -> float:
-    """Mean of a value per class, weighted by each class's number of labels.
-
-    Args:
-        per_class: shape (C,), such as one of `precision_recall_f1`.
-        confusion: counts, shape (C, C), row the label and column the predicted class.
-
-    Example:
-        >>> weighted_mean(np.array([0.5, 1.0]), np.array([[1, 2], [0, 1]]))
-        0.625
-    """
-    return float(np.average(per_class, weights=confusion.sum(1)))
-
-
 def nll(logits: Logits, labels: Labels) -> float:
     """Mean negative log-likelihood of the labels, in nats.
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
     """
     log_probabilities = _log_softmax(logits)
     return float(-np.mean(log_probabilities[np.arange(len(labels)), labels]))
@@ -109,8 +86,7 @@ def brier(logits: Logits, labels: Labels) -> float:
     Formula: `mean_i sum_k (p_ik - [y_i = k])^2`.
 
     Args:
-        logits: shape (M, C).
-        labels: class numbers, shape (M,).
+        logits, labels: shapes (M, C) and (M,).
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
@@ -138,8 +114,7 @@ def expected_calibration_error(
     or take one; bins of equal width are the parts ((b - 1) / bins, b / bins], of which some may be empty.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,).
+        logits, labels: shapes (M, C) and (M,).
         bins: their number, at least 1; of equal mass, at most M are used.
         equal: "mass" or "width".
 
@@ -161,8 +136,7 @@ def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS)
     """Confidence and accuracy by bin of confidence, as a reliability diagram shows them.
 
     Args:
-        logits: shape (M, C).
-        labels: shape (M,).
+        logits, labels: shapes (M, C) and (M,).
         bins: number of parts ((b - 1) / bins, b / bins] of confidence.
 
     Returns:
@@ -191,8 +165,7 @@ def agreement(logits: Logits, teacher_logits: Logits) -> float:
     """Share of the examples on which student and teacher predict the same class, in [0, 1].
 
     Args:
-        logits: the student's, shape (M, C).
-        teacher_logits: shape (M, C).
+        logits, teacher_logits: the student's and the teacher's, shape (M, C).
     """
     return float(np.mean(logits.argmax(-1) == teacher_logits.argmax(-1)))
 
@@ -201,8 +174,7 @@ def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
     """Mean divergence of student from teacher, `KL(softmax(z_t) || softmax(z_s))`, in nats.
 
     Args:
-        logits: the student's, shape (M, C).
-        teacher_logits: shape (M, C).
+        logits, teacher_logits: the student's and the teacher's, shape (M, C).
     """
     student, teacher = (_log_softmax(z) for z in (logits, teacher_logits))
     return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
@@ -245,6 +217,7 @@ def all_metrics(
             `kl_to_teacher`) are left out.
     """
     confusion = confusion_matrix(logits, labels)
+    labelled = confusion.sum(1)
     precision, recall, f1 = precision_recall_f1(confusion)
     values = {
         "accuracy": accuracy(logits, labels),
@@ -252,9 +225,9 @@ def all_metrics(
         "precision_macro": float(precision.mean()),
         "recall_macro": float(recall.mean()),
         "f1_macro": float(f1.mean()),
-        "precision_weighted": weighted_mean(precision, confusion),
-        "recall_weighted": weighted_mean(recall, confusion),
-        "f1_weighted": weighted_mean(f1, confusion),
+        "precision_weighted": float(np.average(precision, weights=labelled)),
+        "recall_weighted": float(np.average(recall, weights=labelled)),
+        "f1_weighted": float(np.average(f1, weights=labelled)),
         "brier": (squared_error if linear else brier)(logits, labels),
     }
     if teacher_logits is not None:

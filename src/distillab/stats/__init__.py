@@ -1,7 +1,8 @@
 """Statistics over seeds: intervals, paired tests, many comparisons, the best set, equivalence, power and the verdict.
 
 Arrays in, small named tuples out; randomness comes in as a `numpy.random.Generator`. docs/statistics.md says what each
-number licenses.
+number licenses. Every function raises `RequestError` for arguments of another shape or outside their stated range, and
+for values that are not finite.
 """
 
 from distillab.stats.comparisons import Comparison, compare_to

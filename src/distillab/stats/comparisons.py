@@ -37,21 +37,15 @@ def compare_to(
     resamples: int = 9999,
     bootstrap: bool = True,
 ) -> tuple[Comparison, ...]:
-    """Compare every column with the reference column, in differences taken seed by seed.
+    """Compare every other column with the reference, in column order and in differences taken seed by seed.
 
     Args:
         accuracy: shape (R, A), finite; a row is a seed.
-        reference: the column to compare with, from 0.
+        reference: the column to compare with, from 0; positive differences are gains on it.
         rng: gives one seed, from which every column draws the same resamples, whatever its position.
         confidence: of both intervals.
         resamples: of the bootstrap and of the sign flips, at least 100.
         bootstrap: whether to compute bootstrap intervals, which take most of the time.
-
-    Returns:
-        A - 1 comparisons, in column order, without the reference; positive differences are gains on it.
-
-    Raises:
-        RequestError: accuracy of the wrong shape or not finite, a column that does not exist, an argument out of range.
 
     Example:
         >>> accuracy = [[0.90, 0.91], [0.92, 0.94], [0.91, 0.93]]

@@ -42,7 +42,8 @@ def model_confidence_set(
     Start with all K. For each remaining pair let d_(r,ij) = score_j - score_i at seed r, and test with
     T_R = max over pairs of |mean(d_ij)| / se(d_ij) whether all remaining are equally good; drop the candidate on the
     losing side of that maximum; repeat. A candidate's p value is the largest p met up to its own elimination; the set
-    keeps p > 1 - confidence.
+    keeps p > 1 - confidence. Identical columns stay or go together, as do exact ties of the statistic; the best mean
+    always stays. R seeds cannot give a sign-flip p below 2^(1-R): below six, nothing is eliminated at 95 %.
 
     Args:
         scores: shape (R, K), finite, paired by seed (rows); higher is better.
@@ -55,13 +56,6 @@ def model_confidence_set(
             for any R when the differences are symmetric about zero under equality.
             "bootstrap": seeds drawn with replacement, the standard error held fixed, as in the source. With few seeds
             it eliminates good candidates too often (docs/statistics.md has the figures).
-
-    Returns:
-        `ConfidenceSet`. Identical columns stay or go together, as do exact ties of the statistic; the best mean always
-        stays. R seeds cannot give a sign-flip p below 2^(1-R): below six, nothing is eliminated at 95 %.
-
-    Raises:
-        RequestError: scores of the wrong shape or not finite, an argument out of its range.
 
     Example:
         >>> scores = [[3.0, 1.0], [3.1, 1.2], [3.3, 1.1], [3.2, 1.0], [3.0, 0.9], [3.1, 1.0]]

@@ -43,9 +43,6 @@ def tost(differences: ArrayLike, *, margin: float, significance: float = 0.05) -
         `Equivalence`. Identical differences: p = 2^-R inside the margin, 1 on or outside it; one seed: p = 0.5 or 1,
         with an interval of nan ends.
 
-    Raises:
-        RequestError: differences of the wrong shape or not finite, a margin not > 0, a significance outside (0, 0.5).
-
     Example:
         >>> tost([-0.001, 0.0, 0.001, 0.0], margin=0.01).p < 0.001
         True

@@ -34,9 +34,6 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
         `Interval`. With one seed `low` and `high` are nan. Identical values give an interval of no width: no spread was
         *observed*, which does not mean that there is none.
 
-    Raises:
-        RequestError: values of the wrong shape or not finite, a confidence outside (0, 1).
-
     Example:
         >>> low, high = t_interval([1.0, 2.0, 3.0])[1:3]
         >>> round(low, 3), round(high, 3)
@@ -51,17 +48,11 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
 
 
 def t_intervals(values: ArrayLike, *, confidence: float = 0.95) -> tuple[Interval, ...]:
-    """Give `t_interval` of every column: the same numbers, faster.
+    """Give `t_interval` of every column, in their order: the same numbers, faster.
 
     Args:
         values: shape (R, K), finite; a row is a seed.
         confidence: strictly between 0 and 1.
-
-    Returns:
-        K intervals, in column order.
-
-    Raises:
-        RequestError: as `t_interval`.
     """
     samples = contiguous_columns(as_scores(values, "values"))
     check_share("confidence", confidence)
@@ -92,9 +83,6 @@ def bootstrap_interval(
 
     Returns:
         `Interval`; nan ends with one seed, no width with identical values, as in `t_interval`.
-
-    Raises:
-        RequestError: as `t_interval`, or too few resamples.
 
     Source: B. Efron, "Better bootstrap confidence intervals", JASA 1987; computed by `scipy.stats.bootstrap`.
 

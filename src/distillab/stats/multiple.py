@@ -10,18 +10,12 @@ from distillab.stats.sample import Floats
 
 
 def holm(p: ArrayLike) -> Floats:
-    """Adjust K p values so that the probability of any false alarm among them stays below the significance.
+    """Adjust K p values, shape (K,), so that the probability of any false alarm stays below the significance.
 
     With p sorted upwards, adjusted_(k) = max over j <= k of min(1, (K - j + 1) * p_(j)).
 
     Args:
-        p: shape (K,), each in [0, 1]; K may be 0.
-
-    Returns:
-        shape (K,), in the order given; compare with the significance directly.
-
-    Raises:
-        RequestError: a wrong shape, or a p outside [0, 1].
+        p: shape (K,), each in [0, 1]; K may be 0. The result, in this order, is compared with the significance.
 
     Example:
         >>> holm([0.01, 0.04, 0.03]).tolist()

@@ -34,9 +34,6 @@ def paired_t(differences: ArrayLike) -> PairedTest:
         `PairedTest`. All-zero differences: statistic 0, p = 1. Identical nonzero differences, and a single seed: the
         spread is unknown, so it is the sign test (p = 2^(1-R), the statistic counts signs) and `method` says so.
 
-    Raises:
-        RequestError: differences of the wrong shape or not finite.
-
     Example:
         >>> round(paired_t([1.0, 2.0, 3.0]).p, 4)
         0.0742
@@ -50,16 +47,10 @@ def paired_t(differences: ArrayLike) -> PairedTest:
 
 
 def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
-    """Test every column as `paired_t` does: the same numbers, faster.
+    """Test every column, in their order, as `paired_t` does: the same numbers, faster.
 
     Args:
         differences: shape (R, K), finite; a row is a seed.
-
-    Returns:
-        K tests, in column order.
-
-    Raises:
-        RequestError: as `paired_t`.
     """
     t = one_sample_t(contiguous_columns(as_scores(differences, "differences")))
     columns = (t.mean.tolist(), t.statistic.tolist(), t.p.tolist(), t.identical.tolist())
@@ -69,9 +60,7 @@ def paired_ts(differences: ArrayLike) -> tuple[PairedTest, ...]:
     )
 
 
-def sign_flip(
-    differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999, drawn: Floats | None = None
-) -> PairedTest:
+def sign_flip(differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999) -> PairedTest:
     """Test whether the differences are symmetric about zero, by flipping their signs.
 
     p = share of the sign patterns whose |mean| is at least the observed one. All 2^R patterns are counted when there
@@ -82,14 +71,10 @@ def sign_flip(
         differences: shape (R,), finite: one difference per seed.
         rng: the generator that draws the patterns; untouched when all are counted.
         resamples: at least 100.
-        drawn: patterns from `drawn_signs`, shape (resamples, R); None: drawn here.
 
     Returns:
         `PairedTest`, with the mean as statistic. The smallest p that R seeds can give is 2^(1-R): below six seeds it
         cannot reach 0.05. All-zero differences: p = 1.
-
-    Raises:
-        RequestError: differences of the wrong shape or not finite, too few resamples.
 
     Example:
         >>> sign_flip([1.0, 2.0, 3.0], rng=np.random.default_rng(0)).p
@@ -100,26 +85,18 @@ def sign_flip(
 
     Note: it needs symmetry, not normality. One look at a number of seeds fixed beforehand, as `paired_t`.
     """
-    sample = as_sample(differences, "differences")
-    return sign_flips(sample[:, None], rng=rng, resamples=resamples, drawn=drawn)[0]
+    return sign_flips(as_sample(differences, "differences")[:, None], rng=rng, resamples=resamples)[0]
 
 
 def sign_flips(
     differences: ArrayLike, *, rng: np.random.Generator, resamples: int = 9999, drawn: Floats | None = None
 ) -> tuple[PairedTest, ...]:
-    """Test every column as `sign_flip` does, all by the same patterns.
+    """Test every column, in their order, as `sign_flip` does, all by the same patterns.
 
     Args:
         differences: shape (R, K), finite; a row is a seed.
-        rng: as in `sign_flip`.
-        resamples: at least 100.
-        drawn: as in `sign_flip`.
-
-    Returns:
-        K tests, in column order.
-
-    Raises:
-        RequestError: as `sign_flip`.
+        rng, resamples: as in `sign_flip`.
+        drawn: patterns from `drawn_signs`, shape (resamples, R); None: drawn here.
     """
     samples = contiguous_columns(as_scores(differences, "differences"))
     check_count("resamples", resamples, 100)
@@ -141,27 +118,21 @@ def sign_flips(
 
 
 def all_signs(n: int) -> Floats:
-    """List every pattern of n signs.
+    """List every pattern of n signs, -1 and +1, shape (2^n, n); the first row is all +1.
 
     Args:
         n: seeds.
-
-    Returns:
-        shape (2^n, n), of -1 and +1; the first row is all +1.
     """
     bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     return np.asarray(1 - 2 * bits, dtype=np.float64)
 
 
 def drawn_signs(rng: np.random.Generator, resamples: int, n: int) -> Floats:
-    """Draw patterns of n fair signs.
+    """Draw patterns of n fair signs, -1 and +1, shape (resamples, n).
 
     Args:
         rng: the generator.
         resamples: patterns.
         n: seeds.
-
-    Returns:
-        shape (resamples, n), of -1 and +1.
     """
     return np.asarray(1 - 2 * rng.integers(0, 2, size=(resamples, n)), dtype=np.float64)

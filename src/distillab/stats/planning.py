@@ -54,15 +54,8 @@ def seeds_to_decide(
         difference: shape (K,), observed mean differences.
         sd: shape (K,), >= 0, standard deviations of the differences over seeds.
         margin: > 0, the largest difference that does not matter.
-        significance: of each decision.
-        power: required probability of the decision.
+        significance, power: of each decision.
         cap: the largest number of seeds to consider.
-
-    Returns:
-        `SeedPlan`.
-
-    Raises:
-        RequestError: an argument out of its range, or shapes that differ.
 
     Example:
         >>> seeds_to_decide([0.005], [0.01], margin=0.001)[:2]
@@ -83,12 +76,10 @@ def seeds_to_decide(
     check_count("cap", cap, 2)
     tests = len(means)
     joint = 1 - (1 - power) / tests
-    gain = np.where(means > 0, means, 0.0)
-    equivalent = _smallest(
-        lambda n: tost_power(means, sds, n, margin=margin, significance=significance), joint, cap, tests
-    )
-    supported = _smallest(lambda n: paired_power(gain, sds, n, significance / tests), power, cap, tests)
-    contradicted = _smallest(lambda n: one_sided_power(margin - means, sds, n, significance), joint, cap, tests)
+    most = np.full(tests, float(cap))
+    equivalent = _smallest(lambda n: tost_power(means, sds, n, margin=margin, significance=significance), joint, most)
+    supported = _smallest(lambda n: paired_power(np.maximum(means, 0.0), sds, n, significance / tests), power, most)
+    contradicted = _smallest(lambda n: one_sided_power(margin - means, sds, n, significance), joint, most)
     needed: dict[Decision, float] = {
         "practically equivalent": equivalent.max(),
         "supported": supported.min(),
@@ -100,12 +91,12 @@ def seeds_to_decide(
     return SeedPlan(int(needed[towards]), towards, power, cap)
 
 
-def _smallest(power_at: Callable[[Floats], Floats], target: float, cap: int, columns: int) -> Floats:
-    """Bisect, column by column, for the smallest n from 2 to `cap` that reaches the target; inf where none does.
+def _smallest(power_at: Callable[[Floats], Floats], target: float, most: Floats) -> Floats:
+    """Bisect, column by column, for the smallest n from 2 to `most` that reaches the target; inf where none does.
 
     Each power grows with n wherever it can reach the targets in use (0.5 or more at an effect on the right side).
     """
-    low, high = np.ones(columns), np.full(columns, float(cap))
+    low, high = np.ones_like(most), most
     reachable = power_at(high) >= target
     while np.any(high - low > 1):
         middle = np.floor((low + high) / 2)

@@ -20,14 +20,8 @@ def paired_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance: f
         effect: the true mean difference.
         sd: > 0 as a rule, the standard deviation of the differences; at 0 every seed gives `effect` itself, and
             the sign test rejects from a certain n on (power 0 or 1).
-        n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
+        n: seeds, whole numbers; below 2 the power is 0. The three broadcast to the shape of the power.
         significance: of the two-sided test; divide it by K for K comparisons.
-
-    Returns:
-        The power, in the broadcast shape.
-
-    Raises:
-        RequestError: a negative sd, a significance outside (0, 1).
 
     Example:
         >>> round(float(paired_power(0.5, 1.0, 34)), 3)
@@ -46,13 +40,8 @@ def one_sided_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, significance
     """Give the power of the one-sided t test for "the mean is greater than 0", when the true mean is `effect`.
 
     Args:
-        effect: as in `paired_power`.
-        sd: as in `paired_power`.
-        n: as in `paired_power`.
+        effect, sd, n: as in `paired_power`.
         significance: of the one-sided test.
-
-    Returns:
-        As `paired_power`.
 
     Source: as `paired_power`.
     """
@@ -72,17 +61,10 @@ def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float,
     quadrature.
 
     Args:
-        effect: the true mean difference.
+        effect, n: as in `paired_power`.
         sd: the standard deviation of the differences; at 0 the sign tests decide (power 0 or 1).
-        n: seeds, whole numbers; below 2 the power is 0. The three broadcast against each other.
         margin: > 0, the largest difference that does not matter.
-        significance: of each one-sided test.
-
-    Returns:
-        The power, in the broadcast shape.
-
-    Raises:
-        RequestError: a negative sd, a margin not > 0, a significance outside (0, 0.5).
+        significance: of each one-sided test, in (0, 0.5).
 
     Example:
         >>> round(float(tost_power(0.0, 1.0, 20, margin=1.0)), 3)

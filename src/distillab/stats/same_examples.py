@@ -31,21 +31,14 @@ def mcnemar(first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95) ->
     """Test whether two classifiers are equally accurate, by the examples that only one of them predicts correctly.
 
     With b examples that only the first predicts correctly and c that only the second does:
-    `p = P(|X - (b + c)/2| >= |b - c|/2)` for X binomial of b + c and 1/2, exact. The interval adds half an example
-    to each cell of the table:
+    `p = P(|X - (b + c)/2| >= |b - c|/2)` for X binomial of b + c and 1/2, exact;
+    p = 1 where both are correct on the same examples. The interval adds half an example to each cell of the table:
     `d ± z sqrt((p + q - d^2) / (N + 2))` with `p = (b + 1)/(N + 2)`, `q = (c + 1)/(N + 2)` and `d = p - q`.
 
     Args:
         first: shape (N,), whether the first is correct on each example.
         second: shape (N,), the same examples in the same order.
         confidence: strictly between 0 and 1.
-
-    Returns:
-        `SameExamples`. Where both are correct on the same examples, p = 1.
-
-    Raises:
-        RequestError: shapes that differ or hold no example, values that are not true or false, a confidence outside
-            (0, 1).
 
     Example:
         >>> mcnemar([True, True, True, False], [False, False, False, False]).p

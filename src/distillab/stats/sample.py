@@ -21,45 +21,30 @@ this bound. One example more or less in a test set of a million is 1e-6: far abo
 
 
 def as_sample(values: ArrayLike, name: str = "values") -> Floats:
-    """Check one number per seed.
+    """Check one number per seed, shape (R,).
 
     Args:
         values: shape (R,), R >= 1, all finite.
         name: the argument's, for the message.
-
-    Returns:
-        The values, shape (R,).
-
-    Raises:
-        RequestError: wrong shape, no value, or a value that is not finite.
     """
     return _checked(values, name, dimensions=1, shape="(seeds,)")
 
 
 def as_scores(scores: ArrayLike, name: str = "scores") -> Floats:
-    """Check one number per seed (row) and candidate (column).
+    """Check one number per seed (row) and candidate (column), shape (R, K).
 
     Args:
         scores: shape (R, K), R >= 1 and K >= 1, all finite.
         name: the argument's, for the message.
-
-    Returns:
-        The scores, shape (R, K).
-
-    Raises:
-        RequestError: wrong shape, nothing in it, or a value that is not finite.
     """
     return _checked(scores, name, dimensions=2, shape="(seeds, candidates)")
 
 
 def identical(values: Floats) -> NDArray[np.bool_]:
-    """Find the columns that hold one value only, up to rounding.
+    """Find the columns that hold one value only: their spread is at most `SAME` times their largest magnitude.
 
     Args:
-        values: shape (R, ...).
-
-    Returns:
-        shape (...): True where the spread is at most `SAME` times the largest magnitude. One seed is always identical.
+        values: shape (R, ...). One seed is always identical.
     """
     spread = values.max(axis=0) - values.min(axis=0)
     return np.asarray(spread <= SAME * np.abs(values).max(axis=0), dtype=np.bool_)

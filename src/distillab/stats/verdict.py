@@ -69,7 +69,8 @@ def verdict(
        significance), even where some tiny difference is significant;
     2. *supported*: at least one has a positive gain and a Holm-adjusted two-sided paired-t p <= significance;
     3. *contradicted*: every one is shown to gain less than the margin (one-sided p <= significance);
-    4. *undecided*: otherwise, with the number of seeds that would probably decide it.
+    4. *undecided*: otherwise, with the number of seeds that would probably decide it; and, with a plain reason, where
+       there are fewer than two seeds, no alpha = 1 or no intermediate one.
 
     Rules 1 and 3 need every test to succeed, so their level holds without adjustment (intersection-union).
 
@@ -80,14 +81,6 @@ def verdict(
         margin: > 0, the largest gain that does not matter, as a proportion: 0.001 is 0.1 percentage points.
         significance: in (0, 0.5).
         shares: whether the scores must be proportions.
-
-    Returns:
-        `Verdict`. Undecided, with a plain reason, where there are fewer than two seeds, no alpha = 1 or no
-        intermediate one.
-
-    Raises:
-        RequestError: wrong shapes, an accuracy or alpha outside [0, 1], a repeated alpha, a margin or significance
-            out of range.
 
     Example:
         >>> result = verdict([[0.91, 0.90], [0.92, 0.908], [0.93, 0.921], [0.92, 0.912]], [0.5, 1.0])

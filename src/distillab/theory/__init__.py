@@ -1,4 +1,7 @@
-"""Theory: closed forms for what alpha should be, and the simulations that check them."""
+"""Theory: closed forms for what alpha should be, and the simulations that check them.
+
+Every function raises `RequestError` for an argument whose shape does not fit or that is out of its stated range.
+"""
 
 from distillab.theory.from_data import Endpoints, alpha_cp, alpha_from_endpoints
 from distillab.theory.independent import independent_teacher_risk, least_squares_alpha, least_squares_risk
@@ -23,14 +26,7 @@ from distillab.theory.risk import (
 )
 from distillab.theory.scalar import memorising_teacher_alpha, scalar_risk
 from distillab.theory.smoothers import descent, pooled, residual_variance, ridge, ridge_weights
-from distillab.theory.teachers import (
-    LinearTeacher,
-    fixed,
-    independent_labels,
-    memorising,
-    pooled_labels,
-    same_labels,
-)
+from distillab.theory.teachers import LinearTeacher, fixed, independent_labels, memorising, pooled_labels, same_labels
 
 __all__ = [
     "AlphaStar",

@@ -38,13 +38,10 @@ def brier_risk(
 
 
 def label_bias(posterior: ArrayLike, rate: float) -> Floats:
-    """The bias of noisy labels: `q~ - q = c (u - q)`.
+    """The bias of noisy labels, shape (..., C): `q~ - q = c (u - q)`.
 
     Args:
         posterior: the clean q, shape (..., C).
         rate: eta of symmetric noise.
-
-    Returns:
-        Shape (..., C).
     """
     return np.asarray(noisy_posterior(posterior, rate) - np.asarray(posterior, dtype=np.float64))

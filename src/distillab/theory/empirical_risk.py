@@ -88,13 +88,11 @@ def estimation_error(population: Cells, examples: int) -> RiskCoefficients:
     """The mean squared error of the training loss as an estimate of the true one, a parabola in alpha.
 
     Formula: `(1 - alpha)^2 Delta^2 + [alpha^2 (Var A + E Var) + (1 - alpha)^2 Var B + 2 alpha (1 - alpha) Cov] / N`.
+    With a biased teacher alpha* tends to 1 as N grows.
 
     Args:
         population: as from `cells`.
         examples: N >= 1.
-
-    Returns:
-        `RiskCoefficients`; with a biased teacher alpha* tends to 1 as N grows.
 
     Source: derived for this package.
     """

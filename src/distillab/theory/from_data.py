@@ -19,7 +19,7 @@ def alpha_cp(
     """Estimate the best alpha from one training set, without a second one and without a sweep.
 
     Formula: `alpha_Cp = [(y - S t)' S (y - t) - sigma^2 tr(S (I - A))] / |S (y - t)|^2`; numerator and denominator have
-    the expectations -n c and n q of the risk's parabola.
+    the expectations -n c and n q of the risk's parabola; nan where the students of labels and teacher are equal.
 
     Args:
         y: labels, shape (n,).
@@ -27,12 +27,6 @@ def alpha_cp(
         student: S, shape (n, n).
         variance: sigma^2 of the label noise; `residual_variance` estimates it.
         memory: A, shape (n, n): the teacher's smoother where it was trained on these labels; by default it was not.
-
-    Returns:
-        `AlphaStar`; nan where the student of the labels equals the student of the teacher.
-
-    Raises:
-        RequestError: shapes that do not fit, a negative variance.
 
     Source: the statistic of Mallows, "Some comments on Cp", Technometrics 1973, applied to the parabola in alpha. Dang,
     Patil and Rinaldo, 2026, have a one-shot tuner for ridge self-distillation.
@@ -74,9 +68,6 @@ def alpha_from_endpoints(
         p1: of the student at alpha = 1.
         target: the correct values, or one-hot labels, held out from training.
         between: an alpha strictly between 0 and 1, and that student's predictions.
-
-    Raises:
-        RequestError: shapes that do not fit.
 
     Example:
         >>> alpha_from_endpoints([0.0], [2.0], [1.0]).alpha.free

@@ -17,14 +17,12 @@ def control_variate_alpha(gradients: ArrayLike, teachers: ArrayLike) -> float:
     """The alpha whose per-example gradients vary least, for a linear or softmax model and a teacher in its features.
 
     Formula: `g_alpha(w) = g(w) - (1 - alpha) g(w_T)` exactly, g the gradient on the labels, with squared loss or cross
-    entropy at temperature 1. The traces of the covariances give `alpha = 1 - Cov(g(w), g(w_T)) / Var g(w_T)`.
+    entropy at temperature 1. The traces of the covariances give `alpha = 1 - Cov(g(w), g(w_T)) / Var g(w_T)`,
+    free; nan where the teacher's gradients do not vary.
 
     Args:
         gradients: g(w) of each example, shape (N, p).
         teachers: g(w_T), shape (N, p): the labels' gradients at the teacher's weights.
-
-    Returns:
-        alpha, free; nan where the teacher's gradients do not vary.
 
     Source: Safaryan, Peste and Alistarh, "Knowledge distillation performs partial variance reduction", 2023,
     proposition 1.
@@ -37,19 +35,16 @@ def control_variate_alpha(gradients: ArrayLike, teachers: ArrayLike) -> float:
 
 
 def label_gradient_variance(alpha: ArrayLike, posterior: ArrayLike, rate: float, square: float = 1.0) -> np.ndarray:
-    """The part of a gradient's variance that comes from the label, at one input.
+    """The part of a gradient's variance, summed over the coordinates, that comes from the label, at one input.
 
     Formula: `alpha^2 |x|^2 (1 - |q~|^2)`, of a linear model; with `|x|^2 = 1` of the logits, of any model. The
     teacher's term does not depend on the label, at any temperature.
 
     Args:
-        alpha: one or many.
+        alpha: one or many, the shape of the result.
         posterior: the clean q, shape (C,).
         rate: eta of symmetric noise.
         square: |x|^2 >= 0.
-
-    Returns:
-        The variance, summed over the coordinates; the shape of alpha.
 
     Source: derived for this package.
     """
@@ -60,15 +55,11 @@ def label_gradient_variance(alpha: ArrayLike, posterior: ArrayLike, rate: float,
 def target_noise(smoother: ArrayLike) -> RiskCoefficients:
     """The share of the label noise that remains in the mixed targets, where the teacher was trained on the same labels.
 
-    Formula: with smoother T over n examples,
-    `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A teacher that interpolates has T = I: all
-    of it remains, at every alpha.
+    Formula: with smoother T over n examples, `alpha^2 + 2 alpha (1 - alpha) tr T / n + (1 - alpha)^2 tr TT' / n`. A
+    teacher that interpolates has T = I: all of it remains, at every alpha.
 
     Args:
         smoother: T, shape (n, n).
-
-    Returns:
-        A parabola in alpha.
 
     Source: derived for this package.
     """
@@ -85,7 +76,8 @@ def stationary_risk(
     """The stationary excess risk of constant-rate SGD, as a parabola in alpha.
 
     Formula: standard normal features, a linear teacher off by delta: `(1 - alpha)^2 |delta|^2 + alpha^2 J`,
-    `J = gamma sigma^2 d / (B (2 - gamma (1 + (d + 1) / B)))`: the smaller the step, the larger the best alpha.
+    `J = gamma sigma^2 d / (B (2 - gamma (1 + (d + 1) / B)))`, so
+    `alpha* = |delta|^2 / (|delta|^2 + J)`: the smaller the step, the larger.
 
     Args:
         teacher_offset: |delta|^2, the squared distance of the teacher's weights from the truth, >= 0.
@@ -93,9 +85,6 @@ def stationary_risk(
         features: d >= 1.
         batch: B >= 1.
         step: gamma, above 0 and below `2 / (1 + (d + 1) / B)`.
-
-    Returns:
-        `RiskCoefficients`, `alpha* = |delta|^2 / (|delta|^2 + J)`.
 
     Raises:
         RequestError: a step at which SGD diverges.

@@ -50,9 +50,6 @@ def least_squares_alpha(k: float, *, variance: float = 1.0, teacher_variance: fl
         variance: sigma^2 of the student's labels, above 0.
         teacher_variance: sigma_t^2, >= 0.
 
-    Returns:
-        alpha*, from 0 to 1.
-
     Example:
         >>> least_squares_alpha(4.0)
         0.2
@@ -66,17 +63,12 @@ def least_squares_alpha(k: float, *, variance: float = 1.0, teacher_variance: fl
 def least_squares_risk(
     k: float, *, directions: int, examples: int, variance: float = 1.0, teacher_variance: float = 1.0
 ) -> float:
-    """The risk at that alpha: `(d / n) sigma^2 / (1 + k sigma^2 / sigma_t^2)`.
+    """The mean squared error on the student's examples there: `(d / n) sigma^2 / (1 + k sigma^2 / sigma_t^2)`.
 
     Args:
-        k: as in `least_squares_alpha`.
+        k, variance, teacher_variance: as in `least_squares_alpha`.
         directions: d, the features.
         examples: n.
-        variance: sigma^2.
-        teacher_variance: sigma_t^2.
-
-    Returns:
-        The mean squared error on the student's examples.
     """
     alpha = least_squares_alpha(k, variance=variance, teacher_variance=teacher_variance)
     return float(np.float64(directions) / examples * variance * alpha)

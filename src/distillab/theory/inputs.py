@@ -43,15 +43,12 @@ def as_matrix(values: ArrayLike, name: str, shape: tuple[int | None, int | None]
 
 
 def as_covariance(values: ArrayLike, name: str, examples: int) -> Floats:
-    """Check a covariance.
+    """Check a covariance, and give its matrix, shape (n, n).
 
     Args:
         values: one variance, one an example (n,), or a covariance matrix (n, n).
         name: the argument's, for messages.
         examples: n.
-
-    Returns:
-        The covariance matrix, shape (n, n).
     """
     array = _finite(values, name)
     if array.ndim < 2:

@@ -12,14 +12,11 @@ from distillab.theory.inputs import Floats, as_count, as_number
 def smoothing(rate: float, classes: int) -> float:
     """The share by which symmetric noise moves a posterior towards the uniform one.
 
-    Formula: `c = eta C / (C - 1)`: a label is kept with probability 1 - c, and otherwise drawn uniformly.
+    Formula: `c = eta C / (C - 1)`: a label is kept with probability 1 - c, and otherwise drawn uniformly. 0 <= c < 1.
 
     Args:
         rate: eta, the share of wrong labels, from 0 to less than (C - 1) / C.
         classes: C >= 2.
-
-    Returns:
-        c, from 0 to less than 1.
 
     Raises:
         RequestError: fewer than two classes; a rate at which labels hold no information, or the contrary.
@@ -38,16 +35,13 @@ def smoothing(rate: float, classes: int) -> float:
 
 
 def noisy_posterior(posterior: ArrayLike, rate: float) -> Floats:
-    """The posterior of noisy labels, which a perfect learner of them predicts.
+    """The posterior of noisy labels, shape (..., C), which a perfect learner of them predicts.
 
     Formula: `q~ = (1 - c) q + c / C`: label smoothing of the clean posterior; its order of classes is that of q.
 
     Args:
         posterior: q, shape (..., C), rows sum to 1.
         rate: eta, as in `smoothing`.
-
-    Returns:
-        q~, shape (..., C).
 
     Example:
         >>> noisy_posterior([1.0, 0.0], 0.25).tolist()
@@ -61,14 +55,11 @@ def noisy_posterior(posterior: ArrayLike, rate: float) -> Floats:
 
 
 def clean_posterior(noisy: ArrayLike, rate: float) -> Floats:
-    """The clean posterior behind a noisy one: `q = (q~ - c / C) / (1 - c)`.
+    """The clean posterior behind a noisy one, shape (..., C): `q = (q~ - c / C) / (1 - c)`.
 
     Args:
         noisy: q~, shape (..., C).
         rate: eta, as in `smoothing`.
-
-    Returns:
-        q, shape (..., C).
     """
     q = _rows(noisy, "noisy")
     c = smoothing(rate, q.shape[-1])
@@ -76,14 +67,11 @@ def clean_posterior(noisy: ArrayLike, rate: float) -> Floats:
 
 
 def label_energy(posterior: ArrayLike, rate: float) -> Floats:
-    """The variance of a noisy one-hot label, summed over the classes: `v = 1 - |q~|^2`.
+    """The variance of noisy one-hot labels, summed over the classes, shape (...): `v = 1 - |q~|^2`.
 
     Args:
         posterior: q, shape (..., C).
         rate: eta, as in `smoothing`.
-
-    Returns:
-        Shape (...).
     """
     return np.asarray(1 - np.sum(noisy_posterior(posterior, rate) ** 2, axis=-1))
 
@@ -99,9 +87,6 @@ def finite_teacher_accuracy(alpha: float, votes: int, rate: float) -> float:
         alpha: the weight of the labels, from 0 to 1.
         votes: k >= 1.
         rate: eta, from 0 to less than 1/2.
-
-    Returns:
-        The share of targets whose larger entry is the clean class.
 
     Example:
         >>> round(finite_teacher_accuracy(0.25, votes=15, rate=0.3), 3)
@@ -132,19 +117,13 @@ def flip_threshold(transition: ArrayLike, teacher: ArrayLike | None = None, *, t
 
     At a temperature T the student minimises `alpha CE(y) + (1 - alpha) T^2 KL(t_T || q_T)`, where t_T is the teacher
     softened to `t^(1/T)` and normalised. Where the student gives both classes the same logit, the gradients there
-    differ by `-alpha + (1 - alpha) T d_T`, with d_T the lead in t_T: the threshold is `T d_T / (1 + T d_T)`.
+    differ by `-alpha + (1 - alpha) T d_T`, with d_T the lead in t_T: the threshold is `T d_T / (1 + T d_T)`,
+    at most T / (1 + T); 0 where the teacher itself prefers a wrong class; nan where no label is wrong.
 
     Args:
         transition: shape (C, C), entry (i, j) the share of class i that is labelled j; rows sum to 1.
         teacher: shape (C, C), its mean probabilities by class; by default the transition itself.
         temperature: T > 0.
-
-    Returns:
-        The threshold, at most T / (1 + T); 0 where the teacher itself prefers a wrong class; nan where no label is
-        wrong.
-
-    Raises:
-        RequestError: a matrix that is not square, or rows that do not sum to one.
 
     Example:
         >>> noise = np.full((10, 10), 0.4 / 9) + (0.6 - 0.4 / 9) * np.eye(10)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,21 +14,8 @@ from distillab.theory.inputs import Floats
 from distillab.theory.label_noise import finite_teacher_accuracy, flip_threshold, noisy_posterior
 from distillab.theory.problems import Problem, regression
 from distillab.theory.risk import AlphaStar, Split, alpha_star, risk_coefficients, risk_split
-from distillab.theory.self_distillation import (
-    Spectrum,
-    ridge_filter,
-    self_distillation_risk,
-    spectrum,
-    thresholds,
-)
-from distillab.theory.simulation import (
-    Simulated,
-    fixed_predictions,
-    independent_learner,
-    learner,
-    ridge_fit,
-    simulate,
-)
+from distillab.theory.self_distillation import ridge_filter, self_distillation_risk, spectrum, thresholds
+from distillab.theory.simulation import Simulated, fixed_predictions, independent_learner, learner, ridge_fit, simulate
 from distillab.theory.smoothers import ridge
 from distillab.theory.teachers import fixed, independent_labels, same_labels
 
@@ -86,11 +74,7 @@ def risk_panels(*, draws: int, seed: int = 0) -> tuple[RiskPanel, ...]:
     """Risk against alpha for four teachers.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A panel each.
+        draws, seed: of the simulations.
     """
     problem = _problem(5.0)
     x, f = problem.x, problem.truth
@@ -112,8 +96,9 @@ def risk_panels(*, draws: int, seed: int = 0) -> tuple[RiskPanel, ...]:
     for number, (title, teacher, teach) in enumerate(cases):
         split = risk_split(ridge(x, STUDENT), teacher, f, problem.noise)
         rng = np.random.default_rng([seed, number])
-        found = simulate(problem, ridge_fit(x, STUDENT), teach, DOTS, draws=draws, rng=rng)
-        panels.append(RiskPanel(title=title, alphas=GRID, split=split, best=alpha_star(split.risk), simulated=found))
+        simulated = simulate(problem, ridge_fit(x, STUDENT), teach, DOTS, draws=draws, rng=rng)
+        best = alpha_star(split.risk)
+        panels.append(RiskPanel(title=title, alphas=GRID, split=split, best=best, simulated=simulated))
     return tuple(panels)
 
 
@@ -121,11 +106,7 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     """The best alpha against the noise of the labels, for several teachers.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A line for each teacher.
+        draws, seed: of the simulations.
     """
     problem = _problem()
     x, f = problem.x, problem.truth
@@ -134,39 +115,40 @@ def alpha_against_noise(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     variances, few = np.geomspace(0.05, 50, 80), np.geomspace(0.1, 30, 5)
     timid = 0.6 * f
 
-    def of_data(k: float, variance: float) -> float:
-        keys = {"k": k, "penalty": 10.0, "variance": variance, "teacher_variance": variance}
-        return alpha_star(independent_teacher_risk(parts, h, **keys)).free
-
     def of_ridge(penalty: float, variance: float) -> float:
         return alpha_star(self_distillation_risk(parts, h, ridge_filter(parts.strengths, penalty), variance)).free
+
+    def of_data(k: float, variance: float) -> float:
+        risk = independent_teacher_risk(parts, h, k=k, penalty=10.0, variance=variance, teacher_variance=variance)
+        return alpha_star(risk).free
 
     def of_fixed(variance: float) -> float:
         return alpha_star(risk_coefficients(ridge(x, STUDENT), fixed(timid), f, variance)).free
 
+    best_alphas: dict[str, Callable[[float], float]] = {
+        **{f"same labels, ridge {penalty:g}": partial(of_ridge, penalty) for penalty in (10.0, 40.0, 400.0)},
+        **{f"{k} times the data": partial(of_data, k) for k in (1, 4, 16)},
+        "always six tenths of the truth": of_fixed,
+    }
     lines = [
-        Line(name=f"same labels, ridge {lam:g}", x=variances, y=np.array([of_ridge(lam, v) for v in variances]))
-        for lam in (10.0, 40.0, 400.0)
+        Line(name=name, x=variances, y=np.array([best_alpha(v) for v in variances]))
+        for name, best_alpha in best_alphas.items()
     ]
-    lines += [
-        Line(name=f"{k} times the data", x=variances, y=np.array([of_data(k, v) for v in variances]))
-        for k in (1, 4, 16)
-    ]
-    lines.append(Line(name="always six tenths of the truth", x=variances, y=np.array([of_fixed(v) for v in variances])))
     teachers = {0: learner(ridge_fit(x, 10.0)), 1: learner(ridge_fit(x, 40.0)), 6: fixed_predictions(timid)}
-    for place, teach in teachers.items():
-        found = [
+    for index, teach in teachers.items():
+        runs = [
             simulate(
                 Problem(x, f, np.full(len(f), variance)),
                 ridge_fit(x, STUDENT),
                 teach,
                 (0.0,),
                 draws=draws,
-                rng=np.random.default_rng([seed, place, number]),
+                rng=np.random.default_rng([seed, index, number]),
             )
             for number, variance in enumerate(few)
         ]
-        lines[place] = _with_dots(lines[place], few, [one.alpha for one in found], [one.alpha_error for one in found])
+        alphas, errors = np.array([(run.alpha, run.alpha_error) for run in runs]).T
+        lines[index] = replace(lines[index], dots_x=few, dots_y=alphas, dots_error=errors)
     return tuple(lines)
 
 
@@ -178,25 +160,21 @@ def phases() -> Phases:
     penalties, variances = np.geomspace(0.1, 1000, 121), np.geomspace(0.05, 50, 121)
     filters = [ridge_filter(parts.strengths, lam) for lam in penalties]
     borders = [thresholds(parts, h, g) for g in filters]
-    alphas = [[_clipped(parts, h, g, variance) for g in filters] for variance in variances]
+    risks = [[self_distillation_risk(parts, h, g, float(variance)) for g in filters] for variance in variances]
     return Phases(
         penalties=penalties,
-        helps=np.array([one.helps for one in borders]),
-        alone=np.array([one.alone for one in borders]),
+        helps=np.array([border.helps for border in borders]),
+        alone=np.array([border.alone for border in borders]),
         variances=variances,
-        alphas=np.array(alphas),
+        alphas=np.array([[alpha_star(risk).clipped for risk in row] for row in risks]),
     )
 
 
 def denoising_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
-    """The share of mixed targets that point at the clean class, for teachers of few and of endless votes.
+    """The share of mixed targets that point at the clean class, for teachers of few votes and, last, the ideal one.
 
     Args:
-        draws: of the simulations.
-        seed: of their draws.
-
-    Returns:
-        A line for each teacher; the last is the ideal one.
+        draws, seed: of the simulations.
     """
     lines = []
     for votes in VOTES:
@@ -208,8 +186,7 @@ def denoising_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
             x=GRID,
             y=np.array([finite_teacher_accuracy(float(a), votes, RATE) for a in GRID]),
         )
-        errors = [share.std(ddof=1) / np.sqrt(draws) for share in shares]
-        lines.append(_with_dots(line, DOTS, [share.mean() for share in shares], errors))
+        lines.append(_with_dots(line, shares))
     threshold = flip_threshold(noisy_posterior(np.eye(2), RATE))
     ideal = Line(name="ideal teacher of noisy labels", x=GRID, y=np.where(threshold > GRID, 1.0, 1 - RATE))
     return (*lines, ideal)
@@ -218,12 +195,10 @@ def denoising_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
 def gradient_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
     """The noise that labels leave in the targets, as a share of that at alpha = 1, for teachers of the same labels.
 
-    Args:
-        draws: of the simulations.
-        seed: of their draws.
+    The last line is of a teacher that never saw the labels: its noise is that of a label's gradient.
 
-    Returns:
-        A line for each teacher; the last never saw the labels, and its noise is that of a label's gradient.
+    Args:
+        draws, seed: of the simulations.
     """
     problem = _problem()
     lines = []
@@ -233,18 +208,15 @@ def gradient_lines(*, draws: int, seed: int = 0) -> tuple[Line, ...]:
         eps = rng.standard_normal((60, draws))
         squares = [np.mean((a * eps + (1 - a) * (smoother @ eps)) ** 2, axis=0) for a in DOTS]
         name = "least squares" if penalty == 0 else f"ridge {penalty:g}"
-        line = Line(name=f"same labels, {name}", x=GRID, y=target_noise(smoother).at(GRID))
-        errors = [one.std(ddof=1) / np.sqrt(draws) for one in squares]
-        lines.append(_with_dots(line, DOTS, [one.mean() for one in squares], errors))
+        lines.append(_with_dots(Line(name=f"same labels, {name}", x=GRID, y=target_noise(smoother).at(GRID)), squares))
     memory = Line(name="same labels, learned by heart", x=GRID, y=target_noise(np.eye(2)).at(GRID))
     q = np.array([0.8, 0.15, 0.05])
     alone = label_gradient_variance(GRID, q, RATE) / float(label_gradient_variance(1.0, q, RATE))
     return (memory, *lines, Line(name="other labels", x=GRID, y=alone))
 
 
-def _clipped(parts: Spectrum, h: Floats, g: Floats, variance: float) -> float:
-    return alpha_star(self_distillation_risk(parts, h, g, float(variance))).clipped
-
-
-def _with_dots(line: Line, x: Floats, y: Sequence[float], error: Sequence[float]) -> Line:
-    return Line(name=line.name, x=line.x, y=line.y, dots_x=x, dots_y=np.array(y), dots_error=np.array(error))
+def _with_dots(line: Line, draws: Sequence[Floats]) -> Line:
+    """Add the mean of the draws at each alpha of `DOTS`, with its standard error."""
+    errors = [values.std(ddof=1) / np.sqrt(len(values)) for values in draws]
+    means = np.array([values.mean() for values in draws])
+    return replace(line, dots_x=DOTS, dots_y=means, dots_error=np.array(errors))

@@ -25,14 +25,11 @@ class Problem:
     noise: Floats
 
     def labels(self, rng: np.random.Generator, draws: int) -> Floats:
-        """Draw labels with normal noise.
+        """Draw labels with normal noise, shape (n, draws).
 
         Args:
             rng: the generator.
             draws: number of label vectors.
-
-        Returns:
-            Shape (n, draws).
         """
         eps = rng.standard_normal((len(self.truth), draws))
         return self.truth[:, None] + np.sqrt(self.noise)[:, None] * eps
@@ -65,9 +62,6 @@ def regression(
         noise: the mean variance of the label noise, >= 0.
         spread: of the log variances, >= 0; 0 is the same noise for all.
         misfit: the share of the truth that is not linear in x, from 0 to less than 1.
-
-    Raises:
-        RequestError: a number out of its range.
 
     Example:
         >>> problem = regression(examples=20, features=3, seed=0, noise=0.5)

@@ -34,13 +34,10 @@ class RiskCoefficients(NamedTuple):
     """At least 0."""
 
     def at(self, alpha: ArrayLike) -> Floats:
-        """The risk.
+        """The risk, in the shape of alpha.
 
         Args:
             alpha: one or many.
-
-        Returns:
-            The shape of alpha.
         """
         a = np.asarray(alpha, dtype=np.float64)
         return np.asarray(self.r0 + 2 * self.c * a + self.q * a**2)
@@ -80,12 +77,6 @@ def risk_split(
         target: for a student of shape (r, n), its correct predictions, shape (r,). The risk is then the sum of squares
             instead of their mean.
 
-    Returns:
-        `Split`, each a parabola in alpha.
-
-    Raises:
-        RequestError: shapes that do not fit, a negative variance.
-
     Source: derived for this package; as a combination of forecasts it goes back to Bates and Granger, "The combination
     of forecasts", 1969. For self-distillation compare Das and Sanghavi, 2023, and Pareek, Du and Oh, 2024.
     """
@@ -118,9 +109,6 @@ def risk_coefficients(
     Args:
         student, teacher, truth, noise, target: as in `risk_split`.
 
-    Raises:
-        RequestError: as in `risk_split`.
-
     Example:
         >>> from distillab.theory import fixed
         >>> risk_coefficients([[1.0]], fixed([3.0]), truth=[2.0], noise=1.0)  # off by 1, labels with variance 1
@@ -130,15 +118,12 @@ def risk_coefficients(
 
 
 def alpha_star(risk: RiskCoefficients) -> AlphaStar:
-    """The alpha of least risk.
+    """The alpha of least risk, free and clipped to [0, 1]; nan where alpha has no effect.
 
     Formula: `alpha* = -c / q`; the risk of another alpha is higher by `q (alpha - alpha*)^2`.
 
     Args:
         risk: the parabola.
-
-    Returns:
-        `AlphaStar`, free and clipped to [0, 1]; nan where alpha has no effect.
 
     Example:
         >>> alpha_star(RiskCoefficients(r0=1.0, c=-1.0, q=2.0))
@@ -151,13 +136,10 @@ def alpha_star(risk: RiskCoefficients) -> AlphaStar:
 
 
 def in_words(risk: RiskCoefficients) -> str:
-    """Describe whether distillation can help, for alpha from 0 to 1.
+    """Describe in a sentence whether distillation can help, for alpha from 0 to 1.
 
     Args:
         risk: the parabola.
-
-    Returns:
-        One sentence.
 
     Example:
         >>> in_words(RiskCoefficients(r0=1.0, c=-1.0, q=2.0))
@@ -184,13 +166,10 @@ class NoiseLaw(NamedTuple):
     q1: float
 
     def at(self, variance: ArrayLike) -> Floats:
-        """The free alpha*.
+        """The free alpha*, in the shape of the variance.
 
         Args:
             variance: of the label noise, one or many.
-
-        Returns:
-            The shape of the variance.
         """
         s = np.asarray(variance, dtype=np.float64)
         return np.asarray((self.p0 + self.p1 * s) / (self.q0 + self.q1 * s))

@@ -21,9 +21,6 @@ def scalar_risk(*, bias: float, sigma: float, tau: float, correlation: float = 0
         tau: the teacher's, >= 0.
         correlation: rho of the two noises, from -1 to 1.
 
-    Raises:
-        RequestError: a negative deviation, a correlation beyond [-1, 1].
-
     Example:
         >>> from distillab.theory import alpha_star
         >>> alpha_star(scalar_risk(bias=1.0, sigma=1.0, tau=0.0)).free
@@ -41,15 +38,12 @@ def memorising_teacher_alpha(*, bias: float, sigma: float, share: float) -> floa
     """The best alpha where the teacher has memorised a share of the label noise.
 
     Formula: `alpha* = (b^2 - c (1 - c) sigma^2) / (b^2 + (1 - c)^2 sigma^2)`: without a bias `-c / (1 - c)`,
-    because a negative weight of the labels removes the noise in the teacher.
+    because a negative weight of the labels removes the noise in the teacher; nan where label and teacher are the same.
 
     Args:
         bias: b, the teacher's.
         sigma: the label's standard deviation, >= 0.
         share: c, from 0 to 1.
-
-    Returns:
-        alpha*, free; nan where label and teacher are the same.
     """
     c, s2 = as_number(share, "share", 0, 1), as_number(sigma, "sigma", 0) ** 2
     under = float(bias) ** 2 + (1 - c) ** 2 * s2

@@ -27,9 +27,6 @@ class Spectrum:
         weights: of the directions in the risk, shape (r,): `1 / n` each for the risk on the training examples,
             `1 / d_i` for the error of the coefficients.
         outside: the mean square of the truth outside of all directions.
-
-    Raises:
-        RequestError: shapes that do not fit, a strength that is not positive, a negative square.
     """
 
     strengths: Floats
@@ -53,14 +50,11 @@ class Spectrum:
 
 
 def spectrum(x: ArrayLike, truth: ArrayLike) -> Spectrum:
-    """The directions of a design, weighted for the risk on its own examples.
+    """The directions of a design with a singular value above rounding, weighted for the risk on its own examples.
 
     Args:
         x: features, shape (n, d).
         truth: f, shape (n,).
-
-    Returns:
-        `Spectrum`, of the directions with a singular value above rounding.
     """
     features = as_matrix(x, "x")
     f = as_vector(truth, "truth", len(features))
@@ -73,32 +67,23 @@ def spectrum(x: ArrayLike, truth: ArrayLike) -> Spectrum:
 
 
 def ridge_filter(strengths: ArrayLike, penalty: float) -> Floats:
-    """The share of each direction that ridge regression fits: `d / (d + lambda)`.
+    """The share of each direction that ridge regression fits, shape (r,), from 0 to 1: `d / (d + lambda)`.
 
     Args:
         strengths: d, shape (r,).
         penalty: lambda >= 0.
-
-    Returns:
-        Shape (r,), from 0 to 1.
     """
     d = as_vector(strengths, "strengths")
     return np.asarray(d / (d + as_number(penalty, "penalty", 0)))
 
 
 def descent_filter(strengths: ArrayLike, *, steps: int, rate: float) -> Floats:
-    """The share of each direction that gradient descent has fitted: `1 - (1 - rate d)^steps`.
+    """The share of each direction that gradient descent has fitted, shape (r,): `1 - (1 - rate d)^steps`.
 
     Args:
         strengths: d, shape (r,).
         steps: >= 0.
         rate: above 0, at most `1 / max d`.
-
-    Returns:
-        Shape (r,), from 0 to 1.
-
-    Raises:
-        RequestError: a rate that overshoots.
     """
     d = as_vector(strengths, "strengths")
     if as_number(rate, "rate", 0, above=True) * d.max() > 1 + 1e-12:
@@ -107,14 +92,11 @@ def descent_filter(strengths: ArrayLike, *, steps: int, rate: float) -> Floats:
 
 
 def best_filter(problem: Spectrum, variance: float) -> Floats:
-    """The filter of least risk, for a known signal: `theta^2 / (theta^2 + sigma^2)`.
+    """The filter of least risk, shape (r,), for a known signal: `theta^2 / (theta^2 + sigma^2)`.
 
     Args:
         problem: its directions.
         variance: of the label noise, above 0.
-
-    Returns:
-        Shape (r,).
 
     Source: Wiener, "Extrapolation, interpolation, and smoothing of stationary time series", 1949.
     """
@@ -147,8 +129,7 @@ def self_distillation_risk(
 
     Args:
         problem: its directions.
-        student: h, shape (r,), from 0 to 1.
-        teacher: g, shape (r,), from 0 to 1.
+        student, teacher: h and g, shape (r,), from 0 to 1.
         variance: sigma^2 of the label noise, >= 0.
 
     Source: the setting of Das and Sanghavi, "Understanding self-distillation in the presence of label noise", 2023, and
@@ -170,7 +151,7 @@ class Thresholds(NamedTuple):
     helps: float
     """Above it alpha* < 1: distillation helps. inf where the teacher changes nothing."""
     alone: float
-    """Above it alpha* < 0: the teacher alone is best."""
+    """Above it alpha* < 0: the teacher alone is best. At least `helps`."""
 
 
 def thresholds(problem: Spectrum, student: ArrayLike, teacher: ArrayLike) -> Thresholds:
@@ -181,11 +162,7 @@ def thresholds(problem: Spectrum, student: ArrayLike, teacher: ArrayLike) -> Thr
 
     Args:
         problem: its directions.
-        student: h, shape (r,).
-        teacher: g, shape (r,).
-
-    Returns:
-        `Thresholds`, the first at most the second.
+        student, teacher: h and g, shape (r,), from 0 to 1.
 
     Source: derived for this package; that the teacher's weight exceeds one under high noise is in Das and Sanghavi,
     2023.
@@ -210,9 +187,6 @@ def path_rule(problem: Spectrum, penalty: float, variance: float) -> float:
         penalty: lambda, above 0.
         variance: sigma^2, >= 0.
 
-    Returns:
-        alpha*, free.
-
     Source: Dang, Patil and Rinaldo, "Optimal unconstrained self-distillation in ridge regression", 2026, prove the rule
     in general; this form derived here.
     """
@@ -224,7 +198,7 @@ def path_rule(problem: Spectrum, penalty: float, variance: float) -> float:
 
 
 def repeated(filters: ArrayLike, teacher: ArrayLike, alphas: ArrayLike) -> Floats:
-    """The filter after several rounds, in each of which the previous student teaches the next.
+    """The last student's filter, shape (r,), where in every round the previous student teaches the next.
 
     Formula: `phi_0 = g`, `phi_k = h [alpha_k + (1 - alpha_k) phi_(k-1)]`; with alpha = 0 throughout, `h^k g`.
 
@@ -232,9 +206,6 @@ def repeated(filters: ArrayLike, teacher: ArrayLike, alphas: ArrayLike) -> Float
         filters: h, of every student, shape (r,).
         teacher: g, of the first teacher, shape (r,).
         alphas: one for each round, shape (k,).
-
-    Returns:
-        The last student's filter, shape (r,).
 
     Source: for alpha = 0, Mobahi, Farajtabar and Bartlett, "Self-distillation amplifies regularization in Hilbert
     space", 2020.
@@ -247,18 +218,15 @@ def repeated(filters: ArrayLike, teacher: ArrayLike, alphas: ArrayLike) -> Float
 
 
 def closed_share(problem: Spectrum, student: ArrayLike, teacher: ArrayLike, variance: float) -> float:
-    """The share of the gap between labels alone and the best filter that the best alpha closes.
+    """The share, from 0 to 1, of the gap between labels alone and the best filter that the best alpha closes.
 
-    Formula: the squared cosine between `a` and `h - w` under the weights `c om`.
+    Formula: the squared cosine between `a` and `h - w` under the weights `c om`; nan where the
+    student cannot gain or the teacher changes nothing.
 
     Args:
         problem: its directions.
-        student: h, shape (r,).
-        teacher: g, shape (r,).
+        student, teacher: h and g, shape (r,), from 0 to 1.
         variance: sigma^2, above 0.
-
-    Returns:
-        From 0 to 1; nan where the student cannot gain or the teacher changes nothing.
     """
     h, g = checked_filters(problem, student, teacher)
     weight = problem.weights * (problem.signal + variance)
@@ -268,15 +236,11 @@ def closed_share(problem: Spectrum, student: ArrayLike, teacher: ArrayLike, vari
 
 
 def checked_filters(problem: Spectrum, student: ArrayLike, teacher: ArrayLike) -> tuple[Floats, Floats]:
-    """Check both filters.
+    """Check both filters, and give them as arrays.
 
     Args:
         problem: its directions.
-        student: h, shape (r,), from 0 to 1.
-        teacher: g, shape (r,), from 0 to 1.
-
-    Returns:
-        Both as arrays.
+        student, teacher: h and g, shape (r,), from 0 to 1.
     """
     pair = []
     for name, values in (("student", student), ("teacher", teacher)):

@@ -37,7 +37,6 @@ class Simulated(NamedTuple):
     """Squared, (A,), corrected for the finite number of draws."""
     variance: Floats
     """(A,)."""
-    draws: int
 
 
 def simulate(
@@ -81,7 +80,7 @@ def simulate(
         bias[index] = np.sum((predictions.mean(axis=1) - correct[:, 0]) ** 2) / per - variance[index] / count
     p0, p1 = student(t), student(y)
     alpha, alpha_error = best_alpha(np.sum((p0 - correct) * (p1 - p0), axis=0), np.sum((p1 - p0) ** 2, axis=0))
-    return Simulated(grid, risk, risk_error, alpha, alpha_error, bias, variance, count)
+    return Simulated(grid, risk, risk_error, alpha, alpha_error, bias, variance)
 
 
 def ridge_fit(x: ArrayLike, penalty: float, at: ArrayLike | None = None) -> Fit:
@@ -163,8 +162,7 @@ def best_alpha(numerators: Floats, denominators: Floats) -> tuple[float, float]:
     """The alpha of least risk, `-mean(numerators) / mean(denominators)`, and its standard error by the delta method.
 
     Args:
-        numerators: of each draw, shape (M,).
-        denominators: of each draw, shape (M,).
+        numerators, denominators: of each draw, shape (M,).
     """
     alpha = float(-numerators.mean() / denominators.mean())
     return alpha, float(_error(numerators + alpha * denominators) / denominators.mean())

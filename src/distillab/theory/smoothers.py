@@ -13,15 +13,12 @@ from distillab.theory.self_distillation import descent_filter
 def ridge(x: ArrayLike, penalty: float) -> Floats:
     """The smoother of ridge regression.
 
-    Formula: `S = X (X'X + lambda I)^-1 X'`, which minimises `|Xw - z|^2 + lambda |w|^2`. For a mean loss with penalty
-    `lambda |w|^2`, give n times that lambda.
+    Formula: `S = X (X'X + lambda I)^-1 X'`, shape (n, n), gives the fitted values `S @ z` that minimise
+    `|Xw - z|^2 + lambda |w|^2`. For a mean loss with penalty `lambda |w|^2`, give n times that lambda.
 
     Args:
         x: features, shape (n, d).
         penalty: lambda >= 0; 0 is least squares, for which X must have full column rank.
-
-    Returns:
-        S, shape (n, n): fitted values on targets z are `S @ z`.
 
     Raises:
         RequestError: a negative penalty, or none where columns depend on each other.
@@ -39,14 +36,11 @@ def ridge(x: ArrayLike, penalty: float) -> Floats:
 def ridge_weights(x: ArrayLike, penalty: float) -> Floats:
     """The map from targets to ridge regression's coefficients.
 
-    Formula: `W = (X'X + lambda I)^-1 X'`, so that `ridge(x, lambda) = X W`.
+    Formula: `W = (X'X + lambda I)^-1 X'`, shape (d, n), so that `ridge(x, lambda) = X W`. For the risk on new
+    examples with `E xx' = L L'`, the student is `L.T @ W`.
 
     Args:
-        x: as in `ridge`.
-        penalty: as in `ridge`.
-
-    Returns:
-        W, shape (d, n). For the risk on new examples with `E xx' = L L'`, the student is `L.T @ W`.
+        x, penalty: as in `ridge`.
 
     Example:
         >>> ridge_weights([[1.0], [1.0]], 2.0).round(6).tolist()
@@ -59,15 +53,13 @@ def ridge_weights(x: ArrayLike, penalty: float) -> Floats:
 def pooled(x: ArrayLike, more: ArrayLike, penalty: float) -> tuple[Floats, Floats]:
     """The predictions of a ridge regression on two sets of examples, for the first set.
 
-    Formula: `[T1 T2] = X ([X; Z]'[X; Z] + lambda I)^-1 [X; Z]'`.
+    Formula: `[T1 T2] = X ([X; Z]'[X; Z] + lambda I)^-1 [X; Z]'`, T1 (n, n) and T2 (n, m) the weights of either
+    set's targets.
 
     Args:
         x: the student's examples, shape (n, d).
         more: Z, further examples, shape (m, d).
         penalty: as in `ridge`.
-
-    Returns:
-        T1 of shape (n, n) and T2 of shape (n, m), the weights of either set's targets.
 
     Example:
         >>> [part.round(6).tolist() for part in pooled([[1.0]], [[1.0]], 0.0)]
@@ -80,7 +72,7 @@ def pooled(x: ArrayLike, more: ArrayLike, penalty: float) -> tuple[Floats, Float
 
 
 def descent(x: ArrayLike, *, steps: int, rate: float) -> Floats:
-    """The smoother of early-stopped gradient descent.
+    """The smoother of early-stopped gradient descent, shape (n, n).
 
     Formula: after k steps on `|Xw - z|^2 / 2` from w = 0, the fitted share of the i-th direction of X is
     `1 - (1 - rate s_i^2)^k`, with s_i the singular values.
@@ -89,12 +81,6 @@ def descent(x: ArrayLike, *, steps: int, rate: float) -> Floats:
         x: features, shape (n, d).
         steps: k >= 0.
         rate: the step size, above 0 and at most `1 / max s_i^2`.
-
-    Returns:
-        S, shape (n, n).
-
-    Raises:
-        RequestError: a rate that overshoots.
 
     Example:
         >>> descent([[1.0]], steps=2, rate=0.5).tolist()
@@ -112,12 +98,6 @@ def residual_variance(x: ArrayLike, y: ArrayLike) -> float:
     Args:
         x: features, shape (n, d), n > d.
         y: labels, shape (n,).
-
-    Returns:
-        The estimated variance.
-
-    Raises:
-        RequestError: as many columns as examples, or more.
 
     Example:
         >>> residual_variance([[1.0], [1.0], [1.0]], [1.0, 2.0, 3.0])

@@ -22,9 +22,6 @@ class LinearTeacher:
         memory: shape (n, n), how its predictions depend on the noise of the student's labels; 0 where it has not seen
             them.
         own: shape (n, m), its own noise; `own @ own.T` is the covariance.
-
-    Raises:
-        RequestError: shapes that do not fit.
     """
 
     mean: Floats
@@ -38,14 +35,11 @@ class LinearTeacher:
         object.__setattr__(self, "own", as_matrix(self.own, "own", (examples, None)))
 
     def predictions(self, noise: Floats, own_noise: Floats) -> Floats:
-        """The predictions for given draws of the noise.
+        """The predictions for given draws of the noise, shape (..., n).
 
         Args:
             noise: of the student's labels, shape (..., n).
             own_noise: standard normal, shape (..., m).
-
-        Returns:
-            Shape (..., n).
         """
         return np.asarray(self.mean + noise @ self.memory.T + own_noise @ self.own.T)
 

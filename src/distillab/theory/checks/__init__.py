@@ -11,14 +11,11 @@ DRAWS, QUICK_DRAWS = 20_000, 2_000
 
 
 def table(*, quick: bool = False, seed: int = 0) -> tuple[Row, ...]:
-    """Compute every closed form and simulate it.
+    """Compute every closed form and simulate it: a row for each number that is compared.
 
     Args:
         quick: a tenth of the draws.
         seed: of the simulations.
-
-    Returns:
-        A row for each number that is compared.
     """
     draws = QUICK_DRAWS if quick else DRAWS
     checks = [*enumerate(regression.CHECKS), *enumerate(classification.CHECKS, 100)]  # each with draws of its own

@@ -9,12 +9,7 @@ import numpy as np
 from distillab.theory.brier import brier_risk, label_bias
 from distillab.theory.checks.row import Row, best_alpha_row, from_draws, worst
 from distillab.theory.empirical_risk import cells, estimation_error
-from distillab.theory.gradients import (
-    control_variate_alpha,
-    label_gradient_variance,
-    stationary_risk,
-    target_noise,
-)
+from distillab.theory.gradients import control_variate_alpha, label_gradient_variance, stationary_risk, target_noise
 from distillab.theory.inputs import Floats
 from distillab.theory.label_noise import (
     finite_teacher_accuracy,

@@ -26,14 +26,7 @@ from distillab.theory.simulation import (
     simulate,
 )
 from distillab.theory.smoothers import descent, pooled, residual_variance, ridge, ridge_weights
-from distillab.theory.teachers import (
-    LinearTeacher,
-    fixed,
-    independent_labels,
-    memorising,
-    pooled_labels,
-    same_labels,
-)
+from distillab.theory.teachers import LinearTeacher, fixed, independent_labels, memorising, pooled_labels, same_labels
 
 ALPHAS = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 STUDENT, TEACHER = 3.0, 30.0

@@ -33,6 +33,7 @@ class Row(NamedTuple):
     error: float
     """Monte Carlo standard error of the simulated number; 0 where nothing is random."""
     is_risk: bool = False
+    """Whether `SHARE` applies."""
 
     @property
     def deviation(self) -> float:
@@ -53,10 +54,8 @@ def risk_rows(subject: str, function: str, risk: RiskCoefficients, simulated: Si
     """The risk at the alpha where it agrees least, and the best alpha.
 
     Args:
-        subject: of the rows.
-        function: of the closed form.
-        risk: the closed form.
-        simulated: its simulation.
+        subject, function: as in `Row`.
+        risk, simulated: the closed form and its simulation.
     """
     rows = [
         Row(subject, function, f"risk at alpha = {alpha:g}", float(risk.at(alpha)), float(mean), float(error), True)
@@ -81,12 +80,8 @@ def from_draws(
     """A row whose simulation is the mean of independent draws.
 
     Args:
-        subject: of the row.
-        function: of the closed form.
-        quantity: its name.
-        predicted: the closed form.
+        subject, function, quantity, predicted, is_risk: as in `Row`.
         values: the draws, shape (M,).
-        is_risk: whether `SHARE` applies.
     """
     drawn = np.asarray(values, dtype=np.float64)
     error = float(drawn.std(ddof=1) / np.sqrt(len(drawn)))
@@ -99,10 +94,8 @@ def best_alpha_row(
     """A row for the best alpha, from the draws of its numerator and denominator.
 
     Args:
-        subject: of the row.
-        function: of the closed form.
+        subject, function: as in `Row`.
         risk: the closed form.
-        numerators: as in `best_alpha`, shape (M,).
-        denominators: as in `best_alpha`, shape (M,).
+        numerators, denominators: as in `best_alpha`, shape (M,).
     """
     return Row(subject, function, "alpha*", alpha_star(risk).free, *best_alpha(numerators, denominators))
