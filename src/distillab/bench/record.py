@@ -63,14 +63,11 @@ class Bench:
 
 
 def measure(*, quick: bool = False, report: Callable[[str], None] = lambda name: None) -> Bench:
-    """Run the bench.
+    """Measure every subject on this machine.
 
     Args:
         quick: use fewer examples, and measure no scaling: a minute or two instead of ten.
         report: called with the name of each subject before it is measured.
-
-    Returns:
-        The results, with machine and versions.
 
     Raises:
         WorkError: a subject failed.
@@ -83,9 +80,8 @@ def measure(*, quick: bool = False, report: Callable[[str], None] = lambda name:
         result = _run(subject, backend, {"examples": count} | options)
         scale = EPOCH / count
         predict = None if "predict_seconds" not in result else result["predict_seconds"] * scale
-        return Measurement(
-            group, name, result["seconds"] * scale, result["compile_seconds"], result["peak_mib"], predict
-        )
+        seconds = result["seconds"] * scale
+        return Measurement(group, name, seconds, result["compile_seconds"], result["peak_mib"], predict)
 
     report("matrix products")
     rate = _run("products", "jax", {"examples": examples})

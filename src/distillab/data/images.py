@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
-import struct
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import paths
-from distillab.data.archive import one_line, read_arrays, write_arrays
+from distillab.data.archive import read_arrays, write_arrays
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
-from distillab.errors import RequestError
+from distillab.errors import RequestError, reason
+from distillab.io import PACKED
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,9 +30,6 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 Files = dict[str, dict[str, dict[str, bytes]]]
 """The encoded images: part, then class, then file name."""
 
-BROKEN = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
-"""The exceptions that decoders raise for damaged files."""
-
 LARGEST_IMAGE = 256 * 2**20
 """Bytes of an encoded image; an archive may claim more than there is memory."""
 
@@ -43,7 +38,7 @@ WORTH_CACHING = 5_000
 
 
 def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Read every image of a folder or an archive.
+    """Read every image of a folder or an archive. Many are cached decoded, under a digest of the encoded ones.
 
     Args:
         path: a folder that holds `train/CLASS/*` and `test/CLASS/*`, or a tar file of one; PNG or JPEG, all of one
@@ -51,8 +46,7 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
 
     Returns:
         The arrays x_train, y_train, x_test, y_test, bytes of shape (N, H, W, 1) if all images are grey and
-        (N, H, W, 3) otherwise; and the names of the classes, sorted, in the order of their numbers. Images are in the
-        order of class and file name. Many images are cached decoded, under a digest of the encoded ones.
+        (N, H, W, 3) otherwise, in the order of class and file name; and the names of the classes, sorted.
 
     Raises:
         RequestError: the folders are not as described, an image cannot be read, or sizes differ.
@@ -158,9 +152,8 @@ def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
     try:
         with open_image(io.BytesIO(encoded)) as image:
             if image.mode.startswith(("I", "F")):  # conversion would clip all values above 255
-                raise RequestError(
-                    f"{path}: {name} has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits."
-                )
+                deep = f"{name} has more than 8 bits a channel (mode {image.mode})"
+                raise RequestError(f"{path}: {deep}. Convert it to 8 bits.")
             grey = image.mode in ("1", "L", "LA")
             mode = "L" if grey else "RGB"
             plain = image if image.mode == mode else image.convert(mode)
@@ -168,10 +161,9 @@ def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
             return np.frombuffer(plain.tobytes(), np.uint8).reshape(shape)  # half the time of np.asarray(plain)
     except RequestError:
         raise
-    except BROKEN as error:
-        raise RequestError(
-            f"{path}: {name} cannot be read as an image ({one_line(error)}). Remove or repair it."
-        ) from error
+    except PACKED as error:
+        do = "Remove or repair it."
+        raise RequestError(f"{path}: {name} cannot be read as an image ({reason(error)}). {do}") from error
 
 
 def _from_folder(path: Path) -> Files:
@@ -182,7 +174,7 @@ def _from_folder(path: Path) -> Files:
                 try:
                     files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
                 except OSError as error:
-                    raise RequestError(f"{file} cannot be read ({one_line(error)}). Remove or repair it.") from error
+                    raise RequestError(f"{file} cannot be read ({reason(error)}). Remove or repair it.") from error
     return files
 
 
@@ -222,7 +214,6 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                         yield member.name, content.read()
     except RequestError:
         raise
-    except (tarfile.TarError, *BROKEN) as error:
-        raise RequestError(
-            f"{path}: the archive cannot be read ({one_line(error)}). Replace it with an intact copy."
-        ) from error
+    except (tarfile.TarError, *PACKED) as error:
+        do = "Replace it with an intact copy."
+        raise RequestError(f"{path}: the archive cannot be read ({reason(error)}). {do}") from error

@@ -41,36 +41,26 @@ def cost(model: keras.Model, functional: Functional, example: np.ndarray) -> Cos
         file = Path(folder) / "model.keras"
         model.save(file)
         size = file.stat().st_size
-    return Cost(
-        int(model.count_params()),
-        size,
-        flops(functional),
-        {batch: timed(functional.model, example, batch) for batch in BATCHES},
-    )
+    latencies = {batch: timed(functional.model, example, batch) for batch in BATCHES}
+    return Cost(int(model.count_params()), size, flops(functional), latencies)
 
 
 def flops(functional: Functional) -> int:
-    """Count the operations for one example.
+    """Count the multiplications and additions for one example, in matrix products and convolutions.
 
     Args:
         functional: the model.
-
-    Returns:
-        Multiplications and additions of matrix products and convolutions.
     """
     return int(sum(forward_flops(functional, 1)))
 
 
 def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
-    """Time a batch.
+    """Time the predictions of a batch.
 
     Args:
         model: a Keras model.
         example: one input, shape (...).
         batch: examples of a call.
-
-    Returns:
-        Seconds of a call.
     """
     variables = [variable.value for variable in model.trainable_variables]
     fixed = [variable.value for variable in model.non_trainable_variables]

@@ -32,6 +32,17 @@ class Examples:
     scale: float
     x_examples: np.ndarray | None = None
 
+    @classmethod
+    def for_labels(cls, x_train: np.ndarray, scale: float, classes: int) -> Examples:
+        """Training inputs alone, to learn their labels: no teacher, nothing to validate or to test with.
+
+        Args:
+            x_train, scale: as above.
+            classes: C.
+        """
+        none = x_train[:0]
+        return cls(x_train, none, none, np.zeros((1, len(x_train), classes), np.float32), scale)
+
 
 @dataclass(frozen=True)
 class Student:

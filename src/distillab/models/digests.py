@@ -30,13 +30,10 @@ def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
 
 
 def architecture(model: keras.Model) -> object:
-    """A model's configuration with numbers in place of its layers' names, which count up within a process.
+    """A model's configuration as JSON holds it, with numbers for its layers' names, which count up within a process.
 
     Args:
         model: a Keras model that can be serialised.
-
-    Returns:
-        The configuration, as JSON holds it.
     """
     numbers: dict[str, int] = {}
 
