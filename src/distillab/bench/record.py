@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -125,8 +126,6 @@ def _run(subject: str, backend: str, options: dict[str, Any]) -> dict[str, float
 
 
 def _optional_versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
     versions = {}
     for name in ("tensorflow", "tensorflow-cpu", "torch"):
         with suppress(PackageNotFoundError):
@@ -142,7 +141,7 @@ def table(bench: Bench) -> str:
     """
     lines = [
         f"{bench.machine['cores']} cores, {bench.machine['processor']}; "
-        + ", ".join(f"{name} {version}" for name, version in bench.versions.items()),
+        + ", ".join(f"{name} {number}" for name, number in bench.versions.items()),
         f"Matrix products: {bench.flops_per_second / 1e9:,.0f} GFLOP/s. Times are for 60,000 examples, scaled up from "
         f"{bench.examples:,}.",
         "",

@@ -27,8 +27,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
-Files = dict[str, dict[str, dict[str, bytes]]]
-"""The encoded images: part, then class, then file name."""
+Files = dict[tuple[str, str, str], bytes]
+"""The encoded images by part, class and file name."""
 
 LARGEST_IMAGE = 256 * 2**20
 """Bytes of an encoded image; an archive may claim more than there is memory."""
@@ -52,15 +52,15 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
         RequestError: the folders are not as described, an image cannot be read, or sizes differ.
     """
     files = _from_archive(path) if path.is_file() else _from_folder(path)
-    classes = tuple(sorted(files["train"]))
-    if len(classes) < 2 or tuple(sorted(files["test"])) != classes:
+    classes, tested = (tuple(sorted({group for where, group, _ in files if where == part})) for part in PARTS)
+    if len(classes) < 2 or tested != classes:
         raise RequestError(
-            f"{path}: found the classes {', '.join(classes) or 'none'} in train and "
-            f"{', '.join(sorted(files['test'])) or 'none'} in test; expected the same two or more in both. Make "
-            "folders train/CLASS and test/CLASS with PNG or JPEG images."
+            f"{path}: found the classes {', '.join(classes) or 'none'} in train and {', '.join(tested) or 'none'} in "
+            "test; expected the same two or more in both. Make folders train/CLASS and test/CLASS with PNG or JPEG "
+            "images."
         )
-    count = sum(len(images) for groups in files.values() for images in groups.values())
-    if count < WORTH_CACHING:
+    files = dict(sorted(files.items(), key=lambda file: (PARTS.index(file[0][0]), *file[0][1:])))
+    if len(files) < WORTH_CACHING:
         return _decoded(path, files, classes), classes
     cached = paths.cache_folder() / "images" / f"{_digest(files)}.npz"
     if not cached.is_file():
@@ -113,37 +113,30 @@ def _digest(files: Files) -> str:
     import PIL
 
     digest = hashlib.sha256(f"pillow {PIL.__version__}\n".encode())
-    for part in PARTS:
-        for group, images in sorted(files[part].items()):
-            for name, encoded in sorted(images.items()):
-                digest.update(f"{part}/{group}/{name} {len(encoded)}\n".encode())
-                digest.update(encoded)
+    for name, encoded in files.items():
+        digest.update(f"{'/'.join(name)} {len(encoded)}\n".encode())
+        digest.update(encoded)
     return digest.hexdigest()
 
 
 def _decoded(path: Path, files: Files, classes: tuple[str, ...]) -> dict[str, Array]:
-    listed = [
-        (part, number, f"{part}/{name}/{file}", encoded)
-        for part in PARTS
-        for number, name in enumerate(classes)
-        for file, encoded in sorted(files[part][name].items())
-    ]
-    images = [_decode(path, name, encoded) for _, _, name, encoded in listed]
-    shape = images[0].shape[:2]
-    for (_, _, name, _), image in zip(listed, images, strict=True):
+    images = [_decode(path, "/".join(name), encoded) for name, encoded in files.items()]
+    shape, first = images[0].shape[:2], "/".join(next(iter(files)))
+    for name, image in zip(files, images, strict=True):
         if image.shape[:2] != shape:
             raise RequestError(
-                f"{path}: {name} has {image.shape[0]} x {image.shape[1]} pixels, and {listed[0][2]} has {shape[0]} x "
-                f"{shape[1]}. Resize all images to one size."
+                f"{path}: {'/'.join(name)} has {image.shape[0]} x {image.shape[1]} pixels, and {first} has {shape[0]} "
+                f"x {shape[1]}. Resize all images to one size."
             )
     channels = max(image.shape[2] for image in images)
     images = [image if image.shape[2] == channels else np.repeat(image, channels, axis=-1) for image in images]
     dtype = np.uint8 if len(classes) <= 256 else np.int32
     arrays: dict[str, Array] = {}
     for part in PARTS:
-        rows = [row for row, (where, *_) in enumerate(listed) if where == part]
-        arrays[f"x_{part}"] = np.stack([images[row] for row in rows])
-        arrays[f"y_{part}"] = np.array([listed[row][1] for row in rows], dtype)
+        arrays[f"x_{part}"] = np.stack(
+            [image for (where, *_), image in zip(files, images, strict=True) if where == part]
+        )
+        arrays[f"y_{part}"] = np.array([classes.index(group) for where, group, _ in files if where == part], dtype)
     return arrays
 
 
@@ -167,12 +160,12 @@ def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
 
 
 def _from_folder(path: Path) -> Files:
-    files: Files = {part: {} for part in PARTS}
+    files: Files = {}
     for part in PARTS:
         for file in path.glob(f"{part}/*/*"):
             if _is_image(PurePosixPath(file)) and not file.is_dir():
                 try:
-                    files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
+                    files[part, file.parent.name, file.name] = file.read_bytes()
                 except OSError as error:
                     raise RequestError(f"{file} cannot be read ({reason(error)}). Remove or repair it.") from error
     return files
@@ -185,16 +178,16 @@ def _is_image(path: PurePosixPath) -> bool:
 
 def _from_archive(path: Path) -> Files:
     """The images of an archive, read as a stream: nothing is unpacked on the disk."""
-    files: Files = {part: {} for part in PARTS}
+    files: Files = {}
     for name, encoded in _members(path):
         part, group, file = PurePosixPath(name).parts[-3:]
         if part in PARTS:
-            if file in files[part].setdefault(group, {}):
+            if (part, group, file) in files:
                 raise RequestError(
                     f"{path}: there are two images {part}/{group}/{file}, in folders of different names. Put one data "
                     "set in each archive."
                 )
-            files[part][group][file] = encoded
+            files[part, group, file] = encoded
     return files
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import keras
 import numpy as np
 
 from distillab.engine.flops import forward_flops
-from distillab.engine.functional import Functional
+from distillab.engine.functional import Functional, read_variables
 from distillab.engine.latency import Latency, latency
 
 BATCHES = (1, 64)
@@ -62,12 +62,7 @@ def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
         example: one input, shape (...).
         batch: examples of a call.
     """
-    variables = [variable.value for variable in model.trainable_variables]
-    fixed = [variable.value for variable in model.non_trainable_variables]
-
-    def predict(inputs: jax.Array) -> Any:
-        return model.stateless_call(variables, fixed, inputs, training=False)[0]
-
-    call = jax.jit(predict)
+    variables = read_variables(model)
+    call = jax.jit(lambda x: model.stateless_call(variables.trainable, variables.fixed, x, training=False)[0])
     inputs = jax.device_put(np.repeat(example[None].astype(np.float32), batch, axis=0))
     return latency(lambda: call(inputs).block_until_ready())

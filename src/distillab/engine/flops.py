@@ -36,11 +36,8 @@ def forward_flops(model: Functional, batch: int) -> list[int]:
     """
     variables = read_variables(model.model)
     inputs = jnp.zeros((batch, *model.model.input_shape[1:]), jnp.float32)
-
-    def call(trainable: Any, fixed: Any, x: jax.Array) -> Any:
-        return model.model.stateless_call(trainable, fixed, x, training=False)[0]
-
-    return list(_products(jax.make_jaxpr(call)(variables.trainable, variables.fixed, inputs).jaxpr))
+    call = jax.make_jaxpr(lambda v, x: model.model.stateless_call(v.trainable, v.fixed, x, training=False)[0])
+    return list(_products(call(variables, inputs).jaxpr))
 
 
 def _products(jaxpr: Any) -> Iterator[int]:

@@ -90,7 +90,7 @@ class Functional:
 
         Args:
             variables: the weights.
-            inputs: a batch, shape (B, ...).
+            inputs: shape (B, ...).
             training: whether layers such as Dropout and BatchNormalization behave as in training.
         """
 

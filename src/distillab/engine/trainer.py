@@ -35,8 +35,7 @@ class CohortTrainer:
         examples: the shared arrays; placed on every device once.
         recipe: how to train.
         mesh: the devices, along the student axis.
-        capacity: slots of a cohort, rounded up to a multiple of the number of devices. A smaller cohort runs the same
-            program, and on CPUs its empty slots cost nothing.
+        capacity: slots of a cohort, rounded up to a multiple of the devices; a smaller cohort runs the same program.
         mapping: "loop" or "vmap" inside a device; by default what suits the platform.
         threads: on CPUs, let one operation use several threads; for a cohort of one large model.
     """

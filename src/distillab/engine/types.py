@@ -80,8 +80,7 @@ class Recipe:
         label_loss: a name in `distillab.losses.LABEL_LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
-        augmentation: how training images are augmented, anew in every epoch. Stored logits match unaugmented images,
-            so alpha < 1 then needs a live teacher.
+        augmentation: of training images, anew in every epoch; alpha < 1 then needs a live teacher.
         unlabelled: whether labels may be missing. An example without one counts for the distillation loss alone, and
             the label loss is averaged over the examples that have one.
     """

@@ -55,9 +55,6 @@ def export_int8(
         labels: their classes, shape (N,).
         calibration: training inputs, (M, ...); a few hundred are enough.
 
-    Returns:
-        `Exported`, with the accuracies of both models.
-
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
         WorkError: a layer has no counterpart, or more than a point of accuracy is lost; no file is written.

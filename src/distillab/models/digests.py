@@ -63,7 +63,7 @@ def row_digests(*inputs: ArrayLike) -> Keys:
         inputs: shape (N, ...), one array for each input of the model.
 
     Returns:
-        Shape (N,), 64 bits of BLAKE2b. Two different examples share one by chance once in 10^7 sets of a million.
+        64 bits of BLAKE2b, shape (N,). Two different examples share one by chance once in 10^7 sets of a million.
     """
     heads, columns = [], []
     for array in map(np.asarray, inputs):
