@@ -45,13 +45,13 @@ def read_model(path: str | os.PathLike[str], *, trust: bool = False, modules: Se
     try:
         model = keras.models.load_model(path, custom_objects=custom, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras raises many kinds for a damaged file
-        text = reason(error)
+        text = " ".join(str(error).split())
         if not trust and ("unsafe" in text or "arbitrary code" in text):
             raise RequestError(
                 f"{path} holds Python code (a Lambda layer) that would run when it is loaded. {TRUST}"
             ) from error
         hint = " Give the module that defines its layers with --module." if "custom object" in text.lower() else ""
-        raise RequestError(f"{path} cannot be loaded ({text}).{hint}") from error
+        raise RequestError(f"{path} cannot be loaded ({reason(error)}).{hint}") from error
     if not isinstance(model, keras.Model):
         raise RequestError(f"{path} holds a {type(model).__name__} and no keras.Model. Save a model.")
     return model

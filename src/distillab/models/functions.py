@@ -55,7 +55,7 @@ def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> 
         model = function(tuple(input_shape), classes) if takes else function()
     except Exception as error:  # the user's function can raise anything
         what = f"{text} fails for inputs {tuple(input_shape)} and {classes} classes"
-        raise RequestError(f"{what}: {type(error).__name__}: {reason(error)}.") from error
+        raise RequestError(f"{what}: {_described(error)}.") from error
     if not isinstance(model, keras.Model):
         raise RequestError(f"{text} returns a {type(model).__name__}, and must return a keras.Model.")
     return model
@@ -86,5 +86,10 @@ def user_module(source: str) -> ModuleType:
     except RequestError:
         raise
     except Exception as error:  # the user's module can raise anything
-        raise RequestError(f"{source} cannot be imported: {type(error).__name__}: {reason(error)}.") from error
+        raise RequestError(f"{source} cannot be imported: {_described(error)}.") from error
     return module
+
+
+def _described(error: Exception) -> str:
+    name, text = type(error).__name__, reason(error)
+    return name if text == name else f"{name}: {text}"
