@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Bar:
-    """Shows a run's `study.progress.Progress` on a terminal's standard error; without a terminal only its notes are printed.
+    """Shows the `Progress` of a run on a terminal's standard error; without a terminal only its notes are printed.
 
     Example:
         >>> with Bar(Console(file=None, quiet=True)) as bar:
