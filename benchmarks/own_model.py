@@ -109,18 +109,16 @@ def _train(name: str, inputs, labels, classes: int, path: Path, *, shift: int = 
     from distillab.engine.augmentation import Augmentation
     from distillab.engine.functional import Functional, write_variables
     from distillab.engine.teacher import train_teacher
-    from distillab.engine.types import Recipe
+    from distillab.engine.types import Examples, Recipe
     from distillab.models import build
 
     teacher = Functional(build(name, inputs.shape[1:], classes))
     start = time.perf_counter()
     for _, variables in train_teacher(
         teacher,
-        inputs,
+        Examples.for_labels(inputs, 1 / 255, classes),
         labels,
-        scale=1 / 255,
-        classes=classes,
-        recipe=Recipe(EPOCHS, 64, augmentation=Augmentation(shift, flip)),
+        Recipe(EPOCHS, 64, augmentation=Augmentation(shift, flip)),
         learning_rate=0.002,
         seed=0,
         on_epoch=lambda epoch: print(epoch.epoch + 1, f"{epoch.loss[0]:.4f}", f"{time.perf_counter() - start:.0f} s"),

@@ -30,7 +30,7 @@ import jax
 from distillab.data import Dataset, ReadOptions, load, read_data
 from distillab.engine.functional import Functional, write_variables
 from distillab.engine.teacher import train_teacher
-from distillab.engine.types import Recipe
+from distillab.engine.types import Examples, Recipe
 from distillab.models import build
 from distillab.search.grid import grid_search
 from distillab.search.pipeline import SEARCH_SEED, Pipeline
@@ -77,15 +77,9 @@ def row(name: str, data_dir: Path | None) -> str:
     data = read_data(arrays, ReadOptions(validation=0.25))
     rows = data.training
     teacher = Functional(build("mlp-256", data.input_shape, data.classes))
+    examples = Examples.for_labels(data.x_train[rows], data.scale, data.classes)
     for _, variables in train_teacher(
-        teacher,
-        data.x_train[rows],
-        data.y_train[rows],
-        scale=data.scale,
-        classes=data.classes,
-        recipe=Recipe(20, 32),
-        learning_rate=0.002,
-        seed=0,
+        teacher, examples, data.y_train[rows], Recipe(20, 32), learning_rate=0.002, seed=0
     ):
         write_variables(teacher.model, variables)
     wanted = request(epochs=EPOCHS)

@@ -51,15 +51,15 @@ def test_one_clause_catches_the_family() -> None:
 
 
 def test_what_a_stranger_wrote_cannot_move_the_cursor_or_begin_a_line() -> None:
-    told = str(RequestError("two\nlines, \x1b[31mred, \x9b2J, \u202ebackwards, \udcff"))
-    assert told == "two\\nlines, \\x1b[31mred, \\x9b2J, \\u202ebackwards, \\udcff"
-    assert str(RequestError(told)) == told
+    message = str(RequestError("two\nlines, \x1b[31mred, \x9b2J, \u202ebackwards, \udcff"))
+    assert message == "two\\nlines, \\x1b[31mred, \\x9b2J, \\u202ebackwards, \\udcff"
+    assert str(RequestError(message)) == message
 
 
 def test_a_long_message_is_cut_and_still_says_what_to_do() -> None:
-    told = str(RequestError("x" * 10**6 + ". Shorten it."))
-    assert len(told) < 2_100
-    assert told.endswith(". Shorten it.")
+    message = str(RequestError("x" * 10**6 + ". Shorten it."))
+    assert len(message) < 2_100
+    assert message.endswith(". Shorten it.")
 
 
 def test_a_value_is_shown_without_being_written_out() -> None:

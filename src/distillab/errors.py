@@ -15,7 +15,7 @@ SHOWN = 300
 
 
 class DistillabError(Exception):
-    """The base of all errors that distillab reports; the message is one line, to be shown without a traceback.
+    """The base of all errors that distillab reports; the message is one line.
 
     A message may quote untrusted files: line breaks and terminal escapes in it are written as escape sequences.
 
@@ -42,16 +42,13 @@ class WorkError(DistillabError, RuntimeError):
 
 
 def not_allowed(name: str, given: object, allowed: str, do: str = "") -> RequestError:
-    """Create the error for an invalid value, in three parts.
+    """Make the error for an invalid value, for the caller to raise.
 
     Args:
         name: the name that the user knows (`alpha`, `teacher.epochs`).
         given: the value received.
         allowed: the rule, to follow "it must be".
         do: the remedy, a sentence; empty if the rule is enough.
-
-    Returns:
-        The error, for the caller to raise.
 
     Example:
         >>> str(not_allowed("alpha", 1.2, "a number from 0 to 1", "alpha=1 trains on the labels alone."))
@@ -62,15 +59,12 @@ def not_allowed(name: str, given: object, allowed: str, do: str = "") -> Request
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> RequestError:
-    """Create the error for a name that does not exist, with the nearest one that does.
+    """Make the error for a name that does not exist, with the nearest one that does.
 
     Args:
         kind: the kind of name ("data set").
         given: the name received.
         known: the names that exist.
-
-    Returns:
-        The error, for the caller to raise.
 
     Example:
         >>> str(unknown("data set", "mnits", ["digits", "mnist"]))
@@ -95,14 +89,11 @@ TO_DO = {
 
 
 def cannot_write(path: Path, error: OSError) -> WorkError:
-    """Create the error for a file that cannot be written: which, why, and what to do.
+    """Make the error for a file that cannot be written: which, why, and what to do.
 
     Args:
         path: the file, used if the system's error names none.
         error: the system's error.
-
-    Returns:
-        The error, for the caller to raise.
 
     Example:
         >>> str(cannot_write(Path("study.yaml"), OSError(errno.EROFS, "Read-only file system")))
@@ -126,6 +117,15 @@ def in_one_line(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def reason(error: BaseException) -> str:
+    """An error's text on one line without its full stop, for use inside another message; by default its class's name.
+
+    Args:
+        error: of any library.
+    """
+    return " ".join(str(error).split())[:SHOWN].rstrip(". ") or type(error).__name__
 
 
 def shown(value: object) -> str:
@@ -163,9 +163,7 @@ def _pieces(value: object) -> Iterator[str]:
             yield ": "
             yield from _pieces(part)
         yield "}"
-    elif (
-        isinstance(value, int) and value.bit_length() > SHOWN
-    ):  # Python refuses to convert very long integers to decimals
+    elif isinstance(value, int) and value.bit_length() > SHOWN:  # Python converts no very long integer to decimals
         yield f"{value >> (value.bit_length() - SHOWN):#x}..."
     elif isinstance(value, str | bytes):
         yield repr(value[: SHOWN + 1])

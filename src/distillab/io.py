@@ -1,11 +1,22 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and what reading a damaged one can raise."""
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
+import struct
+import zlib
 from collections.abc import Callable, Collection
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import BadZipFile
+
+PACKED = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
+"""What decoders raise for damaged images and archives."""
+
+DAMAGE = (*PACKED, ArithmeticError, LookupError, TypeError, MemoryError, RuntimeError, BadZipFile, TokenError)
+"""What zipfile, NumPy and JSON raise for damaged files and for headers that claim more than the file holds."""
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -27,14 +38,11 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def temporaries(folder: Path, names: Collection[str] = ()) -> list[Path]:
-    """Find the temporary files of processes that were killed in `replace_file`.
+    """Find the temporary files, sorted, of processes that were killed in `replace_file`.
 
     Args:
         folder: the folder to search; it may be missing.
         names: names of the target files; empty: any.
-
-    Returns:
-        Their paths, sorted.
     """
     matches = {path: re.fullmatch(r"\.\d+\.(.+)", path.name) for path in folder.glob(".*")}
     return sorted(path for path, match in matches.items() if match and (not names or match[1] in names))

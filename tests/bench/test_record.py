@@ -51,7 +51,7 @@ def test_a_subject_is_measured_in_a_process_of_its_own() -> None:
     assert 50 < result["peak_mib"] < 10_000
 
 
-def test_a_subject_that_fails_is_told_with_its_last_words() -> None:
+def test_a_subject_that_fails_is_reported_with_its_last_words() -> None:
     with pytest.raises(WorkError, match=r"The bench's 'engine' on jax failed: .*devices=0 is not allowed"):
         _run("engine", "jax", {"examples": 64, "devices": 0})
 

@@ -20,12 +20,12 @@ def drive(console: Console) -> None:
 def test_every_part_of_the_bar_is_seen_on_80_columns() -> None:
     screen = io.StringIO()
     drive(Console(file=screen, force_terminal=True, width=80))
-    told = screen.getvalue()
-    assert "Students 16 of 1,600" in told
-    assert "16 at work, " in told
-    assert " students/s, " in told
-    assert " left" in told
-    assert "A note." in told
+    message = screen.getvalue()
+    assert "Students 16 of 1,600" in message
+    assert "16 at work, " in message
+    assert " students/s, " in message
+    assert " left" in message
+    assert "A note." in message
 
 
 def test_without_a_terminal_only_notes_are_printed() -> None:

@@ -29,25 +29,25 @@ TINY = [
 ]
 
 
-class Told:
+class Result:
     """What a command printed, and how it ended."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
 
-Command = Callable[..., Told]
+Command = Callable[..., Result]
 
 
 @pytest.fixture
 def distillab(capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in this process."""
 
-    def call(*words: str) -> Told:
+    def call(*words: str) -> Result:
         with pytest.raises(SystemExit) as ended:
             main(list(words))
-        told = capsys.readouterr()
-        return Told(int(ended.value.code or 0), told.out, told.err)
+        result = capsys.readouterr()
+        return Result(int(ended.value.code or 0), result.out, result.err)
 
     return call
 
@@ -70,17 +70,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_run_prints_the_answer_in_three_sentences(finished: Path, distillab: Command) -> None:
-    told = distillab("run", "demo", *TINY, "--out", str(finished))
-    assert told.code == 0
-    sentences = re.split(r"(?<=[.]) (?=[A-Z])", " ".join(told.out.split()))
+    result = distillab("run", "demo", *TINY, "--out", str(finished))
+    assert result.code == 0
+    sentences = re.split(r"(?<=[.]) (?=[A-Z])", " ".join(result.out.split()))
     assert len(sentences) == 3
     assert re.match("Supported|Practically equivalent|Contradicted|Undecided", sentences[0])
-    assert "0 of 18 students trained" in told.err
+    assert "0 of 18 students trained" in result.err
 
 
 def test_report_prints_the_paths_it_has_written(finished: Path, distillab: Command) -> None:
-    told = distillab("report", str(finished))
-    paths = [Path(line) for line in told.out.splitlines()]
+    result = distillab("report", str(finished))
+    paths = [Path(line) for line in result.out.splitlines()]
     assert paths[0] == finished / "figures" / "accuracy_vs_alpha.png"
     assert finished / "report.html" in paths
     assert all(path.is_file() and path.stat().st_size > 0 for path in paths)
@@ -89,30 +89,30 @@ def test_report_prints_the_paths_it_has_written(finished: Path, distillab: Comma
 def test_studies_are_compared_in_the_file_named(finished: Path, distillab: Command, tmp_path: Path) -> None:
     other = tmp_path / "tiny"
     shutil.copytree(finished, other)
-    told = distillab("report", str(finished), str(other), "--out", str(tmp_path / "both.html"))
-    assert (told.code, told.out.strip()) == (0, str(tmp_path / "both.html"))
+    result = distillab("report", str(finished), str(other), "--out", str(tmp_path / "both.html"))
+    assert (result.code, result.out.strip()) == (0, str(tmp_path / "both.html"))
     text = (tmp_path / "both.html").read_text(encoding="utf-8")
-    for folder in (finished, other):  # both are called tiny: told apart by the folders they lie in
+    for folder in (finished, other):  # both are called tiny: result apart by the folders they lie in
         assert f"{folder.parent.name}/tiny" in text
-    told = distillab("report", str(finished), str(other), "--out", str(tmp_path))
-    assert told.code == 2
-    assert "is a folder. Name a file with --out" in told.err
+    result = distillab("report", str(finished), str(other), "--out", str(tmp_path))
+    assert result.code == 2
+    assert "is a folder. Name a file with --out" in result.err
 
 
 def test_a_study_is_checked_merged_and_written_as_a_table(finished: Path, distillab: Command, tmp_path: Path) -> None:
-    told = distillab("data", "check", str(finished))
-    assert told.code == 0
-    assert "sound; 18 students, teachers: 1, runs: " in told.out
+    result = distillab("data", "check", str(finished))
+    assert result.code == 0
+    assert "sound; 18 students, teachers: 1, runs: " in result.out
     shutil.copytree(finished, tmp_path / "tiny")
-    told = distillab("merge", str(tmp_path / "tiny"), str(finished))
-    assert (told.code, told.out) == (0, f"{finished}: 0 students added, 18 were there already.\n")
-    told = distillab("data", "export", str(finished), "--to", str(tmp_path / "rows.csv"))
-    assert told.code == 0
+    result = distillab("merge", str(tmp_path / "tiny"), str(finished))
+    assert (result.code, result.out) == (0, f"{finished}: 0 students added, 18 were there already.\n")
+    result = distillab("data", "export", str(finished), "--to", str(tmp_path / "rows.csv"))
+    assert result.code == 0
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert len(lines) == 19
     assert lines[0].startswith("id,seed,alpha,state,")
     assert "test_accuracy" in lines[0]
-    told = distillab("data", "export", str(finished), "--to", str(tmp_path / "epochs.csv"), "--epochs")
+    result = distillab("data", "export", str(finished), "--to", str(tmp_path / "epochs.csv"), "--epochs")
     assert len((tmp_path / "epochs.csv").read_text().splitlines()) == 19  # an epoch each
     with (tmp_path / "tiny" / "study.db").open("r+b") as file:
         file.seek(4096)
@@ -126,9 +126,9 @@ def test_a_log_begun_late_holds_the_students_of_earlier_runs(
     pytest.importorskip("tensorboardX", reason="pip install 'distillab[tensorboard]'")
     folder = tmp_path / "logged"
     shutil.copytree(finished, folder)
-    told = distillab("run", "demo", *TINY, "--set", "seeds=7", "--out", str(folder), "--log", "tensorboard")
-    assert told.code == 0
-    assert "3 of 21 students trained" in told.err
+    result = distillab("run", "demo", *TINY, "--set", "seeds=7", "--out", str(folder), "--log", "tensorboard")
+    assert result.code == 0
+    assert "3 of 21 students trained" in result.err
     assert len(list((folder / "tensorboard").glob("alpha=*"))) == 21
     assert (folder / "tensorboard" / "figures").is_dir()
 
@@ -212,20 +212,20 @@ def test_a_wrong_request_gets_one_clear_line_and_exit_2(
     distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told = distillab(*words)
-    assert told.code == 2
-    assert message in told.err
-    assert "Traceback" not in told.err
-    assert told.out == ""
+    result = distillab(*words)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
     assert not list(tmp_path.iterdir())
 
 
 def test_a_truncated_data_file_gets_one_clear_line(distillab: Command, data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "mnist.npz").write_bytes((data_dir / "mnist.npz").read_bytes()[:100_000])
-    told = distillab("run", "alpha", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out"))
-    assert told.code == 2
-    assert told.err.startswith("distillab: ")
-    assert "mnist.npz" in told.err
+    result = distillab("run", "alpha", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert result.code == 2
+    assert result.err.startswith("distillab: ")
+    assert "mnist.npz" in result.err
     assert not (tmp_path / "out").exists()
 
 
@@ -233,9 +233,9 @@ def test_a_corrupt_store_is_refused_and_left(distillab: Command, finished: Path,
     (tmp_path / "study.yaml").write_text((finished / "study.yaml").read_text())
     (tmp_path / "study.db").write_bytes(b"x" * 5000)
     for words in (["answer", str(tmp_path)], ["run", "demo", *TINY, "--out", str(tmp_path)]):
-        told = distillab(*words)
-        assert told.code == 2
-        assert "study.db is corrupt or not a distillab study" in told.err
+        result = distillab(*words)
+        assert result.code == 2
+        assert "study.db is corrupt or not a distillab study" in result.err
     assert (tmp_path / "study.db").read_bytes() == b"x" * 5000
 
 
@@ -300,16 +300,18 @@ def test_sizes_are_read_in_bytes(size: str, read: int) -> None:
 def test_a_size_that_is_none_is_refused_before_anything_is_written(
     size: str, distillab: Command, tmp_path: Path
 ) -> None:
-    told = distillab("run", "demo", "--memory", size, "--out", str(tmp_path / "x"))
-    assert told.code == 2
-    assert told.err.startswith(f"distillab: --memory={size!r} is not allowed: it must be a number of bytes, or a size")
+    result = distillab("run", "demo", "--memory", size, "--out", str(tmp_path / "x"))
+    assert result.code == 2
+    assert result.err.startswith(
+        f"distillab: --memory={size!r} is not allowed: it must be a number of bytes, or a size"
+    )
     assert not (tmp_path / "x").exists()
 
 
 def test_bench_prints_a_table_and_keeps_the_record(
     distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every subject answers at once here: what the command makes of the numbers, not the numbers."""
+    """Every subject returns at once here: what the command makes of the numbers, not the numbers."""
 
     def instant(subject: str, backend: str, options: dict[str, object]) -> dict[str, float]:
         rates = {"flops_per_second": 1e11, "student_flops": 1e6, "teacher_flops": 1e8}
@@ -317,9 +319,9 @@ def test_bench_prints_a_table_and_keeps_the_record(
 
     monkeypatch.setattr("distillab.bench.record._run", instant)
     record = tmp_path / "bench.json"
-    told = distillab("bench", "--quick", "--out", str(record))
-    assert told.code == 0
-    assert "keras.distillation on jax" in told.out
+    result = distillab("bench", "--quick", "--out", str(record))
+    assert result.code == 0
+    assert "keras.distillation on jax" in result.out
     rows = json.loads(record.read_text())["rows"]
     assert rows[0]["seconds"] == pytest.approx(0.1 * 60_000 / 3_200)
 
@@ -332,44 +334,46 @@ def test_a_quick_run_has_a_folder_of_its_own(
         "dataset: synthetic\ntrain_size: 200\nteacher: {model: cnn-4-6, epochs: 1}\nstudent: {model: cnn-2-3}\n"
         "alpha: [0, 0.5, 1]\nseeds: 20\nquick: {seeds: 1, epochs: 1, alpha: [0, 1], teacher.batch_size: 32}\n"
     )
-    told = distillab("run", "mine.yaml", "--quick")
-    assert told.code == 0
-    assert "2 of 2 students trained" in told.err
+    result = distillab("run", "mine.yaml", "--quick")
+    assert result.code == 0
+    assert "2 of 2 students trained" in result.err
     assert [path.name for path in Path("runs").iterdir()] == ["mine-quick"]
 
 
 def test_a_study_without_a_quick_size_says_how_to_give_one(tmp_path: Path, distillab: Command) -> None:
     (tmp_path / "mine.yaml").write_text("dataset: digits\n")
-    told = distillab("run", str(tmp_path / "mine.yaml"), "--quick")
-    assert told.code == 2
-    assert "gives no quick size. Add a line such as 'quick: {seeds: 2, epochs: 1}'." in told.err
+    result = distillab("run", str(tmp_path / "mine.yaml"), "--quick")
+    assert result.code == 2
+    assert "gives no quick size. Add a line such as 'quick: {seeds: 2, epochs: 1}'." in result.err
 
 
 def test_thousands_of_students_are_trained_only_when_asked_for_twice(tmp_path: Path, distillab: Command) -> None:
-    told = distillab("run", "demo", *TINY, "--set", "seeds=2001", "--out", str(tmp_path / "many"))
-    assert told.code == 2
-    assert "Add --yes to train them all, or shorten an axis." in told.err
-    assert len(told.err.splitlines()) == 1
+    result = distillab("run", "demo", *TINY, "--set", "seeds=2001", "--out", str(tmp_path / "many"))
+    assert result.code == 2
+    assert "Add --yes to train them all, or shorten an axis." in result.err
+    assert len(result.err.splitlines()) == 1
     assert not (tmp_path / "many").exists()
 
 
 def test_publish_writes_a_page_and_prints_its_paths(finished: Path, tmp_path: Path, distillab: Command) -> None:
-    told = distillab("publish", str(finished), "--to", str(tmp_path / "pages"))
-    assert told.code == 0
-    paths = [Path(line) for line in told.out.splitlines()]
+    result = distillab("publish", str(finished), "--to", str(tmp_path / "pages"))
+    assert result.code == 0
+    paths = [Path(line) for line in result.out.splitlines()]
     assert paths[0].name == "tiny.md"
     assert paths[-1].name == "README.md"
     assert all(path.is_file() for path in paths)
 
 
 def test_publish_takes_no_two_folders_of_one_name(finished: Path, tmp_path: Path, distillab: Command) -> None:
-    told = distillab("publish", str(finished), str(tmp_path / "other" / finished.name), "--to", str(tmp_path / "pages"))
-    assert told.code == 2
-    assert "DIR='tiny' is not allowed: it must be given once" in told.err
+    result = distillab(
+        "publish", str(finished), str(tmp_path / "other" / finished.name), "--to", str(tmp_path / "pages")
+    )
+    assert result.code == 2
+    assert "DIR='tiny' is not allowed: it must be given once" in result.err
     assert not (tmp_path / "pages").exists()
 
 
 def test_answer_by_a_metric_of_which_less_is_better(finished: Path, distillab: Command) -> None:
-    told = distillab("answer", str(finished), "--metric", "nll")
-    assert told.code == 0
-    assert "test nats" in told.out
+    result = distillab("answer", str(finished), "--metric", "nll")
+    assert result.code == 0
+    assert "test nats" in result.out

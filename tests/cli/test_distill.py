@@ -17,8 +17,8 @@ from distillab.engine import latency as latency_module
 def call(capsys: pytest.CaptureFixture[str], *words: object, command: str = "distill") -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main([command, *map(str, words)])
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out, told.err
+    message = capsys.readouterr()
+    return int(ended.value.code or 0), message.out, message.err
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_answer_report_and_check_read_its_folder(teacher: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--alpha", "serch"), "'search' or 'predicted'"),
         (("--alpha", "2"), "alpha=2.0"),
@@ -89,12 +89,12 @@ def test_answer_report_and_check_read_its_folder(teacher: Path, tmp_path: Path, 
         (("--loss", "teacher_free"), "loss='teacher_free' is not allowed: it must be one of 'kl'"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_leaves_nothing(words, told: str, teacher: Path, tmp_path: Path, capsys):
+def test_a_wrong_request_is_one_line_and_leaves_nothing(words, message: str, teacher: Path, tmp_path: Path, capsys):
     given = {"--teacher": teacher, "--student": "linear", "--data": "digits", "--out": tmp_path / "out"}
     given |= dict(zip(words[::2], words[1::2], strict=True))
     code, out, err = call(capsys, *(word for pair in given.items() for word in pair))
     assert code == 2
-    assert told in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert out == ""
     assert not (tmp_path / "out").exists()
 

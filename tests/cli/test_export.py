@@ -19,8 +19,8 @@ pytest.importorskip("jax2onnx", reason="the extra `onnx` is not installed")
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main(["export", *map(str, words)])
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out, told.err
+    message = capsys.readouterr()
+    return int(ended.value.code or 0), message.out, message.err
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_int8_prints_the_accuracy_before_and_after(student: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("{dir}/none.keras", "--to", "onnx", "--out", "{dir}/a.onnx"), "There is no model file"),
         (("{dir}/student.keras", "--to", "onnx", "--out", "{dir}/a.txt"), "ends in .onnx"),
@@ -78,9 +78,9 @@ def test_int8_prints_the_accuracy_before_and_after(student: Path, tmp_path: Path
         (("{dir}/student.keras", "--to", "onnx", "--out", "{dir}/a.onnx", "--int8"), "Give --data"),
     ],
 )
-def test_bad_requests_are_told_and_leave_nothing(student: Path, tmp_path: Path, capsys, words, told):
+def test_bad_requests_are_reported_and_leave_nothing(student: Path, tmp_path: Path, capsys, words, message):
     code, out, err = call(capsys, *(word.format(dir=tmp_path) for word in words))
     assert code == 2
     assert out == ""
-    assert told in err
+    assert message in err
     assert [path.name for path in tmp_path.iterdir()] == ["student.keras"]

@@ -43,8 +43,8 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, sent: int, code: int)
     os.kill(process.pid, sent)
     process.join(120)
     assert process.exitcode == code
-    told = said(out).read_text().splitlines()
-    assert told[-1] == (
+    message = said(out).read_text().splitlines()
+    assert message[-1] == (
         f"distillab: interrupted. Results so far are saved. To continue: distillab run {study} --out {out}"
     )
     with Store(out / "study.db", read_only=True) as store:
@@ -65,10 +65,10 @@ def test_a_signal_before_anything_is_begun_leaves_nothing(tmp_path: Path, sent: 
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(sent)
-    told = process.communicate(timeout=60)[1]
+    message = process.communicate(timeout=60)[1]
     assert process.returncode == code
-    assert "Traceback" not in told
-    assert ("To continue: distillab run demo --out" in told) == (code == 130)
+    assert "Traceback" not in message
+    assert ("To continue: distillab run demo --out" in message) == (code == 130)
     assert not (tmp_path / "out").exists()
 
 

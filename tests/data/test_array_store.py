@@ -53,10 +53,10 @@ def test_an_archive_is_mapped_and_means_the_same(tmp_path: Path, save):
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_folder_is_decoded_into_a_file(tmp_path: Path, mode: str):
-    for place in range(24):
-        folder = tmp_path / ("train", "test")[place % 2] / "ab"[place // 2 % 2]
+    for row in range(24):
+        folder = tmp_path / ("train", "test")[row % 2] / "ab"[row // 2 % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(X[place, ..., 0]).convert(mode).save(folder / f"{place}.png")
+        Image.fromarray(X[row, ..., 0]).convert(mode).save(folder / f"{row}.png")
     small, large = read_data(tmp_path), read_data(tmp_path, ReadOptions(memory=100))
     assert is_mapped(large.x_train)
     assert large.input_shape == (6, 5, 1 if mode == "L" else 3)

@@ -21,32 +21,32 @@ def draw(path: Path, size: tuple[int, int] = (6, 8), value: int = 100, mode: str
 def test_folders_of_classes_alone_are_for_training(tmp_path: Path):
     draw(tmp_path / "rose" / "1.png", value=7)
     draw(tmp_path / "daisy" / "1.png", value=9)
-    found = read_photographs(tmp_path)
-    assert found.class_names == ("daisy", "rose")
-    assert set(found.inputs) == {"train"}
-    assert found.inputs["train"].shape == (2, 6, 8, 1)
-    assert found.inputs["train"][:, 0, 0, 0].tolist() == [9, 7]
-    assert (found.resized, found.skipped) == ("", ())
+    images = read_photographs(tmp_path)
+    assert images.class_names == ("daisy", "rose")
+    assert set(images.inputs) == {"train"}
+    assert images.inputs["train"].shape == (2, 6, 8, 1)
+    assert images.inputs["train"][:, 0, 0, 0].tolist() == [9, 7]
+    assert (images.resized, images.skipped) == ("", ())
 
 
 def test_parts_and_unlabelled_images_are_kept_apart(tmp_path: Path):
     for part, name in (("train", "a"), ("train", "b"), ("val", "a"), ("test", "b")):
         draw(tmp_path / part / name / "1.png")
     draw(tmp_path / "unlabeled" / "1.png")
-    found = read_photographs(tmp_path)
-    assert {part: labels.tolist() for part, labels in found.labels.items()} == {
+    images = read_photographs(tmp_path)
+    assert {part: labels.tolist() for part, labels in images.labels.items()} == {
         "train": [0, 1], "validation": [0], "test": [1], "unlabelled": [-1],
     }  # fmt: skip
 
 
-def test_images_are_brought_to_the_commonest_size_and_the_rule_is_told(tmp_path: Path):
+def test_images_are_brought_to_the_commonest_size_and_the_rule_is_reported(tmp_path: Path):
     draw(tmp_path / "a" / "1.png")
     draw(tmp_path / "a" / "2.png")
     draw(tmp_path / "b" / "1.png", size=(12, 16), value=50)
-    found = read_photographs(tmp_path)
-    assert found.inputs["train"].shape == (3, 6, 8, 1)
-    assert found.inputs["train"][2].min() == found.inputs["train"][2].max() == 50
-    assert found.resized.startswith("1 of 3 images were resized to 6 x 8 pixels (height x width)")
+    images = read_photographs(tmp_path)
+    assert images.inputs["train"].shape == (3, 6, 8, 1)
+    assert images.inputs["train"][2].min() == images.inputs["train"][2].max() == 50
+    assert images.resized.startswith("1 of 3 images were resized to 6 x 8 pixels (height x width)")
     assert read_photographs(tmp_path, size=(3, 4)).inputs["train"].shape == (3, 3, 4, 1)
 
 
@@ -60,9 +60,9 @@ def test_an_unreadable_image_is_left_out_and_named(tmp_path: Path):
     draw(tmp_path / "a" / "1.png")
     draw(tmp_path / "b" / "1.png")
     (tmp_path / "b" / "2.png").write_bytes(b"no image")
-    found = read_photographs(tmp_path)
-    assert found.skipped == ("b/2.png",)
-    assert len(found.inputs["train"]) == 2
+    images = read_photographs(tmp_path)
+    assert images.skipped == ("b/2.png",)
+    assert len(images.inputs["train"]) == 2
 
 
 def test_too_many_unreadable_images_are_an_error_that_names_some(tmp_path: Path):

@@ -24,10 +24,10 @@ def folder(tmp_path: Path) -> Path:
     root = tmp_path / "pets"
     for part, count in (("train", 3), ("test", 2)):
         for number, name in enumerate(("cat", "dog")):
-            place = root / part / name
-            place.mkdir(parents=True)
+            class_folder = root / part / name
+            class_folder.mkdir(parents=True)
             for index in range(count):
-                Image.fromarray(GREY[number, index]).save(place / f"{index}.png")
+                Image.fromarray(GREY[number, index]).save(class_folder / f"{index}.png")
     return root
 
 
@@ -75,7 +75,7 @@ def test_many_images_are_decoded_once(folder: Path, cache: Path, monkeypatch: py
     assert len(list((cache / "images").iterdir())) == 1
 
 
-def test_a_changed_image_is_not_answered_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_image_is_not_read_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "WORTH_CACHING", 10)
     before = load(folder).digest
     Image.fromarray(255 - GREY[0, 0]).save(folder / "train" / "cat" / "0.png")
@@ -124,10 +124,10 @@ def test_an_archive_cut_off_or_altered_anywhere_is_refused_or_whole(folder: Path
         archive.add(folder, "pets")
     whole, rng = path.read_bytes(), np.random.default_rng(1)
     for _ in range(60):
-        place = int(rng.integers(len(whole)))
-        damaged = bytearray(whole[:place] if rng.random() < 0.5 else whole)
-        if len(damaged) > place:
-            damaged[place] ^= 1 << int(rng.integers(8))
+        offset = int(rng.integers(len(whole)))
+        damaged = bytearray(whole[:offset] if rng.random() < 0.5 else whole)
+        if len(damaged) > offset:
+            damaged[offset] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
             load(path)
@@ -137,13 +137,13 @@ def test_an_archive_cut_off_or_altered_anywhere_is_refused_or_whole(folder: Path
 
 @pytest.mark.parametrize("form", ["png", "jpg"])
 def test_an_image_cut_off_or_altered_anywhere_is_named_or_read(folder: Path, form: str) -> None:
-    place = folder / "train" / "cat" / f"9.{form}"
-    Image.fromarray(GREY[0, 0]).save(place)
-    whole, rng = place.read_bytes(), np.random.default_rng(2)
+    image = folder / "train" / "cat" / f"9.{form}"
+    Image.fromarray(GREY[0, 0]).save(image)
+    whole, rng = image.read_bytes(), np.random.default_rng(2)
     for _ in range(150):
         damaged = bytearray(whole)
         damaged[int(rng.integers(len(whole)))] = int(rng.integers(256))
-        place.write_bytes(damaged[: int(rng.integers(1, len(whole) + 1))] if rng.random() < 0.3 else damaged)
+        image.write_bytes(damaged[: int(rng.integers(1, len(whole) + 1))] if rng.random() < 0.3 else damaged)
         try:
             load(folder)
         except RequestError as error:

@@ -14,7 +14,7 @@ RATED = sorted(set(NOISE_KINDS) - {"matrix"})
 
 
 def needs(kind: str, labels: np.ndarray, classes: int) -> dict[str, object]:
-    """What a kind of noise must be told besides the rate: `margin` the answers of a model."""
+    """What a kind of noise needs besides the rate: `margin` the logits of a model."""
     if kind != "margin":
         return {}
     return {"logits": 3 * np.eye(classes)[labels] + np.random.default_rng(9).normal(size=(len(labels), classes))}

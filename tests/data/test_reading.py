@@ -78,7 +78,7 @@ def test_a_dataset_of_batches_is_read_whole():
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         ((X, np.zeros(200)), "of class 0; there must be at least 2"),
         ((X, np.full(200, -1)), "No example has a label"),
@@ -92,8 +92,8 @@ def test_a_dataset_of_batches_is_read_whole():
         (7, "a path, a name"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(data: object, told: str):
-    with pytest.raises(RequestError, match=told) as caught:
+def test_what_cannot_be_used_is_reported_in_one_line(data: object, message: str):
+    with pytest.raises(RequestError, match=message) as caught:
         read_data(data)
     assert "\n" not in str(caught.value)
 

@@ -37,7 +37,7 @@ def test_the_label_is_a_named_column_or_the_last(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "no table"),
         ("a,label\n", "no table"),
@@ -48,12 +48,12 @@ def test_the_label_is_a_named_column_or_the_last(tmp_path: Path):
         ("a,label\n1,x\n2,x\n", "holds 1 classes"),
     ],
 )
-def test_a_fault_is_told_with_its_place(tmp_path: Path, text: str, told: str):
-    with pytest.raises(RequestError, match=told):
+def test_a_fault_is_reported_with_its_position(tmp_path: Path, text: str, message: str):
+    with pytest.raises(RequestError, match=message):
         read_table(write(tmp_path / "a.csv", text))
 
 
-def test_a_column_that_is_not_there_is_told_with_the_nearest(tmp_path: Path):
+def test_a_column_that_is_not_there_is_reported_with_the_nearest(tmp_path: Path):
     with pytest.raises(RequestError, match="Did you mean 'kind'"):
         read_table(write(tmp_path / "a.csv", "f,kind\n1,0\n2,1\n"), label="knd")
 

@@ -38,9 +38,9 @@ def test_a_shift_gives_each_of_the_nine_neighbours_equally_often() -> None:
 
 
 def test_a_flip_mirrors_about_half_of_the_images_left_to_right() -> None:
-    answers, image = changed(Augmentation(flip=True)), np.asarray(IMAGE)[..., 0]
-    mirrored = [np.array_equal(answer, image[:, ::-1]) for answer in answers]
-    assert all(m or np.array_equal(a, image) for m, a in zip(mirrored, answers, strict=True))
+    results, image = changed(Augmentation(flip=True)), np.asarray(IMAGE)[..., 0]
+    mirrored = [np.array_equal(result, image[:, ::-1]) for result in results]
+    assert all(m or np.array_equal(a, image) for m, a in zip(mirrored, results, strict=True))
     assert abs(sum(mirrored) - 200) < 50  # 400 fair draws: standard deviation 10; five of them
 
 
@@ -76,7 +76,7 @@ def test_what_does_not_fit_the_inputs_is_refused(augmentation: Augmentation, sha
 
 
 @pytest.fixture(scope="module")
-def lesson() -> tuple[Functional, Examples]:
+def problem() -> tuple[Functional, Examples]:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
     logits = rng.normal(size=(1, 40, 4)).astype(np.float32)
@@ -92,43 +92,41 @@ CHANGE = Augmentation(shift=1, flip=True)
 RECIPE = Recipe(2, 16, optimiser="sgd", augmentation=CHANGE)  # Adam would make steps out of rounding
 
 
-def test_stored_logits_are_refused_for_changed_images(lesson: tuple[Functional, Examples]) -> None:
-    model, examples = lesson
-    school = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
+def test_stored_logits_are_refused_for_changed_images(problem: tuple[Functional, Examples]) -> None:
+    model, examples = problem
+    trainer = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
     with pytest.raises(ValueError, match="stored logits match unaugmented images"):
-        school.train([student(model, 0, 0.5)])
-    assert np.isfinite(school.train([student(model, 0, 1.0)]).test_logits).all()  # labels alone need no teacher
+        trainer.train([student(model, 0, 0.5)])
+    assert np.isfinite(trainer.train([student(model, 0, 1.0)]).test_logits).all()  # labels alone need no teacher
 
 
-def test_a_live_teacher_sees_the_images_that_the_students_see(lesson: tuple[Functional, Examples]) -> None:
-    """A student taught by itself at alpha = 0 has nothing to learn: its softened answers are the teacher's already."""
-    model, examples = lesson
-    one = student(model, 0, 0.0)
-    teachers = [[(model, one.initial, examples.scale)]]
+def test_a_live_teacher_sees_the_images_that_the_students_see(problem: tuple[Functional, Examples]) -> None:
+    """At alpha = 0 a student whose teacher is its own copy has nothing to learn: their softened outputs are equal."""
+    model, examples = problem
+    copy = student(model, 0, 0.0)
+    teachers = [[(model, copy.initial, examples.scale)]]
     live = live_teacher(teachers, examples.x_train, 4, CHANGE)
     losses: list[float] = []
-    school = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
-    school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=live)
+    trainer = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1)
+    trainer.train([copy], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=live)
     assert max(losses) < 1e-6  # zero, to float32 rounding of logits of size 1
-    with_other_draws = live_teacher(
-        [[(model, one.initial, examples.scale)]], examples.x_train, 4, Augmentation(shift=1)
-    )
+    without_flips = live_teacher([[(model, copy.initial, examples.scale)]], examples.x_train, 4, Augmentation(shift=1))
     losses.clear()
-    school.train([one], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=with_other_draws)
+    trainer.train([copy], on_epoch=lambda epoch: losses.append(float(epoch.distillation_loss[0])), live=without_flips)
     assert losses[0] > 1e-5
 
 
-def test_a_live_teacher_answers_once_an_epoch_for_all_students_of_a_seed(lesson: tuple[Functional, Examples]) -> None:
-    model, examples = lesson
-    answer = live_teacher([[(model, model.initial(9), examples.scale)]], examples.x_train, 4, CHANGE)
-    asked: list[tuple[int, int, int]] = []
+def test_a_live_teacher_predicts_once_an_epoch_for_all_students_of_a_seed(problem: tuple[Functional, Examples]) -> None:
+    model, examples = problem
+    predict = live_teacher([[(model, model.initial(9), examples.scale)]], examples.x_train, 4, CHANGE)
+    calls: list[tuple[int, int, int]] = []
 
-    def live(*lesson: int) -> np.ndarray:
-        asked.append(lesson)
-        return answer(*lesson)
+    def live(*arguments: int) -> np.ndarray:
+        calls.append(arguments)
+        return predict(*arguments)
 
     students = [student(model, seed, alpha) for seed in (0, 1) for alpha in (0.0, 0.5, 1.0)]
     together = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=6).train(students, live=live)
-    assert asked == [(0, seed, epoch) for epoch in (0, 1) for seed in (0, 1)]
-    alone = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train(students[4:5], live=answer)
+    assert calls == [(0, seed, epoch) for epoch in (0, 1) for seed in (0, 1)]
+    alone = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train(students[4:5], live=predict)
     np.testing.assert_array_equal(together.test_logits[4], alone.test_logits[0])

@@ -170,12 +170,12 @@ def test_the_function_can_be_compiled_differentiated_and_mapped(student: Functio
         return (student(variables, x, training=True)[0] ** 2).sum()
 
     together = jax.jit(jax.vmap(jax.grad(loss)))(stacked)
-    for seat, start in enumerate(starts):
-        for one, all_ in zip(leaves(jax.jit(jax.grad(loss))(start)), leaves(together), strict=True):
-            np.testing.assert_allclose(all_[seat], one, rtol=1e-4, atol=1e-5)  # float32 sums in another order
+    for slot, start in enumerate(starts):
+        for alone, all_ in zip(leaves(jax.jit(jax.grad(loss))(start)), leaves(together), strict=True):
+            np.testing.assert_allclose(all_[slot], alone, rtol=1e-4, atol=1e-5)  # float32 sums in another order
 
 
-def test_a_model_in_half_precision_answers_in_float32() -> None:
+def test_a_model_in_half_precision_gives_float32_logits() -> None:
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype=policy)])
     functional = Functional(model)

@@ -1,4 +1,4 @@
-"""The teacher answers once, and its digest names everything that the answers depend on."""
+"""The teacher predicts once, and its digest names everything that the predictions depend on."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_logits_are_the_models_own_on_scaled_inputs_whatever_their_number(
     np.testing.assert_allclose(logits, hidden @ second + second_bias, rtol=0, atol=1e-5)  # float32 sums of 4 terms
 
 
-def test_the_teacher_answers_in_inference_mode() -> None:
+def test_the_teacher_predicts_in_inference_mode() -> None:
     layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
     teacher = Functional(keras.Sequential(layers))
     weights, x = teacher.initial(0), np.ones((5, 4), np.float32)
@@ -71,9 +71,9 @@ def test_the_digest_does_not_depend_on_the_models_own_weights_nor_on_automatic_n
     weights: Variables,
 ) -> None:
     """Layers are called dense, dense_1, dense_2 ... in the order in which a process happens to make them."""
-    one, other = (Functional(build("mlp-4", (2, 2, 1), 3)) for _ in range(2))
-    assert one.model.layers[-1].name != other.model.layers[-1].name
-    assert teacher_digest(one, weights, 1.0) == teacher_digest(other, weights, 1.0)
+    first, second = (Functional(build("mlp-4", (2, 2, 1), 3)) for _ in range(2))
+    assert first.model.layers[-1].name != second.model.layers[-1].name
+    assert teacher_digest(first, weights, 1.0) == teacher_digest(second, weights, 1.0)
 
 
 def test_the_digest_changes_with_everything_the_logits_depend_on_except_the_inputs(

@@ -28,9 +28,8 @@ def model(request: pytest.FixtureRequest) -> keras.Model:
 
 def trained(teacher: Functional) -> list[np.ndarray]:
     recipe = Recipe(2, 16, optimiser="sgd", schedule="constant")
-    *_, (_, variables) = train_teacher(
-        teacher, IMAGES, LABELS, scale=1 / 255, classes=C, recipe=recipe, learning_rate=0.05, seed=0
-    )
+    examples = Examples.for_labels(IMAGES, 1 / 255, C)
+    *_, (_, variables) = train_teacher(teacher, examples, LABELS, recipe, learning_rate=0.05, seed=0)
     return jax.tree.leaves(variables)
 
 
@@ -38,19 +37,22 @@ def test_on_a_cpu_cores_share_the_work_as_threads_not_rows() -> None:
     assert rows_mesh() is None
 
 
-def test_rows_shared_out_give_the_same_weights_and_answers(model: keras.Model) -> None:
-    one, two = Functional(model), Functional(model, rows=rows_mesh(jax.devices()))
+def test_rows_shared_out_give_the_same_weights_and_predictions(model: keras.Model) -> None:
+    single, two = Functional(model), Functional(model, rows=rows_mesh(jax.devices()))
     assert two.rows is not None
     assert two.rows.size == 2
-    for alone, shared in zip(trained(one), trained(two), strict=True):
+    for alone, shared in zip(trained(single), trained(two), strict=True):
         # ten SGD steps of 0.05; sums over the batch in two halves: float32 rounding of 1e-7 a step
         np.testing.assert_allclose(shared, alone, rtol=1e-4, atol=1e-5)
-    start = one.initial(1)
+    start = single.initial(1)
     np.testing.assert_allclose(
-        teacher_logits(two, start, IMAGES, 1 / 255), teacher_logits(one, start, IMAGES, 1 / 255), rtol=1e-4, atol=1e-5
+        teacher_logits(two, start, IMAGES, 1 / 255),
+        teacher_logits(single, start, IMAGES, 1 / 255),
+        rtol=1e-4,
+        atol=1e-5,
     )
     change = Augmentation(shift=1)
-    ours, theirs = (live_teacher([[(f, start, 1 / 255)]], IMAGES, C, change)(0, 3, 1) for f in (two, one))
+    ours, theirs = (live_teacher([[(f, start, 1 / 255)]], IMAGES, C, change)(0, 3, 1) for f in (two, single))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -58,8 +60,8 @@ def test_the_rows_of_a_batch_do_lie_on_both_devices(model: keras.Model) -> None:
     two = Functional(model, rows=rows_mesh(jax.devices()))
     start = two.initial(0)
     program = jax.jit(lambda x: two(start, x, training=False).logits)
-    answer = program(np.zeros((16, 8, 8, 1), np.float32))
-    assert len(answer.sharding.device_set) == 2
+    logits = program(np.zeros((16, 8, 8, 1), np.float32))
+    assert len(logits.sharding.device_set) == 2
 
 
 def test_students_are_not_spread_over_devices_that_share_out_rows(model: keras.Model) -> None:

@@ -54,14 +54,14 @@ def student(model: Functional, seed: int, **differences: object) -> Student:
 
 
 @pytest.fixture(scope="module")
-def school(model: Functional, examples: Examples) -> CohortTrainer:
-    """Four seats on two devices; a trainer keeps nothing between cohorts, so the tests share it."""
+def shared(model: Functional, examples: Examples) -> CohortTrainer:
+    """Four slots on two devices; a trainer keeps nothing between cohorts, so the tests share it."""
     return trainer(model, examples)
 
 
 @pytest.fixture(scope="module")
-def lonely(model: Functional, examples: Examples) -> CohortTrainer:
-    """One seat on one device."""
+def solo(model: Functional, examples: Examples) -> CohortTrainer:
+    """One slot on one device."""
     return trainer(model, examples, capacity=1, mesh=mesh(1))
 
 
@@ -70,10 +70,10 @@ def trainer(model: Functional, examples: Examples, **options: object) -> CohortT
     return CohortTrainer(model, examples, RECIPE, **(settings | options))  # type: ignore[arg-type]
 
 
-def results(school: CohortTrainer, students: list[Student]) -> list[tuple[bytes, ...]]:
+def results(shared: CohortTrainer, students: list[Student]) -> list[tuple[bytes, ...]]:
     """Everything that each student leaves behind, to the bit."""
     epochs: list[Epoch] = []
-    outcome = school.train(students, on_epoch=epochs.append)
+    outcome = shared.train(students, on_epoch=epochs.append)
     columns = [outcome.test_logits, outcome.validation_logits, *jax.tree.leaves(outcome.variables)]
     for epoch in epochs:
         columns += list(epoch[1:])
@@ -85,49 +85,49 @@ def four(model: Functional) -> list[Student]:
 
 
 def test_a_student_in_a_cohort_equals_the_same_student_alone_bit_for_bit(
-    model: Functional, school: CohortTrainer, lonely: CohortTrainer
+    model: Functional, shared: CohortTrainer, solo: CohortTrainer
 ) -> None:
-    together = results(school, four(model))
-    for place, one in enumerate(four(model)):
-        assert results(lonely, [one]) == [together[place]]
+    together = results(shared, four(model))
+    for slot, alone in enumerate(four(model)):
+        assert results(solo, [alone]) == [together[slot]]
 
 
-def test_one_device_equals_two_bit_for_bit(model: Functional, examples: Examples, school: CohortTrainer) -> None:
-    assert school.mesh.size == 2
-    assert results(trainer(model, examples, mesh=mesh(1)), four(model)) == results(school, four(model))
+def test_one_device_equals_two_bit_for_bit(model: Functional, examples: Examples, shared: CohortTrainer) -> None:
+    assert shared.mesh.size == 2
+    assert results(trainer(model, examples, mesh=mesh(1)), four(model)) == results(shared, four(model))
 
 
-def test_a_students_seat_does_not_matter(model: Functional, school: CohortTrainer) -> None:
-    forwards, backwards = results(school, four(model)), results(school, four(model)[::-1])
+def test_a_students_slot_does_not_matter(model: Functional, shared: CohortTrainer) -> None:
+    forwards, backwards = results(shared, four(model)), results(shared, four(model)[::-1])
     assert forwards == backwards[::-1]
 
 
-def test_a_cohort_that_leaves_seats_empty_gives_the_same_results(model: Functional, school: CohortTrainer) -> None:
-    assert results(school, four(model)[:1]) == results(school, four(model))[:1]
-    assert results(school, four(model)[:3]) == results(school, four(model))[:3]
+def test_a_cohort_that_leaves_slots_empty_gives_the_same_results(model: Functional, shared: CohortTrainer) -> None:
+    assert results(shared, four(model)[:1]) == results(shared, four(model))[:1]
+    assert results(shared, four(model)[:3]) == results(shared, four(model))[:3]
 
 
 @pytest.mark.parametrize(("count", "taken"), [(1, [1, 0]), (2, [1, 1]), (3, [2, 1]), (4, [2, 2])])
-def test_the_devices_share_a_small_cohort_evenly(school: CohortTrainer, count: int, taken: list[int]) -> None:
-    assert school._students_per_device(count).tolist() == taken
-    places = school._slots_of(count)
-    each = school.capacity // 2
-    assert [int(np.sum(places // each == device)) for device in range(2)] == taken
-    assert all(place % each < taken[place // each] for place in places)
+def test_the_devices_share_a_small_cohort_evenly(shared: CohortTrainer, count: int, taken: list[int]) -> None:
+    assert shared._students_per_device(count).tolist() == taken
+    slots = shared._slots_of(count)
+    each = shared.capacity // 2
+    assert [int(np.sum(slots // each == device)) for device in range(2)] == taken
+    assert all(slot % each < taken[slot // each] for slot in slots)
 
 
 def test_students_side_by_side_equal_students_in_turn(
-    model: Functional, examples: Examples, school: CohortTrainer
+    model: Functional, examples: Examples, shared: CohortTrainer
 ) -> None:
-    turn, side = (one.train(four(model)) for one in (school, trainer(model, examples, mapping="vmap")))
+    turn, side = (each.train(four(model)) for each in (shared, trainer(model, examples, mapping="vmap")))
     # float32 sums of up to 80 products in another order, over 10 Adam steps of 0.01
     np.testing.assert_allclose(turn.test_logits, side.test_logits, atol=2e-3)
 
 
-def test_new_numbers_compile_nothing(model: Functional, school: CohortTrainer) -> None:
-    school.train(four(model))
+def test_new_numbers_compile_nothing(model: Functional, shared: CohortTrainer) -> None:
+    shared.train(four(model))
     with counted_compilations() as count:
-        school.train([student(model, 5, alpha=0.77, temperature=9.0, learning_rate=0.002)] * 4)
+        shared.train([student(model, 5, alpha=0.77, temperature=9.0, learning_rate=0.002)] * 4)
     assert count == [0]
 
 
@@ -137,54 +137,57 @@ def test_a_new_shape_does_compile(model: Functional, examples: Examples) -> None
     assert count[0] > 0
 
 
-def test_alpha_one_does_not_hear_the_teacher(model: Functional, school: CohortTrainer) -> None:
+def test_alpha_one_ignores_the_teacher(model: Functional, shared: CohortTrainer) -> None:
     pair = [student(model, 0, alpha=1.0, teacher=teacher) for teacher in (0, 1)]
-    outcome = school.train(pair)
+    outcome = shared.train(pair)
     np.testing.assert_array_equal(outcome.test_logits[0], outcome.test_logits[1])
 
 
-def test_alpha_zero_does_not_hear_the_labels(model: Functional, school: CohortTrainer) -> None:
+def test_alpha_zero_ignores_the_labels(model: Functional, shared: CohortTrainer) -> None:
     pair = [student(model, 0, alpha=0.0, labels=np.full(N, label)) for label in (0, 1)]
-    outcome = school.train(pair)
+    outcome = shared.train(pair)
     np.testing.assert_array_equal(outcome.test_logits[0], outcome.test_logits[1])
 
 
 def test_a_student_that_diverges_is_recorded_and_leaves_its_neighbours_alone(
-    model: Functional, school: CohortTrainer
+    model: Functional, shared: CohortTrainer
 ) -> None:
     well = four(model)
     ill = student(model, 9, learning_rate=1e38)
     epochs: list[Epoch] = []
-    school.train([well[0], ill, *well[1:3]], on_epoch=epochs.append)
-    assert epochs[0].finite_steps[1] < school.steps
+    shared.train([well[0], ill, *well[1:3]], on_epoch=epochs.append)
+    assert epochs[0].finite_steps[1] < shared.steps
     assert np.isfinite(epochs[0].last_finite_loss[1])
     assert epochs[1].finite_steps[1] == 0
-    assert all(epoch.finite_steps[0] == school.steps for epoch in epochs)
-    together = results(school, [well[0], ill, *well[1:3]])
-    assert [together[0], *together[2:]] == results(school, well[:3])
+    assert all(epoch.finite_steps[0] == shared.steps for epoch in epochs)
+    together = results(shared, [well[0], ill, *well[1:3]])
+    assert [together[0], *together[2:]] == results(shared, well[:3])
 
 
 def test_training_equals_a_plain_loop_in_float64(examples: Examples) -> None:
     """An independent reference: softmax regression, its gradient by hand, Adam and the cosine as in their papers."""
     model = Functional(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(C)]))
-    one = student(model, 3, teacher=1)
-    engine = trainer(model, examples, capacity=1).train([one])
-    weights = [np.asarray(w, np.float64) for w in one.initial.trainable]
+    reference = student(model, 3, teacher=1)
+    engine = trainer(model, examples, capacity=1).train([reference])
+    weights = [np.asarray(w, np.float64) for w in reference.initial.trainable]
     x = examples.x_train.reshape(N, -1) / 255.0
-    targets, soft = np.eye(C)[one.labels], softmax(examples.teacher_logits[1].astype(np.float64) / one.temperature)
+    targets, soft = (
+        np.eye(C)[reference.labels],
+        softmax(examples.teacher_logits[1].astype(np.float64) / reference.temperature),
+    )
     moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
     steps = -(-N // RECIPE.batch_size)
     step = 0
     for epoch in range(RECIPE.epochs):
-        order = epoch_order(one.seed, epoch, N, N)
+        order = epoch_order(reference.seed, epoch, N, N)
         for start in range(0, N, RECIPE.batch_size):
             rows = order[start : start + RECIPE.batch_size]
             z = x[rows] @ weights[0] + weights[1]
-            T, alpha = one.temperature, one.alpha
+            T, alpha = reference.temperature, reference.alpha
             # d/dz of alpha CE + (1 - alpha) T^2 KL
             g = alpha * (softmax(z) - targets[rows]) + (1 - alpha) * T * (softmax(z / T) - soft[rows])
             g /= len(rows)
-            rate = one.learning_rate * 0.5 * (1 + np.cos(np.pi * step / (steps * RECIPE.epochs)))
+            rate = reference.learning_rate * 0.5 * (1 + np.cos(np.pi * step / (steps * RECIPE.epochs)))
             step += 1
             for k, gradient in enumerate((x[rows].T @ g, g.sum(0))):
                 first, second = moments[k]
@@ -197,17 +200,17 @@ def test_training_equals_a_plain_loop_in_float64(examples: Examples) -> None:
     np.testing.assert_allclose(engine.test_logits[0], expected, atol=1e-4)
 
 
-def test_the_epochs_record_is_the_mean_over_its_steps(model: Functional, school: CohortTrainer) -> None:
+def test_the_epochs_record_is_the_mean_over_its_steps(model: Functional, shared: CohortTrainer) -> None:
     epochs: list[Epoch] = []
-    school.train([student(model, 0, learning_rate=1e-12)], on_epoch=epochs.append)
+    shared.train([student(model, 0, learning_rate=1e-12)], on_epoch=epochs.append)
     only = epochs[0]
     np.testing.assert_allclose(only.loss, 0.3 * only.label_loss + 0.7 * only.distillation_loss, rtol=1e-5)
     assert 0 <= only.validation_accuracy[0] <= 1
 
 
-def test_a_cohort_larger_than_its_seats_is_refused(model: Functional, school: CohortTrainer) -> None:
+def test_a_cohort_larger_than_its_slots_is_refused(model: Functional, shared: CohortTrainer) -> None:
     with pytest.raises(ValueError, match="5 students does not fit 4 slots"):
-        school.train([student(model, 0)] * 5)
+        shared.train([student(model, 0)] * 5)
 
 
 def test_moving_statistics_and_dropout_belong_to_each_student(examples: Examples) -> None:
@@ -234,15 +237,15 @@ def test_moving_statistics_and_dropout_belong_to_each_student(examples: Examples
 
 
 @pytest.mark.parametrize("count", [0, 1, 249, 250, 251, 600])
-def test_answers_in_batches_are_the_answers_at_once(count: int) -> None:
+def test_predictions_in_batches_equal_predictions_at_once(count: int) -> None:
     inputs = jnp.arange(count * 3, dtype=jnp.float32).reshape(count, 3)
     np.testing.assert_array_equal(batched_logits(lambda rows: rows * 2, inputs), inputs * 2)
 
 
 @pytest.mark.parametrize("mapping", ["loop", "vmap"])
 def test_the_footprint_is_the_compilers_own_account(model: Functional, examples: Examples, mapping: str) -> None:
-    school = trainer(model, examples, mesh=mesh(1), mapping=mapping)
-    need = school.footprint(student(model, 0))
+    shared = trainer(model, examples, mesh=mesh(1), mapping=mapping)
+    need = shared.footprint(student(model, 0))
     arrays = (examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits)
     assert need.shared == sum(array.nbytes for array in arrays)
     # Weights, two moments of each, labels and order, in and out: 4 bytes a number
@@ -265,31 +268,31 @@ def softmax(z: np.ndarray) -> np.ndarray:
 class counted_compilations:  # noqa: N801 - reads as a function
     """Counts what XLA compiles while it is open."""
 
-    _listening: list[list[int]] = []  # noqa: RUF012 - JAX's listeners cannot be taken away one by one
+    _counts: list[list[int]] = []  # noqa: RUF012 - JAX's listeners cannot be taken away one by one
 
     def __enter__(self) -> list[int]:
-        if not self._listening:
-            jax.monitoring.register_event_duration_secs_listener(self._heard)
+        if not self._counts:
+            jax.monitoring.register_event_duration_secs_listener(self._count)
         self.count = [0]
-        self._listening.append(self.count)
+        self._counts.append(self.count)
         return self.count
 
     def __exit__(self, *_: object) -> None:
-        self._listening[-1:] = [[0]]
+        self._counts[-1:] = [[0]]
 
     @classmethod
-    def _heard(cls, event: str, seconds: float, **_: object) -> None:
+    def _count(cls, event: str, seconds: float, **_: object) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            cls._listening[-1][0] += 1
+            cls._counts[-1][0] += 1
 
 
 @pytest.mark.parametrize("loss", ["kl", "decoupled", "dist"])  # one of each kind: plain, of labels, of weights
 def test_a_loss_is_averaged_over_the_batches_as_they_come(model: Functional, examples: Examples, loss: str) -> None:
-    """A student that stands still: what is recorded is the loss of its first answers, batch by batch."""
+    """A student that stands still: what is recorded is the loss of its first predictions, batch by batch."""
     still = student(model, 3, learning_rate=0.0, alpha=0.4)
     epochs: list[Epoch] = []
-    school = CohortTrainer(model, examples, Recipe(epochs=1, batch_size=16, loss=loss), mesh=mesh(1), capacity=1)
-    school.train([still], on_epoch=epochs.append)
+    shared = CohortTrainer(model, examples, Recipe(epochs=1, batch_size=16, loss=loss), mesh=mesh(1), capacity=1)
+    shared.train([still], on_epoch=epochs.append)
     z = np.asarray(model(still.initial, jnp.asarray(examples.x_train) * examples.scale, training=True).logits)
     order = epoch_order(3, 0, N, N)
     soft = np.mean(
@@ -306,28 +309,28 @@ def test_a_loss_is_averaged_over_the_batches_as_they_come(model: Functional, exa
     )
 
 
-def test_finished_students_answer_their_training_inputs_when_asked(
-    model: Functional, examples: Examples, school: CohortTrainer
+def test_trained_students_predict_their_training_inputs_on_request(
+    model: Functional, examples: Examples, shared: CohortTrainer
 ) -> None:
     students = four(model)[:3]
-    outcome = school.train(students, predict_training=True)
+    outcome = shared.train(students, predict_training=True)
     assert outcome.train_predictions is not None
     assert outcome.train_predictions.shape == (3, N)
-    for place in range(3):
-        variables = jax.tree.map(lambda leaf, k=place: leaf[k], outcome.variables)
+    for slot in range(3):
+        variables = jax.tree.map(lambda leaf, k=slot: leaf[k], outcome.variables)
         logits = model(variables, jnp.asarray(examples.x_train) * examples.scale, training=False).logits
-        np.testing.assert_array_equal(outcome.train_predictions[place], np.argmax(logits, axis=-1))
-    assert school.train(students).train_predictions is None
+        np.testing.assert_array_equal(outcome.train_predictions[slot], np.argmax(logits, axis=-1))
+    assert shared.train(students).train_predictions is None
 
 
-def test_looking_at_students_on_the_way_does_not_change_them(
-    model: Functional, examples: Examples, school: CohortTrainer
+def test_evaluating_students_on_the_way_does_not_change_them(
+    model: Functional, examples: Examples, shared: CohortTrainer
 ) -> None:
     students, epochs = four(model), []
-    stages = list(school.stages(students, [0.01, 0.6, 1.0, 2], on_epoch=epochs.append))
+    stages = list(shared.stages(students, [0.01, 0.6, 1.0, 2], on_epoch=epochs.append))
     assert [stop for stop, _ in stages] == [0.01, 0.6, 1.0, 2]
     whole: list[Epoch] = []
-    end = school.train(students, on_epoch=whole.append)
+    end = shared.train(students, on_epoch=whole.append)
     np.testing.assert_array_equal(stages[-1][1].test_logits, end.test_logits)
     for joined, plain in zip(epochs, whole, strict=True):
         for ours, theirs in zip(joined[1:], plain[1:], strict=True):
@@ -343,24 +346,24 @@ def test_a_stop_after_an_epoch_is_the_end_of_a_training_of_that_length(model: Fu
     np.testing.assert_array_equal(first.test_logits, shorter.train(four(model)).test_logits)
 
 
-def test_stops_at_the_same_step_are_both_told(model: Functional, school: CohortTrainer) -> None:
-    stages = list(school.stages([student(model, 0)], [1.2, 1.21]))
+def test_stops_at_the_same_step_are_both_reported(model: Functional, shared: CohortTrainer) -> None:
+    stages = list(shared.stages([student(model, 0)], [1.2, 1.21]))
     assert [stop for stop, _ in stages] == [1.2, 1.21, 2.0]
     np.testing.assert_array_equal(stages[0][1].test_logits, stages[1][1].test_logits)
 
 
 def test_a_student_that_diverges_between_stops_is_recorded_as_without_them(
-    model: Functional, school: CohortTrainer
+    model: Functional, shared: CohortTrainer
 ) -> None:
     ill = student(model, 1, learning_rate=1e30)
     whole: list[Epoch] = []
     parts: list[Epoch] = []
-    school.train([ill], on_epoch=whole.append)
-    list(school.stages([ill], [0.2, 0.4, 0.8], on_epoch=parts.append))
-    assert whole[0].finite_steps[0] < school.steps
-    for one, other in zip(whole, parts, strict=True):
-        np.testing.assert_array_equal(one.finite_steps, other.finite_steps)
-        np.testing.assert_array_equal(one.last_finite_loss, other.last_finite_loss)
+    shared.train([ill], on_epoch=whole.append)
+    list(shared.stages([ill], [0.2, 0.4, 0.8], on_epoch=parts.append))
+    assert whole[0].finite_steps[0] < shared.steps
+    for expected, joined in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(joined.finite_steps, expected.finite_steps)
+        np.testing.assert_array_equal(joined.last_finite_loss, expected.last_finite_loss)
 
 
 def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional, examples: Examples) -> None:
@@ -368,15 +371,15 @@ def test_an_example_without_label_counts_for_the_teacher_alone(model: Functional
     rng = np.random.default_rng(3)
     given = rng.integers(0, C, N)
     known = rng.random(N) < 0.5
-    one, other = (np.where(known, given, -1), given)
-    school = CohortTrainer(model, examples, unlabelled, mesh=mesh(), capacity=4)
-    taught = [student(model, 0, alpha=0.0, labels=labels) for labels in (one, other)]
-    outcome = school.train(taught)
+    partial = np.where(known, given, -1)
+    shared = CohortTrainer(model, examples, unlabelled, mesh=mesh(), capacity=4)
+    distilled = [student(model, 0, alpha=0.0, labels=labels) for labels in (partial, given)]
+    outcome = shared.train(distilled)
     np.testing.assert_array_equal(*outcome.test_logits)  # at alpha = 0 no label matters, known or not
 
     epochs: list[Epoch] = []
-    still = [student(model, 0, alpha=1.0, labels=labels, learning_rate=0.0) for labels in (one, other)]
-    start = school.train(still, on_epoch=epochs.append)
+    still = [student(model, 0, alpha=1.0, labels=labels, learning_rate=0.0) for labels in (partial, given)]
+    start = shared.train(still, on_epoch=epochs.append)
     logits = np.asarray(
         model(still[0].initial, jnp.asarray(examples.x_train, jnp.float32) / 255, training=False).logits
     )

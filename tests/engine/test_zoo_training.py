@@ -47,28 +47,28 @@ def test_a_student_of_a_cohort_equals_model_fit_alone(name: str, examples: Examp
     """Moving statistics, dropout, recurrence and attention included; dropout draws the same masks in both."""
     model = Functional(build(name, SHAPE, C))
     first, second = (student(model, seed) for seed in (0, 1))
-    school = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=2)
-    together, swapped = school.train([first, second]), school.train([second, first])
-    np.testing.assert_array_equal(together.test_logits, swapped.test_logits[::-1])  # to the bit, whatever the seat
+    trainer = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=2)
+    together, swapped = trainer.train([first, second]), trainer.train([second, first])
+    np.testing.assert_array_equal(together.test_logits, swapped.test_logits[::-1])  # to the bit, whatever the slot
 
     alone = fitted(name, examples, second)
-    seat = [leaf[1] for leaf in (*together.variables.trainable, *together.variables.fixed)]
+    second_slot = [leaf[1] for leaf in (*together.variables.trainable, *together.variables.fixed)]
     variables = read_variables(alone)
     # SGD steps of 0.05 on losses of size 1: ten of them carry on float32 rounding, of 1e-6 after sums of 100 terms.
-    for ours, theirs in zip(seat, [*variables.trainable, *variables.fixed], strict=True):
+    for ours, theirs in zip(second_slot, [*variables.trainable, *variables.fixed], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
-    answers = alone.predict(examples.x_test.astype("float32") / 255, verbose=0)
-    np.testing.assert_allclose(together.test_logits[1], answers, rtol=1e-4, atol=1e-3)
+    predictions = alone.predict(examples.x_test.astype("float32") / 255, verbose=0)
+    np.testing.assert_allclose(together.test_logits[1], predictions, rtol=1e-4, atol=1e-3)
 
 
-def fitted(name: str, examples: Examples, one: Student) -> keras.Model:
+def fitted(name: str, examples: Examples, student: Student) -> keras.Model:
     """The reference: `model.fit` itself, one epoch a call, on the student's own order of the examples."""
-    model = write_variables(build(name, SHAPE, C), one.initial)
+    model = write_variables(build(name, SHAPE, C), student.initial)
     model.compile(keras.optimizers.SGD(RATE), loss=mixed_loss)
     x = examples.x_train.astype("float32") / 255
-    y = np.concatenate([np.eye(C)[one.labels], examples.teacher_logits[0]], axis=1).astype("float32")
+    y = np.concatenate([np.eye(C)[student.labels], examples.teacher_logits[0]], axis=1).astype("float32")
     for epoch in range(RECIPE.epochs):
-        order = epoch_order(one.seed, epoch, N, N)
+        order = epoch_order(student.seed, epoch, N, N)
         model.fit(x[order], y[order], batch_size=RECIPE.batch_size, epochs=1, shuffle=False, verbose=0)
     return model
 
@@ -87,9 +87,9 @@ def test_weight_decay_that_a_layer_asks_for_is_part_of_the_loss(examples: Exampl
     one = student(model, 0)
     ours = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train([one]).variables.trainable[0][0]
     model.model.compile(keras.optimizers.SGD(RATE), loss=mixed_loss)
-    write_variables(model.model, one.initial)
+    write_variables(model.model, student.initial)
     x = examples.x_train.astype("float32") / 255
-    y = np.concatenate([np.eye(C)[one.labels], examples.teacher_logits[0]], axis=1).astype("float32")
+    y = np.concatenate([np.eye(C)[student.labels], examples.teacher_logits[0]], axis=1).astype("float32")
     for epoch in range(RECIPE.epochs):
         order = epoch_order(0, epoch, N, N)
         model.model.fit(x[order], y[order], batch_size=16, epochs=1, shuffle=False, verbose=0)

@@ -1,4 +1,4 @@
-"""Two models' answers: hand numbers, symmetry, and what is no number."""
+"""Two models' predictions: hand numbers, symmetry, and what is no number."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ def test_worked_by_hand():
     assert not compared.within_rounding
 
 
-def test_the_same_answers_agree_wholly():
-    answers = np.random.default_rng(0).standard_normal((9, 4))
-    assert agreement(answers, answers)[::2] == (0.0, 9)
+def test_equal_predictions_agree_wholly():
+    predictions = np.random.default_rng(0).standard_normal((9, 4))
+    assert agreement(predictions, predictions)[::2] == (0.0, 9)
 
 
 def test_the_difference_and_the_labels_do_not_depend_on_who_is_first():
@@ -43,7 +43,7 @@ def test_rounding_is_measured_on_the_largest_answer_or_on_one(largest, off, fine
         ([np.nan, np.nan], [np.nan, np.nan]),
     ],
 )
-def test_answers_that_are_no_numbers_are_no_agreement_even_where_both_have_them(ours, theirs):
+def test_predictions_that_are_no_numbers_are_no_agreement_even_where_both_have_them(ours, theirs):
     compared = agreement([ours], [theirs])
     assert compared.difference == np.inf
     assert not compared.within_rounding

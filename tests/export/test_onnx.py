@@ -1,4 +1,4 @@
-"""ONNX: every architecture of the zoo answers real inputs as Keras does, and nothing that does not is left behind."""
+"""ONNX: every architecture of the zoo predicts real inputs as Keras does, and nothing that does not is left behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lively(model: keras.Model) -> keras.Model:
 
 
 @pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values()])
-def test_every_zoo_student_answers_a_thousand_digits_as_keras_does(name: str, digits: np.ndarray, tmp_path: Path):
+def test_every_zoo_student_predicts_a_thousand_digits_as_keras_does(name: str, digits: np.ndarray, tmp_path: Path):
     keras.utils.set_random_seed(4)
     model = lively(build(name, (8, 8, 1), 10))
     done = export_onnx(model, tmp_path / "student.onnx", digits)
@@ -83,7 +83,7 @@ def test_the_batch_is_free_and_names_say_what_is_read_and_given(digits: np.ndarr
         assert [answer(digits[:count]).shape for count in (1, 2, 17)] == [(1, 10), (2, 10), (17, 10)]
 
 
-def test_answers_that_differ_leave_no_file_and_keep_an_older_one(
+def test_predictions_that_differ_leave_no_file_and_keep_an_older_one(
     digits: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     honest = module.onnx_predict
@@ -109,7 +109,7 @@ def test_what_cannot_be_written_is_refused_in_one_line(digits: np.ndarray, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_layer_without_counterpart_is_told_in_one_line(tmp_path: Path):
+def test_a_layer_without_counterpart_is_reported_in_one_line(tmp_path: Path):
     @keras.saving.register_keras_serializable("distillab_tests")
     class Sorted(keras.layers.Layer):
         def call(self, x):
@@ -121,9 +121,9 @@ def test_a_layer_without_counterpart_is_told_in_one_line(tmp_path: Path):
             return shape
 
     model = keras.Sequential([keras.Input((4,)), Sorted(), keras.layers.Dense(3)])
-    with pytest.raises(WorkError, match="cannot be written as ONNX") as told:
+    with pytest.raises(WorkError, match="cannot be written as ONNX") as message:
         export_onnx(model, tmp_path / "model.onnx", np.zeros((2, 4), np.float32))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(message.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ needs_tensorflow = pytest.mark.skipif(
 @needs_tensorflow
 @pytest.mark.parametrize(("form", "name"), [("litert", "s.tflite"), ("saved_model", "s")])
 @pytest.mark.parametrize("student", ["cnn-4-8", "resnet-4-8"])
-def test_it_answers_as_keras_does_for_any_number_of_examples(student: str, form, name: str, tmp_path: Path):
+def test_it_predicts_as_keras_does_for_any_number_of_examples(student: str, form, name: str, tmp_path: Path):
     done = export_tensorflow(build(student, (12, 12, 1), 4), tmp_path / name, IMAGES, form)
     assert done.agreement.same_labels == done.agreement.n == 300
     assert done.agreement.within_rounding
@@ -50,7 +50,7 @@ def test_a_wrong_place_is_refused_before_anything_else(tmp_path: Path):
         export_tensorflow(build("linear", (4,), 2), tmp_path, IMAGES, "saved_model")
 
 
-def test_a_program_that_fails_is_told_in_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_program_is_reported_in_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: True)
     monkeypatch.setattr(module.sys, "executable", "/bin/false")
     with pytest.raises(WorkError, match="cannot be written by TensorFlow"):

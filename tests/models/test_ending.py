@@ -82,7 +82,7 @@ def test_the_softmax_is_seen_and_undone_without_a_copy_of_the_weights(way: str) 
         (functional(ops.log_softmax), "log_softmax"),
     ],
 )
-def test_other_endings_are_told_apart(make: Callable[[], keras.Model], name: str) -> None:
+def test_other_endings_are_distinguished(make: Callable[[], keras.Model], name: str) -> None:
     assert ending(make()) == name
 
 

@@ -43,15 +43,15 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, trust: bool):
     for name, damaged in (("cut", content[: len(content) // 2]), ("empty", b""), ("flipped", _flipped(content))):
         path = tmp_path / f"{name}.keras"
         path.write_bytes(damaged)
-        with pytest.raises(RequestError, match=name) as told:
+        with pytest.raises(RequestError, match=name) as message:
             read_model(path, trust=trust)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(message.value)
 
 
 def _flipped(content: bytes) -> bytes:
     """With a member's compressed contents overwritten, and the archive's directory whole."""
-    place = content.index(b"config.json") + 40
-    return content[:place] + b"\xff" * 30 + content[place + 30 :]
+    offset = content.index(b"config.json") + 40
+    return content[:offset] + b"\xff" * 30 + content[offset + 30 :]
 
 
 def test_what_is_no_model_file_is_refused(tmp_path: Path):

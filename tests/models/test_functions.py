@@ -34,15 +34,15 @@ def test_a_function_is_called_with_shape_and_classes_or_nothing(module: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("tinny", "no function .*Did you mean 'tiny'"),
         ("broken", "KeyError: 'width'"),
         ("words", "returns a str, and must return a keras.Model"),
     ],
 )
-def test_a_function_that_gives_no_model_is_refused(module: Path, name: str, told: str):
-    with pytest.raises(RequestError, match=told):
+def test_a_function_that_gives_no_model_is_refused(module: Path, name: str, message: str):
+    with pytest.raises(RequestError, match=message):
         model_from_function(f"{module}:{name}", (4,), 3)
 
 

@@ -59,15 +59,15 @@ def test_probabilities_become_logarithms_and_logits_stay():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "predictions", "told"),
+    ("inputs", "predictions", "message"),
     [
         (X, P[:9], "one for each input"),
         (X, np.where(P > 0.9, np.nan, P), "row .* is not finite"),
         (X, P[:, :1], "C at least 2"),
     ],
 )
-def test_what_answers_nothing_is_not_stored(tmp_path: Path, inputs: object, predictions: object, told: str):
-    with pytest.raises(RequestError, match=told):
+def test_useless_predictions_are_not_stored(tmp_path: Path, inputs: object, predictions: object, message: str):
+    with pytest.raises(RequestError, match=message):
         store_predictions(tmp_path / "p.npy", inputs, predictions)
     assert list(tmp_path.iterdir()) == []
 

@@ -35,7 +35,7 @@ for name, made in (("plain", Plain()), ("reader", Reader())):
 
 
 @needs_tensorflow
-def test_a_graph_answers_and_one_that_reads_files_is_refused(tmp_path: Path):
+def test_a_graph_predicts_and_one_that_reads_files_is_refused(tmp_path: Path):
     subprocess.run([sys.executable, "-c", MAKE, str(tmp_path)], check=True, capture_output=True)
     assert is_saved_model(tmp_path / "plain")
     x = np.ones((2, 3), np.float32)

@@ -45,7 +45,7 @@ def test_another_digest_is_computed_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["d.npy", "d.json"])
-def test_half_of_a_stored_answer_is_none_and_is_computed_anew(tmp_path: Path, missing: str) -> None:
+def test_half_of_a_stored_prediction_is_none_and_is_computed_anew(tmp_path: Path, missing: str) -> None:
     """As after a crash between the two files."""
     compute = Computation()
     stored_predictions(tmp_path, "d", SHAPE, compute)

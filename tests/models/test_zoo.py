@@ -50,8 +50,8 @@ def test_a_model_has_the_parameters_counted_by_hand_and_one_logit_a_class(name, 
 def test_the_output_is_logits_not_probabilities(name: str) -> None:
     model = build(name, (6, 6, 1), 3)
     assert model.layers[-1].activation is keras.activations.linear
-    answers = np.asarray(model(10 * np.random.default_rng(0).standard_normal((8, 6, 6, 1)).astype(np.float32)))
-    assert np.abs(answers.sum(-1) - 1).max() > 0.1
+    predictions = np.asarray(model(10 * np.random.default_rng(0).standard_normal((8, 6, 6, 1)).astype(np.float32)))
+    assert np.abs(predictions.sum(-1) - 1).max() > 0.1
 
 
 def test_the_cnn_is_the_studys_network() -> None:

@@ -79,7 +79,7 @@ def test_figures_are_artifacts_of_the_studys_run(folder: Path) -> None:
     assert [one.path for one in listed] == ["figures/accuracy_vs_alpha.png"]
 
 
-def test_a_log_that_cannot_be_written_is_told_in_one_line(folder: Path) -> None:
+def test_a_log_that_cannot_be_written_is_reported_in_one_line(folder: Path) -> None:
     (folder / "mlflow.db").write_text("this is no database, and long enough to be read as one" * 50)
     with pytest.raises(WorkError, match=r"MLflow's log of demo cannot be written: .* safe in study.db") as caught:
         open_tracker("mlflow", folder).trials([RECORD])

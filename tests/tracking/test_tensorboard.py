@@ -65,16 +65,16 @@ def test_its_settings_are_hyper_parameters(tmp_path: Path) -> None:
     from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
     open_tracker("tensorboard", tmp_path).trials([RECORD])
-    told: dict[str, Any] = {}
+    message: dict[str, Any] = {}
     for event in events(tmp_path / "tensorboard" / name_of(RECORD)):
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == "hparams":
                 content = HParamsPluginData.FromString(value.metadata.plugin_data.content)
-                told |= dict(content.session_start_info.hparams.items())
-    assert told["alpha"].number_value == 0.25
-    assert told["noise.rate"].number_value == 0.1
-    assert told["noise.matrix"].string_value == "none"
-    assert told["state"].string_value == "finished"
+                message |= dict(content.session_start_info.hparams.items())
+    assert message["alpha"].number_value == 0.25
+    assert message["noise.rate"].number_value == 0.1
+    assert message["noise.matrix"].string_value == "none"
+    assert message["state"].string_value == "finished"
 
 
 def test_a_student_is_logged_once_however_often_it_is_given(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_figures_of_the_last_run_are_there(tmp_path: Path) -> None:
     assert [(image.tag, image.image.width, image.image.height) for image in images] == [("accuracy_vs_alpha", 6, 3)]
 
 
-def test_a_log_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "tensorboard").write_text("in the way")
     with pytest.raises(WorkError, match=r"cannot be written: .* The results are safe in study.db") as caught:
         open_tracker("tensorboard", tmp_path).trials([RECORD])

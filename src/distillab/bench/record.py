@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -63,14 +64,11 @@ class Bench:
 
 
 def measure(*, quick: bool = False, report: Callable[[str], None] = lambda name: None) -> Bench:
-    """Run the bench.
+    """Measure every subject on this machine.
 
     Args:
         quick: use fewer examples, and measure no scaling: a minute or two instead of ten.
         report: called with the name of each subject before it is measured.
-
-    Returns:
-        The results, with machine and versions.
 
     Raises:
         WorkError: a subject failed.
@@ -83,9 +81,8 @@ def measure(*, quick: bool = False, report: Callable[[str], None] = lambda name:
         result = _run(subject, backend, {"examples": count} | options)
         scale = EPOCH / count
         predict = None if "predict_seconds" not in result else result["predict_seconds"] * scale
-        return Measurement(
-            group, name, result["seconds"] * scale, result["compile_seconds"], result["peak_mib"], predict
-        )
+        seconds = result["seconds"] * scale
+        return Measurement(group, name, seconds, result["compile_seconds"], result["peak_mib"], predict)
 
     report("matrix products")
     rate = _run("products", "jax", {"examples": examples})
@@ -129,8 +126,6 @@ def _run(subject: str, backend: str, options: dict[str, Any]) -> dict[str, float
 
 
 def _optional_versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
     versions = {}
     for name in ("tensorflow", "tensorflow-cpu", "torch"):
         with suppress(PackageNotFoundError):
@@ -146,7 +141,7 @@ def table(bench: Bench) -> str:
     """
     lines = [
         f"{bench.machine['cores']} cores, {bench.machine['processor']}; "
-        + ", ".join(f"{name} {version}" for name, version in bench.versions.items()),
+        + ", ".join(f"{name} {number}" for name, number in bench.versions.items()),
         f"Matrix products: {bench.flops_per_second / 1e9:,.0f} GFLOP/s. Times are for 60,000 examples, scaled up from "
         f"{bench.examples:,}.",
         "",

@@ -69,21 +69,16 @@ def _distiller(examples: int) -> Result:
     model = keras.distillation.Distiller(
         teacher=teacher, student=student, distillation_losses=distillation_loss, student_loss_weight=ALPHA
     )
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=cross_entropy)
     images, labels, _ = _random_data(examples)
-    return _fit(model, images.astype("float32") / 255, labels, BATCH)
+    return _fit(model, images, labels, BATCH)
 
 
 def _plain(examples: int) -> Result:
     """The student alone on labels, by `model.fit`."""
-    import keras
-
-    from distillab.models import build
-
-    model = build(STUDENT, SHAPE, CLASSES)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
     images, labels, _ = _random_data(examples)
-    return _fit(model, images.astype("float32") / 255, labels, BATCH)
+    return _fit(_compiled(STUDENT), images, labels, BATCH)
 
 
 def _stored(examples: int) -> Result:
@@ -91,19 +86,15 @@ def _stored(examples: int) -> Result:
     import keras
     from keras import ops
 
-    from distillab.models import build
-
     def loss(y: Any, z: Any) -> Any:
         label_loss = keras.losses.categorical_crossentropy(y[:, :CLASSES], z, from_logits=True)
         teacher, student = ops.softmax(y[:, CLASSES:] / TEMPERATURE), ops.softmax(z / TEMPERATURE)
         distillation_loss = keras.losses.kl_divergence(teacher, student)
         return ALPHA * label_loss + (1 - ALPHA) * TEMPERATURE**2 * distillation_loss
 
-    model = build(STUDENT, SHAPE, CLASSES)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
     images, labels, logits = _random_data(examples)
     targets = np.concatenate([np.eye(CLASSES, dtype=np.float32)[labels], logits], axis=1)
-    return _fit(model, images.astype("float32") / 255, targets, BATCH)
+    return _fit(_compiled(STUDENT, loss), images, targets, BATCH)
 
 
 def _torch_loop(examples: int) -> Result:
@@ -148,17 +139,18 @@ def _engine_teacher(examples: int) -> Result:
     from distillab.engine.functional import Functional
     from distillab.engine.logits import teacher_logits
     from distillab.engine.teacher import train_teacher
-    from distillab.engine.types import Recipe
+    from distillab.engine.types import Examples, Recipe
     from distillab.models import build
 
     images, labels, _ = _random_data(examples)
     model = Functional(build(TEACHER, SHAPE, CLASSES))
-    recipe = Recipe(4, TEACHER_BATCH)
-    options: dict[str, Any] = {"scale": 1 / 255, "classes": CLASSES, "recipe": recipe, "learning_rate": 1e-3, "seed": 0}
+    data, recipe = Examples.for_labels(images, 1 / 255, CLASSES), Recipe(4, TEACHER_BATCH)
     trained: list[Any] = []
-    result = _timed_epochs(
-        lambda on_epoch: trained.extend(train_teacher(model, images, labels, on_epoch=on_epoch, **options))
-    )
+
+    def train(on_epoch: Callable[[Any], None]) -> None:
+        trained.extend(train_teacher(model, data, labels, recipe, learning_rate=1e-3, seed=0, on_epoch=on_epoch))
+
+    result = _timed_epochs(train)
     _, variables = trained[-1]
 
     def predict(count: int) -> float:
@@ -171,15 +163,10 @@ def _engine_teacher(examples: int) -> Result:
 
 def _keras_teacher(examples: int) -> Result:
     """The teacher by `model.fit` and `predict`, on the current backend."""
-    import keras
-
-    from distillab.models import build
-
-    model = build(TEACHER, SHAPE, CLASSES)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=_cross_entropy())
+    model = _compiled(TEACHER)
     images, labels, _ = _random_data(examples)
     inputs = images.astype("float32") / 255
-    fitted = _fit(model, inputs, labels, TEACHER_BATCH)
+    fitted = _fit(model, images, labels, TEACHER_BATCH)
     model.predict(inputs[:256], batch_size=128, verbose=0)
     predict_seconds = _seconds(lambda: model.predict(inputs, batch_size=128, verbose=0))
     return fitted | {"predict_seconds": predict_seconds}
@@ -209,10 +196,16 @@ def _products(examples: int) -> Result:
     }
 
 
-def _cross_entropy() -> Any:
+def _compiled(name: str, loss: Any = None) -> Any:
+    """A model of the zoo as Keras trains it, by default on labels alone."""
     import keras
 
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    from distillab.models import build
+
+    model = build(name, SHAPE, CLASSES)
+    loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
+    return model
 
 
 def _timed_epochs(train: Callable[[Callable[[Any], None]], object]) -> Result:
@@ -224,8 +217,8 @@ def _timed_epochs(train: Callable[[Callable[[Any], None]], object]) -> Result:
     return {"seconds": seconds, "compile_seconds": first - seconds}
 
 
-def _fit(model: Any, x: np.ndarray, y: np.ndarray, batch: int) -> Result:
-    few = 4 * batch
+def _fit(model: Any, images: np.ndarray, y: np.ndarray, batch: int) -> Result:
+    x, few = images.astype("float32") / 255, 4 * batch
     return _timed(
         lambda: model.fit(x[:few], y[:few], batch_size=batch, epochs=1, verbose=0),
         lambda: model.fit(x, y, batch_size=batch, epochs=1, verbose=0),
@@ -257,17 +250,12 @@ SUBJECTS: Mapping[str, Callable[..., Result]] = MappingProxyType(
 )
 
 
-def main(name: str, options: str) -> None:
-    """Measure one subject and print its result.
-
-    Args:
-        name: a name in `SUBJECTS`.
-        options: its keyword arguments, as JSON.
-    """
+def _main(name: str, options: str) -> None:
+    """Measure one subject, whose keyword arguments are given as JSON, and print its result."""
     result = SUBJECTS[name](**json.loads(options))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kibibytes on Linux
     sys.stdout.write("\n" + json.dumps(result | {"peak_mib": peak}) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    _main(*sys.argv[1:3])

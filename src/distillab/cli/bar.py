@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Bar:
-    """Shows a run on a terminal's standard error; without a terminal only its notes are printed.
+    """Shows the `Progress` of a run on a terminal's standard error; without a terminal only its notes are printed.
 
     Example:
         >>> with Bar(Console(file=None, quiet=True)) as bar:
@@ -51,10 +51,7 @@ class Bar:
         """Show the progress of a teacher's training.
 
         Args:
-            name: the teacher.
-            epoch: the number of finished epochs.
-            epochs: their total.
-            loss: the mean loss of the last epoch; None if unknown.
+            name, epoch, epochs, loss: as for `Progress.teacher`.
         """
         tail = f"epoch {epoch}/{epochs}" + ("" if loss is None else f", loss {loss:.3f}")
         self._bar.update(self._task, description=f"Teacher {name}", completed=epoch, total=epochs, tail=tail)
@@ -63,9 +60,7 @@ class Bar:
         """Show the number of trained students, and the estimated time for the others.
 
         Args:
-            trained: the number of trained students, with fractions for those in training.
-            students: their total.
-            at_work: the number of students in training.
+            trained, students, at_work: as for `Progress.students`.
         """
         if trained == 0:
             self._begun = time.monotonic()

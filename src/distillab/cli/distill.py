@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from distillab.cli.options import check_execution, execution_options, run_options
+from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "image_size", "label")
+READING = ("validation", "test", "label")
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -60,7 +60,14 @@ READING = ("validation", "test", "image_size", "label")
 @click.option("--module", "modules", multiple=True, help="Python that defines the models' custom layers.")
 @click.option("--trust", is_flag=True, help="Let code in model files run: only if you know who made them.")
 @execution_options
-def distill(teachers: tuple[str, ...], students: tuple[str, ...], data: str, out: Path, **options: Any) -> None:
+def distill(
+    teachers: tuple[str, ...],
+    students: tuple[str, ...],
+    data: str,
+    out: Path,
+    execution: dict[str, Any],
+    **options: Any,
+) -> None:
     """Train a small student from a teacher, find its alpha, say whether that helped, and keep it as student.keras.
 
     A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, or an .npy of stored
@@ -71,12 +78,10 @@ def distill(teachers: tuple[str, ...], students: tuple[str, ...], data: str, out
       distillab distill --teacher teacher.keras --student mymodels.py:tiny_cnn --data flowers/ --out out
       distillab distill --teacher teacher.keras --student auto --size 10% --data train.npz --budget 15m --out out
     """
-    names = ("data_dir", "devices", "memory", "executor", "address", "worker_cpus", "worker_gpus")
-    execution = {name: options.pop(name) for name in names}
     reading = {name: options.pop(name) for name in READING}
-    check_execution(execution)
+    if image_size := options.pop("image_size"):
+        reading["size"] = _sides("--image-size", image_size)
     settings = _settings(options)
-    size = None if reading["image_size"] is None else _sides("--image-size", reading["image_size"])
     from distillab.search.request import request
 
     request(**settings)  # rejects wrong values before anything heavy is imported
@@ -87,17 +92,10 @@ def distill(teachers: tuple[str, ...], students: tuple[str, ...], data: str, out
     from distillab.api.distill import distill as distil
     from distillab.data.reading import ReadOptions
 
-    read = ReadOptions(
-        data_dir=execution["data_dir"],
-        validation=reading["validation"],
-        test=reading["test"],
-        size=size,
-        label=reading["label"],
-    )
+    read = ReadOptions(data_dir=execution["data_dir"], **reading)
     with Bar() as bar, Stop(bar) as progress:
-        result = distil(
-            list(teachers), list(students), data, out, read=read, options=run, progress=progress, **settings
-        )
+        models = list(teachers), list(students)
+        result = distil(*models, data, out, read=read, options=run, progress=progress, **settings)
     click.echo(result.summary())
     click.echo(f"{out} holds student.keras, model_card.md and answer.json.", err=True)
 

@@ -6,8 +6,9 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from functools import reduce, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +17,6 @@ from distillab.errors import RequestError, not_allowed
 if TYPE_CHECKING:
     from distillab.study.executors.base import Executor
     from distillab.study.run import RunOptions
-
-C = TypeVar("C", bound=Callable[..., Any])
 
 MOST_BYTES = 2**60
 """No device has as much memory; a larger number is a typing error."""
@@ -35,63 +34,62 @@ _EXECUTION = (
 )
 
 
-def execution_options(command: C) -> C:
-    """Add the options that say where students train.
+_NAMES = ("data_dir", "devices", "memory", "executor", "address", "worker_cpus", "worker_gpus")
+
+
+def execution_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where students train, and reject those that do not go together.
 
     Args:
-        command: a click command's function; it receives them as keyword arguments.
+        command: a click command's function; it receives them as one mapping, `execution`.
     """
-    for option in reversed(_EXECUTION):
-        command = option(command)
-    return command
+
+    @wraps(command)
+    def collected(**values: Any) -> Any:
+        execution = {name: values.pop(name) for name in _NAMES}
+        if execution["memory"] is not None:
+            _bytes(execution["memory"])
+        for name in ("address", "worker_cpus", "worker_gpus"):
+            if execution["executor"] != "ray" and execution[name] is not None:
+                flag = f"--{name.replace('_', '-')}"
+                raise RequestError(f"{flag} is for a cluster. Add --executor ray, or leave it out.")
+        return command(execution=execution, **values)
+
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_EXECUTION), collected)
 
 
-def check_execution(values: dict[str, Any]) -> None:
-    """Reject options that do not go together, before anything heavy is imported.
-
-    Args:
-        values: of `execution_options`.
-    """
-    if values["memory"] is not None:
-        _bytes(values["memory"])
-    for name in ("address", "worker_cpus", "worker_gpus"):
-        if values["executor"] != "ray" and values[name] is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise RequestError(f"{flag} is for a cluster. Add --executor ray, or leave it out.")
-
-
-def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
+def run_options(execution: dict[str, Any], **more: Any) -> RunOptions:
     """Make the library's options, and prepare JAX: devices and compiled programs.
 
     Args:
-        values: of `execution_options`.
+        execution: as `execution_options` gives them.
         more: further fields of `RunOptions`.
     """
     from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 
-    split_host(values["devices"])
+    split_host(execution["devices"])
     keep_compiled(cache_folder() / "compiled")
     from distillab.study.estimate import FILE
     from distillab.study.run import RunOptions
 
-    memory = None if values["memory"] is None else _bytes(values["memory"])
+    memory = None if execution["memory"] is None else _bytes(execution["memory"])
     return RunOptions(
-        data_dir=values["data_dir"],
-        devices=values["devices"],
+        data_dir=execution["data_dir"],
+        devices=execution["devices"],
         memory=memory,
-        executor=_ray(values, memory) if values["executor"] == "ray" else None,
+        executor=_ray(execution, memory) if execution["executor"] == "ray" else None,
         speeds=cache_folder() / FILE,
         command=shlex.join(["distillab", *(word for word in sys.argv[1:] if word != "--debug")]),
         **more,
     )
 
 
-def _ray(values: dict[str, Any], memory: int | None) -> Executor:
+def _ray(execution: dict[str, Any], memory: int | None) -> Executor:
     from distillab.study.executors.ray import RayExecutor
 
-    cpus, gpus = values["worker_cpus"] or 1, values["worker_gpus"] or 0
-    return RayExecutor(values["address"] or "auto", cpus, gpus, memory=memory)
+    cpus, gpus = execution["worker_cpus"] or 1, execution["worker_gpus"] or 0
+    return RayExecutor(execution["address"] or "auto", cpus, gpus, memory=memory)
 
 
 def _bytes(size: str) -> int:

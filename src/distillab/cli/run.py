@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from distillab.cli.options import check_execution, execution_options, run_options
+from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(
     yes: bool,
     part: str | None,
     logs: tuple[TrackerName, ...],
-    **execution: Any,
+    execution: dict[str, Any],
 ) -> None:
     """Run STUDY, a preset's name or a YAML file, or what is missing of it.
 
@@ -56,7 +56,6 @@ def run(
     from distillab.study.spec import load_spec, study_file
 
     share = (1, 1) if part is None else _part(part)
-    check_execution(execution)
     spec = load_spec(study, overrides, quick=quick)
     folder = out or Path("runs") / (study_file(study).stem + "-quick" * quick)
     from distillab.cli.bar import Bar

@@ -28,7 +28,7 @@ class Stop:
     """
 
     def __init__(self, listener: Progress) -> None:
-        self._listener = listener
+        self._listener, self.note = listener, listener.note
         self._asked: int | None = None
         self._begun = False
         self._before: dict[int, object] = {}
@@ -46,14 +46,6 @@ class Stop:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def note(self, text: str) -> None:
-        """Forward a note.
-
-        Args:
-            text: the note.
-        """
-        self._listener.note(text)
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
         """Forward a teacher's progress, then stop if a signal asked for it.

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import lzma
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
-from distillab.errors import RequestError, not_allowed
-from distillab.io import replace_file
-
-DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    SyntaxError,
-    tokenize.TokenError,
-)
-"""The exceptions that zipfile and NumPy raise for damaged files and for headers that claim more than the file holds."""
+from distillab.errors import RequestError, not_allowed, reason
+from distillab.io import DAMAGE, replace_file
 
 
 def read_arrays(
     path: Path, do: str, names: Sequence[str] | None = ARRAYS, store: ArrayStore | None = None
 ) -> dict[str, Array]:
-    """Read arrays from an `.npz` file.
+    """Read arrays from an `.npz` file, by name, as stored.
 
     Args:
         path: the file.
         do: the remedy to print if the file is unusable, a sentence.
         names: the required arrays; None reads all that the file holds.
         store: allocates the arrays; by default all are held in memory.
-
-    Returns:
-        The arrays by name, as stored.
 
     Raises:
         RequestError: the file cannot be opened or is no complete archive, or an array is missing or unreadable.
@@ -71,7 +46,7 @@ def read_arrays(
     except RequestError:
         raise
     except DAMAGE as error:
-        raise RequestError(f"{path}: the file cannot be read ({one_line(error)}). {do}") from error
+        raise RequestError(f"{path}: the file cannot be read ({reason(error)}). {do}") from error
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, name: str, do: str, store: ArrayStore) -> Array:
@@ -79,36 +54,30 @@ def _read_array(path: Path, archive: zipfile.ZipFile, name: str, do: str, store:
         return store.unpack(archive, name)
     except DAMAGE as error:
         raise RequestError(
-            f"{path}: {name} cannot be read, found damage or Python objects ({one_line(error)}), "
+            f"{path}: {name} cannot be read, found damage or Python objects ({reason(error)}), "
             f"expected an array of numbers. {do}"
         ) from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write x_train, y_train, x_test and y_test to an `.npz` file, uncompressed, whole or not at all.
+    """Write an `.npz` file, uncompressed, whole or not at all.
 
     Args:
         path: the file.
-        arrays: the four arrays by name.
+        arrays: x_train, y_train, x_test and y_test.
 
     Raises:
         OSError: the file cannot be written.
     """
-    x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
-    replace_file(
-        path,
-        lambda temporary: np.savez(temporary, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test),
-    )
+    parts: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    replace_file(path, lambda temporary: np.savez(temporary, **parts))
 
 
 def with_channels(images: Array) -> Array:
-    """Give grey images a channel axis.
+    """Give grey images a channel axis: shape (N, H, W, 1).
 
     Args:
         images: shape (N, H, W); any other shape is returned unchanged.
-
-    Returns:
-        Shape (N, H, W, 1).
     """
     return images[..., None] if images.ndim == 3 else images
 
@@ -123,14 +92,11 @@ def default_scale(x: Array) -> float:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Read a data set from a file.
+    """Read a data set from a file; it is named after the file, and its classes "0", "1", ...
 
     Args:
         path: an `.npz` with x_train, y_train, x_test, y_test: inputs (N, H, W, C), (N, H, W) for grey images, or
             (N, F), as bytes (scale 1/255) or floats (scale 1); labels (N,), integers from 0 without a gap.
-
-    Returns:
-        The data set, named after the file, its classes named "0", "1", ...
 
     Raises:
         RequestError: the file or its contents are unusable; the message names file and array.
@@ -157,12 +123,3 @@ def _count_classes(labels: Array) -> int:
     if len(present) < 2:
         raise not_allowed("y_train", f"{present[0]} everywhere", "labels of at least 2 classes")
     return len(present)
-
-
-def one_line(error: BaseException) -> str:
-    """An error's text on one line, for use inside another message.
-
-    Args:
-        error: the error; without a text, the name of its class is used.
-    """
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -23,11 +23,6 @@ CHUNK = 64 * 2**20
 """Bytes copied at once."""
 
 
-def free_memory() -> int:
-    """Bytes of free memory on this machine."""
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def is_mapped(array: Array) -> bool:
     """Whether an array is backed by a memory-mapped file.
 
@@ -53,7 +48,8 @@ class ArrayStore:
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self.limit = int(SHARE * free_memory()) if limit is None else limit
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        self.limit = int(SHARE * free) if limit is None else limit
         self._folder: Path | None = None
         self._files = 0
 
@@ -82,25 +78,21 @@ class ArrayStore:
     def gather(
         self, parts: Sequence[tuple[Array, Rows | None]], change: Callable[[Array], Array] | None = None
     ) -> Array:
-        """Concatenate rows of arrays. A single whole array is returned without a copy.
+        """Concatenate rows of arrays, shape (number of rows, ...). A single whole array is returned without a copy.
 
         Args:
             parts: arrays of one shape per row, each with its selected rows; None selects all.
             change: a function applied to the rows, chunk by chunk.
-
-        Returns:
-            Shape (number of selected rows, ...).
         """
-        parts = [(array, rows) for array, rows in parts if len(array if rows is None else rows)] or list(parts[:1])
+        parts = [part for part in parts if _count(*part)] or list(parts[:1])
         if len(parts) == 1 and parts[0][1] is None and change is None:
             return parts[0][0]
         apply = change or (lambda rows: rows)
         first = apply(np.asarray(parts[0][0][:1]))
-        count = sum(len(array if rows is None else rows) for array, rows in parts)
-        joined = self.empty((count, *first.shape[1:]), first.dtype)
+        joined = self.empty((sum(_count(*part) for part in parts), *first.shape[1:]), first.dtype)
         step, offset = max(1, CHUNK // max(1, first.nbytes)), 0
         for array, rows in parts:
-            length = len(array if rows is None else rows)
+            length = _count(array, rows)
             for start in range(0, length, step):
                 stop = min(start + step, length)
                 chunk = array[start:stop] if rows is None else array[rows[start:stop]]
@@ -131,3 +123,7 @@ class ArrayStore:
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._files += 1
         return self._folder / f"{self._files}.npy"
+
+
+def _count(array: Array, rows: Rows | None) -> int:
+    return len(array if rows is None else rows)

@@ -21,23 +21,12 @@ from distillab.errors import RequestError, unknown
 Loader = Callable[[Path | None, bool], Dataset]
 
 DIGITS = tuple("0123456789")
-CLOTHES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True) -> Dataset:
-    """Load a data set, checked.
+    """Load and check a data set.
 
     A file is searched for in `data_dir`, in the folder named by DISTILLAB_DATA, and in the user's cache
     (~/.cache/distillab, or under XDG_CACHE_HOME); if it is in none of them, it is downloaded into the cache.
@@ -47,9 +36,6 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
             of one (see `read_image_dataset`).
         data_dir: the folder to search first.
         download: whether the network may be used.
-
-    Returns:
-        The data set.
 
     Raises:
         RequestError: an unknown name, a folder that does not exist, a file that is missing, damaged or mislabelled.
@@ -108,14 +94,11 @@ def _holds_images(path: Path) -> bool:
 
 
 def read_published(name: str, path: Path) -> Dataset:
-    """Read a published data set from a file, and refuse a file with other contents.
+    """Read the images of a published data set, bytes of scale 1/255, and refuse a file with other contents.
 
     Args:
         name: a name in `CLASS_NAMES`.
         path: the file, or a folder or an archive of images.
-
-    Returns:
-        Images (N, H, W, 1) or (N, H, W, 3) of bytes, scale 1/255.
 
     Raises:
         RequestError: the file is damaged or holds something else.

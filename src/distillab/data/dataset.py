@@ -132,20 +132,14 @@ class Dataset:
 
         Args:
             x: stored inputs, any shape.
-
-        Returns:
-            The scaled inputs, of the same shape.
         """
         return np.multiply(x, np.float32(self.scale), dtype=np.float32)
 
     def prepared(self, *parts: Array | tuple[Array, Rows | None]) -> Array:
-        """Concatenate stored inputs and standardise features; images stay as stored (`scale` is applied later).
+        """Concatenate stored inputs by rows, and standardise features; images stay as stored (`scale` comes later).
 
         Args:
             parts: arrays (M, ...), or pairs of an array and its selected rows (None: all).
-
-        Returns:
-            Shape (number of selected rows, ...).
         """
         pairs = [part if isinstance(part, tuple) else (part, None) for part in parts]
         mean, spread = self.mean, self.spread

@@ -109,7 +109,7 @@ def find_mismatch(name: str, arrays: Mapping[str, Array], *, images: bool = Fals
         images: whether they were decoded from image files.
 
     Returns:
-        None for an accepted edition; else the first mismatch with the nearest edition: array, found, expected.
+        The first mismatch with the nearest edition: array, found, expected; None for an accepted edition.
     """
     mismatches = []
     for edition in (IMAGE_EDITIONS if images else EDITIONS)[name]:

@@ -9,22 +9,19 @@ import sys
 from pathlib import Path
 
 from distillab.data import paths
-from distillab.data.archive import one_line, write_arrays
+from distillab.data.archive import write_arrays
 from distillab.data.dataset import ARRAYS
 from distillab.data.digests import find_mismatch
 from distillab.data.labels import Array
-from distillab.errors import WorkError
+from distillab.errors import WorkError, reason
 
 
 def download(name: str, data_dir: Path | None = None) -> Path:
-    """Download a data set through `keras.datasets` into the cache folder.
+    """Download a data set through `keras.datasets` into the cache folder, and return its file.
 
     Args:
         name: `mnist`, `fashion_mnist` or `cifar10`, whose files Keras checks by their SHA-256 before it reads them.
         data_dir: the folder that the user named, for the error message; nothing is written there.
-
-    Returns:
-        The file written.
 
     Raises:
         WorkError: no network, contents that differ from the published ones, or a cache that cannot be written.
@@ -36,7 +33,7 @@ def download(name: str, data_dir: Path | None = None) -> Path:
     except Exception as error:  # Keras raises bare Exception where the network fails
         raise WorkError(
             f"{filename} was not found in {paths.searched(data_dir)}, "
-            f"and could not be downloaded ({one_line(error)}). {by_hand}"
+            f"and could not be downloaded ({reason(error)}). {by_hand}"
         ) from error
     wrong = find_mismatch(name, arrays)
     if wrong:
@@ -45,9 +42,8 @@ def download(name: str, data_dir: Path | None = None) -> Path:
     try:
         write_arrays(path, arrays)
     except OSError as error:
-        raise WorkError(
-            f"{path} could not be written ({one_line(error)}). Set XDG_CACHE_HOME to a folder you own."
-        ) from error
+        do = "Set XDG_CACHE_HOME to a folder you own."
+        raise WorkError(f"{path} could not be written ({reason(error)}). {do}") from error
     return path
 
 

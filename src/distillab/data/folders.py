@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.array_store import ArrayStore
-from distillab.data.images import BROKEN, SUFFIXES, open_image
+from distillab.data.images import SUFFIXES, open_image
 from distillab.data.labels import UNLABELLED, Labels, Rows
 from distillab.errors import RequestError
+from distillab.io import PACKED
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -67,9 +68,6 @@ def read_photographs(
         size: (H, W) to which every image is resized; by default the most frequent size.
         store: allocates the arrays; by default one that memory-maps large ones.
 
-    Returns:
-        `Photographs`.
-
     Raises:
         RequestError: the folder has another structure, fewer than two classes, or more unreadable images than
             `SKIPPED_AT_MOST`; the message names them.
@@ -85,7 +83,7 @@ def read_photographs(
         chosen = size or readable.most_common(1)[0][0]
         decoded = store.empty((len(files), *chosen, 3), np.uint8)
         modes = list(pool.map(lambda row: _decode_into(decoded[row], files[row]), range(len(files))))
-    skipped = tuple(str(file.relative_to(path)) for file, mode in zip(files, modes, strict=True) if mode is None)
+    skipped = tuple(str(file.relative_to(path)) for file, mode in zip(files, modes, strict=True) if not mode)
     if len(skipped) > max(1, SKIPPED_AT_MOST * len(files)):
         raise RequestError(
             f"{path}: {len(skipped)} of {len(files)} images cannot be read ({', '.join(skipped[:3])}, ...); at most "
@@ -156,7 +154,7 @@ def _image_size(file: Path) -> tuple[int, int] | None:
     try:
         with open_image(file) as image:
             return image.height, image.width
-    except BROKEN:
+    except PACKED:
         return None
 
 
@@ -172,6 +170,6 @@ def _decode_into(pixels: NDArray[np.uint8], file: Path) -> str | None:
         if (plain.height, plain.width) != (height, width):
             plain = plain.resize((width, height), Image.Resampling.BILINEAR)
         pixels[:] = np.asarray(plain, np.uint8)
-    except BROKEN:
+    except PACKED:
         return None
     return "grey" if grey else "colour"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
-import struct
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import paths
-from distillab.data.archive import one_line, read_arrays, write_arrays
+from distillab.data.archive import read_arrays, write_arrays
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.labels import Array
-from distillab.errors import RequestError
+from distillab.errors import RequestError, reason
+from distillab.io import PACKED
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,11 +27,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
-Files = dict[str, dict[str, dict[str, bytes]]]
-"""The encoded images: part, then class, then file name."""
-
-BROKEN = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
-"""The exceptions that decoders raise for damaged files."""
+Files = dict[tuple[str, str, str], bytes]
+"""The encoded images by part, class and file name."""
 
 LARGEST_IMAGE = 256 * 2**20
 """Bytes of an encoded image; an archive may claim more than there is memory."""
@@ -43,7 +38,7 @@ WORTH_CACHING = 5_000
 
 
 def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Read every image of a folder or an archive.
+    """Read every image of a folder or an archive. Many are cached decoded, under a digest of the encoded ones.
 
     Args:
         path: a folder that holds `train/CLASS/*` and `test/CLASS/*`, or a tar file of one; PNG or JPEG, all of one
@@ -51,22 +46,21 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
 
     Returns:
         The arrays x_train, y_train, x_test, y_test, bytes of shape (N, H, W, 1) if all images are grey and
-        (N, H, W, 3) otherwise; and the names of the classes, sorted, in the order of their numbers. Images are in the
-        order of class and file name. Many images are cached decoded, under a digest of the encoded ones.
+        (N, H, W, 3) otherwise, in the order of class and file name; and the names of the classes, sorted.
 
     Raises:
         RequestError: the folders are not as described, an image cannot be read, or sizes differ.
     """
     files = _from_archive(path) if path.is_file() else _from_folder(path)
-    classes = tuple(sorted(files["train"]))
-    if len(classes) < 2 or tuple(sorted(files["test"])) != classes:
+    classes, tested = (tuple(sorted({group for where, group, _ in files if where == part})) for part in PARTS)
+    if len(classes) < 2 or tested != classes:
         raise RequestError(
-            f"{path}: found the classes {', '.join(classes) or 'none'} in train and "
-            f"{', '.join(sorted(files['test'])) or 'none'} in test; expected the same two or more in both. Make "
-            "folders train/CLASS and test/CLASS with PNG or JPEG images."
+            f"{path}: found the classes {', '.join(classes) or 'none'} in train and {', '.join(tested) or 'none'} in "
+            "test; expected the same two or more in both. Make folders train/CLASS and test/CLASS with PNG or JPEG "
+            "images."
         )
-    count = sum(len(images) for groups in files.values() for images in groups.values())
-    if count < WORTH_CACHING:
+    files = dict(sorted(files.items(), key=lambda file: (PARTS.index(file[0][0]), *file[0][1:])))
+    if len(files) < WORTH_CACHING:
         return _decoded(path, files, classes), classes
     cached = paths.cache_folder() / "images" / f"{_digest(files)}.npz"
     if not cached.is_file():
@@ -119,37 +113,30 @@ def _digest(files: Files) -> str:
     import PIL
 
     digest = hashlib.sha256(f"pillow {PIL.__version__}\n".encode())
-    for part in PARTS:
-        for group, images in sorted(files[part].items()):
-            for name, encoded in sorted(images.items()):
-                digest.update(f"{part}/{group}/{name} {len(encoded)}\n".encode())
-                digest.update(encoded)
+    for name, encoded in files.items():
+        digest.update(f"{'/'.join(name)} {len(encoded)}\n".encode())
+        digest.update(encoded)
     return digest.hexdigest()
 
 
 def _decoded(path: Path, files: Files, classes: tuple[str, ...]) -> dict[str, Array]:
-    listed = [
-        (part, number, f"{part}/{name}/{file}", encoded)
-        for part in PARTS
-        for number, name in enumerate(classes)
-        for file, encoded in sorted(files[part][name].items())
-    ]
-    images = [_decode(path, name, encoded) for _, _, name, encoded in listed]
-    shape = images[0].shape[:2]
-    for (_, _, name, _), image in zip(listed, images, strict=True):
+    images = [_decode(path, "/".join(name), encoded) for name, encoded in files.items()]
+    shape, first = images[0].shape[:2], "/".join(next(iter(files)))
+    for name, image in zip(files, images, strict=True):
         if image.shape[:2] != shape:
             raise RequestError(
-                f"{path}: {name} has {image.shape[0]} x {image.shape[1]} pixels, and {listed[0][2]} has {shape[0]} x "
-                f"{shape[1]}. Resize all images to one size."
+                f"{path}: {'/'.join(name)} has {image.shape[0]} x {image.shape[1]} pixels, and {first} has {shape[0]} "
+                f"x {shape[1]}. Resize all images to one size."
             )
     channels = max(image.shape[2] for image in images)
     images = [image if image.shape[2] == channels else np.repeat(image, channels, axis=-1) for image in images]
     dtype = np.uint8 if len(classes) <= 256 else np.int32
     arrays: dict[str, Array] = {}
     for part in PARTS:
-        rows = [row for row, (where, *_) in enumerate(listed) if where == part]
-        arrays[f"x_{part}"] = np.stack([images[row] for row in rows])
-        arrays[f"y_{part}"] = np.array([listed[row][1] for row in rows], dtype)
+        arrays[f"x_{part}"] = np.stack(
+            [image for (where, *_), image in zip(files, images, strict=True) if where == part]
+        )
+        arrays[f"y_{part}"] = np.array([classes.index(group) for where, group, _ in files if where == part], dtype)
     return arrays
 
 
@@ -158,9 +145,8 @@ def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
     try:
         with open_image(io.BytesIO(encoded)) as image:
             if image.mode.startswith(("I", "F")):  # conversion would clip all values above 255
-                raise RequestError(
-                    f"{path}: {name} has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits."
-                )
+                deep = f"{name} has more than 8 bits a channel (mode {image.mode})"
+                raise RequestError(f"{path}: {deep}. Convert it to 8 bits.")
             grey = image.mode in ("1", "L", "LA")
             mode = "L" if grey else "RGB"
             plain = image if image.mode == mode else image.convert(mode)
@@ -168,21 +154,20 @@ def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
             return np.frombuffer(plain.tobytes(), np.uint8).reshape(shape)  # half the time of np.asarray(plain)
     except RequestError:
         raise
-    except BROKEN as error:
-        raise RequestError(
-            f"{path}: {name} cannot be read as an image ({one_line(error)}). Remove or repair it."
-        ) from error
+    except PACKED as error:
+        do = "Remove or repair it."
+        raise RequestError(f"{path}: {name} cannot be read as an image ({reason(error)}). {do}") from error
 
 
 def _from_folder(path: Path) -> Files:
-    files: Files = {part: {} for part in PARTS}
+    files: Files = {}
     for part in PARTS:
         for file in path.glob(f"{part}/*/*"):
             if _is_image(PurePosixPath(file)) and not file.is_dir():
                 try:
-                    files[part].setdefault(file.parent.name, {})[file.name] = file.read_bytes()
+                    files[part, file.parent.name, file.name] = file.read_bytes()
                 except OSError as error:
-                    raise RequestError(f"{file} cannot be read ({one_line(error)}). Remove or repair it.") from error
+                    raise RequestError(f"{file} cannot be read ({reason(error)}). Remove or repair it.") from error
     return files
 
 
@@ -193,16 +178,16 @@ def _is_image(path: PurePosixPath) -> bool:
 
 def _from_archive(path: Path) -> Files:
     """The images of an archive, read as a stream: nothing is unpacked on the disk."""
-    files: Files = {part: {} for part in PARTS}
+    files: Files = {}
     for name, encoded in _members(path):
         part, group, file = PurePosixPath(name).parts[-3:]
         if part in PARTS:
-            if file in files[part].setdefault(group, {}):
+            if (part, group, file) in files:
                 raise RequestError(
                     f"{path}: there are two images {part}/{group}/{file}, in folders of different names. Put one data "
                     "set in each archive."
                 )
-            files[part][group][file] = encoded
+            files[part, group, file] = encoded
     return files
 
 
@@ -222,7 +207,6 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                         yield member.name, content.read()
     except RequestError:
         raise
-    except (tarfile.TarError, *BROKEN) as error:
-        raise RequestError(
-            f"{path}: the archive cannot be read ({one_line(error)}). Replace it with an intact copy."
-        ) from error
+    except (tarfile.TarError, *PACKED) as error:
+        do = "Replace it with an intact copy."
+        raise RequestError(f"{path}: the archive cannot be read ({reason(error)}). {do}") from error

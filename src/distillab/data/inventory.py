@@ -32,13 +32,10 @@ class Entry:
 
 
 def inventory(data_dir: Path | None = None) -> list[Entry]:
-    """Check the contents of every named data set; nothing is downloaded.
+    """Check the contents of every named data set, in the order of `LOADERS`; nothing is downloaded.
 
     Args:
         data_dir: the folder to search first.
-
-    Returns:
-        One entry per data set, in the order of `LOADERS`.
 
     Raises:
         RequestError: `data_dir` or the folder in DISTILLAB_DATA does not exist.
@@ -47,14 +44,11 @@ def inventory(data_dir: Path | None = None) -> list[Entry]:
 
 
 def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
-    """Check the contents of one data set; nothing is downloaded.
+    """Check the contents of one data set; nothing is downloaded. A damaged file is reported, not raised.
 
     Args:
         name: as for `load`.
         data_dir: the folder to search first.
-
-    Returns:
-        Its entry. A damaged file is reported, not raised.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.
@@ -77,14 +71,11 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
 
 
 def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | None:
-    """Find the file that a data set would be loaded from.
+    """Find the file that a data set would be loaded from, unread; None if the set needs no file or has none.
 
     Args:
         name: as for `load`.
         data_dir: the folder to search first.
-
-    Returns:
-        The path, unread; None if the set needs no file or has none.
 
     Raises:
         RequestError: an unknown name, or a folder that does not exist.

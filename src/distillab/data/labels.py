@@ -18,15 +18,12 @@ UNLABELLED = -1
 
 
 def as_labels(values: ArrayLike, name: str = "labels", *, classes: int | None = None) -> Labels:
-    """Check class labels, one for each example.
+    """Check class labels, one for each example, and copy them.
 
     Args:
         values: class numbers, shape (N,), N >= 1, of any integer type.
         name: the caller's name for them, for the message.
         classes: C, if known: labels must then be in 0..C-1.
-
-    Returns:
-        A copy, shape (N,).
 
     Raises:
         RequestError: not one-dimensional, empty, not integers, negative, or not below C.
@@ -51,15 +48,12 @@ def as_labels(values: ArrayLike, name: str = "labels", *, classes: int | None = 
 
 
 def as_partial_labels(values: ArrayLike, name: str, count: int) -> Labels:
-    """Check class labels of which some may be missing.
+    """Check class labels of which some may be missing, and return them with -1 there, shape (N,).
 
     Args:
         values: class numbers, shape (N,) or (N, 1), integers or whole floats; -1 or NaN marks a missing label.
         name: the caller's name for them, for the message.
         count: N, the number of inputs.
-
-    Returns:
-        Class numbers, shape (N,); -1 for a missing label.
 
     Raises:
         RequestError: the wrong number of labels, or a label that is no class number.

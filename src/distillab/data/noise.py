@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]
 
 
 class Perturbed(NamedTuple):
-    """Labels after perturbation, and a mask of those that changed."""
+    """Labels after perturbation, shape (N,), and a mask of those that changed."""
 
     labels: Labels
     changed: NDArray[np.bool_]
@@ -30,7 +30,7 @@ def perturb(
     *,
     kind: str,
     classes: int,
-    rng: np.random.Generator,
+    rng: Generator,
     rate: float | None = None,
     matrix: ArrayLike | None = None,
     logits: ArrayLike | None = None,
@@ -50,9 +50,6 @@ def perturb(
         logits: for `margin` only, shape (N, C): the model's logits. With `m` the true class's logit minus the largest
             of the others, rows are drawn without replacement, with weights `exp(-m)`: the odds against the true
             class. Wrong labels then occur where classes are hard to distinguish, as with human labellers.
-
-    Returns:
-        `Perturbed`: new labels (N,), and the mask (N,) of changed ones.
 
     Raises:
         RequestError: an unknown kind, or an argument that is out of range or does not belong to the kind.
@@ -122,9 +119,8 @@ class _Given(NamedTuple):
             if name not in used and getattr(self, name) is not None:
                 raise not_allowed(name, "given", f"left out unless the kind is {kind!r}")
         if "rate" not in used and self.rate is not None:
-            raise not_allowed(
-                "rate", self.rate, f"left out when the kind is {self.kind!r}", "The matrix holds the rates."
-            )
+            do = "The matrix holds the rates."
+            raise not_allowed("rate", self.rate, f"left out when the kind is {self.kind!r}", do)
 
     def count(self, examples: int) -> int:
         """The number of labels to change."""
@@ -151,9 +147,8 @@ def _margin_kind(labels: Labels, classes: int, rng: Generator, given: _Given) ->
     given.only("rate", "logits")
     logits = np.array([] if given.logits is None else given.logits, dtype=np.float64)
     if logits.shape != (len(labels), classes) or not np.isfinite(logits).all():
-        raise not_allowed(
-            "logits.shape", logits.shape, f"({len(labels)}, {classes}), all finite, when the kind is 'margin'"
-        )
+        allowed = f"({len(labels)}, {classes}), all finite, when the kind is 'margin'"
+        raise not_allowed("logits.shape", logits.shape, allowed)
     rows = np.arange(len(labels))
     true = logits[rows, labels]
     logits[rows, labels] = -np.inf
@@ -182,9 +177,8 @@ def _checked(matrix: ArrayLike | None, classes: int) -> Matrix:
         raise not_allowed("matrix", None, f"given, of shape ({classes}, {classes}), when the kind is 'matrix'")
     transition = np.asarray(matrix, dtype=np.float64)
     if transition.shape != (classes, classes):
-        raise not_allowed(
-            "matrix.shape", transition.shape, f"({classes}, {classes}): a row and a column for each class"
-        )
+        allowed = f"({classes}, {classes}): a row and a column for each class"
+        raise not_allowed("matrix.shape", transition.shape, allowed)
     for number, row in enumerate(transition):
         if not (np.isfinite(row).all() and (row >= 0).all()):
             raise not_allowed(f"matrix[{number}]", row.tolist(), "shares >= 0")

@@ -18,15 +18,8 @@ def cache_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "distillab"
 
 
-def search_folders(data_dir: Path | None = None) -> list[Path]:
-    """The folders to search, in this order: `data_dir`, DISTILLAB_DATA, the cache.
-
-    Args:
-        data_dir: a folder to search first; None: none.
-
-    Raises:
-        RequestError: `data_dir` or the folder in DISTILLAB_DATA does not exist.
-    """
+def _search_folders(data_dir: Path | None) -> list[Path]:
+    """The folders to search, in this order: `data_dir`, DISTILLAB_DATA, the cache. The first two must exist."""
     folders = [] if data_dir is None else [existing_folder(data_dir)]
     variable = os.environ.get(VARIABLE, "")
     if variable:
@@ -53,16 +46,13 @@ def existing_folder(data_dir: Path) -> Path:
 
 
 def find_first(names: Sequence[str], data_dir: Path | None = None) -> Path | None:
-    """Find the first file or folder with one of several names.
+    """Find the first file or folder with one of several names; None if there is none.
 
     Args:
         names: the names; within one folder, an earlier name wins.
         data_dir: a folder to search first.
-
-    Returns:
-        Its path, or None.
     """
-    candidates = (folder / name for folder in search_folders(data_dir) for name in names)
+    candidates = (folder / name for folder in _search_folders(data_dir) for name in names)
     return next((path for path in candidates if path.exists()), None)
 
 
@@ -72,7 +62,7 @@ def searched(data_dir: Path | None = None) -> str:
     Args:
         data_dir: the folder that is searched first.
     """
-    return ", ".join(str(folder) for folder in search_folders(data_dir))
+    return ", ".join(str(folder) for folder in _search_folders(data_dir))
 
 
 def how_to_provide(filename: str, data_dir: Path | None = None) -> str:

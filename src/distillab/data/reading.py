@@ -108,20 +108,9 @@ def read_data(data: Any, options: ReadOptions | None = None) -> Dataset:
     mean, spread = _standardisation(x)
     scale = default_scale(x) if source.scale is None else source.scale
     return Dataset(
-        source.name,
-        x,
-        y,
-        x_test,
-        y_test,
-        class_names,
-        scale,
-        validation=validation,
-        unlabelled=unlabelled,
-        mean=mean,
-        spread=spread,
-        notes=notes,
-        store=store,
-    )
+        source.name, x, y, x_test, y_test, class_names, scale,
+        validation=validation, unlabelled=unlabelled, mean=mean, spread=spread, notes=notes, store=store,
+    )  # fmt: skip
 
 
 def _separate_unlabelled(arrays: dict[str, Any], store: ArrayStore) -> tuple[Array, Labels, Array]:

@@ -45,11 +45,8 @@ def stratified_split(labels: ArrayLike, *, share: float, rng: np.random.Generato
     counts = largest_remainder(quotas, total, spare)
     for number, size, count in zip(classes, sizes, counts, strict=True):
         if count == size:
-            raise not_allowed(
-                "share",
-                share,
-                f"small enough to leave every class a training example; class {number} has {size} in all",
-            )
+            rule = f"small enough to leave every class a training example; class {number} has {size} in all"
+            raise not_allowed("share", share, rule)
     held_out = _choose(members, counts, rng)
     train = np.setdiff1d(np.arange(sum(sizes), dtype=np.intp), held_out, assume_unique=True)
     return train, held_out

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data.archive import one_line
-from distillab.errors import RequestError, unknown
+from distillab.errors import RequestError, reason, unknown
 
 LABELS = ("label", "target", "class", "y")
 """Recognised names of the label column; without one of them, it is the last column."""
@@ -30,14 +29,11 @@ class Table(NamedTuple):
 
 
 def read_table(path: Path, *, label: str | None = None) -> Table:
-    """Read a CSV file.
+    """Read a CSV file; its classes are the distinct labels, whole numbers first in their order, then text.
 
     Args:
         path: the file; comma-separated, with a header.
         label: the label column; by default one called "label", "target", "class" or "y", or else the last.
-
-    Returns:
-        `Table`; classes are the distinct labels, whole numbers first in numerical order, then text.
 
     Raises:
         RequestError: no such column, a row of another length, a feature that is no finite number, fewer than two
@@ -47,9 +43,7 @@ def read_table(path: Path, *, label: str | None = None) -> Table:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RequestError(
-            f"{path} cannot be read as CSV ({one_line(error)}). Save it as UTF-8, with commas."
-        ) from error
+        raise RequestError(f"{path} cannot be read as CSV ({reason(error)}). Save it as UTF-8, with commas.") from error
     header, rows = [name.strip() for name in rows[0]] if rows else [], [row for row in rows[1:] if row]
     if len(header) < 2 or not rows:
         raise RequestError(f"{path} holds no table: it must have a header, a row and at least two columns.")

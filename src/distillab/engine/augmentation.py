@@ -48,14 +48,11 @@ class Augmentation:
             )
 
     def __call__(self, keys: jax.Array, images: jax.Array) -> jax.Array:
-        """Change every image of a batch independently.
+        """Change every image of a batch independently; the shape stays.
 
         Args:
             keys: one per image, shape (B,).
             images: shape (B, H, W, C).
-
-        Returns:
-            The changed images, shape (B, H, W, C).
 
         Example:
             >>> batch = jnp.arange(9.0).reshape(1, 3, 3, 1)

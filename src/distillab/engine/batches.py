@@ -15,15 +15,12 @@ TEACHER_BATCH = 64  # rows in a teacher's, whose activations then fit the cache 
 def batched_logits(
     predict: Callable[[jax.Array], jax.Array], inputs: jax.Array, batch: int = EVALUATION_BATCH
 ) -> jax.Array:
-    """Predict many inputs one batch at a time, so that memory does not grow with their number.
+    """Predict the logits (M, C) of many inputs one batch at a time, so that memory does not grow with their number.
 
     Args:
         predict: from a batch (B, ...) to logits (B, C).
         inputs: shape (M, ...).
         batch: rows per batch.
-
-    Returns:
-        Logits, shape (M, C).
     """
     count = len(inputs)
     whole = count // batch * batch

@@ -8,19 +8,24 @@ from typing import Any
 import jax
 import keras
 
-from distillab.errors import RequestError
+from distillab.errors import RequestError, reason
 from distillab.models.ending import ending, last_layer
 
 
-def check_classifier(model: keras.Model) -> None:
-    """Check that a model is a classifier with one input that ends in logits.
+def check_model(model: keras.Model) -> None:
+    """Check that a model is a classifier with one input that ends in logits, and that JAX can trace it.
 
     Args:
-        model: the model.
+        model: a built model.
 
     Raises:
-        RequestError: it is not; the message names the layer.
+        RequestError: it is not, or JAX cannot; the message names the layer.
     """
+    _check_classifier(model)
+    _check_traceable(model)
+
+
+def _check_classifier(model: keras.Model) -> None:
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if inputs is not None and len(inputs) != 1:
         raise RequestError(
@@ -44,20 +49,12 @@ def check_classifier(model: keras.Model) -> None:
         )
 
 
-def check_traceable(model: keras.Model) -> None:
-    """Check that JAX can trace a model.
-
-    Args:
-        model: the model.
-
-    Raises:
-        RequestError: it cannot; the message names the layer.
-    """
+def _check_traceable(model: keras.Model) -> None:
     try:
         _trace(model, jax.ShapeDtypeStruct((2, *model.input_shape[1:]), model.input_dtype or "float32"))
     except Exception as error:  # a layer can raise anything
         raise RequestError(
-            f"The model {model.name!r} cannot be traced by JAX: {_first_fault(model)} ({_reason(error)}). Its "
+            f"The model {model.name!r} cannot be traced by JAX: {_first_fault(model)} ({_first_sentence(error)}). Its "
             "layers must be made of keras.ops or jax.numpy, without Python decisions on values."
         ) from error
 
@@ -100,15 +97,12 @@ def rebuilt(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | 
             except Exception as fault:
                 raise RequestError(
                     f"The model {model.name!r} cannot be rebuilt with fresh weights: layer {layer.name!r} "
-                    f"({type(layer).__name__}) cannot be rebuilt from its get_config() ({_reason(fault)}). Return "
-                    "every argument of its constructor there."
+                    f"({type(layer).__name__}) cannot be rebuilt from its get_config() ({_first_sentence(fault)}). "
+                    "Return every argument of its constructor there."
                 ) from error
-        raise RequestError(
-            f"The model {model.name!r} cannot be rebuilt with fresh weights: {_reason(error)}."
-        ) from error
+        why = f"cannot be rebuilt with fresh weights: {_first_sentence(error)}"
+        raise RequestError(f"The model {model.name!r} {why}.") from error
 
 
-def _reason(error: Exception) -> str:
-    """An error's first sentence, on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.split(". ")[0].rstrip(".")[:200]
+def _first_sentence(error: Exception) -> str:
+    return reason(error).split(". ")[0]

@@ -9,7 +9,6 @@ filled with zeros. The product is then one matrix product (no groups), one for e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -27,7 +26,7 @@ convolution of the study's student, forward and backward, from 293 to 205 micros
 
 
 @dataclass(frozen=True)
-class Geometry:
+class _Geometry:
     """How a window moves over images of shape (B, H, W, C)."""
 
     window: Pair
@@ -36,11 +35,7 @@ class Geometry:
     dilation: Pair = (1, 1)
 
     def positions(self, size: Pair) -> Pair:
-        """The number of window positions in rows and columns.
-
-        Args:
-            size: (H, W) of the images.
-        """
+        """The number of window positions in rows and columns of images of size (H, W)."""
         rows, columns = (
             (length + sum(edges) - (window - 1) * gap - 1) // stride + 1
             for length, window, stride, edges, gap in zip(
@@ -80,43 +75,38 @@ def convolve(
     images: jax.Array,
     kernel: jax.Array,
     *,
-    window_strides: Sequence[int],
-    padding: Sequence[Pair],
-    lhs_dilation: Sequence[int],
-    rhs_dilation: Sequence[int],
     dimension_numbers: lax.ConvDimensionNumbers,
     feature_group_count: int,
     precision: Any,
     preferred_element_type: Any,
-    **_: Any,
+    **window: Any,
 ) -> jax.Array:
-    """Compute what `lax.conv_general_dilated` does, by matrix products; the parameters are that primitive's.
+    """Compute what `lax.conv_general_dilated` does, by matrix products, in the layout that it would have.
 
     Formula: `y[b, h, w, o] = sum_{i, j, c} x[b, h*sh + i*dh - top, w*sw + j*dw - left, c] * k[i, j, c, o]`.
 
     Args:
         images: in the layout that `dimension_numbers` names; one or two spatial dimensions.
         kernel: likewise.
-
-    Returns:
-        The convolution, in that layout.
+        dimension_numbers, feature_group_count, precision, preferred_element_type: as there.
+        window: window_strides, padding, lhs_dilation and rhs_dilation.
 
     Source: Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks for Document Processing, 2006,
     section 3.1 (unrolled convolution).
     """
     batch, feature, *space = dimension_numbers.lhs_spec
-    outputs, inputs, *window = dimension_numbers.rhs_spec
+    outputs, inputs, *cells = dimension_numbers.rhs_spec
     x = jnp.transpose(images, (batch, *space, feature))
-    k = jnp.transpose(kernel, (*window, inputs, outputs))
-    if any(gap > 1 for gap in lhs_dilation):
-        spread = ((0, 0, 0), *((0, 0, gap - 1) for gap in lhs_dilation), (0, 0, 0))
+    k = jnp.transpose(kernel, (*cells, inputs, outputs))
+    if any(gap > 1 for gap in window["lhs_dilation"]):
+        spread = ((0, 0, 0), *((0, 0, gap - 1) for gap in window["lhs_dilation"]), (0, 0, 0))
         x = lax.pad(x, jnp.zeros((), x.dtype), spread)
-    strides, edges, dilation = tuple(window_strides), tuple(padding), tuple(rhs_dilation)
+    strides, edges, dilation = (tuple(window[name]) for name in ("window_strides", "padding", "rhs_dilation"))
     flat = len(space) == 1
     if flat:
         x, k = x[:, None], k[None]
         strides, edges, dilation = (1, *strides), ((0, 0), *edges), (1, *dilation)
-    geometry = Geometry(k.shape[:2], strides, edges, dilation)
+    geometry = _Geometry(k.shape[:2], strides, edges, dilation)
     numbers = {"precision": precision, "preferred_element_type": preferred_element_type}
     if feature_group_count == 1:
         output = _together(x, k, geometry, numbers)
@@ -131,25 +121,25 @@ def convolve(
     return jnp.transpose(output, order)
 
 
-def _together(x: jax.Array, k: jax.Array, geometry: Geometry, numbers: dict[str, Any]) -> jax.Array:
+def _together(x: jax.Array, k: jax.Array, geometry: _Geometry, numbers: dict[str, Any]) -> jax.Array:
     """One product of patches (B*h*w, kh*kw*C) and kernel (kh*kw*C, O)."""
     h, w = geometry.positions((x.shape[1], x.shape[2]))
     filters = k.shape[-1]
     if math.prod(k.shape[:3]) <= NARROW and filters <= NARROW and w % 2 == 0 and geometry.dilation == (1, 1):
         k, geometry = _two_columns(k, geometry)
-    gathered = patches(x, geometry)[:, :, : w * filters // k.shape[-1]]
+    gathered = _patches(x, geometry)[:, :, : w * filters // k.shape[-1]]
     product = jnp.dot(gathered.reshape(-1, gathered.shape[-1]), k.reshape(-1, k.shape[-1]), **numbers)
     return product.reshape(len(x), h, w, filters)
 
 
-def _two_columns(k: jax.Array, geometry: Geometry) -> tuple[jax.Array, Geometry]:
+def _two_columns(k: jax.Array, geometry: _Geometry) -> tuple[jax.Array, _Geometry]:
     """A kernel of twice the filters that computes two neighbouring columns at once, and its geometry."""
     (kh, kw), (sh, sw) = geometry.window, geometry.strides
     first, second = (jnp.pad(k, ((0, 0), edges, (0, 0), (0, 0))) for edges in ((0, sw), (sw, 0)))
-    return jnp.concatenate([first, second], axis=-1), Geometry((kh, kw + sw), (sh, 2 * sw), geometry.padding)
+    return jnp.concatenate([first, second], axis=-1), _Geometry((kh, kw + sw), (sh, 2 * sw), geometry.padding)
 
 
-def _by_group(x: jax.Array, k: jax.Array, geometry: Geometry, groups: int, numbers: dict[str, Any]) -> jax.Array:
+def _by_group(x: jax.Array, k: jax.Array, geometry: _Geometry, groups: int, numbers: dict[str, Any]) -> jax.Array:
     """One product of patches and kernel for each group."""
     gathered = jnp.stack(_taps(x, geometry), axis=-2)  # (B, h, w, taps, C)
     gathered = gathered.reshape(*gathered.shape[:-1], groups, -1)
@@ -158,7 +148,7 @@ def _by_group(x: jax.Array, k: jax.Array, geometry: Geometry, groups: int, numbe
     return output.reshape(*output.shape[:3], -1)
 
 
-def _depthwise(x: jax.Array, k: jax.Array, geometry: Geometry, dtype: Any) -> jax.Array:
+def _depthwise(x: jax.Array, k: jax.Array, geometry: _Geometry, dtype: Any) -> jax.Array:
     """Separate filters for every channel: a sum of images, each scaled by one number per channel."""
     scales = k.reshape(-1, k.shape[-1])
     x = jnp.repeat(x, k.shape[-1] // x.shape[-1], axis=-1)
@@ -166,16 +156,12 @@ def _depthwise(x: jax.Array, k: jax.Array, geometry: Geometry, dtype: Any) -> ja
     return output if dtype is None else output.astype(dtype)
 
 
-def patches(x: jax.Array, geometry: Geometry) -> jax.Array:
+def _patches(x: jax.Array, geometry: _Geometry) -> jax.Array:
     """Gather the numbers in the window at each position, shape (B, h, w, kh*kw*C).
 
     Rows and columns are first split into blocks one stride long, (H/s, s) x (W/s, s*C). A patch is then made of whole
     runs of s*C neighbouring numbers. The rows of a block are separated by `lax.split`, whose derivative joins them
     again in one pass over memory; that of a slice would write the whole image anew for each run, mostly with zeros.
-
-    Args:
-        x: shape (B, H, W, C).
-        geometry: the window and its steps.
     """
     if geometry.dilation != (1, 1):
         return jnp.concatenate(_taps(x, geometry), axis=-1)
@@ -188,7 +174,7 @@ def patches(x: jax.Array, geometry: Geometry) -> jax.Array:
     return jnp.concatenate(runs, axis=-1)
 
 
-def _taps(x: jax.Array, geometry: Geometry) -> list[jax.Array]:
+def _taps(x: jax.Array, geometry: _Geometry) -> list[jax.Array]:
     """For each cell of the window its number at each position: kh*kw arrays (B, h, w, C)."""
     (kh, kw), (sh, sw), channels = geometry.window, geometry.strides, x.shape[-1]
     if geometry.dilation == (1, 1):
@@ -205,7 +191,7 @@ def _taps(x: jax.Array, geometry: Geometry) -> list[jax.Array]:
     return [padded[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] for i, j in steps]
 
 
-def _block_rows(x: jax.Array, geometry: Geometry) -> tuple[list[jax.Array], Pair]:
+def _block_rows(x: jax.Array, geometry: _Geometry) -> tuple[list[jax.Array], Pair]:
     """Cut the padded images into blocks of one stride: for each row of a block (B, H/s, W/s, s*C), and (h, w)."""
     batch, height, width, channels = x.shape
     (kh, kw), (sh, sw) = geometry.window, geometry.strides

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import keras
 import numpy as np
 
 from distillab.engine.flops import forward_flops
-from distillab.engine.functional import Functional
+from distillab.engine.functional import Functional, read_variables
 from distillab.engine.latency import Latency, latency
 
 BATCHES = (1, 64)
@@ -41,43 +41,28 @@ def cost(model: keras.Model, functional: Functional, example: np.ndarray) -> Cos
         file = Path(folder) / "model.keras"
         model.save(file)
         size = file.stat().st_size
-    return Cost(
-        int(model.count_params()),
-        size,
-        flops(functional),
-        {batch: timed(functional.model, example, batch) for batch in BATCHES},
-    )
+    latencies = {batch: timed(functional.model, example, batch) for batch in BATCHES}
+    return Cost(int(model.count_params()), size, flops(functional), latencies)
 
 
 def flops(functional: Functional) -> int:
-    """Count the operations for one example.
+    """Count the multiplications and additions for one example, in matrix products and convolutions.
 
     Args:
         functional: the model.
-
-    Returns:
-        Multiplications and additions of matrix products and convolutions.
     """
     return int(sum(forward_flops(functional, 1)))
 
 
 def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
-    """Time a batch.
+    """Time the predictions of a batch.
 
     Args:
         model: a Keras model.
         example: one input, shape (...).
         batch: examples of a call.
-
-    Returns:
-        Seconds of a call.
     """
-    variables = [variable.value for variable in model.trainable_variables]
-    fixed = [variable.value for variable in model.non_trainable_variables]
-
-    def predict(inputs: jax.Array) -> Any:
-        return model.stateless_call(variables, fixed, inputs, training=False)[0]
-
-    call = jax.jit(predict)
+    variables = read_variables(model)
+    call = jax.jit(lambda x: model.stateless_call(variables.trainable, variables.fixed, x, training=False)[0])
     inputs = jax.device_put(np.repeat(example[None].astype(np.float32), batch, axis=0))
     return latency(lambda: call(inputs).block_until_ready())

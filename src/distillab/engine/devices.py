@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import jax
 from jax.sharding import Mesh
@@ -17,8 +16,6 @@ AXIS = "students"
 ROWS = "rows"
 MOST = 1_024
 """Largest number of devices for one processor; JAX accepts any number, each with memory and threads."""
-
-StudentMapping = Literal["loop", "vmap"]
 
 
 def split_host(devices: int | None = None) -> None:
@@ -74,7 +71,7 @@ def rows_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh | None:
     return Mesh(devices, (ROWS,))
 
 
-def inside(platform: str) -> StudentMapping:
+def inside(platform: str) -> str:
     """How students share one device: "loop" on a CPU, whose cache holds one of them; "vmap" elsewhere.
 
     Args:
@@ -84,10 +81,9 @@ def inside(platform: str) -> StudentMapping:
 
 
 def compiler_options(platform: str) -> Mapping[str, bool]:
-    """Compiler options for programs in which every device trains different students.
+    """Compiler options for programs in which every device trains different students: one thread for a CPU device.
 
-    Each CPU device is one thread: distributing a student's small operations over threads costs more than it gains, and
-    the order of sums would depend on the number of threads.
+    More threads gain nothing for a student's small operations, and the order of sums would depend on their number.
 
     Args:
         platform: of the devices.

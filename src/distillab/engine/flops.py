@@ -14,7 +14,7 @@ from distillab.engine.functional import Functional, read_variables
 
 
 def training_flops(model: Functional, batch: int) -> int:
-    """Floating-point operations of one training step's matrix products, forward and backward.
+    """Multiplications and additions of one training step's matrix products, forward and backward.
 
     Formula: `3 sum_i f_i - f_1`, where `f_i` is the forward cost of product i. Its two derivatives cost as much each,
     and the first product's inputs are data, which need no derivative.
@@ -22,9 +22,6 @@ def training_flops(model: Functional, batch: int) -> int:
     Args:
         model: the classifier.
         batch: examples per step.
-
-    Returns:
-        Multiplications and additions, each counted as one operation.
     """
     products = forward_flops(model, batch)
     return 3 * sum(products) - products[0]
@@ -39,11 +36,8 @@ def forward_flops(model: Functional, batch: int) -> list[int]:
     """
     variables = read_variables(model.model)
     inputs = jnp.zeros((batch, *model.model.input_shape[1:]), jnp.float32)
-
-    def call(trainable: Any, fixed: Any, x: jax.Array) -> Any:
-        return model.model.stateless_call(trainable, fixed, x, training=False)[0]
-
-    return list(_products(jax.make_jaxpr(call)(variables.trainable, variables.fixed, inputs).jaxpr))
+    call = jax.make_jaxpr(lambda v, x: model.model.stateless_call(v.trainable, v.fixed, x, training=False)[0])
+    return list(_products(call(variables, inputs).jaxpr))
 
 
 def _products(jaxpr: Any) -> Iterator[int]:

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from distillab.engine.classifier import check_classifier, check_traceable, rebuilt
+from distillab.engine.classifier import check_model, rebuilt
 from distillab.engine.devices import ROWS
-from distillab.engine.lowering import Pays, lower, small_patches
+from distillab.engine.lowering import lower
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError
 
@@ -36,7 +36,7 @@ jax.tree_util.register_dataclass(Variables, ["trainable", "fixed"], [])
 
 
 class ModelOutput(NamedTuple):
-    """What a model makes of a batch."""
+    """A model's result for a batch."""
 
     logits: jax.Array  # (B, C), float32
     fixed: Weights  # the fixed variables as the pass leaves them
@@ -49,7 +49,6 @@ class Functional:
 
     Args:
         model: a built Keras model that maps (B, ...) inputs to (B, C) logits.
-        pays: which operations are lowered; a rule of `lowering`.
         rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
 
     Raises:
@@ -58,7 +57,6 @@ class Functional:
     """
 
     model: keras.Model
-    pays: Pays = small_patches
     rows: Mesh | None = None
 
     def __post_init__(self) -> None:
@@ -72,8 +70,7 @@ class Functional:
                 f"The model {self.model.name!r} is not built: its input shape is not known. "
                 "Call model.build(input_shape), or begin it with keras.Input."
             )
-        check_classifier(self.model)
-        check_traceable(self.model)
+        check_model(self.model)
 
     @property
     def classes(self) -> int:
@@ -82,55 +79,48 @@ class Functional:
 
     @cached_property
     def depends_on_batch(self) -> bool:
-        """Whether an example's answer or the fixed variables depend on the rest of the batch, as in BatchNormalization.
+        """Whether an example's logits or the fixed variables depend on the rest of the batch, as in BatchNormalization.
 
         Then no filling rows may be in a batch. A random generator's counter does not count: it depends on no example.
         """
         return any(not _is_seed(variable) for variable in self.model.non_trainable_variables)
 
     def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> ModelOutput:
-        """Answer a batch.
+        """Predict a batch.
 
         Args:
-            variables: the weights to answer with.
-            inputs: a batch, shape (B, ...).
+            variables: the weights.
+            inputs: shape (B, ...).
             training: whether layers such as Dropout and BatchNormalization behave as in training.
-
-        Returns:
-            The logits, the fixed variables as the pass leaves them, and the layers' own losses.
         """
 
         def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> ModelOutput:
-            logits, after, losses = self.model.stateless_call(
-                trainable, fixed, batch, training=training, return_losses=True
-            )
+            options = {"training": training, "return_losses": True}
+            logits, after, losses = self.model.stateless_call(trainable, fixed, batch, **options)
             penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
             return ModelOutput(logits.astype(jnp.float32), list(after), penalty)
 
         if self.rows is not None and len(inputs) % self.rows.size == 0:
             inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))
-        return lower(call, self.pays)(variables.trainable, variables.fixed, inputs)
+        return lower(call)(variables.trainable, variables.fixed, inputs)
 
     def initial(self, seed: int) -> Variables:
         """Draw the weights that a student of this architecture starts from.
 
-        Every student of one seed starts from the same weights, whatever its alpha. Keras's and Python's own random
-        state is left as it was.
+        Every student of one seed starts from the same weights, whatever its alpha; the layers' own
+        initialisers draw them. Keras's and Python's own random state is left as it was.
 
         Args:
             seed: the trial's seed, >= 0.
-
-        Returns:
-            NumPy arrays, drawn by the layers' own initialisers.
         """
         with _keras_seed(int(stream("initial weights", seed).integers(2**31))):
             fresh = rebuilt(self.model)
         variables = read_variables(fresh)
         # A layer with a seed of its own, such as Dropout(seed=1), would drop the same units for every student.
         draws = stream("layers", seed)
-        for place, variable in enumerate(fresh.non_trainable_variables):
+        for index, variable in enumerate(fresh.non_trainable_variables):
             if _is_seed(variable):
-                variables.fixed[place] = draws.integers(2**31, size=variable.shape).astype(variable.dtype)
+                variables.fixed[index] = draws.integers(2**31, size=variable.shape).astype(variable.dtype)
         return variables
 
 

@@ -26,9 +26,6 @@ def latency(call: Callable[[], object]) -> Latency:
 
     Args:
         call: makes the call, and waits for its end.
-
-    Returns:
-        Median and 99th percentile.
     """
     for _ in range(WARM):
         call()

@@ -15,16 +15,13 @@ from distillab.models.digests import add_array, architecture
 
 
 def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray, scale: float) -> np.ndarray:
-    """Predict many inputs with one model, in inference mode.
+    """Predict the logits of many inputs with one model, in inference mode: float32, shape (N, C).
 
     Args:
         teacher: the architecture.
         variables: its weights.
         inputs: as stored, shape (N, ...).
         scale: stored inputs times this are the model's inputs.
-
-    Returns:
-        Logits, float32, shape (N, C).
     """
 
     def predict(weights: Variables, rows: jax.Array) -> jax.Array:
@@ -41,15 +38,12 @@ def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray
 
 
 def teacher_digest(teacher: Functional, variables: Variables, scale: float) -> str:
-    """Digest of everything that a teacher's logits depend on, except the inputs: architecture, weights and scale.
+    """SHA-256, in hex, of what a teacher's logits depend on, except the inputs: architecture, weights and scale.
 
     Args:
         teacher: the architecture.
         variables: its weights.
         scale: stored inputs times this are the model's inputs.
-
-    Returns:
-        SHA-256 as 64 hexadecimal digits.
     """
     digest = hashlib.sha256(json.dumps(architecture(teacher.model), sort_keys=True).encode())
     for array in (*variables.trainable, *variables.fixed):

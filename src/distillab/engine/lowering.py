@@ -43,24 +43,6 @@ def small_patches(equation: Any) -> bool:
     return equation.primitive.name != "conv_general_dilated" or convolutions.patch_bytes(equation) <= LARGEST_PATCHES
 
 
-def always(equation: Any) -> bool:
-    """Rewrite every equation that can be rewritten.
-
-    Args:
-        equation: an equation that can be rewritten.
-    """
-    return True
-
-
-def never(equation: Any) -> bool:
-    """Rewrite no equation.
-
-    Args:
-        equation: an equation that can be rewritten.
-    """
-    return False
-
-
 def lower(function: Callable[P, R], pays: Pays = small_patches) -> Callable[P, R]:
     """Return a function with the same results whose convolutions are matrix products.
 

@@ -7,54 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optax
 
 
-def _constant(steps: int) -> optax.Schedule:
+def _optax() -> Any:
     import optax
 
-    return optax.constant_schedule(1.0)
-
-
-def _cosine(steps: int) -> optax.Schedule:
-    import optax
-
-    return optax.cosine_decay_schedule(1.0, steps)
-
-
-def _linear(steps: int) -> optax.Schedule:
-    import optax
-
-    return optax.linear_schedule(1.0, 0.0, steps)
-
-
-def _adam() -> optax.GradientTransformation:
-    import optax
-
-    return optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-7)  # epsilon as in Keras
-
-
-def _sgd() -> optax.GradientTransformation:
-    import optax
-
-    return optax.identity()
-
-
-def _momentum() -> optax.GradientTransformation:
-    import optax
-
-    return optax.trace(decay=0.9, nesterov=True)
+    return optax
 
 
 SCHEDULES: Mapping[str, Callable[[int], optax.Schedule]] = MappingProxyType(
-    {"constant": _constant, "cosine": _cosine, "linear": _linear}
+    {
+        "constant": lambda steps: _optax().constant_schedule(1.0),
+        "cosine": lambda steps: _optax().cosine_decay_schedule(1.0, steps),
+        "linear": lambda steps: _optax().linear_schedule(1.0, 0.0, steps),
+    }
 )
 """Name -> (number of steps of the whole training -> step -> multiple of the learning rate, 1 at the start)."""
 
 OPTIMISERS: Mapping[str, Callable[[], optax.GradientTransformation]] = MappingProxyType(
-    {"adam": _adam, "sgd": _sgd, "momentum": _momentum}
+    {
+        "adam": lambda: _optax().scale_by_adam(b1=0.9, b2=0.999, eps=1e-7),  # epsilon as in Keras
+        "sgd": lambda: _optax().identity(),
+        "momentum": lambda: _optax().trace(decay=0.9, nesterov=True),
+    }
 )
 """Name -> direction of descent for a learning rate of one; the engine multiplies it by rate and schedule."""

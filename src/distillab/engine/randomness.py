@@ -26,15 +26,12 @@ PURPOSES: Mapping[str, int] = MappingProxyType(
 
 
 def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
-    """Open the random stream of one purpose.
+    """Open the random stream of one purpose; the same arguments always give the same stream.
 
     Args:
         purpose: one of `PURPOSES`.
         seed: the trial's seed, >= 0.
         steps: further integers that separate streams of one purpose, such as the epoch.
-
-    Returns:
-        A fresh generator; the same arguments always give the same stream.
 
     Example:
         >>> bool(stream("order", 3, 0).random() == stream("order", 3, 0).random())
@@ -46,34 +43,26 @@ def stream(purpose: str, seed: int, *steps: int) -> np.random.Generator:
 
 
 def example_keys(purpose: str, seed: Any, epoch: Any, rows: jax.Array) -> jax.Array:
-    """The JAX keys of each example's draws in one epoch, inside a compiled program.
-
-    They depend on the example and the epoch, not on the batch.
+    """The JAX key of each example's draws in one epoch, inside a compiled program: the same in every batch.
 
     Args:
         purpose: one of `PURPOSES`.
         seed: the trial's seed, a scalar, possibly traced.
         epoch: counted from 0, a scalar, possibly traced.
         rows: the examples' row numbers, shape (B,).
-
-    Returns:
-        Keys, shape (B,).
     """
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(PURPOSES[purpose]), seed), epoch)
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows)
 
 
 def epoch_order(seed: int, epoch: int, examples: int, length: int) -> np.ndarray:
-    """Draw the order of the training examples in one epoch.
+    """Draw the order of the training examples in one epoch: row numbers, int32, shape (length,).
 
     Args:
         seed: the trial's seed; every alpha at one seed sees the same order.
         epoch: counted from 0.
         examples: N, the number of training examples.
         length: the number of rows, >= N: the last batch is padded with row 0, which has no weight.
-
-    Returns:
-        Row numbers, int32, shape (length,).
     """
     rows = np.zeros(length, np.int32)
     rows[:examples] = stream("order", seed, epoch).permutation(examples)

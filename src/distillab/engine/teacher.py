@@ -21,12 +21,10 @@ from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
 
 def train_teacher(
     teacher: Functional,
-    inputs: np.ndarray,
+    examples: Examples,
     labels: np.ndarray,
-    *,
-    scale: float,
-    classes: int,
     recipe: Recipe,
+    *,
     learning_rate: float,
     seed: int,
     stops: Collection[float] = (),
@@ -39,10 +37,8 @@ def train_teacher(
 
     Args:
         teacher: the architecture.
-        inputs: training inputs as stored, shape (N, ...).
+        examples: such as `Examples.for_labels`.
         labels: shape (N,).
-        scale: stored inputs times this are the model's inputs.
-        classes: C.
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the peak learning rate.
         seed: of the initial weights and the order.
@@ -52,18 +48,8 @@ def train_teacher(
     Yields:
         Each stop and the weights it had then, the end's last.
     """
-    none = inputs[:0]
-    examples = Examples(inputs, none, none, np.zeros((1, len(inputs), classes), np.float32), scale)
     trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
-    student = Student(
-        alpha=1.0,
-        temperature=1.0,
-        learning_rate=learning_rate,
-        seed=seed,
-        initial=teacher.initial(seed),
-        labels=labels,
-        validation_labels=labels[:0],
-    )
+    student = Student(1.0, 1.0, learning_rate, seed, teacher.initial(seed), labels, validation_labels=labels[:0])
     for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch):
         yield stop, jax.tree.map(lambda leaf: leaf[0], outcome.variables)
 
@@ -76,7 +62,7 @@ def live_teacher(
     *,
     linear: bool = False,
 ) -> LiveTeacher:
-    """Make what predicts training images as augmented for one seed and epoch.
+    """Make the function (teacher's index, seed, epoch) -> its logits (N, C) for the images as augmented then.
 
     The images are augmented by the very draws that the students use, so a teacher runs once an epoch for all students
     of a seed, whatever their alphas.
@@ -88,9 +74,6 @@ def live_teacher(
         classes: C.
         augmentation: the students' own.
         linear: whether the outputs estimate the one-hot labels, as after training by squared error.
-
-    Returns:
-        (teacher's index, seed, epoch) -> logits (N, C).
     """
 
     def compiled(teacher: Functional, scale: float) -> Callable[..., jax.Array]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -35,8 +35,7 @@ class CohortTrainer:
         examples: the shared arrays; placed on every device once.
         recipe: how to train.
         mesh: the devices, along the student axis.
-        capacity: slots of a cohort, rounded up to a multiple of the number of devices. A smaller cohort runs the same
-            program, and on CPUs its empty slots cost nothing.
+        capacity: slots of a cohort, rounded up to a multiple of the devices; a smaller cohort runs the same program.
         mapping: "loop" or "vmap" inside a device; by default what suits the platform.
         threads: on CPUs, let one operation use several threads; for a cohort of one large model.
     """
@@ -70,6 +69,9 @@ class CohortTrainer:
             SharedArrays(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits, gallery),
             self._everywhere,
         )
+        self._evaluation = self._program(self._training.evaluate, extra=0)
+        self._training_prediction = self._program(self._training.predict_training, extra=0)
+        self._fresh_optimiser = jax.jit(jax.vmap(self._training.optimiser.init), out_shardings=self._by_student)
 
     @property
     def steps(self) -> int:
@@ -82,15 +84,8 @@ class CohortTrainer:
         Args:
             capacity: slots of a cohort, at least 1.
         """
-        return CohortTrainer(
-            self.model,
-            self.examples,
-            self.recipe,
-            mesh=self.mesh,
-            capacity=capacity,
-            mapping=self.mapping,
-            threads=self.threads,
-        )
+        options: dict[str, Any] = {"mesh": self.mesh, "mapping": self.mapping, "threads": self.threads}
+        return CohortTrainer(self.model, self.examples, self.recipe, capacity=capacity, **options)
 
     def train(
         self,
@@ -100,7 +95,7 @@ class CohortTrainer:
         live: LiveTeacher | None = None,
         predict_training: bool = False,
     ) -> Outcome:
-        """Train a cohort from start to end.
+        """Train a cohort from start to end, and predict the test and validation inputs.
 
         Args:
             students: from one to `capacity` of them.
@@ -108,9 +103,6 @@ class CohortTrainer:
             live: predicts the augmented images of an epoch, once for all students of a seed; needed where the recipe
                 has an augmentation and a student has alpha < 1.
             predict_training: whether the trained students also predict their training inputs, without augmentation.
-
-        Returns:
-            The trained weights and the predictions for the test and validation inputs.
         """
         *_, (_, outcome) = self.stages(students, on_epoch=on_epoch, live=live, predict_training=predict_training)
         return outcome
@@ -173,44 +165,34 @@ class CohortTrainer:
         return sorted(steps.items())
 
     def _outcome(
-        self,
-        states: StudentState,
-        shared: SharedArrays,
-        counts: jax.Array,
-        slots: NDArray[np.intp],
-        predict_training: bool,
+        self, states: StudentState, shared: SharedArrays, counts: Any, slots: NDArray[np.intp], predict_training: bool
     ) -> Outcome:
         def gathered(program: Callable[..., Any]) -> Any:
             return jax.tree.map(lambda leaf: np.asarray(leaf)[slots], program(states, shared, counts))
 
-        test, validation = gathered(self._evaluation_program)
+        test, validation, gallery = gathered(self._evaluation)
         return Outcome(
             jax.tree.map(lambda leaf: np.asarray(leaf)[slots], states.variables),
             test,
             validation,
-            gathered(self._training_prediction_program) if predict_training else None,
-            None if self.examples.x_examples is None else gathered(self._example_program),
+            gathered(self._training_prediction) if predict_training else None,
+            None if self.examples.x_examples is None else gallery,
         )
 
     def footprint(self, student: Student) -> Footprint:
-        """Measure the memory of a cohort by the compiler's account of a program for one student a device.
+        """Measure the memory that a device needs by the compiler's account of a program for one student a device.
 
         Args:
             student: any of the cohort's.
-
-        Returns:
-            Bytes a device needs.
         """
         small = self.with_capacity(self.mesh.size)
         states, counts = small._initial_states([student])
         order = small._rows([epoch_order(student.seed, 0, *self._order_size)], small._slots_of(1))
-        program = (
-            small._epoch_program(0, small.steps).lower(states, small._shared, counts, order, np.int32(0)).compile()
-        )
+        lowered = small._epoch_program(0, small.steps).lower(states, small._shared, counts, order, np.int32(0))
         return Footprint(
-            shared=bytes_of(self._shared),
-            slot=2 * (bytes_of(states) + bytes_of(order)) // self.mesh.size,
-            working=int(program.memory_analysis().temp_size_in_bytes),
+            shared=_bytes_of(self._shared),
+            slot=2 * (_bytes_of(states) + _bytes_of(order)) // self.mesh.size,
+            working=int(lowered.compile().memory_analysis().temp_size_in_bytes),
             together=self.mapping == "vmap",
         )
 
@@ -255,28 +237,12 @@ class CohortTrainer:
         )
         return states, jax.device_put(self._students_per_device(len(students)), self._by_student)
 
-    @cached_property
-    def _fresh_optimiser(self) -> Callable[..., Any]:
-        return jax.jit(jax.vmap(self._training.optimiser.init), out_shardings=self._by_student)
-
     def _epoch_program(self, first: int, last: int) -> Any:
         """The program of an epoch's steps from `first` to before `last`, compiled once."""
         if (first, last) not in self._epoch_programs:
             steps = partial(self._training.epoch, first, last)
             self._epoch_programs[first, last] = self._program(steps, extra=2, donate=(0,))
         return self._epoch_programs[first, last]
-
-    @cached_property
-    def _evaluation_program(self) -> Callable[..., Any]:
-        return self._program(self._training.evaluate, extra=0)
-
-    @cached_property
-    def _training_prediction_program(self) -> Callable[..., Any]:
-        return self._program(self._training.predict_training, extra=0)
-
-    @cached_property
-    def _example_program(self) -> Callable[..., Any]:
-        return self._program(self._training.predict_examples, extra=0)
 
     def _program(self, one_student: Callable[..., Any], *, extra: int, donate: tuple[int, ...] = ()) -> Any:
         """Make the program that does for a whole cohort what `one_student(state, shared, *extra)` does for one."""
@@ -334,13 +300,5 @@ def _joined_epoch(parts: Sequence[tuple[int, Epoch]]) -> Epoch:
     return joined
 
 
-def bytes_of(tree: Any) -> int:
-    """The size of all arrays of a tree.
-
-    Args:
-        tree: a JAX pytree of arrays.
-
-    Returns:
-        Bytes.
-    """
+def _bytes_of(tree: Any) -> int:
     return sum(int(leaf.nbytes) for leaf in jax.tree.leaves(tree))

@@ -166,41 +166,26 @@ class Training:
             jnp.where(alive, terms.loss, carry.last_finite_loss),
         ), None
 
-    def evaluate(self, state: StudentState, shared: SharedArrays) -> tuple[jax.Array, jax.Array]:
-        """Predict the test and the validation inputs.
+    def evaluate(self, state: StudentState, shared: SharedArrays) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Predict the logits of the test inputs (M, C), the validation inputs (V, C) and the gallery's (K, C).
 
         Args:
             state: the student's arrays.
             shared: the examples.
-
-        Returns:
-            Logits, shapes (M, C) and (V, C).
         """
-        return self._logits(state.variables, shared.x_test), self._logits(state.variables, shared.x_validation)
+        test, validation, gallery = (
+            self._logits(state.variables, x) for x in (shared.x_test, shared.x_validation, shared.x_examples)
+        )
+        return test, validation, gallery
 
     def predict_training(self, state: StudentState, shared: SharedArrays) -> jax.Array:
-        """Predict the class numbers of the training inputs, without augmentation.
+        """Predict the class numbers of the training inputs, without augmentation: int32, shape (N,).
 
         Args:
             state: the student's arrays.
             shared: the examples.
-
-        Returns:
-            Class numbers, int32, shape (N,).
         """
         return jnp.argmax(self._logits(state.variables, shared.x_train), axis=-1).astype(jnp.int32)
-
-    def predict_examples(self, state: StudentState, shared: SharedArrays) -> jax.Array:
-        """Predict the gallery's examples.
-
-        Args:
-            state: the student's arrays.
-            shared: the examples.
-
-        Returns:
-            Logits, shape (K, C).
-        """
-        return self._logits(state.variables, shared.x_examples)
 
     def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
         if not len(inputs):

@@ -32,6 +32,17 @@ class Examples:
     scale: float
     x_examples: np.ndarray | None = None
 
+    @classmethod
+    def for_labels(cls, x_train: np.ndarray, scale: float, classes: int) -> Examples:
+        """Training inputs alone, to learn their labels: no teacher, nothing to validate or to test with.
+
+        Args:
+            x_train, scale: as above.
+            classes: C.
+        """
+        none = x_train[:0]
+        return cls(x_train, none, none, np.zeros((1, len(x_train), classes), np.float32), scale)
+
 
 @dataclass(frozen=True)
 class Student:
@@ -69,8 +80,7 @@ class Recipe:
         label_loss: a name in `distillab.losses.LABEL_LOSSES`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
-        augmentation: how training images are augmented, anew in every epoch. Stored logits match unaugmented images,
-            so alpha < 1 then needs a live teacher.
+        augmentation: of training images, anew in every epoch; alpha < 1 then needs a live teacher.
         unlabelled: whether labels may be missing. An example without one counts for the distillation loss alone, and
             the label loss is averaged over the examples that have one.
     """

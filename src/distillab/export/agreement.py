@@ -32,14 +32,11 @@ class Agreement(NamedTuple):
 
 
 def agreement(ours: ArrayLike, theirs: ArrayLike) -> Agreement:
-    """Compare two models' predictions.
+    """Compare two models' predictions; the difference is infinite if any of them is not finite.
 
     Args:
         ours: Keras's predictions, shape (N, C).
         theirs: the exported model's, the same shape.
-
-    Returns:
-        `Agreement`; its difference is infinite if any prediction is not finite.
 
     Raises:
         RequestError: the shapes differ, or there are no predictions.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,14 +64,11 @@ def accuracy(predictions: NDArray[np.float32], labels: ArrayLike) -> float:
 
 
 def keras_predictions(model: keras.Model, examples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Check that a model is a float32 classifier of these examples, and return its predictions.
+    """Check that a model is a float32 classifier of these examples, and return its predictions (N, C).
 
     Args:
         model: one input (B, ...), one output (B, C).
         examples: inputs, shape (N, ...), N >= 1.
-
-    Returns:
-        Keras's predictions, shape (N, C).
 
     Raises:
         RequestError: the model has several inputs or outputs, computes in half precision, or reads another shape.
@@ -95,14 +94,11 @@ def keras_predictions(model: keras.Model, examples: NDArray[np.float32]) -> NDAr
 
 
 def predict_in_batches(predict: Predict, examples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Predictions for all examples, 256 at once.
+    """Predictions for all examples, 256 at once: shape (N, C).
 
     Args:
         predict: the model.
         examples: inputs, shape (N, ...).
-
-    Returns:
-        Shape (N, C).
     """
     return np.concatenate([predict(examples[start : start + 256]) for start in range(0, len(examples), 256)])
 
@@ -116,3 +112,18 @@ def measured_latency(predict: Predict, examples: NDArray[np.float32]) -> dict[in
     """
     batches = {size: np.resize(examples, (size, *examples.shape[1:])) for size in BATCHES}
     return {size: latency(lambda batch=batch: predict(batch)) for size, batch in batches.items()}  # type: ignore[misc]
+
+
+@contextmanager
+def quiet(level: int) -> Iterator[None]:
+    """Suppress all logs for a while.
+
+    Args:
+        level: the highest suppressed level, such as `logging.WARNING`.
+    """
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        yield
+    finally:
+        logging.disable(before)

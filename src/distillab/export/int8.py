@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distillab.errors import WorkError, not_allowed
+from distillab.errors import WorkError, not_allowed, reason
 from distillab.export.agreement import agreement
-from distillab.export.classifier import Exported, accuracy, keras_predictions, measured_latency, predict_in_batches
+from distillab.export.classifier import (
+    Exported,
+    accuracy,
+    keras_predictions,
+    measured_latency,
+    predict_in_batches,
+    quiet,
+)
 from distillab.export.onnx import check_tools, convert, onnx_predict
 from distillab.io import replace_file
 
@@ -49,9 +55,6 @@ def export_int8(
         labels: their classes, shape (N,).
         calibration: training inputs, (M, ...); a few hundred are enough.
 
-    Returns:
-        `Exported`, with the accuracies of both models.
-
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
         WorkError: a layer has no counterpart, or more than a point of accuracy is lost; no file is written.
@@ -65,7 +68,7 @@ def export_int8(
         raise not_allowed("labels.shape", truth.shape, f"({len(examples)},): one for each example")
     if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
         raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
-    content = quantise(convert(model, examples.shape[1:]), calibration)
+    content = _quantised(convert(model, examples.shape[1:]), calibration)
     predict = onnx_predict(content)
     theirs = predict_in_batches(predict, examples)
     before, after = accuracy(ours, truth), accuracy(theirs, truth)
@@ -88,19 +91,8 @@ def export_int8(
     )
 
 
-def quantise(content: bytes, calibration: NDArray[np.float32]) -> bytes:
-    """Quantise an ONNX model to weights and activations of 8 bits.
-
-    Args:
-        content: the model's file.
-        calibration: inputs, shape (N, ...).
-
-    Returns:
-        The quantised model: QuantizeLinear and DequantizeLinear around its operations, which ONNX Runtime fuses.
-
-    Raises:
-        WorkError: the model cannot be quantised.
-    """
+def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
+    """An ONNX model with QuantizeLinear and DequantizeLinear around its operations, which ONNX Runtime fuses."""
     import onnx
     import onnxruntime
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -108,20 +100,15 @@ def quantise(content: bytes, calibration: NDArray[np.float32]) -> bytes:
 
     name = onnx.load_from_string(content).graph.input[0].name
 
+    batches = ({name: calibration[start : start + BATCH]} for start in range(0, len(calibration), BATCH))
+
     class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.batches: Iterator[dict[str, NDArray[np.float32]]] = (
-                {name: calibration[start : start + BATCH]} for start in range(0, len(calibration), BATCH)
-            )
-
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-            return next(self.batches, None)
+            return next(batches, None)
 
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # errors are raised as well as logged
-    onnxruntime.set_default_logger_severity(4)
+    onnxruntime.set_default_logger_severity(4)  # errors are raised as well as logged
     try:
-        with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
+        with tempfile.TemporaryDirectory(prefix="distillab-") as folder, quiet(logging.ERROR):
             whole, plain, out = (Path(folder) / f"{stage}.onnx" for stage in ("whole", "plain", "int8"))
             whole.write_bytes(content)
             quant_pre_process(whole, plain, skip_symbolic_shape=True)
@@ -136,8 +123,6 @@ def quantise(content: bytes, calibration: NDArray[np.float32]) -> bytes:
             )
             return out.read_bytes()
     except Exception as error:  # the quantiser raises many kinds for an unknown operation
-        reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
-        raise WorkError(f"The model cannot be quantised ({reason}). Export without --int8.") from error
+        raise WorkError(f"The model cannot be quantised ({reason(error)}). Export without --int8.") from error
     finally:
         onnxruntime.set_default_logger_severity(2)  # its default: warnings
-        logging.disable(level)

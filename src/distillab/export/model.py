@@ -59,9 +59,6 @@ def export_model(
         int8: quantise weights and activations to 8 bits; for "onnx", with data.
         trust: let code in the model file run.
 
-    Returns:
-        `Exported`, with accuracies if there are labels.
-
     Raises:
         RequestError: a file, format, package or data set does not fit; nothing is written.
         WorkError: the exported model differs from Keras's, or loses too much accuracy; nothing is written.

@@ -7,17 +7,22 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distillab.errors import RequestError, WorkError, not_allowed
+from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement, check_agreement
-from distillab.export.classifier import Exported, Predict, keras_predictions, measured_latency, predict_in_batches
+from distillab.export.classifier import (
+    Exported,
+    Predict,
+    keras_predictions,
+    measured_latency,
+    predict_in_batches,
+    quiet,
+)
 from distillab.export.pools import with_plain_pools
 from distillab.io import replace_file
 
@@ -84,13 +89,10 @@ def check_tools(path: Path) -> None:
 
 
 def onnx_predict(content: bytes) -> Predict:
-    """Load an ONNX model as a function, run by ONNX Runtime on one thread.
+    """Load an ONNX model as a function from (B, ...) to (B, C), run by ONNX Runtime on one thread.
 
     Args:
         content: the model's file.
-
-    Returns:
-        From inputs (B, ...) to predictions (B, C).
 
     Raises:
         WorkError: ONNX Runtime refuses the model, or, when called, the inputs.
@@ -116,14 +118,11 @@ def onnx_predict(content: bytes) -> Predict:
 
 
 def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
-    """Convert a model to ONNX and run ONNX's checker.
+    """Convert a model to the content of an ONNX file, and run ONNX's checker.
 
     Args:
         model: the classifier.
         shape: of one input.
-
-    Returns:
-        The content of the file.
 
     Raises:
         WorkError: a layer has no counterpart.
@@ -134,16 +133,14 @@ def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
     from distillab.models.ending import ending
 
     signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]
-    with tempfile.TemporaryDirectory(prefix="distillab-") as folder, warnings.catch_warnings(), _without_log():
+    with tempfile.TemporaryDirectory(prefix="distillab-") as folder, warnings.catch_warnings(), quiet(logging.WARNING):
         warnings.simplefilter("ignore")  # from the converter's imports
         file = Path(folder) / "model.onnx"
         try:
             model.export(os.fspath(file), format="onnx", verbose=False, input_signature=signature)
         except Exception as error:  # the converter raises many kinds for an unknown layer
-            reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
-            raise WorkError(
-                f"The model {model.name!r} cannot be written as ONNX ({reason}). No file was written."
-            ) from error
+            what = f"The model {model.name!r} cannot be written as ONNX"
+            raise WorkError(f"{what} ({reason(error)}). No file was written.") from error
         written = with_plain_pools(onnx.load(file))
     _rename_output(written.graph, "probabilities" if ending(model) in ("softmax", "sigmoid") else "logits")
     try:
@@ -151,17 +148,6 @@ def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise _rejected(error) from error
     return bytes(written.SerializeToString())
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Suppress the converter's log."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(level)
 
 
 def _rename_output(graph: Any, name: str) -> None:
@@ -173,5 +159,4 @@ def _rename_output(graph: Any, name: str) -> None:
 
 
 def _rejected(error: Exception) -> WorkError:
-    reason = " ".join(str(error).split())[:200].rstrip(". ")
-    return WorkError(f"ONNX rejects the model ({reason}). No file was written.")
+    return WorkError(f"ONNX rejects the model ({reason(error)}). No file was written.")

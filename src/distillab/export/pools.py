@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 def with_plain_pools(model: onnx.ModelProto) -> onnx.ModelProto:
     """Rewrite max pooling over (batch, ..., channels) windows to pooling over spatial axes alone.
 
-    Args:
-        model: the model, changed in place.
+    A pool whose window spans several examples or channels stays as it is.
 
-    Returns:
-        The model. A pool whose window spans several examples or channels is unchanged.
+    Args:
+        model: changed in place, and returned.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}

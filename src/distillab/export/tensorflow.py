@@ -39,9 +39,6 @@ def export_tensorflow(model: keras.Model, path: str | os.PathLike[str], examples
         examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
         form: "saved_model" or "litert".
 
-    Returns:
-        `Exported`.
-
     Raises:
         RequestError: TensorFlow is missing, the path is unsuitable, or the model does not fit the examples.
         WorkError: TensorFlow cannot express the model, or the predictions differ.

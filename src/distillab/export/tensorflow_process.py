@@ -16,16 +16,8 @@ from numpy.typing import NDArray
 from distillab.export.classifier import Predict, measured_latency, predict_in_batches
 
 
-def main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> None:
-    """Export a model, run the exported one on the inputs, and time it.
-
-    Args:
-        model: the `.keras` file.
-        target: the file or folder to write.
-        form: "saved_model" or "litert".
-        inputs: an `.npy` file of inputs, shape (N, ...).
-        result: the `.npz` file to write: predictions, those for the first input alone, and latencies.
-    """
+def _main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> None:
+    """Export a model, and write the exported one's predictions, those for the first input alone, and latencies."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
@@ -69,4 +61,4 @@ def _litert(target: Path) -> Predict:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))
+    _main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))

@@ -30,13 +30,10 @@ def add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
 
 
 def architecture(model: keras.Model) -> object:
-    """A model's configuration with numbers in place of its layers' names, which count up within a process.
+    """A model's configuration as JSON holds it, with numbers for its layers' names, which count up within a process.
 
     Args:
         model: a Keras model that can be serialised.
-
-    Returns:
-        The configuration, as JSON holds it.
     """
     numbers: dict[str, int] = {}
 
@@ -66,7 +63,7 @@ def row_digests(*inputs: ArrayLike) -> Keys:
         inputs: shape (N, ...), one array for each input of the model.
 
     Returns:
-        Shape (N,), 64 bits of BLAKE2b. Two different examples share one by chance once in 10^7 sets of a million.
+        64 bits of BLAKE2b, shape (N,). Two different examples share one by chance once in 10^7 sets of a million.
     """
     heads, columns = [], []
     for array in map(np.asarray, inputs):

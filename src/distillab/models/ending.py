@@ -40,13 +40,10 @@ def ending(model: keras.Model) -> str:
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
-    """A model with the same weights (not copies) that gives the logits of a model ending in softmax.
+    """A functional model with the same weights (not copies) that gives the logits of one ending in softmax.
 
     Args:
         model: Sequential or functional, ending in softmax as an activation, a layer or an operation.
-
-    Returns:
-        A functional model; training one trains both.
     """
     output = model.outputs[0]
     history = output._keras_history

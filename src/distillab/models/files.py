@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distillab.errors import RequestError, not_allowed
+from distillab.errors import RequestError, not_allowed, reason
 from distillab.models.functions import user_module
 
 if TYPE_CHECKING:
@@ -18,16 +18,13 @@ TRUST = "Pass --trust (trust=True) only if you know who made the file."
 
 
 def read_model(path: str | os.PathLike[str], *, trust: bool = False, modules: Sequence[str] = ()) -> keras.Model:
-    """Read a model from a `.keras` file, without its optimiser.
+    """Read a model from a `.keras` file, without its optimiser: compile it before training.
 
     Args:
         path: the file.
         trust: whether code from the file may run: `Lambda` layers hold Python bytecode, which can do anything that
             you can.
         modules: Python modules or files that define the model's custom layers, and register them with Keras.
-
-    Returns:
-        The model, ready to predict; compile it before training.
 
     Raises:
         RequestError: no such file, another format, a damaged file, or one that would run its own code.
@@ -54,8 +51,7 @@ def read_model(path: str | os.PathLike[str], *, trust: bool = False, modules: Se
                 f"{path} holds Python code (a Lambda layer) that would run when it is loaded. {TRUST}"
             ) from error
         hint = " Give the module that defines its layers with --module." if "custom object" in text.lower() else ""
-        reason = text[:200].rstrip(". ") or type(error).__name__
-        raise RequestError(f"{path} cannot be loaded ({reason}).{hint}") from error
+        raise RequestError(f"{path} cannot be loaded ({reason(error)}).{hint}") from error
     if not isinstance(model, keras.Model):
         raise RequestError(f"{path} holds a {type(model).__name__} and no keras.Model. Save a model.")
     return model

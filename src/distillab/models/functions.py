@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from distillab.errors import RequestError, unknown
+from distillab.errors import RequestError, reason, unknown
 
 if TYPE_CHECKING:
     import keras
@@ -39,9 +39,6 @@ def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> 
         input_shape: one input's shape without the batch.
         classes: C.
 
-    Returns:
-        The function's model.
-
     Raises:
         RequestError: no such module or function, it raises, or it returns no Keras model.
     """
@@ -57,9 +54,8 @@ def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> 
         takes = bool(inspect.signature(function).parameters)
         model = function(tuple(input_shape), classes) if takes else function()
     except Exception as error:  # the user's function can raise anything
-        raise RequestError(
-            f"{text} fails for inputs {tuple(input_shape)} and {classes} classes: {_reason(error)}."
-        ) from error
+        what = f"{text} fails for inputs {tuple(input_shape)} and {classes} classes"
+        raise RequestError(f"{what}: {_described(error)}.") from error
     if not isinstance(model, keras.Model):
         raise RequestError(f"{text} returns a {type(model).__name__}, and must return a keras.Model.")
     return model
@@ -90,10 +86,10 @@ def user_module(source: str) -> ModuleType:
     except RequestError:
         raise
     except Exception as error:  # the user's module can raise anything
-        raise RequestError(f"{source} cannot be imported: {_reason(error)}.") from error
+        raise RequestError(f"{source} cannot be imported: {_described(error)}.") from error
     return module
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200].rstrip(". ")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _described(error: Exception) -> str:
+    name, text = type(error).__name__, reason(error)
+    return name if text == name else f"{name}: {text}"

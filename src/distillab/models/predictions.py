@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tokenize
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, WorkError, not_allowed
-from distillab.io import replace_file
+from distillab.io import DAMAGE, replace_file
 from distillab.models.digests import Keys, row_digests
-
-DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
-)
-"""What NumPy and JSON raise for damaged files, and for headers that claim more than the file holds."""
 
 LEAST = 1e-7
 """Smallest probability before the logarithm: about float32's spacing at 1."""
@@ -55,8 +41,8 @@ def stored_predictions(
     if path.exists() and seal.exists():
         return _read_sealed(path, seal, shape)
     logits = np.ascontiguousarray(compute(), np.float32)
-    if not np.isfinite(logits).all():
-        bad = int(np.flatnonzero(~np.isfinite(logits).all(axis=-1))[0])
+    bad = _first_not_finite(logits)
+    if bad is not None:
         raise WorkError(f"The teacher's logits are not finite, first at training example {bad}: it has diverged.")
     replace_file(path, lambda temporary: np.save(temporary, logits, allow_pickle=False))
     text = json.dumps({"array_sha256": hashlib.sha256(logits.data).hexdigest(), "shape": logits.shape})
@@ -64,18 +50,8 @@ def stored_predictions(
     return logits
 
 
-def read_npy(path: Path) -> np.ndarray:
-    """Read one array of plain numbers; unlike `numpy.load`, it takes no archives.
-
-    Args:
-        path: an `.npy` file.
-
-    Returns:
-        The array.
-
-    Raises:
-        one of `DAMAGE`.
-    """
+def _read_npy(path: Path) -> np.ndarray:
+    """Read one array of plain numbers; unlike `numpy.load`, it takes no archives. A damaged file raises `DAMAGE`."""
     with path.open("rb") as file:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     return array
@@ -83,7 +59,7 @@ def read_npy(path: Path) -> np.ndarray:
 
 def _read_sealed(path: Path, seal: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        logits = read_npy(path)
+        logits = _read_npy(path)
         expected = json.loads(seal.read_text())["array_sha256"]
     except DAMAGE as error:
         raise _damaged(path, str(error)) from error
@@ -141,13 +117,10 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """Read the files of `store_predictions`.
+        """Read the files of `store_predictions`, as logits.
 
         Args:
             path: the `.npy` file.
-
-        Returns:
-            Its predictions, as logits.
 
         Raises:
             RequestError: a file is missing or damaged, or the two do not belong together.
@@ -159,7 +132,7 @@ class Predictions:
                 "distillab.store_predictions(path, inputs, predictions)."
             )
         try:
-            predictions, keys = read_npy(path), read_npy(keys_file)
+            predictions, keys = _read_npy(path), _read_npy(keys_file)
         except DAMAGE as error:
             raise RequestError(f"{path} cannot be read, found damage or Python objects. Store it again.") from error
         if keys.dtype != np.uint64 or keys.shape != predictions.shape[:1]:
@@ -173,14 +146,11 @@ class Predictions:
         return int(self.logits.shape[-1])
 
     def of(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.float32]:
-        """Look up the logits of some inputs.
+        """Look up the logits of some inputs, shape (N, ..., C).
 
         Args:
             inputs: shape (N, ...), one array for each input of the model.
             missing: message where some have no prediction; by default how many and which, for stored files.
-
-        Returns:
-            Logits, shape (N, ..., C).
 
         Raises:
             RequestError: some have no prediction.
@@ -204,9 +174,6 @@ def as_logits(predictions: NDArray[np.floating]) -> NDArray[np.float32]:
     Args:
         predictions: shape (N, C).
 
-    Returns:
-        Logits, shape (N, C).
-
     Example:
         >>> as_logits(np.array([[1.0, 3.0]])).tolist(), as_logits(np.array([[0.5, 0.5]])).round(3).tolist()
         ([[1.0, 3.0]], [[-0.693..., -0.693...]])
@@ -220,9 +187,15 @@ def as_logits(predictions: NDArray[np.floating]) -> NDArray[np.float32]:
 def _check(array: NDArray[np.floating], name: str) -> None:
     if array.dtype.kind != "f" or array.ndim != 2 or array.shape[0] == 0 or array.shape[1] < 2:
         raise not_allowed(f"{name}: shape", (array.shape, str(array.dtype)), "(N, C) numbers, C at least 2")
-    if not np.isfinite(array).all():
-        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=-1))[0])
+    bad = _first_not_finite(array)
+    if bad is not None:
         raise RequestError(f"{name}: the prediction in row {bad} is not finite. Fix the teacher, or leave the row out.")
+
+
+def _first_not_finite(array: NDArray[np.floating]) -> int | None:
+    """The first row with a number that is not finite; None if there is none."""
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=-1))
+    return int(bad[0]) if len(bad) else None
 
 
 def _keys_file(path: Path) -> Path:

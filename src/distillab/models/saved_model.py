@@ -10,18 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.errors import RequestError
+from distillab.errors import RequestError, reason
 
-UNSAFE = (
-    "ReadFile",
-    "WriteFile",
-    "PyFunc",
-    "EagerPyFunc",
-    "PyFuncStateless",
-    "MatchingFiles",
-    "DeleteFile",
-    "ShellExecute",
-)
+FILE_ACCESS = {"ReadFile", "WriteFile", "MatchingFiles", "DeleteFile"}
+CODE = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "ShellExecute"}
+UNSAFE = FILE_ACCESS | CODE
 """Operations of a graph that access files or run code."""
 
 
@@ -35,14 +28,11 @@ def is_saved_model(path: Path) -> bool:
 
 
 def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Load the function "serving_default" of a SavedModel.
+    """Load the function "serving_default" of a SavedModel, from inputs (B, ...) to predictions (B, C).
 
     Args:
         path: its folder.
         trust: whether operations in `UNSAFE` are allowed.
-
-    Returns:
-        From inputs (B, ...) to predictions (B, C).
 
     Raises:
         RequestError: TensorFlow is missing, the folder is damaged, the graph has operations in `UNSAFE`, or several
@@ -57,7 +47,7 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
 
     try:
         description = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-        unsafe = sorted(set(_operations(description)) & set(UNSAFE))
+        unsafe = sorted(UNSAFE & set(_operations(description)))
         if unsafe and not trust:
             raise RequestError(
                 f"{path} holds operations that access files or run code ({', '.join(unsafe)}). Pass --trust "
@@ -68,8 +58,7 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
     except RequestError:
         raise
     except Exception as error:  # TensorFlow raises many kinds for a damaged folder
-        text = " ".join(str(error).split())[:200].rstrip(". ")
-        raise RequestError(f"{path} cannot be loaded ({text}). Export it again.") from error
+        raise RequestError(f"{path} cannot be loaded ({reason(error)}). Export it again.") from error
     names = list(serve.structured_input_signature[1])
     if len(names) != 1 or len(serve.structured_outputs) != 1:
         raise RequestError(

@@ -59,17 +59,14 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
     inner = sum(before * after for before, after in pairwise(widths))
     if widths and math.prod(shape) * widths[0] + 9 * inner > MOST_WEIGHTS:
         raise not_allowed("model", name, f"of at most {MOST_WEIGHTS:,} weights", "Choose smaller numbers.")
-    return entry.build(name, shape, classes, widths)
+    return entry.build(name.replace("-", "_"), shape, classes, widths)
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
-    """Parse a zoo name, without building anything.
+    """Parse a zoo name into its architecture and widths, without building anything.
 
     Args:
         name: architecture and widths, such as `cnn-16-32`.
-
-    Returns:
-        The architecture and its widths.
 
     Raises:
         RequestError: there is no such architecture, or the widths do not fit it.
@@ -111,24 +108,17 @@ def _cnn(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
             layers.Flatten(),
             layers.Dense(classes),
         ],
-        name=_keras_name(name),
+        name=name,
     )
 
 
 def _mlp(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-    """Dense layers with ReLU, on the flattened input."""
+    """Dense layers with ReLU, on the flattened input; without hidden ones, logistic or linear regression."""
     import keras
 
     hidden = [keras.layers.Dense(width, activation="relu") for width in widths]
     flatten = [] if len(input_shape) == 1 else [keras.layers.Reshape((math.prod(input_shape),))]
-    return keras.Sequential(
-        [keras.Input(input_shape), *flatten, *hidden, keras.layers.Dense(classes)], name=_keras_name(name)
-    )
-
-
-def _linear(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-    """One dense layer on the flattened input: logistic regression, or with squared error linear regression."""
-    return _mlp(name, input_shape, classes, widths)
+    return keras.Sequential([keras.Input(input_shape), *flatten, *hidden, keras.layers.Dense(classes)], name=name)
 
 
 def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
@@ -152,7 +142,7 @@ def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple
         x = layers.ReLU()(normed(x, filters, 3, strides))
         x = layers.ReLU()(layers.Add()([normed(x, filters, 3), shortcut]))
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
+    return keras.Model(inputs, layers.Dense(classes)(x), name=name)
 
 
 def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
@@ -174,7 +164,7 @@ def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tu
         x = layers.Conv2D(filters, 1, use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
+    return keras.Model(inputs, layers.Dense(classes)(x), name=name)
 
 
 def _recurrent(kind: str) -> Builder:
@@ -193,7 +183,7 @@ def _recurrent(kind: str) -> Builder:
                 layer(last),
                 keras.layers.Dense(classes),
             ],
-            name=_keras_name(name),
+            name=name,
         )
 
     return build_recurrent
@@ -226,11 +216,7 @@ def _vit(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
         hidden = layers.Dense(2 * dimension, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
         x = layers.Add()([x, layers.Dropout(DROPOUT)(layers.Dense(dimension)(hidden))])
     x = layers.GlobalAveragePooling1D()(layers.LayerNormalization(epsilon=1e-6)(x))
-    return keras.Model(inputs, layers.Dense(classes)(x), name=_keras_name(name))
-
-
-def _keras_name(name: str) -> str:
-    return name.replace("-", "_")
+    return keras.Model(inputs, layers.Dense(classes)(x), name=name)
 
 
 Builder = Callable[[str, tuple[int, ...], int, tuple[int, ...]], "keras.Model"]
@@ -249,7 +235,7 @@ class Architecture(NamedTuple):
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "cnn": Architecture(_cnn, "cnn-16-32", "the filters of its two convolutions", 2),
-        "linear": Architecture(_linear, "linear", "no widths", 0, images=False),
+        "linear": Architecture(_mlp, "linear", "no widths", 0, images=False),
         "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
         "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),

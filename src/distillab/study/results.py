@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from distillab.engine.functional import Variables
 from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
-from distillab.io import replace_file
+from distillab.io import DAMAGE, replace_file
 from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
-from distillab.models.predictions import DAMAGE
 from distillab.study.splits import Labels, Rows
 from distillab.study.storage.records import GalleryPredictions, TrialResult, halves, validation_predictions
 from distillab.study.teachers import TeacherPredictions

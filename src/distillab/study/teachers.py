@@ -20,7 +20,7 @@ from distillab.engine.devices import rows_mesh
 from distillab.engine.functional import Functional, Variables, read_variables, write_variables
 from distillab.engine.logits import teacher_digest, teacher_logits
 from distillab.engine.teacher import train_teacher
-from distillab.engine.types import Epoch, Recipe
+from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics import all_metrics
@@ -222,11 +222,9 @@ class TeacherCache:
 
         training = train_teacher(
             functional,
-            self.dataset.x_train[rows],
+            Examples.for_labels(self.dataset.x_train[rows], self.dataset.scale, self.dataset.classes),
             labels,
-            scale=self.dataset.scale,
-            classes=self.dataset.classes,
-            recipe=_recipe(settings),
+            _recipe(settings),
             learning_rate=teacher.learning_rate,
             seed=teacher.seed,
             stops=missing.values(),

@@ -59,13 +59,10 @@ def open_tracker(name: TrackerName, folder: Path) -> Tracker:
 
 
 def settings_of(result: TrialResult) -> dict[str, Any]:
-    """A student's seed, alpha, settings and state for a log.
+    """A student's seed, alpha, settings and state for a log; groups are flattened with dots, and None is "none".
 
     Args:
         result: the student's result.
-
-    Returns:
-        Values by name; groups are flattened with dots, and None becomes "none".
     """
     settings: dict[str, Any] = {"seed": result.seed, "alpha": result.alpha}
     for key, value in _flat(result.settings):
@@ -76,13 +73,10 @@ def settings_of(result: TrialResult) -> dict[str, Any]:
 
 
 def scalars_of(result: TrialResult) -> list[tuple[str, float, int]]:
-    """A student's curves and metrics for a log.
+    """A student's values of each epoch, counted from 1, and its metrics at the last: (name, value, epoch).
 
     Args:
         result: the student's result.
-
-    Returns:
-        (name, value, epoch): the values of each epoch, counted from 1, and the metrics at the last one.
     """
     names = ("loss", "label_loss", "distillation_loss", "validation_accuracy")
     curves = [

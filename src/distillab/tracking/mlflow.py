@@ -100,20 +100,17 @@ class MLflow:
     def _study(self) -> str:
         """The run of the study, created if there is none."""
         runs = self._client.search_runs([self._experiment], f"tags.`{STUDY}` = 'yes'")
-        run = (
-            runs[0]
-            if runs
-            else self._client.create_run(self._experiment, tags={STUDY: "yes"}, run_name=self.folder.name)
-        )
+        new = {"tags": {STUDY: "yes"}, "run_name": self.folder.name}
+        run = runs[0] if runs else self._client.create_run(self._experiment, **new)
         return str(run.info.run_id)
 
     @cached_property
     def _logged(self) -> set[str]:
         """The identities of the students in the log; incomplete runs are deleted from it."""
         logged: set[str] = set()
-        token = None
+        token, query = None, f"tags.`{PARENT}` = '{self._study}'"
         while True:
-            page = self._client.search_runs([self._experiment], f"tags.`{PARENT}` = '{self._study}'", page_token=token)
+            page = self._client.search_runs([self._experiment], query, page_token=token)
             for run in page:
                 if run.info.status == "FINISHED":
                     logged.add(run.data.tags[TRIAL])
