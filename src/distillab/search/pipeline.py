@@ -15,8 +15,7 @@ from distillab.search.budget import Budget, Cost
 from distillab.search.grid import SearchResult, grid_search
 from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
-from distillab.study.run import Work
-from distillab.study.runner import Runner
+from distillab.study.runner import Runner, Work
 from distillab.study.settings import Augment, Evaluated, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
 from distillab.study.storage.records import TrialResult, ValidationPredictions
