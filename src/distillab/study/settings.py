@@ -17,10 +17,10 @@ OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
 
 LARGEST = 2**31 - 1
-"""Of whole numbers: they are counted with on devices, in 32 bits."""
+"""Of whole numbers: devices count in 32 bits."""
 
 MOST_MEMBERS = 100
-"""Teachers that answer together."""
+"""Teachers whose predictions are averaged."""
 
 
 def _no_switch(value: Any) -> Any:
@@ -80,15 +80,11 @@ Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1, le=LARGEST)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
 CountFromZero = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
-Pixels = CountFromZero
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
-Shares = tuple[Share, ...]
-WhichLabels = Literal["clean", "noisy"]
 Evaluated = Literal["all", "validation", "test"]
-TeachersLabels = Literal["clean", "noisy", "own"]
 NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
 """The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
 ROUNDING = 1e-6
@@ -112,7 +108,7 @@ else:  # pydantic reads these from the tables that name them
 class Frozen(BaseModel):
     """Values that are checked once and never change; unknown keys are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Noise(Frozen):
@@ -126,7 +122,7 @@ class Noise(Frozen):
 
     kind: NoiseKind = "shift"
     rate: Share = 0.0
-    matrix: tuple[Shares, ...] | None = None
+    matrix: tuple[tuple[Share, ...], ...] | None = None
 
     @model_validator(mode="after")
     def _matrix_alone(self) -> Noise:
@@ -154,8 +150,8 @@ class Teacher(Frozen):
     """Which teacher, and how it was trained.
 
     Args:
-        model: a name of the zoo, or several joined by plus signs: they answer together, by the mean of their logits.
-        members: so many teachers of each model, of consecutive seeds, answer together.
+        model: a name of the zoo, or several joined by plus signs: the mean of their logits is taken.
+        members: so many teachers of each model, of consecutive seeds, are averaged.
         labels: what it learned from: `clean` labels, the students' own `noisy` ones, or a noisy draw of its `own`.
         train_size: how many examples; by default the students' own rows.
         epochs: passes over them.
@@ -167,7 +163,7 @@ class Teacher(Frozen):
 
     model: ModelNames = "cnn-256-512"
     members: Annotated[Count, Field(le=MOST_MEMBERS)] = 1
-    labels: TeachersLabels = "clean"
+    labels: Literal["clean", "noisy", "own"] = "clean"
     train_size: Count | None = None
     epochs: Count = 3
     snapshot: Positive | None = None
@@ -175,16 +171,15 @@ class Teacher(Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
-    shift: Pixels = 0
+    shift: CountFromZero = 0
     flip: bool = False
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _within_training(self) -> Teacher:
         if self.snapshot is not None and self.snapshot > self.epochs:
-            raise not_allowed(
-                "teacher.snapshot", self.snapshot, f"at most teacher.epochs={self.epochs}, the length of its training"
-            )
+            allowed = f"at most teacher.epochs={self.epochs}, the length of its training"
+            raise not_allowed("teacher.snapshot", self.snapshot, allowed)
         return self
 
 
@@ -198,7 +193,7 @@ class Student(Frozen):
 class Augment(Frozen):
     """Augmentation of the students' training images, anew in every epoch; their teacher then predicts them live."""
 
-    shift: Pixels = 0
+    shift: CountFromZero = 0
     flip: bool = False
 
 
@@ -206,7 +201,7 @@ class Validation(Frozen):
     """The part of the training data that alpha is chosen on."""
 
     share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
-    labels: WhichLabels = "noisy"
+    labels: Literal["clean", "noisy"] = "noisy"
 
 
 class Settings(Frozen):
