@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -95,8 +95,7 @@ class Costs:
     A pace is the time of one training example on one device, compilation left out.
 
     Args:
-        input_shape: of one example.
-        classes: C.
+        input_shape, classes: of one example, C.
         grid: the devices of this process.
         resources: the devices that train students.
         file: keeps paces from one run to the next; None: nothing is kept.
@@ -106,12 +105,7 @@ class Costs:
     """
 
     def __init__(
-        self,
-        input_shape: Sequence[int],
-        classes: int,
-        grid: Mesh,
-        resources: Resources,
-        file: Path | None = None,
+        self, input_shape: Sequence[int], classes: int, grid: Mesh, resources: Resources, file: Path | None = None
     ) -> None:
         self.input_shape, self.classes, self.grid, self.resources = tuple(input_shape), classes, grid, resources
         self.measured = True
@@ -125,10 +119,7 @@ class Costs:
 
         Args:
             trainings: number of students.
-            epochs: of each.
-            examples: training examples of one epoch.
-            settings: of any of them: model, batch size, optimiser.
-            student: their architecture.
+            epochs, examples, settings, student: as for `training`.
         """
         rounds = math.ceil(trainings / (max(1, self.resources.workers) * self.resources.devices))
         return rounds * self.training(settings, examples, epochs, student=student)
@@ -159,7 +150,7 @@ class Costs:
         if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
             return 0.0
         zoo = [name for name in (member.teacher.model for member in members(settings)) if not is_given(name)]
-        flops = sum(map(self._flops, zoo)) + sum(map(_flops, given))
+        flops = sum(map(self._zoo_flops, zoo)) + sum(map(_flops, given))
         return FORWARD * settings.epochs * examples * flops / self._rate
 
     def teacher(self, settings: Settings, examples: int) -> float:
@@ -173,7 +164,7 @@ class Costs:
         pace = self._pace(self._teacher_key(settings))
         if pace is not None:
             return seen * pace
-        return seen * TEACHER_FACTOR * self._flops(settings.teacher.model) / self._rate
+        return seen * TEACHER_FACTOR * self._zoo_flops(settings.teacher.model) / self._rate
 
     def add(self, settings: Settings, pace: float | None) -> None:
         """Note the measured pace of a cohort.
@@ -189,8 +180,7 @@ class Costs:
         """Note the measured epochs of a teacher. The first one compiles, and counts only where it is long.
 
         Args:
-            settings: with a single teacher.
-            examples: training examples of one epoch.
+            settings, examples: as for `teacher`.
             epochs: seconds of each.
         """
         counted = [seconds / examples for number, seconds in enumerate(epochs) if number or seconds > LONG]
@@ -221,11 +211,10 @@ class Costs:
         return self._key(["teacher", teacher.model, str(teacher.batch_size), teacher.optimiser, f"on {self.grid.size}"])
 
     def _key(self, parts: Sequence[str]) -> str:
-        shape = "x".join(str(size) for size in self.input_shape)
+        shape = "x".join(map(str, self.input_shape))
         return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.classes)])
 
-    def _flops(self, model: str) -> float:
-        """Operations of the matrix products of a training step, for one example."""
+    def _zoo_flops(self, model: str) -> float:
         return _flops(Functional(_built(model, self.input_shape, self.classes)))
 
     @property
@@ -234,11 +223,7 @@ class Costs:
         return flops_per_second(self.grid)
 
 
-def _flops(model: Functional) -> float:
-    return training_flops(model, BATCH) / BATCH
-
-
-def estimate(groups: Iterable[Group], teachers: Sequence[float], costs: Costs) -> RunEstimate:
+def estimate(groups: Sequence[Group], teachers: Sequence[float], costs: Costs) -> RunEstimate:
     """Estimate the time of a run.
 
     Args:
@@ -246,7 +231,7 @@ def estimate(groups: Iterable[Group], teachers: Sequence[float], costs: Costs) -
         teachers: seconds of each teacher still to train.
         costs: by which these seconds were estimated.
     """
-    groups, resources = list(groups), costs.resources
+    resources = costs.resources
     seconds, cohorts = makespan(Queue(groups, resources))
     return RunEstimate(
         students=sum(len(group.trainings) for group in groups),
@@ -277,14 +262,18 @@ def flops_per_second(grid: Mesh) -> float:
     return float(rate if on_cpu else rate * grid.size)
 
 
+def _flops(model: Functional) -> float:
+    """Operations of the matrix products of a training step, for one example."""
+    return training_flops(model, BATCH) / BATCH
+
+
 def _arithmetic(student: Functional, batch: int) -> float:
     """A student's training step, for one example, in operations of a matrix product that takes as long."""
     model = student.model
     shapes = [layer.output.shape[1:] for layer in model.layers if layer.weights]
     outputs = sum(math.prod(shape[:-1]) * LANES * math.ceil(shape[-1] / LANES) for shape in shapes)
     update = PARAMETER_FLOPS * model.count_params() + STEP_FLOPS
-    flops = training_flops(student, BATCH) / BATCH
-    return float(PRODUCT_FLOPS * flops + OUTPUT_FLOPS * outputs + update / batch)
+    return float(PRODUCT_FLOPS * _flops(student) + OUTPUT_FLOPS * outputs + update / batch)
 
 
 @cache

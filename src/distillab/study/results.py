@@ -97,9 +97,6 @@ def trial_result(
         labels: the student's.
         teacher: its teacher's predictions.
         cohort: all students' predictions and epochs.
-
-    Returns:
-        The result.
     """
     test, validation = cohort.outcome.test_logits[slot], cohort.outcome.validation_logits[slot]
     broken = next((epoch for epoch in cohort.epochs if epoch.finite_steps[slot] < cohort.steps), None)
@@ -142,9 +139,7 @@ def _with_metrics(
         metrics=metrics,
         confusion=confusion_matrix(test, cohort.y_test).tolist() if len(test) else None,
         reliability=reliability(test, cohort.y_test) if len(test) and not squared else None,
-        validation_predictions=validation_predictions(
-            trial.settings.alpha, validation, labels.validation, linear=squared
-        ),
+        validation_predictions=validation_predictions(result.alpha, validation, labels.validation, linear=squared),
         example_predictions=_example_predictions(slot, labels, cohort),
     )
 
@@ -169,5 +164,4 @@ def _example_predictions(slot: int, labels: Labels, cohort: Evaluation) -> Galle
 
 def _epoch_row(epoch: Epoch, slot: int) -> tuple[float, float, float, float]:
     columns = (epoch.loss, epoch.label_loss, epoch.distillation_loss, epoch.validation_accuracy)
-    loss, label_loss, distillation_loss, accuracy = (float(column[slot]) for column in columns)
-    return loss, label_loss, distillation_loss, accuracy
+    return tuple(float(column[slot]) for column in columns)  # type: ignore[return-value]  # of four

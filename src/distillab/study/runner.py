@@ -173,7 +173,7 @@ class Runner:
             self._record(cohort)
             yield cohort
         for training in self.teachers.trainings:
-            work.costs.add_teacher(training.settings, training.examples, training.seconds)
+            work.costs.add_teacher(*training)
         self.teachers.trainings.clear()
 
     def _inputs(self, group: Group, splits: Splits, keep: bool) -> TrainingInputs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,17 +38,6 @@ class Splits:
     test: bool = True
 
 
-class Inputs(NamedTuple):
-    """The inputs of a trial, as its student reads them up to the scale."""
-
-    train: NDArray[np.generic]
-    """Shape (N, ...): the training rows, then the unlabelled inputs."""
-    validation: NDArray[np.generic]
-    """Shape (V, ...)."""
-    test: NDArray[np.generic]
-    """Shape (M, ...)."""
-
-
 @dataclass(frozen=True)
 class Labels:
     """A draw of labels for the rows of a split.
@@ -74,9 +62,6 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
         dataset: the data; where it fixes validation rows, those are taken.
         settings: of the trial.
 
-    Returns:
-        The rows.
-
     Raises:
         RequestError: the data set is too small for the settings.
     """
@@ -87,8 +72,7 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
     if settings.evaluate == "test":
         train, validation = used, used[:0]
     unlabelled = len(dataset.unlabelled) if settings.unlabelled else 0
-    if settings.batch_size > len(train) + unlabelled:
-        count = len(train) + unlabelled
+    if settings.batch_size > (count := len(train) + unlabelled):
         raise not_allowed("batch_size", settings.batch_size, f"at most {count}, the number of training examples")
     return Splits(used, train, validation, unlabelled, settings.evaluate != "validation")
 
@@ -99,32 +83,11 @@ def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
     if size > examples:
         raise not_allowed("train_size", size, f"at most {examples}, the training examples of {dataset.name}")
     used = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
-    train, held_out = stratified_split(
-        dataset.y_train[used], share=settings.validation.share, rng=stream("validation split", 0)
-    )
+    share = settings.validation.share
+    train, held_out = stratified_split(dataset.y_train[used], share=share, rng=stream("validation split", 0))
     if not len(held_out):
-        share = settings.validation.share
         raise not_allowed("validation.share", share, f"large enough to hold out one of {size} examples")
     return used, used[train], used[held_out]
-
-
-def inputs(dataset: Dataset, splits: Splits) -> Inputs:
-    """Gather a trial's inputs.
-
-    Args:
-        dataset: the data.
-        splits: the rows.
-
-    Returns:
-        Training, validation and test inputs; features are standardised where the data set asks for it.
-    """
-    extra = [dataset.unlabelled] if splits.unlabelled else []
-    test = dataset.x_test if splits.test else dataset.x_test[:0]
-    return Inputs(
-        dataset.prepared((dataset.x_train, splits.train), *extra),
-        dataset.prepared((dataset.x_train, splits.validation)),
-        dataset.prepared(test),
-    )
 
 
 def draw_labels(
@@ -140,9 +103,6 @@ def draw_labels(
         splits: its rows.
         seed: of its students.
         logits: the teacher's predictions for the used rows, shape (U, C), for noise that depends on its margin.
-
-    Returns:
-        The labels.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
     noisy = _perturbed(dataset, settings, splits.used, stream("label noise", draw), logits)

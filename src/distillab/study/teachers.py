@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -61,19 +62,14 @@ class TeacherPredictions:
     test: Logits
 
 
-@dataclass(frozen=True)
-class TeacherTraining:
-    """What a training of a teacher took.
-
-    Args:
-        settings: of any trial that learns from it.
-        examples: training examples of an epoch.
-        seconds: of each epoch.
-    """
+class TeacherTraining(NamedTuple):
+    """What a training of a teacher took."""
 
     settings: Settings
     examples: int
+    """Of an epoch."""
     seconds: list[float]
+    """Of each epoch."""
 
 
 class TeacherCache:
@@ -116,9 +112,6 @@ class TeacherCache:
             splits: the rows of those trials.
             training: whether its predictions for the unaugmented training rows are used.
 
-        Returns:
-            The predictions for all rows.
-
         Raises:
             WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
@@ -130,12 +123,8 @@ class TeacherCache:
             live = tuple(model.member for model in models if model.member is not None)
             train = self._training_rows(models, splits, settings.squared) if training else None
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
-        predictions = TeacherPredictions(
-            live,
-            train,
-            self._rows(models, splits.validation, settings.squared),
-            self._predict(models, test, settings.squared),
-        )
+        validation = self._rows(models, splits.validation, settings.squared)
+        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, settings.squared))
         if splits.test:
             self._record_all(settings, models, splits, predictions.test)
         return predictions
@@ -144,9 +133,7 @@ class TeacherCache:
         """A teacher's logits for some training examples, without augmentation.
 
         Args:
-            predictions: the teacher's.
-            settings: of any trial that learns from it.
-            splits: the rows of those trials.
+            predictions, settings, splits: the teacher's, as `predictions` takes and returns them.
             positions: in `splits.train`, shape (K,).
 
         Returns:
@@ -246,24 +233,19 @@ class TeacherCache:
             raise WorkError(
                 f"{self.folder.path} was moved or deleted while its study ran. Put it back, and run the command again."
             )
-        replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
+        replace_file(self._file(name, "json"), lambda temporary: temporary.write_text(json.dumps(losses)))
         replace_file(self._file(name), lambda temporary: write_variables(functional.model, variables).save(temporary))
 
     def _record_all(self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits) -> None:
         for member, model in zip(members(settings), models, strict=True):
             alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.squared)
-            losses = self._losses(training_identity(member, self.dataset.digest))
-            self._record(member, [model], splits, alone, losses)
+            file = self._file(training_identity(member, self.dataset.digest), "json")
+            self._record(member, [model], splits, alone, json.loads(file.read_text()) if file.is_file() else [])
         if len(models) > 1:
             self._record(settings, models, splits, test, [])
 
     def _record(
-        self,
-        settings: Settings,
-        models: Sequence[TeacherModel],
-        splits: Splits,
-        test: Logits,
-        losses: Sequence[float],
+        self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits, losses: Sequence[float]
     ) -> None:
         """Record a teacher, or check that it is still the recorded one."""
         name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
@@ -285,15 +267,8 @@ class TeacherCache:
     def _training(self, settings: Settings) -> str:
         return training_identity(settings, self.dataset.digest, whole=True)
 
-    def _file(self, name: str) -> Path:
-        return self.folder.teachers / f"{name}.keras"
-
-    def _losses_file(self, name: str) -> Path:
-        return self.folder.teachers / f"{name}.json"
-
-    def _losses(self, name: str) -> list[float]:
-        path = self._losses_file(name)
-        return list(json.loads(path.read_text())) if path.is_file() else []
+    def _file(self, name: str, kind: str = "keras") -> Path:
+        return self.folder.teachers / f"{name}.{kind}"
 
 
 def _averaged(logits: Sequence[Logits], squared: bool) -> Logits:
