@@ -54,23 +54,14 @@ def merge(into: Folder, other: Folder) -> Merged:
     spec = dataclasses.replace(ours, objective=ours.objective.model_copy(update={"seeds": seeds}))
     with into.write(spec) as target:
         with Store(other.store, read_only=True) as source:
-            merged = merge_stores(target, source)
+            merged = _merge_stores(target, source)
         for file, copy in _missing_files(into, other):
             replace_file(copy, lambda temporary, file=file: shutil.copyfile(file, temporary))  # type: ignore[misc]
     return merged
 
 
-def merge_stores(target: Store, source: Store) -> Merged:
-    """Add the results that one store lacks and another has, all or nothing.
-
-    Args:
-        target: grows.
-        source: of the same study.
-
-    Raises:
-        RequestError: a student or teacher has different results in both, or the source is corrupt; nothing has been
-            added.
-    """
+def _merge_stores(target: Store, source: Store) -> Merged:
+    """Add the results that one store lacks and another has, all or nothing."""
     for fault in (*invalid_rows(source), *strays(source)):
         raise corrupt(source.path, fault)
     target.select("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
@@ -141,12 +132,8 @@ def _add_rows(
 ) -> None:
     """Add the rows of a query that a table lacks; rows with the same key must be equal.
 
-    Args:
-        connection: to both files.
-        table: of the file that grows.
-        source: a query for the other file's rows, with the columns of the table and this file's numbers.
-        key: the columns that identify a row; by default the primary key.
-        name: an expression for what to call a row that differs; by default its key.
+    `source` selects the other file's rows, with the columns of the table and this file's numbers; `key` identifies a
+    row, by default by its primary key; `name` is an expression for what to call one that differs, by default its key.
     """
     columns = {column: part for _, column, *_, part in connection.execute(f"PRAGMA main.table_info({table})")}
     key = key or [column for column, part in columns.items() if part]
