@@ -39,15 +39,12 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
         teachers: whose size a share refers to.
         request: the limits `size`, `latency` and `flops`.
 
-    Returns:
-        Names of the zoo.
-
     Raises:
         RequestError: there is no limit, none keeps it, or a share refers to stored predictions.
     """
     if request.size is None and request.latency is None and request.flops is None:
         raise RequestError("The student 'auto' needs a limit: --size, --latency or --flops. For example --size 10%.")
-    limit = size_limit(request.size, teachers)
+    limit = _size_limit(request.size, teachers)
     families: dict[str, list[str]] = {}
     described: list[str] = []
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
@@ -67,19 +64,8 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     return [name for names in families.values() for name in names[-2:]]
 
 
-def size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:
-    """Read a limit of size.
-
-    Args:
-        size: bytes such as 50KB, or a share of the teacher's such as 10%.
-        teachers: whose mean size a share refers to.
-
-    Returns:
-        Bytes of weights; None: no limit.
-
-    Raises:
-        RequestError: it is neither, or a share refers to stored predictions.
-    """
+def _size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:
+    """The limit of size in bytes of weights; a share refers to the teachers' mean size."""
     if size is None or isinstance(size, (int, float)):
         return size
     text = size.strip().lower().replace(" ", "")

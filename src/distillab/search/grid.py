@@ -66,9 +66,6 @@ def grid_search(space: Space, evaluate: Evaluate, *, rounds: int) -> SearchResul
         space: the values to choose from.
         evaluate: trains and scores candidates.
         rounds: refinements.
-
-    Returns:
-        The best of either kind.
     """
     scores = evaluate(at_every_rate(space), 1)
     rates = {distilled: best(space, scores, distilled).learning_rate for distilled in (True, False)}
@@ -90,9 +87,6 @@ def final_round(space: Space, scores: list[Score], evaluate: Evaluate, method: s
         scores: of all candidates.
         evaluate: trains and scores candidates.
         method: the search's name.
-
-    Returns:
-        The best of either kind.
     """
     finalists = [one for distilled in (True, False) for one in leaders(scores, distilled, FINALISTS)]
     last = evaluate(finalists, REPEATS)

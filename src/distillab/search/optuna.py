@@ -40,9 +40,6 @@ def optuna_search(space: Space, evaluate: Evaluate, *, trials: int, storage: Pat
         trials: proposals for the student, and as many for its baseline; finished ones of an earlier call count.
         storage: an SQLite file, for Optuna's dashboard; None: in memory.
 
-    Returns:
-        The best of either kind.
-
     Raises:
         RequestError: Optuna is not installed.
 

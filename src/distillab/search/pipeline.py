@@ -135,9 +135,6 @@ class Pipeline:
 
         Args:
             storage: the file that Optuna keeps; None: in memory.
-
-        Returns:
-            The best of either kind.
         """
         if self.request.alpha == "predicted":
             return self._predicted()
@@ -152,9 +149,6 @@ class Pipeline:
 
         Args:
             result: of the search.
-
-        Returns:
-            Their results on the test examples.
 
         Raises:
             WorkError: one diverged.

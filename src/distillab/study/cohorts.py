@@ -106,9 +106,6 @@ class GroupTrainer:
             trainings: of the group.
             report: is given the finished fraction of the epochs, below 1: only recorded students are finished.
 
-        Returns:
-            The results of the trained students; the others are still to train.
-
         Raises:
             WorkError: memory does not hold one student a device.
         """

@@ -24,9 +24,6 @@ def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_
         data: the data set's name and digest.
         devices: number of devices that train students.
         platform_name: JAX's name of their kind, such as "cpu".
-
-    Returns:
-        A mapping of plain values, recorded with the run.
     """
     return {
         "command": command,

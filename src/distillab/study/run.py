@@ -13,6 +13,7 @@ from distillab.data import Dataset, load
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
+from distillab.models import build
 from distillab.study.estimate import Costs
 from distillab.study.executors.base import Executor
 from distillab.study.executors.local import Local
@@ -21,7 +22,7 @@ from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
 from distillab.study.runner import Work
-from distillab.study.settings import Settings, ensemble
+from distillab.study.settings import Settings, ensemble, is_given
 from distillab.study.spec import Spec
 from distillab.study.splits import split, teacher_rows
 from distillab.study.storage.records import TrialResult
@@ -94,9 +95,6 @@ def run_study(
         progress: is notified of everything; by default nobody is.
         on_results: is called with students' results as soon as they are recorded.
         values: single fields of `RunOptions`, instead of those in `options`.
-
-    Returns:
-        What was trained.
 
     Raises:
         RequestError: the study does not fit its data, the folder holds another study, or it has too many trials;
@@ -174,7 +172,10 @@ def _check_settings(settings: Settings, dataset: Dataset, models: Models) -> Non
     models.student(settings.student)
     teacher_rows(dataset, members(settings)[0], splits)
     for name in ensemble(settings.teacher.model):
-        models.check_teacher(name)
+        if is_given(name):
+            models.teacher(name)
+        else:
+            build(name, dataset.input_shape, dataset.classes)
     matrix = settings.noise.matrix
     if matrix is not None and len(matrix) != dataset.classes:
         raise not_allowed("len(noise.matrix)", len(matrix), f"{dataset.classes}, the classes of {dataset.name}")

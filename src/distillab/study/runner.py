@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from distillab.data import Dataset
+from distillab.engine.functional import Functional
 from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.estimate import Costs, RunEstimate, estimate
 from distillab.study.executors.base import Executor
@@ -78,12 +79,17 @@ class Work:
         """Seconds of one student on one device, with its share of the live predictions."""
         live = {(trials[0].teacher, trials[0].seed): trials[0].settings for trials in group.trainings}
         shared = sum(
-            self.costs.live_teachers(settings, examples, self.models.given_functionals(settings))
+            self.costs.live_teachers(settings, examples, self._given_functionals(settings))
             for settings in live.values()
         )
         student = self.models.student(group.settings.student).functional
         each = self.costs.training(group.settings, examples, student=student)
         return each + shared * (self.costs.resources.devices / len(group.trainings))
+
+    def _given_functionals(self, settings: Settings) -> list[Functional]:
+        """The teachers of a trial that are a user's models and that JAX can run."""
+        names = [member.teacher.model for member in members(settings) if is_given(member.teacher.model)]
+        return [member.functional for name in names if (member := self.models.teacher(name).member) is not None]
 
     def _teacher_seconds(self, settings: Settings, splits: Splits, filed: set[str]) -> dict[str, float]:
         """Seconds of each teacher's training that is missing, by the training's identity."""

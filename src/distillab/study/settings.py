@@ -69,9 +69,6 @@ def ensemble(models: str) -> tuple[str, ...]:
 
     Args:
         models: such as `cnn-16-32+mlp-64`.
-
-    Returns:
-        The names, in order.
     """
     return tuple(models.split("+"))
 

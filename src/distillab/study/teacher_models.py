@@ -72,9 +72,6 @@ def teacher_models(sources: Sequence[Any], dataset: Dataset, options: ModelOptio
         dataset: the data.
         options: how models are read.
 
-    Returns:
-        The teachers, in order.
-
     Raises:
         RequestError: one is missing, cannot be loaded, or does not fit the data.
     """

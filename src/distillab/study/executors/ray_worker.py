@@ -56,8 +56,7 @@ class Shares:
         """Note a cohort's finished share.
 
         Args:
-            number: of the cohort.
-            share: in [0, 1).
+            number, share: of the cohort, in [0, 1).
         """
         self._shares[number] = share
 
@@ -124,12 +123,10 @@ def train(
     """Train the first students of a cohort in this process, as many as memory holds at once.
 
     Args:
-        common: values of the run.
-        group: training inputs of the cohort's group.
-        trainings: the cohort.
+        common, group: of the run and of the cohort's group.
+        trainings, number: of the cohort.
         slots: students of the group's largest cohort.
-        shares: the actor that is told the finished share.
-        number: of the cohort.
+        shares: the actor that gets the finished share.
 
     Returns:
         The result; None where memory ran out.
