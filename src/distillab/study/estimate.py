@@ -27,9 +27,8 @@ from distillab.study.trials import Group, members
 FILE = "speeds.json"
 
 PRODUCT_FLOPS, OUTPUT_FLOPS, PARAMETER_FLOPS, STEP_FLOPS = 1.2, 1_180.0, 360.0, 1.1e7
-"""Time of one operation of a matrix product, of one output of a layer, of one parameter's update and of one step, in
-operations of a large matrix product that take as long. Fitted to 15 models of the zoo on a CPU, most of them within a
-factor of 2."""
+"""Operations of a large matrix product that take as long as one of a model's products, one output of a layer, one
+parameter's update and one step. Fitted to 15 models of the zoo on a CPU, most of them within a factor of 2."""
 
 LANES = 16
 """A layer with fewer channels takes as long as one with so many: the fit's best of 1, 8 and 16."""
@@ -128,10 +127,9 @@ class Costs:
         """Estimate the time of one student on one device.
 
         Args:
-            settings: of the student.
+            settings, student: of the student, and its architecture.
             examples: training examples of one epoch.
             epochs: by default those of the settings.
-            student: its architecture.
         """
         seen = examples * (settings.epochs if epochs is None else epochs)
         pace = self._pace(self._student_key(settings))
@@ -143,8 +141,7 @@ class Costs:
         """Estimate the time of a seed's live predictions on all devices; 0 where a measured pace includes it.
 
         Args:
-            settings: of any student of the seed.
-            examples: training examples of one epoch.
+            settings, examples: of any student of the seed, and of one epoch.
             given: the teachers among them that are a user's models.
         """
         if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
@@ -157,8 +154,7 @@ class Costs:
         """Estimate the time of one teacher on all devices of this process.
 
         Args:
-            settings: with a single teacher.
-            examples: training examples of one epoch.
+            settings, examples: with a single teacher, and of one epoch.
         """
         seen = examples * settings.teacher.epochs
         pace = self._pace(self._teacher_key(settings))
@@ -170,8 +166,7 @@ class Costs:
         """Note the measured pace of a cohort.
 
         Args:
-            settings: of any of its students.
-            pace: seconds of an example on a device; None where it could not be measured.
+            settings, pace: of any of its students; None where it could not be measured.
         """
         if pace:
             self._paces.setdefault(self._student_key(settings), []).append(pace)

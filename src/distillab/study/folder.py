@@ -24,12 +24,9 @@ class Folder:
     Attributes:
         spec: the study, its configuration resolved.
         store: every result.
-        teachers: trained teachers, by identity.
-        predictions: teachers' predictions, by digest.
+        teachers, predictions: of teachers, by identity and by digest.
         students: kept students, weights and test logits, one `.npz` a trial.
-        figures: drawn by a report.
-        report: the page.
-        answer: the answer as JSON.
+        figures, report, answer: the charts, the page, and the answer as JSON.
     """
 
     def __init__(self, path: Path) -> None:

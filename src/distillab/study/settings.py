@@ -65,10 +65,10 @@ def _model_names(value: str) -> str:
 
 
 def ensemble(models: str) -> tuple[str, ...]:
-    """Split the names that a plus sign joins: teachers whose predictions are averaged.
+    """The teachers whose predictions are averaged.
 
     Args:
-        models: such as `cnn-16-32+mlp-64`.
+        models: their names, joined by plus signs, such as `cnn-16-32+mlp-64`.
     """
     return tuple(models.split("+"))
 

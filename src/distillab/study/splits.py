@@ -45,8 +45,7 @@ class Labels:
     Args:
         train: shape (N,); -1 for the unlabelled inputs at the end.
         validation: shape (V,).
-        changed: whether each training label differs from the original one, shape (N,).
-        clean: the original training labels, shape (N,).
+        changed, clean: where the training labels differ from the original ones, and those, shape (N,).
     """
 
     train: NDArray[np.int32]
@@ -59,8 +58,7 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
     """Choose a trial's rows: the same for every seed, alpha and teacher, so that nothing else differs between them.
 
     Args:
-        dataset: the data; where it fixes validation rows, those are taken.
-        settings: of the trial.
+        dataset, settings: of the trial; validation rows that the data set fixes are taken.
 
     Raises:
         RequestError: the data set is too small for the settings.
@@ -98,10 +96,7 @@ def draw_labels(
     The perturbed labels are drawn anew for each seed, unless the teacher trained on them: then one draw serves all.
 
     Args:
-        dataset: the data.
-        settings: of the trial.
-        splits: its rows.
-        seed: of its students.
+        dataset, settings, splits, seed: of the students.
         logits: the teacher's predictions for the used rows, shape (U, C), for noise that depends on its margin.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
@@ -136,9 +131,7 @@ def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[
     """Choose the rows and labels that a trial's teacher trains on; never a validation row.
 
     Args:
-        dataset: the data.
-        settings: of the trial, with a single teacher that is trained here.
-        splits: its rows.
+        dataset, settings, splits: of the trial, with a single teacher that is trained here.
 
     Returns:
         Rows of the data set's training part, shape (K,), and their labels.
@@ -181,8 +174,7 @@ def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples]:
     """Draw the training examples whose predictions are kept one by one: the same for all students of the same rows.
 
     Args:
-        dataset: the data.
-        splits: the rows.
+        dataset, splits: of the students.
 
     Returns:
         Their positions in `splits.train`, ascending, shape (K,), and the examples.

@@ -87,10 +87,8 @@ def trial(settings: Settings, seed: int, data: str, coordinates: Mapping[str, An
     """Make a trial.
 
     Args:
-        settings: everything that decides its result, except its seed.
-        seed: at least 0.
+        settings, seed, coordinates: as in `Trial`.
         data: the data set's digest.
-        coordinates: what distinguishes it from the study's other trials.
         teacher: `teacher_identity` of the settings, where the caller has it.
     """
     described = settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
@@ -102,8 +100,7 @@ def study_trials(spec: Spec, data: str) -> Iterator[Trial]:
     """List a study's trials, seed by seed: a study stopped halfway has whole seeds, which can be compared.
 
     Args:
-        spec: the study.
-        data: the data set's digest.
+        spec, data: the study, and the data set's digest.
     """
     cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
     for seed in range(spec.objective.seeds):
@@ -117,8 +114,7 @@ def teacher_identity(settings: Settings, data: str) -> str:
     A teacher that students are only compared with has a digest of its own.
 
     Args:
-        settings: of any trial that learns from this teacher.
-        data: the data set's digest.
+        settings, data: of any trial that learns from this teacher, and the data set's digest.
     """
     names = [training_identity(member, data) for member in members(settings)]
     if settings.target == "uniform":
@@ -130,20 +126,15 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     """Digest of everything that decides one training of a teacher.
 
     Args:
-        settings: with a single teacher.
-        data: the data set's digest.
+        settings, data: with a single teacher, and the data set's digest.
         whole: of the training itself, whatever the epoch at which the teacher is taken from it.
     """
     model = settings.teacher.model
     if is_given(model):
         return identity({"teacher": model})
     described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
-    parts: dict[str, Any] = {
-        "data": data,
-        "teacher": described,
-        "train_size": settings.train_size,
-        "held_out": settings.validation.share,
-    }
+    rows = {"train_size": settings.train_size, "held_out": settings.validation.share}
+    parts: dict[str, Any] = {"data": data, "teacher": described, **rows}
     if not settings.noise.perturbs:  # all labels are clean, whatever `labels` says
         described.pop("labels", None)
     if settings.squared:

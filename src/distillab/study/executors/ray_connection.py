@@ -51,8 +51,7 @@ class Cluster(NamedTuple):
         """Options that place a task on a node.
 
         Args:
-            node: its NodeID.
-            soft: whether another node may take the task where this one is gone.
+            node, soft: its NodeID, and whether another node may take the task where it is gone.
         """
         strategies = self.ray.util.scheduling_strategies
         return {"scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=soft)}

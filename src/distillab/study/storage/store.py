@@ -115,8 +115,7 @@ class Store:
         """Record the end of a run.
 
         Args:
-            run: its number.
-            finished: the time, ISO 8601.
+            run, finished: its number, and the time, ISO 8601.
         """
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
@@ -160,9 +159,7 @@ class Store:
         Args:
             records: several for a student that was evaluated at several epochs.
             run: the number of the run that trained them.
-            students: how many were trained.
-            examples: training examples that each student saw, over all epochs.
-            seconds: wall-clock time of the training, compilation included.
+            students, examples, seconds: as in `CohortResult`.
         """
         with self.transaction() as connection:
             names = dict.fromkeys(key for record in records for key in record.metrics)
