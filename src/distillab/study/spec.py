@@ -229,7 +229,11 @@ def presets() -> dict[str, Path]:
 
 
 def study_file(name: str) -> Path:
-    """The file of a study given by name or path."""
+    """The file of a study.
+
+    Args:
+        name: as in `load_spec`.
+    """
     known = presets()
     if name in known:
         return known[name]
