@@ -69,24 +69,16 @@ def _size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> f
     if size is None or isinstance(size, (int, float)):
         return size
     text = size.strip().lower().replace(" ", "")
+    unit = next((unit for unit in ("%", *UNITS) if text.endswith(unit)), "")
     try:
-        if text.endswith("%"):
-            models = [teacher.model for teacher in teachers if teacher.model is not None]
-            if not models:
-                raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
-            return _positive(text[:-1]) / 100 * BYTES * float(np.mean([model.count_params() for model in models]))
-        for unit, factor in UNITS.items():
-            if text.endswith(unit):
-                return _positive(text[: -len(unit)]) * factor
-        return _positive(text)
-    except ValueError as error:
-        if isinstance(error, RequestError):
-            raise
-        raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB") from error
-
-
-def _positive(text: str) -> float:
-    value = float(text)
+        value = float(text.removesuffix(unit))
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ValueError(text)
-    return value
+        raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB")
+    if unit != "%":
+        return value * UNITS.get(unit, 1)
+    models = [teacher.model for teacher in teachers if teacher.model is not None]
+    if not models:
+        raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
+    return value / 100 * BYTES * float(np.mean([model.count_params() for model in models]))

@@ -52,7 +52,8 @@ _RULES = {
     "less_than_equal": "at most {le}",
     "less_than": "less than {lt}",
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    "finite_number": "a finite number",
     "string_type": "a word",
     **dict.fromkeys(("model_type", "model_attributes_type"), "a group of keys and values"),
 }

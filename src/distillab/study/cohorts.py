@@ -75,13 +75,7 @@ class GroupTrainer:
     """
 
     def __init__(
-        self,
-        dataset: Dataset,
-        group: TrainingInputs,
-        mesh: Mesh,
-        capacity: int,
-        memory: int | None,
-        progress: Progress,
+        self, dataset: Dataset, group: TrainingInputs, mesh: Mesh, capacity: int, memory: int | None, progress: Progress
     ) -> None:
         self.dataset, self.group, self.progress = dataset, group, progress
         self.limit = memory if memory is not None else memory_limit(mesh)

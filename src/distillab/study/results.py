@@ -66,8 +66,7 @@ def kept_student(outcome: Outcome, slot: int) -> KeptStudent:
     """One student of a cohort's outcome.
 
     Args:
-        outcome: of a cohort.
-        slot: the student's index in it.
+        outcome, slot: of a cohort, and the student's index in it.
     """
     variables: Variables = jax.tree.map(lambda leaf: leaf[slot], outcome.variables)
     return KeptStudent(variables, outcome.test_logits[slot])
@@ -92,9 +91,7 @@ def trial_result(
     """Evaluate one trained student; a student that diverged has its history, and no metrics.
 
     Args:
-        trial: of the student.
-        slot: its index in the cohort.
-        labels: the student's.
+        trial, slot, labels: of the student; slot is its index in the cohort.
         teacher: its teacher's predictions.
         cohort: all students' predictions and epochs.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -27,12 +26,6 @@ def _no_switch(value: Any) -> Any:
     """Reject yes and no where a number belongs: Python would read them as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("a number, not a yes or no")
-    return value
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("a finite number")
     return value
 
 
@@ -73,7 +66,7 @@ def ensemble(models: str) -> tuple[str, ...]:
     return tuple(models.split("+"))
 
 
-Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
+Number = Annotated[float, BeforeValidator(_no_switch), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1, le=LARGEST)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
 CountFromZero = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]

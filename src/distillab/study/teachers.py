@@ -50,7 +50,7 @@ class TeacherPredictions:
     """A teacher, and its logits for the rows of a trial.
 
     Args:
-        members: of a live teacher; several where the predictions of several teachers are averaged, none for `uniform`.
+        members: of a live teacher; several where predictions are averaged, none for `uniform`.
         train: for the students' training rows without augmentation, shape (N, C); None where they are not used.
         validation: shape (V, C).
         test: shape (M, C).
@@ -248,7 +248,8 @@ class TeacherCache:
         self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits, losses: Sequence[float]
     ) -> None:
         """Record a teacher, or check that it is still the recorded one."""
-        name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
+        name = teacher_identity(settings, self.dataset.digest)
+        weights = hashlib.sha256("".join(model.digest for model in models).encode()).hexdigest()[:16]
         recorded = self.store.teachers().get(name)
         if recorded is None:
             given = is_given(settings.teacher.model)
@@ -294,10 +295,6 @@ def _check_finite(settings: Settings, variables: Variables, losses: Sequence[flo
             f"The teacher {settings.teacher.model} diverged: its loss is not finite after epoch {epoch}. Lower "
             f"teacher.learning_rate={settings.teacher.learning_rate:g}."
         )
-
-
-def _joint_digest(models: Sequence[TeacherModel]) -> str:
-    return hashlib.sha256("".join(model.digest for model in models).encode()).hexdigest()[:16]
 
 
 def _described(settings: Settings) -> str:
