@@ -96,7 +96,7 @@ class Pipeline:
             teacher=Teacher(model=self.teacher),
             target="teacher" if candidate.distilled else "uniform",
             student=Student(model=self.students[candidate.student]),
-            loss=self.loss(candidate),
+            loss=(candidate.loss or request.loss) if candidate.distilled else "kl",  # plain: it smooths the labels
             alpha=candidate.alpha,
             temperature=candidate.temperature,
             epochs=epochs,
@@ -108,14 +108,6 @@ class Pipeline:
             evaluate=evaluate,
             unlabelled=unlabelled,
         )
-
-    def loss(self, candidate: Candidate) -> str:
-        """The distillation loss of a candidate; a baseline gets its smoothing from the plain divergence.
-
-        Args:
-            candidate: its numbers.
-        """
-        return (candidate.loss or self.request.loss) if candidate.distilled else "kl"
 
     def screen(self) -> None:
         """Keep the best of several architectures, each trained briefly with the teacher."""

@@ -132,8 +132,7 @@ class Folder:
             raise RequestError(f"{self.path} is a file. Choose a folder with --out.")
         refuse_earlier(self.store)
         if self.spec.is_file():
-            differences = self.described().differs_from(spec)
-            if differences:
+            if differences := self.described().differs_from(spec):
                 raise RequestError(
                     f"{self.path} holds another study: it differs in {', '.join(differences)}. "
                     "Choose another folder with --out."

@@ -115,16 +115,18 @@ class TeacherCache:
         Raises:
             WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
-        models = [self._model(member, splits) for member in members(settings)]
+        models, squared = [self._model(member, splits) for member in members(settings)], settings.squared
         if settings.target == "uniform":
             live: tuple[Member, ...] = ()
             train: Logits | None = np.zeros((len(splits.train) + splits.unlabelled, self.dataset.classes), np.float32)
         else:
             live = tuple(model.member for model in models if model.member is not None)
-            train = self._training_rows(models, splits, settings.squared) if training else None
+            train = self._rows(models, splits.train, squared) if training else None
+            if train is not None and splits.unlabelled:
+                train = np.concatenate([train, self._predict(models, self.dataset.unlabelled, squared)])
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
-        validation = self._rows(models, splits.validation, settings.squared)
-        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, settings.squared))
+        validation = self._rows(models, splits.validation, squared)
+        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, squared))
         if splits.test:
             self._record_all(settings, models, splits, predictions.test)
         return predictions
@@ -144,12 +146,6 @@ class TeacherCache:
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
         return _averaged(several, settings.squared)
-
-    def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
-        labelled = self._rows(models, splits.train, squared)
-        if not splits.unlabelled:
-            return labelled
-        return np.concatenate([labelled, self._predict(models, self.dataset.unlabelled, squared)])
 
     def _rows(self, models: Sequence[TeacherModel], rows: Rows, squared: bool) -> Logits:
         if self.dataset.validation is None:

@@ -176,8 +176,7 @@ def check_nodes(cluster: Cluster) -> tuple[str, ...]:
             raise RequestError(f"Node {node} cannot run distillab: {cause(error)}. Install it there.") from error
         except ray.exceptions.RayError as error:
             raise RequestError(f"Node {node} does not answer ({type(error).__name__}). Restart it.") from error
-        different = difference(here, there)
-        if different is not None:
+        if different := difference(here, there):
             raise RequestError(f"Node {node} {different}")
         processors.add(processor)
     return tuple(sorted(processors))

@@ -135,8 +135,7 @@ def train(
         OtherVersionsError: this node's packages differ.
     """
     global _trainer
-    different = difference(common.versions, versions())
-    if different is not None:
+    if different := difference(common.versions, versions()):
         raise OtherVersionsError(f"Node {platform.node()} {different}")
     reported = 0.0
 

@@ -6,8 +6,8 @@ import dataclasses
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from distillab.errors import RequestError
@@ -43,20 +43,21 @@ def merge(into: Folder, other: Folder) -> Merged:
     """
     if into.path.resolve() == other.path.resolve():
         raise RequestError(f"{into.path} cannot be merged with itself. Name two folders.")
-    ours, theirs = _spec(into), _spec(other)
-    differences = ours.differs_from(theirs)
-    if differences:
+    spec, others = _spec(into), _spec(other)
+    if differences := spec.differs_from(others):
         raise RequestError(
             f"{into.path} and {other.path} hold different studies: they differ in {', '.join(differences)}. Only the "
             "same study can be merged."
         )
-    seeds = max(ours.objective.seeds, theirs.objective.seeds)
-    spec = dataclasses.replace(ours, objective=ours.objective.model_copy(update={"seeds": seeds}))
+    seeds = max(spec.objective.seeds, others.objective.seeds)
+    spec = dataclasses.replace(spec, objective=spec.objective.model_copy(update={"seeds": seeds}))
     with into.write(spec) as target:
         with Store(other.store, read_only=True) as source:
             merged = _merge_stores(target, source)
-        for file, copy in _missing_files(into, other):
-            replace_file(copy, lambda temporary, file=file: shutil.copyfile(file, temporary))  # type: ignore[misc]
+        for ours, theirs in ((into.teachers, other.teachers), (into.students, other.students)):
+            for file in sorted(theirs.glob("*.*")):
+                if not (ours / file.name).exists():
+                    replace_file(ours / file.name, partial(shutil.copyfile, file))
     return merged
 
 
@@ -168,11 +169,3 @@ def _spec(folder: Folder) -> Spec:
     spec, store = folder.read()
     with store:
         return spec
-
-
-def _missing_files(into: Folder, other: Folder) -> Iterator[tuple[Path, Path]]:
-    """Files of teachers and students in the other folder, and where their copies belong."""
-    for ours, theirs in ((into.teachers, other.teachers), (into.students, other.students)):
-        for path in sorted(theirs.glob("*.*")):
-            if not (ours / path.name).exists():
-                yield path, ours / path.name
