@@ -245,8 +245,8 @@ def test_each_teacher_of_an_axis_teaches_its_own_students(tiny: Make, tmp_path: 
         teachers, trials = store.teachers(), store.trials()
     assert {teacher.settings["model"] for teacher in teachers.values()} == {"cnn-4-6", "mlp-5"}
     for trial in trials:
-        taught = trial.settings["teacher"]
-        assert teachers[trial.teacher].settings == taught | {"name": taught["model"]}
+        described = trial.settings["teacher"]
+        assert teachers[trial.teacher].settings == described | {"name": described["model"]}
     assert len(list((tmp_path / "s" / "predictions").glob("*.npy"))) == 6
 
 
@@ -340,11 +340,11 @@ def test_snapshots_of_a_teacher_are_taken_from_one_training(tiny: Make, tmp_path
     ]
     run_study(tiny(teacher=teacher | {"epochs": [1, 2]}, seeds=1), tmp_path / "trainings")
 
-    def taught(folder: str, key: str) -> dict[object, TeacherResult]:
+    def teachers_of(folder: str, key: str) -> dict[object, TeacherResult]:
         with Store(tmp_path / folder / "study.db", read_only=True) as store:
             return {teacher.settings[key]: teacher for teacher in store.teachers().values()}
 
-    snapshots, trainings = taught("snapshots", "snapshot"), taught("trainings", "epochs")
+    snapshots, trainings = teachers_of("snapshots", "snapshot"), teachers_of("trainings", "epochs")
     for epoch in (1, 2):
         assert snapshots[epoch].weights == trainings[epoch].weights
         assert snapshots[epoch].losses == pytest.approx(trainings[epoch].losses, rel=1e-6)
@@ -494,7 +494,7 @@ def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept
 def test_changed_and_unchanged_images_in_either_order_give_the_same_students(
     tiny: Make, tmp_path: Path, shifts: list[int]
 ) -> None:
-    """Students of images as they lie hear what the teacher says of them, whoever was trained before."""
+    """Students of images without augmentation learn from the predictions for them, whoever was trained before."""
     run_study(tiny(augmentation={"shift": shifts}, seeds=1), tmp_path / "both")
     run_study(tiny(seeds=1), tmp_path / "plain")
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.5, 4.0, 10.0)
@@ -184,10 +183,7 @@ def best_of(scores: Sequence[Score]) -> Candidate:
         >>> best_of([Score(plain, 0.9, -0.5), Score(other, 0.9, -0.4)]).alpha
         1.0
     """
-    worst = -np.inf
-    return max(  # the first of equal ones
-        scores, key=lambda score: tuple(worst if np.isnan(value) else value for value in (score.value, score.tie))
-    ).candidate
+    return max(scores, key=_rank).candidate  # the first of equal ones
 
 
 def leaders(scores: Sequence[Score], distilled: bool, count: int) -> list[Candidate]:
@@ -198,12 +194,12 @@ def leaders(scores: Sequence[Score], distilled: bool, count: int) -> list[Candid
         distilled: which kind.
         count: at most this many.
     """
-    remaining = [score for score in scores if score.candidate.distilled is distilled]
-    kept: list[Candidate] = []
-    while remaining and len(kept) < count:
-        kept.append(best_of(remaining))
-        remaining = [score for score in remaining if score.candidate != kept[-1]]
-    return kept
+    ranked = sorted((score for score in scores if score.candidate.distilled is distilled), key=_rank, reverse=True)
+    return list(dict.fromkeys(score.candidate for score in ranked))[:count]
+
+
+def _rank(score: Score) -> tuple[float, ...]:
+    return tuple(-math.inf if math.isnan(value) else value for value in (score.value, score.tie))
 
 
 def _short(value: float) -> float:

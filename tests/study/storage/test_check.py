@@ -96,7 +96,7 @@ def test_pages_overwritten_are_found(copied: Path) -> None:
 def test_trials_that_a_search_proposed_are_no_strangers(copied: Path) -> None:
     with sqlite3.connect(copied / "study.db") as file:
         file.execute("UPDATE trials SET id = 'f' || substr(id, 2)")
-        file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('taught', number)")
+        file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('other', number)")
         file.execute("DELETE FROM metric_values WHERE metric IN (SELECT number FROM metric_names WHERE split = 'test')")
         for table in ("confusions", "validation_predictions", "reliability", "example_predictions"):
             file.execute(f"DELETE FROM {table}")

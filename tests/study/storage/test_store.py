@@ -203,7 +203,7 @@ def test_a_file_of_an_earlier_schema_says_what_to_do_and_stays(tmp_path: Path, v
     )
     with pytest.raises(RequestError, match=message):
         Store(path, read_only=read_only)
-    (tmp_path / "study.yaml").write_text("a_key_of_then: 1\n")  # is not what the user should hear about
+    (tmp_path / "study.yaml").write_text("a_key_of_then: 1\n")  # is not what the message should name
     with pytest.raises(RequestError, match=message):
         Folder(tmp_path).read()
     with pytest.raises(RequestError, match=message), Folder(tmp_path).write(read_spec({"dataset": "digits"})):
