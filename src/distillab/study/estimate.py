@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +147,7 @@ class Costs:
         if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
             return 0.0
         zoo = [name for name in (member.teacher.model for member in members(settings)) if not is_given(name)]
-        flops = sum(map(self._zoo_flops, zoo)) + sum(map(_flops, given))
+        flops = sum(_zoo_flops(name, self.input_shape, self.classes) for name in zoo) + sum(map(_flops, given))
         return FORWARD * settings.epochs * examples * flops / self._rate
 
     def teacher(self, settings: Settings, examples: int) -> float:
@@ -160,7 +160,8 @@ class Costs:
         pace = self._pace(self._teacher_key(settings))
         if pace is not None:
             return seen * pace
-        return seen * TEACHER_FACTOR * self._zoo_flops(settings.teacher.model) / self._rate
+        flops = _zoo_flops(settings.teacher.model, self.input_shape, self.classes)
+        return seen * TEACHER_FACTOR * flops / self._rate
 
     def add(self, settings: Settings, pace: float | None) -> None:
         """Note the measured pace of a cohort.
@@ -208,9 +209,6 @@ class Costs:
     def _key(self, parts: Sequence[str]) -> str:
         shape = "x".join(map(str, self.input_shape))
         return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.classes)])
-
-    def _zoo_flops(self, model: str) -> float:
-        return _flops(Functional(_built(model, self.input_shape, self.classes)))
 
     @property
     def _rate(self) -> float:
@@ -272,8 +270,8 @@ def _arithmetic(student: Functional, batch: int) -> float:
 
 
 @cache
-def _built(model: str, input_shape: tuple[int, ...], classes: int) -> Any:
-    return build(model, input_shape, classes)
+def _zoo_flops(model: str, input_shape: tuple[int, ...], classes: int) -> float:
+    return _flops(Functional(build(model, input_shape, classes)))
 
 
 def _read(file: Path | None) -> dict[str, float]:
