@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from types import ModuleType
 
 import pytest
 
@@ -50,3 +51,28 @@ def test_a_module_and_its_public_names_say_what_they_are_for(name: str) -> None:
         own = getattr(member, "__module__", None) == name
         if own and not label.startswith("_") and (inspect.isfunction(member) or inspect.isclass(member)):
             assert member.__doc__, f"{name}.{label}"
+
+
+def _without_args(module: ModuleType) -> list[str]:
+    """Public functions and methods of a module that take arguments and do not document them."""
+    members = [(name, member) for name, member in vars(module).items() if not name.startswith("_")]
+    members += [
+        (f"{name}.{attribute}", getattr(value, "__func__", value))
+        for name, member in members
+        if inspect.isclass(member) and member.__module__ == module.__name__
+        for attribute, value in vars(member).items()
+        if not attribute.startswith("_")
+    ]
+    return [
+        f"{module.__name__}.{name}"
+        for name, member in members
+        if inspect.isfunction(member)
+        and member.__module__ == module.__name__
+        and set(inspect.signature(member).parameters) - {"self", "cls"}
+        and "Args:" not in (member.__doc__ or "")
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_public_function_documents_its_arguments(name: str) -> None:
+    assert _without_args(importlib.import_module(name)) == []

@@ -23,12 +23,16 @@ _FROM = {
     "store_predictions": "distillab.models.predictions",
 }
 
+_MODULES = ("conventions", "losses")
+
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"distillab.{name}")
     if name not in _FROM:
         raise AttributeError(f"module 'distillab' has no attribute {name!r}")
     return getattr(importlib.import_module(_FROM[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FROM])
+    return sorted({*globals(), *_FROM, *_MODULES})

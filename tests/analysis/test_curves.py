@@ -29,8 +29,8 @@ def test_a_curve_is_a_matrix_of_seeds_by_ascending_alphas(rows):
 def test_the_order_of_the_rows_changes_nothing(rows):
     spec = rows.spec()
     trials = rows.trials(spec, flat)
-    (one,), (other,) = (alpha_curves(spec, order, {}) for order in (trials, trials[::-1]))
-    np.testing.assert_array_equal(one.test, other.test)
+    (curve,), (other,) = (alpha_curves(spec, order, {}) for order in (trials, trials[::-1]))
+    np.testing.assert_array_equal(curve.test, other.test)
 
 
 def test_an_interval_is_worked_by_hand(rows):
@@ -117,13 +117,13 @@ def test_groups_recorded_before_a_key_joined_them_find_their_setting(rows):
     trials = rows.trials(spec, lambda alpha, seed: 0.5)
     older = [
         dataclasses.replace(
-            one,
+            trial,
             coordinates={
-                **one.coordinates,
-                "teacher": {k: v for k, v in one.coordinates["teacher"].items() if k != "members"},
+                **trial.coordinates,
+                "teacher": {k: v for k, v in trial.coordinates["teacher"].items() if k != "members"},
             },
         )
-        for one in trials
+        for trial in trials
     ]
     assert [curve.missing for curve in alpha_curves(spec, older, {})] == [0, 0]
 
@@ -148,8 +148,8 @@ def test_intervals_of_columns_with_different_seeds_are_those_of_each_alone():
     values = np.random.default_rng(0).normal(0.9, 0.01, size=(6, 5))
     values[[0, 3, 3], [1, 1, 4]] = np.nan
     values[:, 2] = np.nan
-    for column, found in zip(values.T, finite_intervals(values), strict=True):
+    for column, interval in zip(values.T, finite_intervals(values), strict=True):
         there = column[np.isfinite(column)]
         alone = t_interval(there) if len(there) else None
-        assert found[0] == len(there)
-        np.testing.assert_equal(found[1:], (np.nan,) * 3 if alone is None else alone[:3])
+        assert interval[0] == len(there)
+        np.testing.assert_equal(interval[1:], (np.nan,) * 3 if alone is None else alone[:3])

@@ -24,20 +24,20 @@ def level(alpha: float, seed: int) -> float:
     return 0.9
 
 
-def found(rows, **keys):
+def finding_of(rows, **keys):
     spec = rows.spec(**{"seeds": 8, "alpha": ALPHAS} | keys)
     return analyse(spec, rows.trials(spec, level, shares=recovered), rows.teachers(), classes=10)
 
 
 def test_shares_are_sorted_by_seed_and_alpha_with_their_intervals(rows) -> None:
-    (one,) = found(rows).denoising
-    assert one.recovered.shape == (8, 5)
-    assert one.recovered[2, 0] == pytest.approx(0.902)
-    np.testing.assert_allclose(one.memorised, 1 - one.recovered)
-    band = one.band("recovered")
-    assert band.mean[0] == pytest.approx(one.recovered[:, 0].mean())
+    (shares,) = finding_of(rows).denoising
+    assert shares.recovered.shape == (8, 5)
+    assert shares.recovered[2, 0] == pytest.approx(0.902)
+    np.testing.assert_allclose(shares.memorised, 1 - shares.recovered)
+    band = shares.band("recovered")
+    assert band.mean[0] == pytest.approx(shares.recovered[:, 0].mean())
     assert band.low[0] < band.mean[0] < band.high[0]
-    assert (one.teacher_recovered, one.teacher_memorised) == (0.9, pytest.approx(0.05))
+    assert (shares.teacher_recovered, shares.teacher_memorised) == (0.9, pytest.approx(0.05))
 
 
 def test_a_study_of_clean_and_wrong_labels_tells_of_the_wrong_ones(rows) -> None:
@@ -46,8 +46,8 @@ def test_a_study_of_clean_and_wrong_labels_tells_of_the_wrong_ones(rows) -> None
     def only_wrong(settings: Settings, seed: int) -> float:
         return recovered(settings, seed) if settings.noise.rate else math.nan
 
-    told = analyse(spec, rows.trials(spec, level, shares=only_wrong), {})
-    assert [one.label for one in told.denoising] == ["noise rate 0.2"]
+    finding = analyse(spec, rows.trials(spec, level, shares=only_wrong), {})
+    assert [shares.label for shares in finding.denoising] == ["noise rate 0.2"]
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_an_alpha_that_recovers_no_more_is_not_counted_with_larger_ones_that_do(
     def only_in_the_middle(settings: Settings, seed: int) -> float:
         return 0.5 + 0.3 * (settings.alpha == 0.5) + 0.001 * ((seed * (1 + 4 * settings.alpha)) % 3)
 
-    (one,) = analyse(spec, rows.trials(spec, level, shares=only_in_the_middle), {}).denoising
-    assert one.denoises == (0.5,)
+    (shares,) = analyse(spec, rows.trials(spec, level, shares=only_in_the_middle), {}).denoising
+    assert shares.denoises == (0.5,)
 
 
 def test_the_shares_are_plain_json(rows) -> None:
-    (one,) = json.loads(json.dumps(found(rows).to_json(), allow_nan=False))["denoising"]
-    assert one["alphas"] == ALPHAS
-    assert len(one["recovered"]["mean"]) == 5
-    assert one["denoises"] == [0, 0.25, 0.5]
+    (shares,) = json.loads(json.dumps(finding_of(rows).to_json(), allow_nan=False))["denoising"]
+    assert shares["alphas"] == ALPHAS
+    assert len(shares["recovered"]["mean"]) == 5
+    assert shares["denoises"] == [0, 0.25, 0.5]

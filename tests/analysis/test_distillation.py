@@ -43,22 +43,22 @@ BETTER, WORSE = [360 + seed for seed in range(5)], [340 + 2 * seed for seed in r
 
 
 def test_a_gain_that_every_seed_shows_is_supported():
-    found = compared(BETTER, WORSE)
-    assert found.verdict.kind == "supported"
+    comparison = compared(BETTER, WORSE)
+    assert comparison.verdict.kind == "supported"
     differences = (np.array(BETTER) - np.array(WORSE)) / M
-    assert found.gain["accuracy"].mean == pytest.approx(differences.mean())
-    assert found.gain["accuracy"].p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
-    assert found.examples.only_first == 20
-    assert found.teacher["accuracy"] == 390 / M
-    assert found.teacher["agreement"] == 1
+    assert comparison.gain["accuracy"].mean == pytest.approx(differences.mean())
+    assert comparison.gain["accuracy"].p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert comparison.examples.only_first == 20
+    assert comparison.teacher["accuracy"] == 390 / M
+    assert comparison.teacher["agreement"] == 1
     likelihoods = [nll(logits(right, seed), LABELS) for seed, right in enumerate(BETTER)]
-    assert found.student["nll"].mean == pytest.approx(np.mean(likelihoods))
+    assert comparison.student["nll"].mean == pytest.approx(np.mean(likelihoods))
 
 
 def test_the_mirror_image_is_contradicted_with_the_same_size():
-    found = compared(WORSE, BETTER)
-    assert found.verdict.kind == "contradicted"
-    assert found.gain["accuracy"].mean == -compared(BETTER, WORSE).gain["accuracy"].mean
+    comparison = compared(WORSE, BETTER)
+    assert comparison.verdict.kind == "contradicted"
+    assert comparison.gain["accuracy"].mean == -compared(BETTER, WORSE).gain["accuracy"].mean
 
 
 def test_a_student_as_good_as_its_baseline_is_practically_equivalent():
@@ -67,9 +67,9 @@ def test_a_student_as_good_as_its_baseline_is_practically_equivalent():
 
 
 def test_a_difference_that_varies_from_seed_to_seed_is_undecided_with_the_seeds_that_would_decide():
-    found = compared([300, 380, 350], [345, 345, 345])
-    assert found.verdict.kind == "undecided"
-    assert found.verdict.seeds_needed is None or found.verdict.seeds_needed > 3
+    comparison = compared([300, 380, 350], [345, 345, 345])
+    assert comparison.verdict.kind == "undecided"
+    assert comparison.verdict.seeds_needed is None or comparison.verdict.seeds_needed > 3
 
 
 def test_a_wider_margin_makes_a_small_gain_equivalent():
@@ -77,9 +77,9 @@ def test_a_wider_margin_makes_a_small_gain_equivalent():
 
 
 def test_the_shipped_pair_is_that_of_the_first_seed():
-    found = compared([360, 200], [350, 380])
-    assert found.examples.difference == 10 / M
-    assert found.against_teacher.difference == -30 / M
+    comparison = compared([360, 200], [350, 380])
+    assert comparison.examples.difference == 10 / M
+    assert comparison.against_teacher.difference == -30 / M
 
 
 def test_a_teacher_much_better_on_validation_examples_has_memorised_them():

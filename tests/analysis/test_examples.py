@@ -15,10 +15,10 @@ def test_the_examples_are_true(name):
     assert doctest.testmod(importlib.import_module(f"distillab.{name}")).failed == 0
 
 
-def test_neither_answering_nor_the_reports_modules_import_what_is_slow():
+def test_neither_analysis_nor_the_reports_modules_import_what_is_slow():
     code = (
         "import sys, distillab.analysis, distillab.report\n"
         "print([name for name in ('keras', 'jax', 'tensorflow', 'altair') if name in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

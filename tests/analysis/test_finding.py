@@ -22,12 +22,12 @@ def hump(alpha: float, seed: int) -> float:
 
 def test_a_hump_is_supported_chosen_and_alone_in_the_range(rows):
     spec = rows.spec(seeds=8)
-    (found,) = analyse(spec, rows.trials(spec, hump), rows.teachers()).settings
-    assert found.kind == "supported"
-    assert found.best is not None
-    assert found.best.alpha == 0.5
-    assert found.optimal_range == (0.5,)
-    assert [row.in_range for row in found.alphas] == [False, True, False]
+    (setting,) = analyse(spec, rows.trials(spec, hump), rows.teachers()).settings
+    assert setting.kind == "supported"
+    assert setting.best is not None
+    assert setting.best.alpha == 0.5
+    assert setting.optimal_range == (0.5,)
+    assert [row.in_range for row in setting.alphas] == [False, True, False]
 
 
 def test_gains_are_paired_differences_worked_by_hand(rows):
@@ -38,35 +38,35 @@ def test_gains_are_paired_differences_worked_by_hand(rows):
         return 0.8 + (0.01 * (seed + 1) if alpha == 0.5 else 0.0) + 0.05 * seed
 
     spec = rows.spec()
-    (found,) = analyse(spec, rows.trials(spec, score), {}).settings
-    gain = found.alphas[1].over_labels
+    (setting,) = analyse(spec, rows.trials(spec, score), {}).settings
+    gain = setting.alphas[1].over_labels
     assert gain is not None
     assert (gain.difference, gain.low, gain.high) == pytest.approx((0.02, -0.00484, 0.04484), abs=1e-5)
     assert (gain.n, gain.p, gain.p_holm, gain.p_sign_flip) == pytest.approx((3, 0.0742, 0.1484, 0.25), abs=1e-4)
-    assert found.alphas[2].over_labels is None
-    assert found.alphas[2].over_teacher is not None
+    assert setting.alphas[2].over_labels is None
+    assert setting.alphas[2].over_teacher is not None
 
 
-def test_alpha_is_chosen_on_validation_whatever_the_test_says(rows):
+def test_alpha_is_chosen_on_validation_whatever_the_test_set_shows(rows):
     spec = rows.spec(seeds=8)
     trials = rows.trials(spec, hump, validation=lambda alpha, seed: 0.7 + 0.1 * (1 - alpha))
-    (found,) = analyse(spec, trials, {}).settings
-    assert found.best is not None
-    assert found.best.alpha == 0.0
-    assert found.best.validation == pytest.approx(0.8)
-    assert found.best.over_teacher is None
+    (setting,) = analyse(spec, trials, {}).settings
+    assert setting.best is not None
+    assert setting.best.alpha == 0.0
+    assert setting.best.validation == pytest.approx(0.8)
+    assert setting.best.over_teacher is None
 
 
 def test_of_equal_validation_means_the_larger_alpha_is_chosen(rows):
     spec = rows.spec(seeds=3)
     # The same three counts in another order: their sums may differ in the last bit.
     trials = rows.trials(spec, hump, validation=lambda alpha, seed: [0.1, 0.7, 0.3][int(seed + 2 * alpha) % 3])
-    (found,) = analyse(spec, trials, {}).settings
-    assert found.best is not None
-    assert found.best.alpha == 1.0
+    (setting,) = analyse(spec, trials, {}).settings
+    assert setting.best is not None
+    assert setting.best.alpha == 1.0
 
 
-def test_the_answer_is_plain_json_without_nan_and_always_the_same(rows):
+def test_the_finding_is_plain_json_without_nan_and_always_the_same(rows):
     spec = rows.spec(seeds=12)
     trials = rows.trials(spec, hump, without=[(0.5, 3)], diverged=[(0.0, 2)])
     texts = [json.dumps(analyse(spec, order, {}).to_json(), allow_nan=False) for order in (trials, trials[::-1])]
@@ -77,11 +77,11 @@ def test_the_answer_is_plain_json_without_nan_and_always_the_same(rows):
     assert setting["alphas"][0]["over_labels"] is None
     assert tree["students"] == {"planned": 36, "missing": 1, "diverged": 1}
     alone = rows.spec(seeds=1)
-    one = json.loads(json.dumps(analyse(alone, rows.trials(alone, hump), {}).to_json(), allow_nan=False))
-    assert one["settings"][0]["alphas"][0]["low"] is None
+    single = json.loads(json.dumps(analyse(alone, rows.trials(alone, hump), {}).to_json(), allow_nan=False))
+    assert single["settings"][0]["alphas"][0]["low"] is None
 
 
-def test_the_needed_metrics_are_all_that_an_answer_reads(rows):
+def test_the_needed_metrics_are_all_that_the_analysis_reads(rows):
     import dataclasses
 
     spec = rows.spec(seeds=7)
@@ -95,7 +95,7 @@ def test_the_needed_metrics_are_all_that_an_answer_reads(rows):
     assert analyse(spec, fewer, rows.teachers()).to_json() == analyse(spec, trials, rows.teachers()).to_json()
 
 
-def test_shuffled_rows_of_many_settings_give_the_same_answer_to_the_bit(rows):
+def test_shuffled_rows_of_many_settings_give_the_same_finding_to_the_bit(rows):
     spec = rows.spec(seeds=7, temperature=[1, 3], noise={"rate": [0, 0.1]})
 
     def shares(settings, seed):
@@ -107,5 +107,5 @@ def test_shuffled_rows_of_many_settings_give_the_same_answer_to_the_bit(rows):
         if trial.metrics:
             trial.metrics["train", "teacher_recovered"] = 0.1 + 0.7 * hump(trial.alpha, trial.seed)
     order = np.random.default_rng(0).permutation(len(trials))
-    told = [analyse(spec, some, rows.teachers()).to_json() for some in (trials, [trials[place] for place in order])]
-    assert json.dumps(told[0]) == json.dumps(told[1])
+    trees = [analyse(spec, some, rows.teachers()).to_json() for some in (trials, [trials[index] for index in order])]
+    assert json.dumps(trees[0]) == json.dumps(trees[1])

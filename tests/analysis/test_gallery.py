@@ -1,4 +1,4 @@
-"""Which examples are shown: counted by hand on students whose answers are known."""
+"""Which examples are shown: counted by hand on students whose predictions are known."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CLEAN = np.array([0, 1, 2, 0, 1, 2], np.int16)
 K, C = len(CLEAN), 3
 
 
-def logits_for(answers: np.ndarray) -> np.ndarray:
-    return (4 * np.eye(C)[answers]).astype(np.float16)
+def logits_for(predictions: np.ndarray) -> np.ndarray:
+    return (4 * np.eye(C)[predictions]).astype(np.float16)
 
 
-def gallery_of(rows: Any, *, given: Any, answers: Any, teacher: Any = None, **changes: Any) -> Gallery | None:
-    """The gallery of a study whose students at (alpha, seed) answer `answers(alpha, seed)` to labels `given(seed)`."""
+def gallery_of(rows: Any, *, given: Any, predictions: Any, teacher: Any = None, **changes: Any) -> Gallery | None:
+    """The gallery of a study whose students predict `predictions(alpha, seed)` from labels `given(seed)`."""
     spec = rows.spec(**changes)
     trials = rows.trials(spec, lambda alpha, seed: 0.9 + 0.05 * (alpha == 0.5))
     curves = alpha_curves(spec, trials, {})
     examples = GalleryExamples(np.zeros((K, 2, 2), np.float32), CLEAN, 1.0)
     shown = {
         trial.id: GalleryPredictions(
-            examples.id, np.asarray(given(trial.seed), np.int16), logits_for(answers(trial.alpha, trial.seed))
+            examples.id, np.asarray(given(trial.seed), np.int16), logits_for(predictions(trial.alpha, trial.seed))
         )
         for trial in trials
     }
@@ -42,7 +42,7 @@ def test_the_examples_put_right_by_most_students_come_first(rows):
         wrong = [seed >= 0, seed == 0, seed != 0]
         return np.where([*wrong, False, False, False], (CLEAN + 1) % C, CLEAN)
 
-    def answers(alpha: float, seed: int) -> np.ndarray:
+    def predictions(alpha: float, seed: int) -> np.ndarray:
         # At the chosen alpha the first is put right twice, the second once, the third never.
         return (
             np.where([seed == 2, False, True, False, False, False], (CLEAN + 1) % C, CLEAN)
@@ -50,14 +50,14 @@ def test_the_examples_put_right_by_most_students_come_first(rows):
             else given(seed)
         )
 
-    gallery = gallery_of(rows, given=given, answers=answers)
+    gallery = gallery_of(rows, given=given, predictions=predictions)
     assert gallery is not None
     assert gallery.alphas == (0.0, 0.5, 1.0)
     first, second = gallery.recovered
     assert (first.place, second.place) == (0, 1)
-    assert [(one.matching, one.among) for one in (first, second)] == [(2, 3), (1, 1)]
+    assert [(exhibit.matching, exhibit.among) for exhibit in (first, second)] == [(2, 3), (1, 1)]
     assert (first.clean, first.given, first.seed) == (0, 1, 0)
-    assert [one.place for one in gallery.wrong] == [2, 0]
+    assert [exhibit.place for exhibit in gallery.wrong] == [2, 0]
     assert (gallery.wrong[0].matching, gallery.wrong[0].among, gallery.chosen) == (3, 3, 0.5)
     assert gallery.wrong[1].seed == 2  # the seed whose student is wrong
 
@@ -65,20 +65,20 @@ def test_the_examples_put_right_by_most_students_come_first(rows):
 def test_of_examples_put_right_as_often_those_that_labels_alone_repeat_come_first(rows):
     given = (CLEAN + 1) % C
 
-    def answers(alpha: float, seed: int) -> np.ndarray:
+    def predictions(alpha: float, seed: int) -> np.ndarray:
         return np.where(np.arange(K) >= 4, given, CLEAN) if alpha == 1 else CLEAN
 
-    gallery = gallery_of(rows, given=lambda seed: given, answers=answers)
+    gallery = gallery_of(rows, given=lambda seed: given, predictions=predictions)
     assert gallery is not None
-    assert [one.place for one in gallery.recovered] == [4, 5, 0, 1, 2, 3]
+    assert [exhibit.place for exhibit in gallery.recovered] == [4, 5, 0, 1, 2, 3]
     assert gallery.wrong == ()
 
 
-def test_the_least_certain_answer_of_the_teacher_is_most_informative(rows):
+def test_the_least_certain_prediction_of_the_teacher_is_most_informative(rows):
     teacher = np.array([[9, 0, 0], [1, 1, 1], [9, 9, 0], [9, 0, 0], [9, 0, 0], [9, 0, 0]], np.float32)
-    gallery = gallery_of(rows, given=lambda seed: CLEAN, answers=lambda alpha, seed: CLEAN, teacher=teacher)
+    gallery = gallery_of(rows, given=lambda seed: CLEAN, predictions=lambda alpha, seed: CLEAN, teacher=teacher)
     assert gallery is not None
-    assert [one.place for one in gallery.informative[:2]] == [1, 2]
+    assert [exhibit.place for exhibit in gallery.informative[:2]] == [1, 2]
     assert gallery.informative[0].spread == pytest.approx(3.0)
     assert len(gallery.informative) == EACH
     assert gallery.recovered == ()
@@ -87,22 +87,22 @@ def test_the_least_certain_answer_of_the_teacher_is_most_informative(rows):
 
 def test_adding_a_constant_to_the_teachers_logits_changes_no_choice(rows):
     teacher = np.random.default_rng(0).normal(size=(K, C)).astype(np.float32)
-    found = [
-        gallery_of(rows, given=lambda seed: CLEAN, answers=lambda alpha, seed: CLEAN, teacher=teacher + constant)
+    galleries = [
+        gallery_of(rows, given=lambda seed: CLEAN, predictions=lambda alpha, seed: CLEAN, teacher=teacher + constant)
         for constant in (0, 50)
     ]
-    places = [[one.place for one in gallery.informative] for gallery in found if gallery]
+    places = [[exhibit.place for exhibit in gallery.informative] for gallery in galleries if gallery]
     assert places[0] == places[1]
 
 
 @pytest.mark.parametrize("changes", [{"label_loss": "squared", "loss": "logit_mse"}])
 def test_students_trained_by_squared_error_have_no_logits_to_soften(rows, changes):
-    assert gallery_of(rows, given=lambda seed: CLEAN, answers=lambda alpha, seed: CLEAN, **changes) is None
+    assert gallery_of(rows, given=lambda seed: CLEAN, predictions=lambda alpha, seed: CLEAN, **changes) is None
 
 
 def test_the_bars_are_of_the_student_named(rows):
     gallery = gallery_of(
-        rows, given=lambda seed: CLEAN, answers=lambda alpha, seed: np.full(K, {0.0: 0, 0.5: 1, 1.0: 2}[alpha])
+        rows, given=lambda seed: CLEAN, predictions=lambda alpha, seed: np.full(K, {0.0: 0, 0.5: 1, 1.0: 2}[alpha])
     )
     assert gallery is not None
     for exhibit in gallery.informative:

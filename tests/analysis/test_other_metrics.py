@@ -19,15 +19,15 @@ def test_classes_are_averaged_over_the_seeds(rows) -> None:
     trials = rows.trials(spec, hump)
     counts = {0: [[8, 2], [1, 9]], 1: [[6, 4], [0, 10]]}
     (curve,) = alpha_curves(spec, trials, {})
-    found = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
-    assert found.alphas == (0.5, 1.0)
-    assert found.recall.shape == (2, 2)
-    np.testing.assert_allclose(found.recall[0], [0.7, 0.95])
-    assert found.precision[1, 0] == pytest.approx((8 / 9 + 1) / 2)
-    assert found.f1[0, 0] == pytest.approx((16 / 19 + 12 / 16) / 2)
+    scores = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
+    assert scores.alphas == (0.5, 1.0)
+    assert scores.recall.shape == (2, 2)
+    np.testing.assert_allclose(scores.recall[0], [0.7, 0.95])
+    assert scores.precision[1, 0] == pytest.approx((8 / 9 + 1) / 2)
+    assert scores.f1[0, 0] == pytest.approx((16 / 19 + 12 / 16) / 2)
 
 
-def test_students_that_were_not_counted_are_not_told_of(rows) -> None:
+def test_students_that_were_not_counted_are_not_reported(rows) -> None:
     spec = rows.spec(seeds=2)
     assert class_scores(alpha_curves(spec, rows.trials(spec, hump), {})[0], {}, [0.5]) is None
 
@@ -37,5 +37,5 @@ def test_classes_are_averaged_over_the_same_seeds_at_every_alpha(rows) -> None:
     trials = rows.trials(spec, hump, without=[(1.0, 1)])
     counts = {0: [[8, 2], [1, 9]], 1: [[6, 4], [0, 10]]}
     (curve,) = alpha_curves(spec, trials, {})
-    found = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
-    np.testing.assert_allclose(found.recall, [[0.8, 0.9], [0.8, 0.9]])  # seed 1 lacks alpha = 1, so it is left aside
+    scores = class_scores(curve, {trial.id: counts[trial.seed] for trial in trials}, [0.5, 1.0])
+    np.testing.assert_allclose(scores.recall, [[0.8, 0.9], [0.8, 0.9]])  # seed 1 lacks alpha = 1, so it is left aside

@@ -31,13 +31,15 @@ def linear(alpha: float, seed: int) -> np.ndarray:
 
 
 def kept(trials, bend: float = 0.0) -> dict[str, ValidationPredictions]:
-    """The answers of students that are linear in alpha, but for a bend in the middle."""
-    found = {}
+    """The predictions of students that are linear in alpha, but for a bend in the middle."""
+    predictions = {}
     for trial in trials:
         if trial.alpha in KEPT_ALPHAS and trial.diverged_epoch is None:
-            answers = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
-            found[trial.id] = ValidationPredictions(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
-    return found
+            probabilities = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
+            predictions[trial.id] = ValidationPredictions(
+                probabilities.astype(np.float16), LABELS[trial.seed].astype(np.int16)
+            )
+    return predictions
 
 
 def score(alpha: float, seed: int) -> float:
@@ -48,28 +50,28 @@ def score(alpha: float, seed: int) -> float:
 def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
     grid = np.linspace(-1, 2, 3001)
     targets = np.eye(3)[LABELS]
     errors = [sum(np.sum((linear(a, s) - targets[s]) ** 2) for s in range(6)) for a in grid]
-    assert one.free == pytest.approx(grid[np.argmin(errors)], abs=5e-3)  # halves hold three digits
-    assert one.alpha == pytest.approx(min(max(one.free, 0), 1))
-    assert one.nearest == min(ALPHAS, key=lambda a: abs(a - one.alpha))
-    assert one.departure == pytest.approx(0, abs=2e-3)
-    assert one.seeds == 6
+    assert prediction.free == pytest.approx(grid[np.argmin(errors)], abs=5e-3)  # halves hold three digits
+    assert prediction.alpha == pytest.approx(min(max(prediction.free, 0), 1))
+    assert prediction.nearest == min(ALPHAS, key=lambda a: abs(a - prediction.alpha))
+    assert prediction.departure == pytest.approx(0, abs=2e-3)
+    assert prediction.seeds == 6
 
 
 def test_what_following_it_costs_is_paired_by_seed(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
-    assert one.swept == 0.25
-    apart = np.array([score(one.nearest, s) - score(0.25, s) for s in range(6)])
-    assert one.test is not None
-    assert one.test.difference == pytest.approx(apart.mean())
+    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    assert prediction.swept == 0.25
+    apart = np.array([score(prediction.nearest, s) - score(0.25, s) for s in range(6)])
+    assert prediction.test is not None
+    assert prediction.test.difference == pytest.approx(apart.mean())
     half = 2.5706 * apart.std(ddof=1) / math.sqrt(6)  # t at 5 degrees, 97.5 %
-    assert one.test.high - one.test.difference == pytest.approx(half, rel=1e-4)
-    assert one.validation == one.test  # the rows have the same score on both
+    assert prediction.test.high - prediction.test.difference == pytest.approx(half, rel=1e-4)
+    assert prediction.validation == prediction.test  # the rows have the same score on both
 
 
 def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
@@ -79,15 +81,15 @@ def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
         analyse(spec, trials, {}, predictions=kept(trials, bend)).predictions for bend in (0.0, 0.1)
     )
     lengths = [np.sqrt(np.mean(np.sum((ENDS[1, s] - ENDS[0, s]) ** 2, axis=1))) for s in range(6)]
-    assert bent.departure == pytest.approx(np.mean([0.1 * math.sqrt(3) / one for one in lengths]), rel=0.01)
+    assert bent.departure == pytest.approx(np.mean([0.1 * math.sqrt(3) / length for length in lengths]), rel=0.01)
     assert bent.free == straight.free
 
 
 def test_seeds_without_both_ends_do_not_count_and_without_any_there_is_no_prediction(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score, without=[(1, 0), (0, 1)], diverged=[])
-    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
-    assert one.seeds == 4
+    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    assert prediction.seeds == 4
     assert analyse(spec, trials, {}).predictions == ()
     only_ends = {name: held for name, held in kept(trials).items() if not name.startswith("00000000")}  # alpha = 0
     assert analyse(spec, trials, {}, predictions=only_ends).predictions == ()
@@ -96,25 +98,25 @@ def test_seeds_without_both_ends_do_not_count_and_without_any_there_is_no_predic
 def test_without_a_middle_the_departure_is_not_known(rows) -> None:
     spec = rows.spec(seeds=6, alpha=[0, 0.3, 1])
     trials = rows.trials(spec, score)
-    (one,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
-    assert math.isnan(one.departure)
-    told = analyse(spec, trials, {}, predictions=kept(trials)).to_json()
-    json.dumps(told, allow_nan=False)
-    assert told["predictions"][0]["departure"] is None
+    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    assert math.isnan(prediction.departure)
+    tree = analyse(spec, trials, {}, predictions=kept(trials)).to_json()
+    json.dumps(tree, allow_nan=False)
+    assert tree["predictions"][0]["departure"] is None
 
 
 def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
-    """At alpha = 0 the answers lack 3/8, at alpha = 1 they have 5/8 too much: the least error is at 3/8."""
+    """At alpha = 0 the predictions lack 3/8, at alpha = 1 they have 5/8 too much: the least error is at 3/8."""
     spec = rows.spec(seeds=6, alpha=[0, 0.25, 0.5, 1])
     trials = rows.trials(spec, score)
-    answers = {}
+    probabilities = {}
     for trial in trials:
         if trial.alpha in (0.0, 1.0):
             p = np.array([[1.0, 0.0]]) + np.array([[-0.375, 0.375]]) + trial.alpha * np.array([[1.0, -1.0]])
-            answers[trial.id] = ValidationPredictions(p.astype(np.float16), np.zeros(1, np.int16))
-    (one,) = analyse(spec, trials, {}, predictions=answers).predictions
-    assert one.alpha == pytest.approx(0.375)
-    assert one.nearest == 0.5
+            probabilities[trial.id] = ValidationPredictions(p.astype(np.float16), np.zeros(1, np.int16))
+    (prediction,) = analyse(spec, trials, {}, predictions=probabilities).predictions
+    assert prediction.alpha == pytest.approx(0.375)
+    assert prediction.nearest == 0.5
 
 
 def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:

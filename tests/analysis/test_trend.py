@@ -38,34 +38,34 @@ for score in (moving, still, by_loss):
     score.of_settings = True  # type: ignore[attr-defined]
 
 
-def found(rows, score, **keys):
+def finding_of(rows, score, **keys):
     spec = rows.spec(seeds=8, alpha=ALPHAS, **keys)
     return analyse(spec, rows.trials(spec, score), rows.teachers())
 
 
 def test_without_another_axis_nothing_is_followed(rows) -> None:
-    assert found(rows, still).trends == ()
+    assert finding_of(rows, still).trends == ()
 
 
 def test_the_longest_axis_is_followed_within_each_setting_of_the_others(rows) -> None:
-    told = found(rows, moving, noise={"rate": [0.2, 0.0, 0.4]}, temperature=[1, 3])
-    assert [(one.key, one.others) for one in told.trends] == [
+    finding = finding_of(rows, moving, noise={"rate": [0.2, 0.0, 0.4]}, temperature=[1, 3])
+    assert [(trend.key, trend.others) for trend in finding.trends] == [
         ("noise.rate", "temperature 1"),
         ("noise.rate", "temperature 3"),
     ]
-    for one in told.trends:
-        assert one.ordered
-        assert [point.value for point in one.points] == ["0 %", "20 %", "40 %"]  # numbers in ascending order
-        assert [point.alpha for point in one.points] == [0.75, 0.5, 0.25]
+    for trend in finding.trends:
+        assert trend.ordered
+        assert [point.value for point in trend.points] == ["0 %", "20 %", "40 %"]  # numbers in ascending order
+        assert [point.alpha for point in trend.points] == [0.75, 0.5, 0.25]
 
 
 def test_the_change_of_the_gain_is_paired_by_seed_and_worked_by_hand(rows) -> None:
     """At 0 % the gain is 0.05, at 40 % it is 0.15, each with the jitter's own slope in alpha."""
-    (one,) = found(rows, moving, noise={"rate": [0.0, 0.4]}).trends
+    (trend,) = finding_of(rows, moving, noise={"rate": [0.0, 0.4]}).trends
     gains = [[0.05 - 0.25 * j for j in JITTER], [0.15 - 0.75 * j for j in JITTER]]
     differences = np.subtract(gains[1], gains[0])
-    assert one.changes[0].gain == pytest.approx(differences.mean())
-    half = one.changes[0].gain_high - one.changes[0].gain
+    assert trend.changes[0].gain == pytest.approx(differences.mean())
+    half = trend.changes[0].gain_high - trend.changes[0].gain
     assert half == pytest.approx(2.3646 * differences.std(ddof=1) / np.sqrt(8), rel=1e-4)  # t at 7 degrees, 97.5 %
 
 
@@ -77,7 +77,7 @@ def test_redrawn_alphas_are_the_bootstrap_of_the_chosen_one(rows) -> None:
         return 0.9 - 0.02 * abs(settings.alpha - 0.5) + 0.02 * np.sin(7 * seed + 11 * settings.alpha)
 
     noisy.of_settings = True  # type: ignore[attr-defined]
-    (one,) = analyse(spec, rows.trials(spec, noisy), {}).trends
+    (trend,) = analyse(spec, rows.trials(spec, noisy), {}).trends
     rng = np.random.default_rng(5)
     chosen = []
     for _ in range(4000):
@@ -85,7 +85,7 @@ def test_redrawn_alphas_are_the_bootstrap_of_the_chosen_one(rows) -> None:
         means = [np.mean([0.9 - 0.02 * abs(a - 0.5) + 0.02 * np.sin(7 * s + 11 * a) for s in drawn]) for a in ALPHAS]
         chosen.append(ALPHAS[int(np.argmax(means))])
     low, high = np.quantile(chosen, [0.025, 0.975], method="nearest")
-    assert (one.points[0].alpha_low, one.points[0].alpha_high) == (low, high)
+    assert (trend.points[0].alpha_low, trend.points[0].alpha_high) == (low, high)
 
 
 def test_alphas_of_two_settings_are_compared_over_the_seeds_that_both_have(rows) -> None:
@@ -102,32 +102,32 @@ def test_alphas_of_two_settings_are_compared_over_the_seeds_that_both_have(rows)
     torn = [t for t in whole if not (t.settings["temperature"] == 3 and t.seed == 7)]
     torn_otherwise = [t for t in torn if not (t.settings["temperature"] == 1 and t.seed == 0)]
     seven = rows.spec(seeds=7, **keys)
-    (one,) = analyse(spec, torn, {}).trends
+    (trend,) = analyse(spec, torn, {}).trends
     (same,) = analyse(seven, [t for t in whole if t.seed < 7], {}).trends
-    assert one.changes[0][1:4] == same.changes[0][1:4]
+    assert trend.changes[0][1:4] == same.changes[0][1:4]
     (other,) = analyse(spec, torn_otherwise, {}).trends  # as many seeds in both, but not the same
     (six,) = analyse(spec, [t for t in whole if 0 < t.seed < 7], {}).trends
     assert other.changes[0][1:4] == six.changes[0][1:4]
 
 
 def test_all_the_examples_come_after_every_number_of_them(rows) -> None:
-    (one,) = found(rows, still, train_size=[None, 500, 5000]).trends
-    assert one.ordered
-    assert [point.value for point in one.points] == ["500", "5,000", "all"]
+    (trend,) = finding_of(rows, still, train_size=[None, 500, 5000]).trends
+    assert trend.ordered
+    assert [point.value for point in trend.points] == ["500", "5,000", "all"]
 
 
 def test_a_switch_is_no_number(rows) -> None:
-    (one,) = found(rows, still, augmentation={"flip": [False, True]}).trends
-    assert not one.ordered
-    assert [point.value for point in one.points] == ["no", "yes"]
+    (trend,) = finding_of(rows, still, augmentation={"flip": [False, True]}).trends
+    assert not trend.ordered
+    assert [point.value for point in trend.points] == ["no", "yes"]
 
 
 def test_the_axis_is_plain_json_without_nan(rows) -> None:
-    told = found(rows, moving, noise={"rate": [0.0, 0.4]}).to_json()
-    (one,) = json.loads(json.dumps(told, allow_nan=False))["trends"]
-    assert one["axis"] == "noise.rate"
-    assert [value["alpha"] for value in one["values"]] == [0.75, 0.25]
-    assert one["changes"][0]["alpha"] == -0.5
+    tree = finding_of(rows, moving, noise={"rate": [0.0, 0.4]}).to_json()
+    (trend,) = json.loads(json.dumps(tree, allow_nan=False))["trends"]
+    assert trend["axis"] == "noise.rate"
+    assert [value["alpha"] for value in trend["values"]] == [0.75, 0.25]
+    assert trend["changes"][0]["alpha"] == -0.5
 
 
 def test_the_alphas_of_drawn_seeds_equal_a_plain_loop(rows) -> None:

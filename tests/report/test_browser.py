@@ -52,18 +52,18 @@ RICH = {
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """A whole study of real images with an axis besides alpha, wrong labels, and a class called like a script."""
-    place = tmp_path_factory.mktemp("rich")
+    directory = tmp_path_factory.mktemp("rich")
     digits = load_digits()
     images = (digits.images[..., None] / 16).astype(np.float32)
     np.savez(
-        place / "digits.npz",
+        directory / "digits.npz",
         x_train=images[:400],
         y_train=digits.target[:400],
         x_test=images[400:700],
         y_test=digits.target[400:700],
     )
-    folder = Folder(place / "study")
-    run_study(read_spec(RICH | {"dataset": str(place / "digits.npz")}), folder.path)
+    folder = Folder(directory / "study")
+    run_study(read_spec(RICH | {"dataset": str(directory / "digits.npz")}), folder.path)
     with Store(folder.store) as store:  # names of classes are those of the last run
         store.begin_run("2026-01-01T00:00:00+00:00", {"data": {"classes": [SCRIPT, *map(str, range(1, 10))]}})
     write_report(folder)
@@ -89,23 +89,23 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Opener]:
     """Opens a page and draws it to its end; at last, sees that it asked for nothing and complained of nothing."""
-    told: list[str] = []
+    logged: list[str] = []
     contexts = []
 
     def open_page(path: Path, **how: Any) -> Any:
         context = browser.new_context(offline=True, **how)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}"))
+        page.on("console", lambda message: logged.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: logged.append(str(error)))
+        page.on("dialog", lambda dialog: logged.append(f"dialog: {dialog.message}"))
         allowed = path.resolve().as_uri()
         page.on(
             "request",
             lambda request: (
                 None
                 if request.url == allowed or request.url.startswith("data:image/png")
-                else told.append(f"request: {request.url}")
+                else logged.append(f"request: {request.url}")
             ),
         )
         page.goto(allowed)
@@ -115,7 +115,7 @@ def opened(browser: Any) -> Iterator[Opener]:
     yield open_page
     for context in contexts:
         context.close()
-    assert told == []
+    assert logged == []
 
 
 def settle(page: Any) -> None:
@@ -153,8 +153,8 @@ def test_every_section_of_a_rich_study_is_drawn(rich: Folder, opened: Opener) ->
     ]
     choose(page, "setting", "1")  # with wrong labels: nothing is left out
     charts = page.locator(".chart")
-    for place in range(charts.count()):
-        chart = charts.nth(place)
+    for index in range(charts.count()):
+        chart = charts.nth(index)
         assert chart.is_visible(), chart.get_attribute("id")
         assert chart.locator("svg path").count() > 3, chart.get_attribute("id")
     exhibits = page.locator(".exhibit")
@@ -207,17 +207,17 @@ def test_differences_follow_the_reference(rich: Folder, results: Results, opened
     alphas = [0, 0.25, 0.5, 1]
     for reference, column in (("labels", 3), ("teacher", 0)):
         choose(page, "against", reference)
-        found = {row["alpha"]: row["value"] for row in data(page, "differences", "rows")}
+        differences = {row["alpha"]: row["value"] for row in data(page, "differences", "rows")}
         wanted = 100 * (test - test[:, [column]]).mean(axis=0)
-        assert found == pytest.approx(
+        assert differences == pytest.approx(
             {a: w for a, w in zip(alphas, wanted, strict=True) if a != alphas[column]}, rel=1e-4
         )
 
 
 def test_the_confusion_matrix_follows_the_alpha(rich: Folder, results: Results, opened: Opener) -> None:
     page = opened(rich.report)
-    for place, alpha in ((0, 0.0), (3, 1.0)):
-        choose(page, "alpha", str(place))
+    for index, alpha in ((0, 0.0), (3, 1.0)):
+        choose(page, "alpha", str(index))
         cell = [t.id for t in results.trials if t.alpha == alpha and t.settings["noise"]["rate"] == 0]
         counts = np.sum([results.confusions[name] for name in cell], axis=0)
         shown = np.zeros_like(counts)
@@ -228,20 +228,20 @@ def test_the_confusion_matrix_follows_the_alpha(rich: Folder, results: Results, 
         np.testing.assert_allclose(recall, 100 * np.diag(counts) / counts.sum(axis=1), atol=0.006)  # two decimals
 
 
-def test_the_temperature_softens_the_answers_in_the_page(rich: Folder, results: Results, opened: Opener) -> None:
+def test_the_temperature_softens_the_predictions_in_the_page(rich: Folder, results: Results, opened: Opener) -> None:
     page = opened(rich.report)
     exhibit = page.evaluate("distillab.data")["settings"][0]["gallery"]["kinds"][0]["exhibits"][0]
-    ((key, answers),) = results.teacher_example_predictions.items()
-    logits, name = answers[exhibit["place"]].astype(np.float64), key[1]
+    ((key, teacher_logits),) = results.teacher_example_predictions.items()
+    logits, name = teacher_logits[exhibit["place"]].astype(np.float64), key[1]
     assert exhibit["clean"] == results.examples[name].labels[exhibit["place"]]
     bars = page.locator("#gallery .bars[role=img]").first
     for temperature in (1.0, 8.0):
         page.locator("#temperature").fill(str(temperature))
         shares = softmax(logits / temperature)
         first = int(shares.argmax())
-        told = bars.get_attribute("aria-label")
+        label = bars.get_attribute("aria-label")
         called = SCRIPT if first == 0 else str(first)
-        assert told.startswith(f"the teacher: {called} {100 * shares[first]:.1f} %")
+        assert label.startswith(f"the teacher: {called} {100 * shares[first]:.1f} %")
         assert page.locator("#temperature-told").inner_text() == f"T = {temperature:g}"
 
 
@@ -256,8 +256,8 @@ def test_what_is_pointed_at_tells_its_numbers(rich: Folder, opened: Opener) -> N
     tip = page.locator("#vg-tooltip-element")
     tip.wait_for(state="visible")
     text = tip.inner_text()
-    for told in (row["mean"], row["95 % interval"], row["p after Holm"], "0.25"):
-        assert told in text
+    for expected in (row["mean"], row["95 % interval"], row["p after Holm"], "0.25"):
+        assert expected in text
 
 
 def test_a_class_called_like_a_script_stays_text(rich: Folder, opened: Opener) -> None:
@@ -293,14 +293,14 @@ def test_nothing_stands_in_the_way_of_anyone(rich: Folder, opened: Opener, how: 
     page = opened(rich.report, **how)
     choose(page, "setting", "1")
     hidden = {"exclude": [".chart svg"]}  # hidden from readers: the place around it has the name
-    found = axe.run(page, context=hidden)["violations"]
+    violations = axe.run(page, context=hidden)["violations"]
     if not how:
         page.emulate_media(color_scheme="dark")
-        found += axe.run(page, context=hidden, options={"runOnly": ["color-contrast"]})["violations"]
+        violations += axe.run(page, context=hidden, options={"runOnly": ["color-contrast"]})["violations"]
     serious = [
-        (one["id"], [node["target"] for node in one["nodes"]][:3])
-        for one in found
-        if one["impact"] in ("serious", "critical")
+        (violation["id"], [node["target"] for node in violation["nodes"]][:3])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]
     assert serious == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -35,8 +35,8 @@ def example() -> dict[str, Any]:
     """The finding of a distillation, whose names hold markup."""
     same = {"difference": 0.01, "low": -0.01, "high": 0.03, "p": 0.2}
     cost = {"parameters": 1000, "bytes": 9000, "flops": 5000, "latency": {"1": {"p50": 1e-5, "p99": 2e-5}}}
-    distilled = [candidate(True, *one) for one in CANDIDATES]
-    alone = [candidate(False, *one) for one in ALONE]
+    distilled = [candidate(True, *settings) for settings in CANDIDATES]
+    alone = [candidate(False, *settings) for settings in ALONE]
     return {
         "kind": "distillation",
         "names": {"student": "student", "teacher": SCRIPT, "data": "digits & more"},
@@ -87,9 +87,9 @@ def example() -> dict[str, Any]:
 def written(folder: Path, finding: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     (path,) = write_distillation_report(Folder(folder), finding)
     text = path.read_text(encoding="utf-8")
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
-    assert found
-    return text, json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
+    assert match
+    return text, json.loads(match[1])
 
 
 def test_the_charts_show_the_candidates_and_every_seed(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_the_charts_show_the_candidates_and_every_seed(tmp_path: Path) -> None:
         fields = data["fields"][chart][table]
         return [dict(zip(fields, row, strict=True)) for row in data[chart]["tables"][table]]
 
-    found = rows("search", "candidates")
-    scores = {(one["alpha"], one["temperature"]): (one["value"], one["trainings"]) for one in found}
+    candidates = rows("search", "candidates")
+    scores = {(row["alpha"], row["temperature"]): (row["value"], row["trainings"]) for row in candidates}
     assert scores == {(0.5, 4.0): (pytest.approx(85), 2), (0.75, 1.5): (82, 1)}  # without the worst quarter
     assert rows("search", "level") == [{"value": pytest.approx(82)}]  # the one with the most trainings
-    assert [one["value"] for one in rows("seeds", "seeds") if one["who"] == "student"] == [84, 85, 86]
+    assert [row["value"] for row in rows("seeds", "seeds") if row["who"] == "student"] == [84, 85, 86]
 
 
 def test_the_page_states_the_finding(tmp_path: Path) -> None:

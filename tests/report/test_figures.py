@@ -16,7 +16,7 @@ from distillab.analysis import alpha_curves, analyse
 from distillab.analysis.calibration import Reliability
 from distillab.report.charts import accuracy_vs_alpha as module
 from distillab.report.charts import spread
-from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data
+from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data, mean_chart
 from distillab.report.charts.axis_trend import axis_trend_data
 from distillab.report.charts.comparison import comparison_chart, comparison_data
 from distillab.report.charts.confusion import confusion_chart, confusion_data
@@ -24,7 +24,6 @@ from distillab.report.charts.denoising import denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
 from distillab.report.charts.learning_curves import focus, learning_curves_chart, learning_curves_data
-from distillab.report.charts.mean import mean_chart
 from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.charts.render import render
@@ -55,11 +54,11 @@ def text_of(chart) -> str:
 
 def test_the_accuracy_chart_shows_what_the_finding_says(rows):
     spec = rows.spec(seeds=8)
-    (curve,), found = both(rows, spec, rows.trials(spec, hump, diverged=[(0.0, 3)]), rows.teachers(0.97))
-    (finding,) = found.settings
-    tables = accuracy_of(curve, finding)
+    (curve,), finding = both(rows, spec, rows.trials(spec, hump, diverged=[(0.0, 3)]), rows.teachers(0.97))
+    (setting,) = finding.settings
+    tables = accuracy_of(curve, setting)
     assert [row["alpha"] for row in tables["rows"]] == [0, 0.5, 1]
-    for shown, row in zip(tables["rows"], finding.alphas, strict=True):
+    for shown, row in zip(tables["rows"], setting.alphas, strict=True):
         assert (shown["n"], shown["value"], shown["low"], shown["high"]) == pytest.approx(
             (row.n, 100 * row.mean, 100 * row.low, 100 * row.high)
         )
@@ -70,8 +69,8 @@ def test_the_accuracy_chart_shows_what_the_finding_says(rows):
     assert levels == pytest.approx(
         {
             "teacher itself": 97,
-            "labels alone": 100 * finding.alphas[2].mean,
-            "teacher alone": 100 * finding.alphas[0].mean,
+            "labels alone": 100 * setting.alphas[2].mean,
+            "teacher alone": 100 * setting.alphas[0].mean,
         }
     )
     assert tables["choice"][0]["text"] == "chosen on validation: alpha = 0.5"
@@ -81,8 +80,8 @@ def test_the_accuracy_chart_shows_what_the_finding_says(rows):
 
 def test_levels_that_a_study_lacks_are_not_drawn(rows):
     spec = rows.spec(alpha=0.5)
-    (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
-    tables = accuracy_of(curve, found.settings[0])
+    (curve,), finding = both(rows, spec, rows.trials(spec, hump), {})
+    tables = accuracy_of(curve, finding.settings[0])
     assert tables["levels"] == tables["labels"] == []
     assert tables["single"] == tables["intervals"] != []
 
@@ -99,8 +98,8 @@ def test_a_level_beyond_the_axis_is_named_at_its_edge(rows):
 
 def test_an_optimal_range_may_have_gaps():
     alphas = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-    found = module.spans(alphas, np.array([True, True, False, False, True]))
-    assert found == [(0.0, 0.375), (0.875, 1.0)]
+    stretches = module.spans(alphas, np.array([True, True, False, False, True]))
+    assert stretches == [(0.0, 0.375), (0.875, 1.0)]
     assert module.spans(alphas, np.zeros(5, dtype=bool)) == []
 
 
@@ -158,8 +157,8 @@ def test_the_learning_axis_shows_the_later_half():
 
 def test_the_caption_names_noise_temperature_n_and_missing_students(rows):
     spec = rows.spec(temperature=[1, 5])
-    _, found = both(rows, spec, rows.trials(spec, hump, without=[(0.5, 2)]), {})
-    caption = caption_of(found)
+    _, finding = both(rows, spec, rows.trials(spec, hump, without=[(0.5, 2)]), {})
+    caption = caption_of(finding)
     for part in (
         "digits",
         "10 % of training labels perturbed (shift)",
@@ -182,9 +181,9 @@ def test_the_caption_names_noise_temperature_n_and_missing_students(rows):
 )
 def test_figures_are_valid_and_the_same_each_time(rows, changes, empty):
     spec = rows.spec(**changes)
-    curves, found = both(rows, spec, [] if empty else rows.trials(spec, hump, diverged=[(0.0, 0)]), rows.teachers())
-    charts = study_charts(curves, found)
-    assert tuple(charts) == figure_names(found)
+    curves, finding = both(rows, spec, [] if empty else rows.trials(spec, hump, diverged=[(0.0, 0)]), rows.teachers())
+    charts = study_charts(curves, finding)
+    assert tuple(charts) == figure_names(finding)
     for chart in charts.values():
         chart.to_dict(validate=True)
         once, again = (render(chart, "svg") for _ in range(2))
@@ -199,7 +198,7 @@ def test_every_chart_of_a_page_can_be_drawn_alone(rows):
     (curve,), _ = both(rows, spec, rows.trials(spec, hump), rows.teachers())
     numbers = metric_numbers(curve)
     bins = Reliability(*(np.full((3, 2), value) for value in (5.0, 0.6, 0.7)))
-    found = {
+    search = {
         "distilled": [
             {"alpha": 0.5, "temperature": t, "learning_rate": 0.1, "loss": "", "score": 0.9 + t / 100, "trainings": 1}
             for t in (1.0, 4.0)
@@ -216,7 +215,7 @@ def test_every_chart_of_a_page_can_be_drawn_alone(rows):
         comparison_chart(comparison_data([("one", curve)], "difference"), names=["one"], y="difference"),
         learning_curves_chart(learning_curves_data(curve), y="validation accuracy"),
         seeds_chart(seeds_data([0.9, 0.92], [0.88, 0.9], 0.95)),
-        search_chart(search_data(found), y="score"),
+        search_chart(search_data(search), y="score"),
     )
     for chart in charts:
         chart.to_dict(validate=True)
@@ -225,9 +224,9 @@ def test_every_chart_of_a_page_can_be_drawn_alone(rows):
 
 def test_differences_are_filled_where_they_are_significant(rows):
     spec = rows.spec(seeds=8)
-    (curve,), found = both(rows, spec, rows.trials(spec, hump), {})
+    (curve,), finding = both(rows, spec, rows.trials(spec, hump), {})
     shown = differences_data(curve, metric_numbers(curve), "labels")["rows"]
-    gains = [row.over_labels for row in found.settings[0].alphas if row.over_labels]
+    gains = [row.over_labels for row in finding.settings[0].alphas if row.over_labels]
     assert [row["value"] for row in shown] == pytest.approx([100 * gain.difference for gain in gains])
     assert [row["significant"] for row in shown] == [gain.p_holm <= 0.05 for gain in gains]
 
@@ -249,12 +248,12 @@ def test_the_page_and_the_charts_have_the_same_colours():
 
 
 @given(st.lists(st.floats(0, 1), min_size=0, max_size=8))
-def test_labels_pushed_apart_keep_their_order_and_distance(places):
-    moved = spread_out(places, gap=0.1)
-    order = sorted(range(len(places)), key=lambda index: (places[index], index))
+def test_labels_pushed_apart_keep_their_order_and_distance(positions):
+    moved = spread_out(positions, gap=0.1)
+    order = sorted(range(len(positions)), key=lambda index: (positions[index], index))
     steps = [moved[b] - moved[a] for a, b in pairwise(order)]
     assert all(step >= 0.1 - 1e-9 for step in steps)
-    assert all(-1e-9 <= place <= 1 + 1e-9 for place in moved)
+    assert all(-1e-9 <= position <= 1 + 1e-9 for position in moved)
 
 
 def test_labels_that_do_not_touch_stay():
@@ -270,9 +269,9 @@ def test_an_axis_and_wrong_labels_are_drawn_as_found(rows):
     spec = rows.spec(seeds=6, temperature=[1, 3, 9], noise={"rate": [0.1, 0.2]})
     trials = rows.trials(spec, hump, shares=lambda settings, seed: 0.4 + 0.01 * seed)
     curves = alpha_curves(spec, trials, rows.teachers())
-    found = analyse(spec, trials, rows.teachers())
-    trend = found.trends[0]
-    tables = axis_trend_data(trend, found.metric)
+    finding = analyse(spec, trials, rows.teachers())
+    trend = finding.trends[0]
+    tables = axis_trend_data(trend, finding.metric)
     assert list(dict.fromkeys(cell["value"] for cell in tables["cells"])) == ["9", "3", "1"]
     means = {(p.value, row.alpha): f"{100 * row.mean:.2f}" for p in trend.points for row in p.result.alphas}
     assert {(cell["value"], cell["alpha"]): cell["text"] for cell in tables["cells"]} == means
@@ -281,16 +280,16 @@ def test_an_axis_and_wrong_labels_are_drawn_as_found(rows):
     assert {row["value"]: row["gain"] for row in tables["gains"]} == pytest.approx(gains)
     framed = {(row["value"], row["alpha"]) for row in tables["chosen_cells"]}
     assert framed == {(p.value, p.alpha) for p in trend.points}
-    wrong = denoising_data(found.denoising[0])
+    wrong = denoising_data(finding.denoising[0])
     recovered = [row["value"] for row in wrong["rows"] if row["name"] == "recovered by students"]
     assert recovered == pytest.approx([42.5] * 3)
-    charts = study_charts(curves, found)
+    charts = study_charts(curves, finding)
     assert [row["title"]["text"] for row in charts["alpha_across"].to_dict()["vconcat"]] == [
         "noise rate 0.1",
         "noise rate 0.2",
     ]
     assert [panel["title"] for panel in charts["denoising"].to_dict()["concat"]] == [
-        [one.label] for one in found.denoising
+        [shares.label] for shares in finding.denoising
     ]
     for name in ("alpha_across", "denoising"):
         charts[name].to_dict(validate=True)
@@ -300,20 +299,20 @@ def test_an_axis_and_wrong_labels_are_drawn_as_found(rows):
 def test_a_list_reads_downwards_and_numbers_upwards(rows):
     for keys, order in (({"loss": ["kl", "dist"]}, ["kl", "dist"]), ({"temperature": [1, 3]}, ["3", "1"])):
         spec = rows.spec(**keys)
-        found = analyse(spec, rows.trials(spec, hump), {})
-        tables = axis_trend_data(found.trends[0], found.metric)
+        finding = analyse(spec, rows.trials(spec, hump), {})
+        tables = axis_trend_data(finding.trends[0], finding.metric)
         assert [row["value"] for row in tables["points"]] == order
 
 
 def test_the_caption_counts_settings_without_a_panel(rows):
     spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.01 * step for step in range(1, 10)]})
     trials = rows.trials(spec, lambda alpha, seed: 0.9, shares=lambda settings, seed: 0.5)
-    curves, found = both(rows, spec, trials, {})
-    charts = study_charts(curves, found)
+    curves, finding = both(rows, spec, trials, {})
+    charts = study_charts(curves, finding)
     assert "The first 24 of 27 settings." in text_of(charts["denoising"])
     assert len(charts["accuracy_vs_alpha"].concat) == 24
     spec = rows.spec(
         seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2, 0.3]}, learning_rate=[0.1, 0.2, 0.3, 0.4]
     )
-    curves, found = both(rows, spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
-    assert "The first 8 of 9 settings of the other axes." in text_of(study_charts(curves, found)["alpha_across"])
+    curves, finding = both(rows, spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
+    assert "The first 8 of 9 settings of the other axes." in text_of(study_charts(curves, finding)["alpha_across"])

@@ -68,17 +68,17 @@ def outside_scripts(text: str) -> str:
 
 
 def data_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
-    assert found
-    return json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
+    assert match
+    return json.loads(match[1])
 
 
 def test_whatever_the_study_calls_itself_is_escaped(rows, tmp_path):
     spec = rows.spec(question="<script>alert('x')</script> & more", dataset="<b>.npz")
     folder = Folder(tmp_path / "study")
-    told = {"command": "run '<i>'", "commit": "<u>", "data": {"classes": ["<s>", "</script>"]}}
+    run = {"command": "run '<i>'", "commit": "<u>", "data": {"classes": ["<s>", "</script>"]}}
     with folder.write(spec) as store:
-        store.begin_run("now", told)
+        store.begin_run("now", run)
     text = page_of(folder)
     assert text.count("<script") == 4  # the data, the library, and the two that feed it
     assert len(re.findall(r"</script", text)) == 4
@@ -148,7 +148,7 @@ def test_a_folder_without_a_study_is_refused(tmp_path):
         write_report(Folder(tmp_path))
 
 
-def test_what_cannot_be_written_is_said_in_one_line(rows, tmp_path):
+def test_what_cannot_be_written_is_reported_in_one_line(rows, tmp_path):
     spec = rows.spec()
     folder = Folder(tmp_path / "study")
     store_study(folder, spec, [], {})

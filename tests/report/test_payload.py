@@ -29,10 +29,10 @@ def payload_of(spec, trials, teachers):
     return study_payload(results_of(spec, trials, teachers), curves, analyse(spec, trials, teachers, curves=curves))
 
 
-def rows_in(payload, found, chart: str, table: str) -> list[dict]:
+def rows_in(payload, encoded, chart: str, table: str) -> list[dict]:
     """A table of a chart as the page reads it."""
     fields = payload["fields"][chart][table]
-    return [dict(zip(fields, row, strict=True)) for row in found["tables"].get(table, [])]
+    return [dict(zip(fields, row, strict=True)) for row in encoded["tables"].get(table, [])]
 
 
 def test_means_intervals_and_p_are_those_of_the_finding(rows):
@@ -84,13 +84,13 @@ def test_in_a_large_study_only_the_studys_own_metric_has_dots(rows, monkeypatch)
     for trial in trials:
         trial.metrics.update({(part, "f1_macro"): 0.5 for part in ("test", "validation")})
     dotted = {
-        name: "dots" in found["metric"]["tables"]
-        for name, found in payload_of(spec, trials, {})["settings"][0]["metrics"].items()
+        name: "dots" in metric["metric"]["tables"]
+        for name, metric in payload_of(spec, trials, {})["settings"][0]["metrics"].items()
     }
     assert dotted == {"f1_macro": True, "accuracy": True}
     monkeypatch.setattr(module, "MOST_NUMBERS", 10)
-    found = payload_of(spec, trials, {})["settings"][0]["metrics"]
-    dotted = {name: "dots" in one["metric"]["tables"] for name, one in found.items()}
+    metrics = payload_of(spec, trials, {})["settings"][0]["metrics"]
+    dotted = {name: "dots" in metric["metric"]["tables"] for name, metric in metrics.items()}
     assert dotted == {"f1_macro": True, "accuracy": False}
     monkeypatch.setattr(module, "MOST_ROWS", 3)
     assert list(payload_of(spec, trials, {})["settings"][0]["metrics"]) == ["f1_macro"]
@@ -104,8 +104,8 @@ def test_images_are_drawn_from_what_models_see():
 
     labels = np.zeros(2, np.int16)
     inputs = np.array([[[0, 51], [102, 255]], [[0, 0], [0, 0]]], np.uint8)
-    found = pictures(GalleryExamples(inputs, labels, 1 / 255), [0])
-    image = Image.open(BytesIO(b64decode(found[0].removeprefix("data:image/png;base64,"))))
+    metrics = pictures(GalleryExamples(inputs, labels, 1 / 255), [0])
+    image = Image.open(BytesIO(b64decode(metrics[0].removeprefix("data:image/png;base64,"))))
     np.testing.assert_array_equal(np.asarray(image), inputs[0])
     colour = np.random.default_rng(0).random((2, 4, 4, 3)).astype(np.float32)
     image = Image.open(BytesIO(b64decode(pictures(GalleryExamples(colour, labels, 1.0), [1])[1].split(",")[1])))

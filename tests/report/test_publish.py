@@ -41,10 +41,10 @@ def study(tmp_path_factory: pytest.TempPathFactory):
         with folder.write(spec) as store:
             run = store.begin_run("then", facts)
             for teacher in rows.teachers().values():
-                told = {"model": "cnn-2-3", "labels": "clean", "epochs": 1}
-                store.add_teacher(dataclasses.replace(teacher, settings=told))
+                settings = {"model": "cnn-2-3", "labels": "clean", "epochs": 1}
+                store.add_teacher(dataclasses.replace(teacher, settings=settings))
             counts = [[30, 2], [4, 64]]
-            trials = [dataclasses.replace(one, confusion=counts) for one in rows.trials(spec, hump, shares=half)]
+            trials = [dataclasses.replace(trial, confusion=counts) for trial in rows.trials(spec, hump, shares=half)]
             store.add_cohort(trials, run=run, students=len(trials), examples=100, seconds=2.0)
         return folder
 

@@ -50,7 +50,7 @@ def test_table_and_five_figures_are_written(written: tuple[Path, ...]) -> None:
 def test_figures_are_the_same_twice(written: tuple[Path, ...], tmp_path: Path) -> None:
     again = write(tmp_path / "again", ROWS, quick=True, seed=0)
     pairs = zip(again, written, strict=True)
-    assert [one.name for one, other in pairs if one.read_bytes() != other.read_bytes()] == []
+    assert [first.name for first, second in pairs if first.read_bytes() != second.read_bytes()] == []
 
 
 def test_dots_lie_on_their_lines() -> None:

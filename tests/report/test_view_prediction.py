@@ -8,7 +8,7 @@ import numpy as np
 from tests.report.wording import words
 
 from distillab.analysis import analyse
-from distillab.report.view.tables import predicted_sentence, predicted_table
+from distillab.report.view import study_view
 from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
@@ -31,13 +31,15 @@ def linear(alpha: float, seed: int) -> np.ndarray:
 
 
 def kept(trials, bend: float = 0.0) -> dict[str, ValidationPredictions]:
-    """The answers of students that are linear in alpha, but for a bend in the middle."""
-    found = {}
+    """The predictions of students that are linear in alpha, but for a bend in the middle."""
+    predictions = {}
     for trial in trials:
         if trial.alpha in KEPT_ALPHAS and trial.diverged_epoch is None:
-            answers = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
-            found[trial.id] = ValidationPredictions(answers.astype(np.float16), LABELS[trial.seed].astype(np.int16))
-    return found
+            probabilities = linear(trial.alpha, trial.seed) + bend * (trial.alpha == 0.5)
+            predictions[trial.id] = ValidationPredictions(
+                probabilities.astype(np.float16), LABELS[trial.seed].astype(np.int16)
+            )
+    return predictions
 
 
 def score(alpha: float, seed: int) -> float:
@@ -45,24 +47,24 @@ def score(alpha: float, seed: int) -> float:
     return 0.9 - 0.04 * abs(alpha - 0.25) + 0.001 * ((seed * (1 + round(4 * alpha))) % 3)
 
 
-def test_it_is_told_in_the_answer_and_in_a_table(rows) -> None:
+def test_it_is_in_the_text_and_in_a_table(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    found = analyse(spec, trials, {}, predictions=kept(trials))
-    (one,) = found.predictions
-    assert "Alpha predicted from both ends" in words(found)
-    assert f"predict alpha = {one.alpha:.2f}, the sweep chose 0.25" in predicted_sentence(one, found.metric)
-    table = predicted_table(found.predictions, found.metric)
-    assert len(table.rows[0]) == len(table.head)
-    same = dataclasses.replace(one, nearest=0.25)
-    assert predicted_sentence(same, found.metric).endswith("the prediction costs nothing.")
+    finding = analyse(spec, trials, {}, predictions=kept(trials))
+    (prediction,) = finding.predictions
+    view = study_view(finding)
+    assert "Alpha predicted from both ends" in words(finding)
+    assert f"predict alpha = {prediction.alpha:.2f}, the sweep chose 0.25" in view.predictions[0]
+    assert len(view.predicted_table.rows[0]) == len(view.predicted_table.head)
+    same = dataclasses.replace(finding, predictions=(dataclasses.replace(prediction, nearest=0.25),))
+    assert study_view(same).predictions[0].endswith("the prediction costs nothing.")
 
 
 def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -> None:
-    told = "The predicted alpha has the least squared error to the validation labels"
+    warning = "The predicted alpha has the least squared error to the validation labels"
     for labels, warned in (("noisy", True), ("clean", False)):
         spec = rows.spec(seeds=2, validation={"labels": labels})
         trials = rows.trials(spec, score)
-        found = analyse(spec, trials, {}, predictions=kept(trials))
-        assert found.predictions
-        assert (told in " ".join(words(found).split())) == warned
+        finding = analyse(spec, trials, {}, predictions=kept(trials))
+        assert finding.predictions
+        assert (warning in " ".join(words(finding).split())) == warned

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.curves import AlphaCurve, Floats
+from distillab.analysis.curves import AlphaCurve, Floats, mean
 
 
 class Reliability(NamedTuple):
@@ -30,24 +30,16 @@ def reliability(
 
     Args:
         curves: one for each setting.
-        bins: by trial, as in `distillab.metrics.reliability`.
-
-    Returns:
-        One for each setting; None where nothing was recorded.
+        bins: by trial, as in `distillab.metrics.reliability`; a setting without any gets None.
     """
     return tuple(_pooled(curve, bins) for curve in curves)
 
 
 def _pooled(curve: AlphaCurve, bins: Mapping[str, Sequence[Sequence[float]]]) -> Reliability | None:
-    recorded = [(trial.alpha, np.asarray(bins[trial.id], np.float64)) for trial in curve.trials if trial.id in bins]
+    recorded = [(trial.alpha, np.array(bins[trial.id], np.float64).T) for trial in curve.trials if trial.id in bins]
     if not recorded:
         return None
-    shape = (len(curve.alphas), len(recorded[0][1]))
-    counts, confidence, correct = (np.zeros(shape) for _ in range(3))
-    for alpha, rows in recorded:
-        (index,) = np.flatnonzero(curve.alphas == alpha)
-        counts[index] += rows[:, 0]
-        confidence[index] += rows[:, 0] * rows[:, 1]
-        correct[index] += rows[:, 0] * rows[:, 2]
-    means = [np.divide(total, counts, out=np.full(shape, np.nan), where=counts > 0) for total in (confidence, correct)]
-    return Reliability(counts, *means)
+    totals = np.zeros((3, len(curve.alphas), recorded[0][1].shape[1]))
+    for alpha, (counts, confidence, correct) in recorded:
+        totals[:, curve.alphas == alpha] += np.stack([counts, counts * confidence, counts * correct])[:, None]
+    return Reliability(totals[0], *(mean(total, totals[0]) for total in totals[1:]))

@@ -98,13 +98,10 @@ class AlphaCurve:
 
     @cached_property
     def intervals(self) -> tuple[tuple[int, float, float, float], ...]:
-        """Mean of the test metric at each alpha, with its 95 % t interval.
+        """`finite_intervals` of the test metric at each alpha.
 
         Over the complete seeds, so that all alphas are averaged over the same ones; over all recorded seeds where none
         is complete or the alpha has diverged students.
-
-        Returns:
-            n, mean, low, high; nan where there are no students.
         """
         used = np.isfinite(self.test)
         used[np.ix_(~self.complete, self.sound & self.complete.any())] = False
@@ -112,13 +109,10 @@ class AlphaCurve:
 
 
 def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], ...]:
-    """Mean and 95 % t interval of the finite values of each column.
+    """n, mean, and low and high of the 95 % t interval of the finite values of each column; nan where it has none.
 
     Args:
         values: shape (R, A).
-
-    Returns:
-        For each column n, mean, low, high; nan where it has no finite value.
     """
     known = np.isfinite(values)
     intervals = [(0, math.nan, math.nan, math.nan)] * values.shape[1]
@@ -133,26 +127,21 @@ def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], .
 
 
 def alpha_curves(
-    spec: Spec,
-    trials: Iterable[TrialResult],
-    teachers: Mapping[str, TeacherResult],
+    spec: Spec, trials: Iterable[TrialResult], teachers: Mapping[str, TeacherResult]
 ) -> tuple[AlphaCurve, ...]:
-    """Sort a study's trial results into one curve for each setting.
+    """Sort a study's trial results into one curve for each setting, in the order of the study's grid.
 
     Args:
         spec: the study. Results of seeds beyond those it asks for are ignored.
         trials: in any order.
         teachers: by identity.
 
-    Returns:
-        One curve for each setting, with or without results, in the order of the study's grid.
-
     Raises:
         RequestError: a result that belongs to no setting of the study, or two of the same trial.
     """
     grouped = _by_setting(spec, trials)
-    on_axis = [axis.values for axis in spec.axes if axis.key == "alpha"]
-    alphas = np.array(sorted(on_axis[0] if on_axis else [spec.base.alpha]), dtype=np.float64)
+    values = next((axis.values for axis in spec.axes if axis.key == "alpha"), (spec.base.alpha,))
+    alphas = np.array(sorted(values), dtype=np.float64)
     return tuple(_curve(spec, cell, alphas, grouped[_key(cell.coordinates)], teachers) for cell in _settings(spec))
 
 
@@ -183,23 +172,15 @@ def _by_setting(spec: Spec, trials: Iterable[TrialResult]) -> dict[str, list[Tri
         grouped[key] += cell
         students.setdefault((key, cell[0].alpha), []).extend(cell)
     for same_alpha in students.values():
-        if len({trial.seed for trial in same_alpha}) < len(same_alpha):
-            raise _duplicate(same_alpha)
+        first: dict[int, TrialResult] = {}
+        for trial in same_alpha:
+            if first.setdefault(trial.seed, trial) is not trial:
+                recorded = json.dumps(trial.coordinates, sort_keys=True)
+                raise RequestError(
+                    f"Student {trial.id} is a second with seed {trial.seed} at {recorded}: the folder mixes students "
+                    "of different data or versions. Run the study in a new folder with --out."
+                )
     return grouped
-
-
-def _duplicate(trials: Sequence[TrialResult]) -> RequestError:
-    """The error for two results of one setting, alpha and seed."""
-    seen: set[int] = set()
-    for trial in trials:
-        if trial.seed in seen:
-            break
-        seen.add(trial.seed)
-    recorded = json.dumps(trial.coordinates, sort_keys=True)
-    return RequestError(
-        f"Student {trial.id} is a second with seed {trial.seed} at {recorded}: the folder mixes students of different "
-        "data or versions. Run the study in a new folder with --out."
-    )
 
 
 def _key(coordinates: Mapping[str, Any]) -> str:
@@ -274,13 +255,10 @@ class TrialTable:
         return flags
 
     def values(self, key: tuple[str, str]) -> Floats:
-        """One metric.
+        """One metric, shape (R, A); nan where a student is missing or has no such metric.
 
         Args:
             key: split and metric name.
-
-        Returns:
-            Shape (R, A); nan where a student is missing or has no such metric.
         """
         values = np.full(self.shape, np.nan)
         if self.trials:
@@ -298,7 +276,14 @@ def _learning(table: TrialTable, epochs: int) -> Learning:
             for epoch, (loss, _, _, accuracy) in enumerate(trial.epochs[:epochs]):
                 progress[row, column, epoch] = accuracy, loss
     finite = np.isfinite(progress)
-    counts = finite.sum(axis=0)
-    sums = np.where(finite, progress, 0.0).sum(axis=0)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return Learning(means[..., 0].T, means[..., 1].T)
+    return Learning(*mean(np.where(finite, progress, 0.0).sum(axis=0), finite.sum(axis=0)).T)
+
+
+def mean(total: Floats, count: NDArray[Any]) -> Floats:
+    """`total / count`, nan where the count is 0.
+
+    Args:
+        total: of any shape.
+        count: of the same shape.
+    """
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

@@ -27,10 +27,7 @@ class Band(NamedTuple):
 
 
 class Denoising(NamedTuple):
-    """The wrong labels of one setting.
-
-    Shares of the training examples whose label is wrong.
-    """
+    """The wrong labels of one setting, as shares of the training examples whose label is wrong."""
 
     label: str
     alphas: Floats
@@ -58,17 +55,14 @@ class Denoising(NamedTuple):
 
 
 def denoising(curves: Sequence[AlphaCurve], classes: int | None) -> tuple[Denoising, ...]:
-    """Collect the shares of recovered and memorised labels by setting and alpha.
+    """Collect the shares of recovered and memorised labels by setting and alpha, where they were recorded.
 
     Args:
         curves: one for each setting.
         classes: C, where it is known.
-
-    Returns:
-        One for each setting with wrong labels and with students for which the shares were recorded.
     """
-    found = (_of_setting(curve, classes) for curve in curves)
-    return tuple(shares for shares in found if shares is not None)
+    settings = (_of_setting(curve, classes) for curve in curves)
+    return tuple(shares for shares in settings if shares is not None)
 
 
 def _of_setting(curve: AlphaCurve, classes: int | None) -> Denoising | None:
@@ -122,10 +116,5 @@ def _denoises(alphas: Floats, recovered: Floats) -> tuple[float, ...]:
         return ()
     tests = paired_ts(recovered[:, others] - recovered[:, labels_alone])
     adjusted = holm([test.p for test in tests])
-    return tuple(
-        sorted(
-            float(alphas[column])
-            for column, test, p in zip(others, tests, adjusted, strict=True)
-            if test.difference > 0 and p <= SIGNIFICANCE
-        )
-    )
+    more = [test.difference > 0 and p <= SIGNIFICANCE for test, p in zip(tests, adjusted, strict=True)]
+    return tuple(alphas[others[more]].tolist())

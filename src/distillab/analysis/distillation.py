@@ -86,13 +86,10 @@ def compare(
         predictions: of the first seed's student and baseline, and of the teacher.
         labels: of the test examples, shape (M,).
         margin: the largest gain in accuracy that does not matter, as a proportion.
-
-    Returns:
-        The comparison.
     """
     results = {"student": student, "baseline": baseline}
     columns = {
-        who: {metric: np.array([one.metrics["test", metric] for one in of]) for metric in COMPARED}
+        who: {metric: np.array([trial.metrics["test", metric] for trial in of]) for metric in COMPARED}
         for who, of in results.items()
     }
     scores = np.stack([columns["student"]["accuracy"], columns["baseline"]["accuracy"]], axis=1)
@@ -121,9 +118,6 @@ def paired_gain(differences: NDArray[np.float64]) -> PairedGain:
 
     Args:
         differences: shape (R,), finite.
-
-    Returns:
-        Mean, 95 % interval and p.
     """
     interval, test = t_interval(differences), paired_t(differences)
     return PairedGain(test.difference, interval.low, interval.high, test.p)
@@ -136,24 +130,16 @@ class Memorised(NamedTuple):
     test: float
 
 
-def memorised(
-    validation: NDArray[np.bool_], test: NDArray[np.bool_], *, least: float = 0.02, errors: float = 3.0
-) -> Memorised | None:
-    """Find out whether a teacher has learned the validation examples by heart.
+def memorised(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> Memorised | None:
+    """Both accuracies of a teacher that has learned the validation examples by heart; None where it has not.
 
-    Formula: its accuracy on them exceeds that on test examples by more than `least` and `errors` standard errors.
+    Formula: its accuracy on them exceeds that on test examples by more than 0.02 and 3 standard errors.
 
     Args:
         validation: whether it is right, example by example, shape (V,).
         test: the same for the test examples, shape (M,).
-        least: the least difference, as a proportion.
-        errors: standard errors of the difference.
-
-    Returns:
-        Both accuracies; None where it has not.
     """
-    shares = float(validation.mean()), float(test.mean())
-    spread = np.sqrt(
-        sum(share * (1 - share) / len(right) for share, right in zip(shares, (validation, test), strict=True))
-    )
-    return None if shares[0] - shares[1] <= max(least, errors * spread) else Memorised(*shares)
+    shares = Memorised(float(validation.mean()), float(test.mean()))
+    variances = (share * (1 - share) / len(right) for share, right in zip(shares, (validation, test), strict=True))
+    exceeds = shares.validation - shares.test > max(0.02, 3.0 * np.sqrt(sum(variances)))
+    return shares if exceeds else None

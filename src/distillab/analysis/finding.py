@@ -71,12 +71,12 @@ class Finding:
             "margin": self.margin,
             "seeds": self.seeds,
             "students": {"planned": self.students, "missing": self.missing, "diverged": self.diverged},
-            "settings": [plain(setting) | {"kind": setting.kind} for setting in self.settings],
+            "settings": [_plain(setting) | {"kind": setting.kind} for setting in self.settings],
             "trends": [_trend_json(trend) for trend in self.trends],
             "denoising": [
-                plain(shares) | {which: plain(shares.band(which)) for which in SHARES} for shares in self.denoising
+                _plain(shares) | {which: _plain(shares.band(which)) for which in SHARES} for shares in self.denoising
             ],
-            "predictions": plain(self.predictions),
+            "predictions": _plain(self.predictions),
             "unused": self.unused,
         }
 
@@ -109,9 +109,6 @@ def analyse(
         classes: C, where it is known.
         predictions: students' kept predictions on the validation split, by trial.
         curves: `alpha_curves` of the same results, where the caller has them.
-
-    Returns:
-        The same finding for the same results.
     """
     curves = alpha_curves(spec, trials, teachers) if curves is None else curves
     settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
@@ -159,32 +156,28 @@ def _trend_json(trend: AxisTrend) -> dict[str, Any]:
         "others": trend.others,
         "values": [
             {
-                **plain(point._replace(result=point.result.label)),  # type: ignore[arg-type]
+                **_plain(point._replace(result=point.result.label)),  # type: ignore[arg-type]
                 "kind": point.result.kind,
                 "alpha": point.alpha,
-                "gain": plain(point.gain),
-                "tuned": plain(point.tuned),
+                "gain": _plain(point.gain),
+                "tuned": _plain(point.tuned),
             }
             for point in trend.points
         ],
-        "changes": plain(trend.changes),
+        "changes": _plain(trend.changes),
     }
 
 
-def plain(value: Any) -> Any:
-    """A value as plain JSON types; numbers that are not finite become null.
-
-    Args:
-        value: a dataclass, named tuple, array, list, number or string, nested at will.
-    """
+def _plain(value: Any) -> Any:
+    """Dataclasses, named tuples, arrays, lists, numbers and strings, nested at will, as plain JSON types."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {key: plain(part) for key, part in value._asdict().items()}
+        return {key: _plain(part) for key, part in value._asdict().items()}
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, tuple | list):
-        return [plain(part) for part in value]
+        return [_plain(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -80,7 +80,7 @@ def galleries(
         squared error, whose outputs are no logits.
     """
     pairs = zip(curves, settings, strict=True)
-    return tuple(_of_setting(curve, result, examples, predictions, teachers) for curve, result in pairs)
+    return tuple(_of_setting(*pair, examples, predictions, teachers) for pair in pairs)
 
 
 def _of_setting(
@@ -104,7 +104,7 @@ def _of_setting(
         return None
     by_seed = [[predictions[recorded[seed, alpha].id] for alpha in alphas] for seed in seeds]
     given = np.stack([row[0].labels for row in by_seed])  # (R, K)
-    logits = np.stack([[one.logits for one in row] for row in by_seed])  # (R, A, K, C)
+    logits = np.stack([[student.logits for student in row] for row in by_seed])  # (R, A, K, C)
     clean, teacher, temperature = examples[name].labels, teachers[first.teacher, name], curve.settings.temperature
     predicted = logits.argmax(-1)  # (R, A, K)
     at_chosen, at_labels_alone = predicted[:, alphas.index(chosen)], predicted[:, -1]
@@ -113,18 +113,18 @@ def _of_setting(
     repeated = perturbed & (at_labels_alone == given)
     entropy = entr(softmax(teacher.astype(np.float64) / temperature, axis=-1)).sum(axis=-1)
 
-    def exhibit(place: int, students: NDArray[np.bool_], among: int) -> Exhibit:
+    def exhibit(example: int, students: NDArray[np.bool_], among: int) -> Exhibit:
         """An example, with the predictions of the first of these students, shape (R, K)."""
-        row = int(np.argmax(students[:, place]))
+        row = int(np.argmax(students[:, example]))
         return Exhibit(
-            place=place,
-            clean=int(clean[place]),
-            given=int(given[row, place]),
+            place=example,
+            clean=int(clean[example]),
+            given=int(given[row, example]),
             seed=seeds[row],
-            teacher=teacher[place],
-            students=tuple(logits[row, :, place]),
-            spread=float(np.exp(entropy[place])),
-            matching=int(students[:, place].sum()),
+            teacher=teacher[example],
+            students=tuple(logits[row, :, example]),
+            spread=float(np.exp(entropy[example])),
+            matching=int(students[:, example].sum()),
             among=among,
         )
 
@@ -134,13 +134,13 @@ def _of_setting(
         alphas=alphas,
         chosen=chosen,
         temperature=temperature,
-        informative=tuple(exhibit(place, np.ones_like(missed), len(seeds)) for place in informative),
-        recovered=tuple(exhibit(place, corrected, int(perturbed[:, place].sum())) for place in recovered),
-        wrong=tuple(exhibit(place, missed, len(seeds)) for place in _first(missed.sum(0), least=1)),
+        informative=tuple(exhibit(index, np.ones_like(missed), len(seeds)) for index in informative),
+        recovered=tuple(exhibit(index, corrected, int(perturbed[:, index].sum())) for index in recovered),
+        wrong=tuple(exhibit(index, missed, len(seeds)) for index in _first(missed.sum(0), least=1)),
     )
 
 
 def _first(score: NDArray[np.number], *, tie: NDArray[np.number] | None = None, least: float = -np.inf) -> list[int]:
-    """The places of the highest scores from `least`, at most `EACH`; of equal ones by `tie`, then in order."""
+    """The indices of the highest scores from `least`, at most `EACH`; of equal ones by `tie`, then in order."""
     order = np.lexsort((np.arange(len(score)), *([] if tie is None else [-tie]), -score))
-    return [int(place) for place in order if score[place] >= least][:EACH]
+    return [int(index) for index in order if score[index] >= least][:EACH]

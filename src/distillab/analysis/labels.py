@@ -13,14 +13,11 @@ _ALONE = ("labels", "model", "kind", "train_size")
 
 
 def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
-    """Name one setting.
+    """Name one setting, such as "teacher: noisy labels"; empty where no axis has two values.
 
     Args:
         axes: the study's axes without alpha.
         coordinates: the setting's value on each of them.
-
-    Returns:
-        Such as "teacher: noisy labels" or "temperature 5, noise rate 0.1"; empty where no axis has two values.
 
     Example:
         >>> setting_label([Axis("temperature", (1.0, 5.0))], {"temperature": 5.0})
@@ -29,7 +26,7 @@ def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
     return ", ".join(_part(axis, coordinates[axis.key]) for axis in axes if len(axis.values) > 1)
 
 
-MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot")
+_MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot")
 """Keys for which null means the maximum: every example, the whole training."""
 
 _NAMES = {
@@ -112,19 +109,16 @@ def _member(key: str, value: Any) -> str:
 
 
 def in_order(axis: Axis) -> list[int] | None:
-    """The places of an axis's values in ascending order; a null of `MOST_WHERE_NULL` comes last.
+    """The indices of an axis's values in ascending order, None if not numbers; a null of `_MOST_WHERE_NULL` comes last.
 
     Args:
         axis: of a study.
-
-    Returns:
-        None where the values are not numbers.
 
     Example:
         >>> in_order(Axis("train_size", (5000, None, 500))), in_order(Axis("loss", ("kl", "dist")))
         ([2, 0, 1], None)
     """
-    most = axis.key in MOST_WHERE_NULL
+    most = axis.key in _MOST_WHERE_NULL
     values = [math.inf if value is None and most else value for value in axis.values]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return None

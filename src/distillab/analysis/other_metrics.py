@@ -55,15 +55,12 @@ class ClassScores(NamedTuple):
 def class_scores(
     curve: AlphaCurve, confusions: Mapping[str, Sequence[Sequence[int]]], alphas: Sequence[float]
 ) -> ClassScores | None:
-    """Precision, recall and F1 of each class in one setting.
+    """Means over the seeds that have all these alphas; None where there is no such seed.
 
     Args:
         curve: of the setting.
         confusions: confusion matrices on the test set, shape (C, C), by trial.
         alphas: the alphas to report.
-
-    Returns:
-        Means over the seeds that have all these alphas; None where there is no such seed.
     """
     counts = {
         (trial.seed, trial.alpha): np.asarray(confusions[trial.id]) for trial in curve.trials if trial.id in confusions

@@ -72,11 +72,9 @@ class Prediction:
 
 
 def predict_alphas(
-    curves: Sequence[AlphaCurve],
-    settings: Sequence[SettingResult],
-    predictions: Mapping[str, ValidationPredictions],
+    curves: Sequence[AlphaCurve], settings: Sequence[SettingResult], predictions: Mapping[str, ValidationPredictions]
 ) -> tuple[Prediction, ...]:
-    """Predict the best alpha of every setting for which predictions at both ends were kept.
+    """Predict the best alpha of every setting with a seed whose predictions at both ends were kept.
 
     Formula: with the probabilities `p0` and `p1` of a seed's two students and the one-hot labels y, squared errors are
     summed over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
@@ -86,21 +84,16 @@ def predict_alphas(
         settings: their results.
         predictions: students' kept predictions on the validation split, by trial.
 
-    Returns:
-        One for each setting with at least one seed that has both ends, and an alpha chosen by the sweep.
-
     Source: the parabola of `distillab.theory.alpha_from_endpoints`.
     """
     if not predictions:
         return ()
-    found = (_of_setting(*setting, predictions) for setting in zip(curves, settings, strict=True))
-    return tuple(prediction for prediction in found if prediction is not None)
+    predicted = (_of_setting(*setting, predictions) for setting in zip(curves, settings, strict=True))
+    return tuple(prediction for prediction in predicted if prediction is not None)
 
 
 def _of_setting(
-    curve: AlphaCurve,
-    result: SettingResult,
-    predictions: Mapping[str, ValidationPredictions],
+    curve: AlphaCurve, result: SettingResult, predictions: Mapping[str, ValidationPredictions]
 ) -> Prediction | None:
     kept = {(trial.seed, trial.alpha): predictions[trial.id] for trial in curve.trials if trial.id in predictions}
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
@@ -108,9 +101,7 @@ def _of_setting(
         return None
     total, departures = np.zeros(3), []
     for seed in seeds:
-        first, last, middle = (kept.get((seed, alpha)) for alpha in (0.0, 1.0, 0.5))
-        if first is None or last is None:
-            continue
+        first, last, middle = kept[seed, 0.0], kept[seed, 1.0], kept.get((seed, 0.5))
         target = np.eye(first.probabilities.shape[1])[first.labels]
         between = None if middle is None else (0.5, middle.probabilities)
         ends = alpha_from_endpoints(first.probabilities, last.probabilities, target, between=between)
@@ -140,13 +131,9 @@ def _of_setting(
 def _measured(curve: AlphaCurve, seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
     """The Brier score on the validation data, which was recorded for every student."""
     scores = curve.table.values(("validation", "brier"))
-    return tuple(
-        MeasuredRisk(alpha, mean, low, high)
-        for alpha, (n, mean, low, high) in zip(
-            curve.alphas.tolist(), finite_intervals(scores[list(seeds)]), strict=True
-        )
-        if n
-    )
+    intervals = finite_intervals(scores[list(seeds)])
+    by_alpha = zip(curve.alphas.tolist(), intervals, strict=True)
+    return tuple(MeasuredRisk(alpha, mean, low, high) for alpha, (n, mean, low, high) in by_alpha if n)
 
 
 def _shortfall(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Shortfall | None:

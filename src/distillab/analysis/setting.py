@@ -117,7 +117,7 @@ class SettingResult:
         return next((result for result in self.alphas if result.alpha == alpha), None)
 
 
-def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.05) -> SettingResult:
+def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -125,10 +125,6 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.
     Args:
         curve: the setting's students.
         margin: > 0, the largest gain that does not matter, as a proportion.
-        significance: of the verdict.
-
-    Returns:
-        The same result at every call: random draws use a fixed seed.
     """
     sound = np.flatnonzero(curve.sound)
     sign = curve.metric.sign  # the statistics take more for better
@@ -156,9 +152,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.
     settings = curve.settings
     return SettingResult(
         label=curve.label,
-        verdict=verdict(paired, alphas, margin=margin, significance=significance, shares=False)
-        if paired.size
-        else None,
+        verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
         best=_best([results[index] for index in sound], sign) if paired.size else None,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
@@ -180,11 +174,11 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, significance: float = 0.
 
 
 def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
-    """Every other alpha minus the reference, by the alpha's place in the grid."""
-    place = np.flatnonzero(alphas == reference)
-    if not paired.size or not len(place) or len(alphas) < 2:
+    """Every other alpha minus the reference, by the alpha's index in the grid."""
+    column = np.flatnonzero(alphas == reference)
+    if not paired.size or not len(column) or len(alphas) < 2:
         return {}
-    compared = compare_to(paired, int(place[0]), rng=np.random.default_rng(0), bootstrap=False)
+    compared = compare_to(paired, int(column[0]), rng=np.random.default_rng(0), bootstrap=False)
     return {int(columns[comparison.column]): _gain(comparison, sign) for comparison in compared}
 
 
@@ -194,28 +188,15 @@ def _gain(comparison: Comparison, sign: int) -> Gain:
     return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
 
 
-def chosen_alpha(alphas: Floats, validation: Floats) -> float:
+def chosen_alpha(alphas: Floats, validation: Floats) -> Floats:
     """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
 
     Args:
         alphas: shape (A,).
-        validation: shape (A,), of which more is better.
+        validation: shape (..., A), of which more is better; the result has shape (...).
     """
-    return float(chosen_alphas(alphas, validation[None])[0])
-
-
-def chosen_alphas(alphas: Floats, validation: Floats) -> Floats:
-    """`chosen_alpha` of each row of validation means.
-
-    Args:
-        alphas: shape (A,).
-        validation: shape (N, A), of which more is better.
-
-    Returns:
-        Shape (N,).
-    """
-    best = validation >= validation.max(axis=1, keepdims=True) - _TIE
-    return np.asarray(np.where(best, alphas, -np.inf).max(axis=1))
+    best = validation >= validation.max(axis=-1, keepdims=True) - _TIE
+    return np.asarray(np.where(best, alphas, -np.inf).max(axis=-1))
 
 
 def _best(results: list[AlphaResult], sign: int) -> AlphaResult:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
-from distillab.analysis.setting import SEEDS_FOR_A_RANGE, Gain, SettingResult, chosen_alphas
+from distillab.analysis.setting import SEEDS_FOR_A_RANGE, Gain, SettingResult, chosen_alpha
 from distillab.metrics.metric import Metric
 from distillab.stats import holm, model_confidence_set, paired_t, t_interval
 from distillab.study.spec import Axis, Spec
@@ -95,15 +95,12 @@ class AxisTrend:
 
 
 def axis_trends(spec: Spec, curves: Sequence[AlphaCurve], settings: Sequence[SettingResult]) -> tuple[AxisTrend, ...]:
-    """Follow the chosen alpha along a study's longest axis besides alpha, for each setting of the others.
+    """Follow the chosen alpha along a study's longest axis besides alpha, if any, for each setting of the others.
 
     Args:
         spec: the study.
         curves: one for each setting, in the order of the grid.
         settings: their results.
-
-    Returns:
-        One for each setting of the other axes; empty where the study has no axis but alpha.
     """
     axes = [axis for axis in spec.axes if axis.key != "alpha" and len(axis.values) > 1]
     if not axes:
@@ -123,8 +120,8 @@ def _trend(
     along: Axis, others: Sequence[Axis], curves: Sequence[AlphaCurve], settings: Sequence[SettingResult]
 ) -> AxisTrend:
     ascending = in_order(along)
-    order = list(range(len(curves))) if ascending is None else ascending
-    curves, settings = [curves[index] for index in order], [settings[index] for index in order]
+    if ascending is not None:
+        curves, settings = [curves[index] for index in ascending], [settings[index] for index in ascending]
     cache: dict[tuple[int, bytes], Floats] = {}
 
     def resampled(index: int, seeds: Flags) -> Floats:
@@ -167,15 +164,15 @@ def _resampled_alphas(curve: AlphaCurve, chosen: Flags) -> Floats:
     if len(seeds) < FEWEST_SEEDS or not len(sound):
         return np.empty(0)
     validation = curve.metric.sign * curve.validation[np.ix_(seeds, sound)]
-    return chosen_alphas(curve.alphas[sound], _resample_weights(len(seeds)) @ validation)
+    return chosen_alpha(curve.alphas[sound], _resample_weights(len(seeds)) @ validation)
 
 
 @lru_cache(maxsize=4)
 def _resample_weights(count: int) -> Floats:
     """The weight of each of `count` seeds in each bootstrap sample, shape (RESAMPLES, count); a row sums to 1."""
     drawn = np.random.default_rng(0).integers(0, count, size=(RESAMPLES, count))
-    places = drawn + count * np.arange(RESAMPLES)[:, None]
-    weights = np.bincount(places.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count) / count
+    cells = drawn + count * np.arange(RESAMPLES)[:, None]
+    weights = np.bincount(cells.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count) / count
     weights.setflags(write=False)
     return weights
 

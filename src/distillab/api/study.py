@@ -87,6 +87,9 @@ class Study:
         Raises:
             RequestError: the study does not fit; nothing has been written.
             WorkError: the work failed; what was recorded stays.
+
+        Example:
+            >>> study, summary = Study.run({"dataset": "digits", "alpha": [0, 0.5, 1]}, "runs/mine")  # doctest: +SKIP
         """
         from distillab.report.write import figures_as_png
         from distillab.study.run import run_study

@@ -29,32 +29,22 @@ NOTE = (
 )
 
 
-class ComparedStudy(NamedTuple):
-    """One of the studies compared."""
-
+class _Study(NamedTuple):
     name: str
     results: Results
     finding: Finding
 
-    def line_name(self, setting: int) -> str:
-        """The name of one setting among all studies.
-
-        Args:
-            setting: its place in the order of the grid.
-        """
-        label = self.finding.settings[setting].label
-        return f"{self.name}: {label}" if label else self.name
+    def line_names(self) -> list[str]:
+        """The settings' names among all studies, in the order of the grid."""
+        return [f"{self.name}: {setting.label}" if setting.label else self.name for setting in self.finding.settings]
 
 
 def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
-    """Write the page that sets studies side by side.
+    """Write the page that sets studies side by side, and return its path.
 
     Args:
         folders: of two studies or more, finished or not.
         to: the file to write.
-
-    Returns:
-        The file.
 
     Raises:
         RequestError: a folder holds no study, or is given twice; `to` is a folder.
@@ -66,20 +56,13 @@ def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
         raise RequestError(f"{twice.name} is given twice. Name each study once.")
     if to.is_dir():
         raise RequestError(f"{to} is a folder. Name a file with --out, such as {to / 'comparison.html'}.")
-    studies = []
-    for folder, name in zip(folders, _names(paths), strict=True):
-        results = read_results(folder)
-        studies.append(ComparedStudy(name, results, finding_of(results)))
-    write_files({to: comparison_page(studies).encode()})
+    results = [read_results(folder) for folder in folders]
+    studies = [_Study(name, of, finding_of(of)) for name, of in zip(_names(paths), results, strict=True)]
+    write_files({to: _page(studies).encode()})
     return (to,)
 
 
-def comparison_page(studies: Sequence[ComparedStudy]) -> str:
-    """Write the page, as text.
-
-    Args:
-        studies: in the order of the page.
-    """
+def _page(studies: Sequence[_Study]) -> str:
     settings = sum(len(study.finding.settings) for study in studies)
     return render_page(
         "comparison.html.j2",
@@ -103,7 +86,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _common_metrics(studies: Sequence[ComparedStudy]) -> list[str]:
+def _common_metrics(studies: Sequence[_Study]) -> list[str]:
     """Metrics that every study with results has recorded."""
     recorded = [
         {name for split, name in study.results.trials[0].metrics if split == "test"}
@@ -114,11 +97,10 @@ def _common_metrics(studies: Sequence[ComparedStudy]) -> list[str]:
     return [name for name in METRICS if name in common] or ["accuracy"]
 
 
-def _chart_data(studies: Sequence[ComparedStudy]) -> dict[str, Any]:
+def _chart_data(studies: Sequence[_Study]) -> dict[str, Any]:
     """The chart, and its data for every choice of the page's controls."""
-    metrics, compact = _common_metrics(studies), Compact()
-    lines = _lines(studies)
-    names = [studies[index].line_name(setting) for index, setting in lines]
+    metrics, compact, lines = _common_metrics(studies), Compact(), _lines(studies)
+    names = [studies[index].line_names()[setting] for index, setting in lines]
     by_metric: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         curves = [curves_by(study.results, metric) for study in studies]
@@ -139,24 +121,24 @@ def _chart_data(studies: Sequence[ComparedStudy]) -> dict[str, Any]:
     }
 
 
-def _lines(studies: Sequence[ComparedStudy]) -> list[tuple[int, int]]:
+def _lines(studies: Sequence[_Study]) -> list[tuple[int, int]]:
     """Study and setting of each line: the first setting of every study, then the second, up to `MOST_LINES`."""
     lines = [(setting, index) for index, study in enumerate(studies) for setting in range(len(study.finding.settings))]
     return sorted((index, setting) for setting, index in sorted(lines)[:MOST_LINES])
 
 
-def _results(studies: Sequence[ComparedStudy]) -> Table:
+def _results(studies: Sequence[_Study]) -> Table:
     columns = ("verdict", "alpha", "test", "to labels alone", "interval", "optimal range", "teacher", "students")
     rows = []
     for study in studies:
-        for index, setting in enumerate(study.finding.settings):
+        for line_name, setting in zip(study.line_names(), study.finding.settings, strict=True):
             cells = setting_cells(study.finding.metric, setting)
-            rows.append((study.line_name(index), *(cells[name] for name in columns)))
+            rows.append((line_name, *(cells[name] for name in columns)))
     caption = "Alpha is chosen on each study's validation data; differences are paired by seed, with 95 % intervals."
     return Table("answers", caption, ("study", *columns), tuple(rows), words=2)
 
 
-def _provenance(studies: Sequence[ComparedStudy]) -> Table:
+def _provenance(studies: Sequence[_Study]) -> Table:
     rows = []
     for study in studies:
         runs, (seconds, _), trained = study.results.runs, study.results.cost, len(study.results.trials)

@@ -16,32 +16,20 @@ from distillab.study.folder import Folder
 
 
 def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: Path | None = None) -> tuple[Path, ...]:
-    """Write the page of a distillation into its folder, or elsewhere.
+    """Write the page of a distillation into its folder, or elsewhere, and return its path.
 
     Args:
         folder: of the distillation.
         finding: the content of its `answer.json`.
         out: the page's file instead.
 
-    Returns:
-        The file.
-
     Raises:
         WorkError: the file cannot be written.
     """
-    page = out or folder.report
-    write_files({page: distillation_page(finding).encode()})
-    return (page,)
-
-
-def distillation_page(result: Mapping[str, Any]) -> str:
-    """Write the page.
-
-    Args:
-        result: the content of `answer.json`.
-    """
-    view = distillation_view(result)
-    return render_page("distillation.html.j2", script="distillation.js", data=_chart_data(view), view=view)
+    file, view = out or folder.report, distillation_view(finding)
+    page = render_page("distillation.html.j2", script="distillation.js", data=_chart_data(view), view=view)
+    write_files({file: page.encode()})
+    return (file,)
 
 
 def _chart_data(view: DistillationView) -> dict[str, Any]:

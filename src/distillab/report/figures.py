@@ -1,4 +1,4 @@
-"""A study's figures: the page's charts as panels, one for each setting, with a caption below them."""
+"""A study's figures: the page's charts as panels, setting for each setting, with a caption below them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from distillab.analysis.denoising import Denoising
 from distillab.analysis.prediction import Prediction
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics.metric import Metric
-from distillab.report.charts import accuracy_vs_alpha, axis_trend, learning_curves
+from distillab.report.charts import accuracy_vs_alpha, axis_trend
 from distillab.report.charts.denoising import denoising_chart, denoising_data
 from distillab.report.charts.layers import MOST_PANELS, captioned, panels
+from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
 from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.predicted import predicted_chart, predicted_data
-from distillab.report.view.sentences import noise
+from distillab.report.view.setting import noise
 
 MOST_ROWS = 8
 """Rows of panels along an axis."""
@@ -30,7 +31,7 @@ def study_charts(curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, An
     """Every figure of a study by name, as Altair charts that hold their data.
 
     Args:
-        curves: one for each setting.
+        curves: setting for each setting.
         finding: what they show.
 
     Returns:
@@ -70,22 +71,18 @@ def _accuracy_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.Conc
         optimal = accuracy_vs_alpha.spans(curve.alphas, np.array([row.in_range is True for row in setting.alphas]))
         tables = accuracy_vs_alpha.accuracy_vs_alpha_data(curve, numbers, optimal=optimal, reach=reach)
         charts.append(accuracy_vs_alpha.accuracy_vs_alpha_chart(tables, y=f"student's test {finding.metric.axis}"))
-    return panels(charts, [one.label for one in settings], caption_of(finding), beside=190)
+    return panels(charts, [setting.label for setting in settings], caption_of(finding), beside=190)
 
 
 def _learning_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
     """Validation accuracy against epochs, a panel for each setting."""
-    noisy = any(one.perturbed and one.validation_labels == "noisy" for one in finding.settings)
+    noisy = any(setting.perturbed and setting.validation_labels == "noisy" for setting in finding.settings)
     caption = "Means over the seeds, diverged students left out."
     if noisy:
         caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
-    charts = [
-        learning_curves.learning_curves_chart(
-            learning_curves.learning_curves_data(curve), y=learning_curves.CURVES["validation_accuracy"]
-        )
-        for curve in curves[:MOST_PANELS]
-    ]
-    return panels(charts, [curve.label for curve in curves[:MOST_PANELS]], caption + _first_of(curves), width=300)
+    title, shown = CURVES["validation_accuracy"], curves[:MOST_PANELS]
+    charts = [learning_curves_chart(learning_curves_data(curve), y=title) for curve in shown]
+    return panels(charts, [curve.label for curve in shown], caption + _first_of(curves), width=300)
 
 
 def _across_figure(trends: Sequence[AxisTrend], metric: Metric) -> Any:
@@ -110,8 +107,8 @@ def _denoising_figure(settings: Sequence[Denoising]) -> alt.ConcatChart:
         "the alpha below which an ideal teacher outvotes every wrong label." + _first_of(settings)
     )
     shown = settings[:MOST_PANELS]
-    charts = [denoising_chart(denoising_data(one)) for one in shown]
-    return panels(charts, [one.label for one in shown], caption, width=300)
+    charts = [denoising_chart(denoising_data(setting)) for setting in shown]
+    return panels(charts, [setting.label for setting in shown], caption, width=300)
 
 
 def _predicted_figure(settings: Sequence[Prediction]) -> alt.ConcatChart:
@@ -122,10 +119,10 @@ def _predicted_figure(settings: Sequence[Prediction]) -> alt.ConcatChart:
         "seeds, 95 % t interval. Swept: the alpha chosen by the study's metric." + _first_of(settings)
     )
     shown, titles = settings[:MOST_PANELS], []
-    for one in shown:
-        off = "" if np.isnan(one.departure) else f"; off the line by {100 * one.departure:.0f} %"
-        titles.append(f"{one.label}\npredicted alpha = {one.alpha:.2f}{off}".strip())
-    charts = [predicted_chart(predicted_data(one), y="squared error") for one in shown]
+    for setting in shown:
+        off = "" if np.isnan(setting.departure) else f"; off the line by {100 * setting.departure:.0f} %"
+        titles.append(f"{setting.label}\npredicted alpha = {setting.alpha:.2f}{off}".strip())
+    charts = [predicted_chart(predicted_data(setting), y="squared error") for setting in shown]
     return panels(charts, titles, caption, width=300)
 
 
@@ -136,10 +133,10 @@ def caption_of(finding: Finding) -> str:
         finding: of the study.
     """
     settings = finding.settings
-    sets = ", ".join(dict.fromkeys(PurePath(one.dataset).name for one in settings))
-    noises = dict.fromkeys(noise(one) for one in settings)
-    temperatures = dict.fromkeys(f"{one.temperature:g}" for one in settings)
-    counts = sorted({row.n for one in settings for row in one.alphas if row.n})
+    sets = ", ".join(dict.fromkeys(PurePath(setting.dataset).name for setting in settings))
+    noises = dict.fromkeys(noise(setting) for setting in settings)
+    temperatures = dict.fromkeys(f"{setting.temperature:g}" for setting in settings)
+    counts = sorted({row.n for setting in settings for row in setting.alphas if row.n})
     caption = f"{sets}; {' / '.join(noises)}; temperature {', '.join(temperatures)}."
     if counts:
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else fmt.counted(counts[0], "seed")
@@ -147,9 +144,9 @@ def caption_of(finding: Finding) -> str:
             f" Line and band: mean of {seeds} with 95 % t interval; dots: single students. "
             "Labels alone: alpha = 1; teacher alone: alpha = 0."
         )
-    if any(one.optimal_range for one in settings):
+    if any(setting.optimal_range for setting in settings):
         caption += " Green: alphas not shown to be worse than the best (95 % model confidence set)."
-    if any(one.diverged for one in settings):
+    if any(setting.diverged for setting in settings):
         caption += " ×: diverged students (hollow: mean of the others)."
     if finding.missing:
         caption += f" {finding.missing:,} of {fmt.counted(finding.students, 'student')} are missing."

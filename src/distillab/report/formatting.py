@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from distillab.metrics.metric import Metric
 
@@ -83,8 +84,7 @@ def interval(metric: Metric, low: float, high: float, *, signed: bool = False) -
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
-    ends = [difference(metric, end) if signed else value(metric, end, unit=False) for end in (low, high)]
-    return " to ".join(ends)
+    return " to ".join(difference(metric, end) if signed else value(metric, end, unit=False) for end in (low, high))
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -114,13 +114,13 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"
 
 
-def p_cell(p: float) -> str:
+def p_cell(p: float | None) -> str:
     """A p value for a column of a table.
 
     Args:
-        p: from 0 to 1.
+        p: from 0 to 1; None or nan where it is not known.
     """
-    return p_value(p).removeprefix("= ").replace("< ", "<")
+    return NOTHING if p is None or math.isnan(p) else p_value(p).removeprefix("= ").replace("< ", "<")
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -164,15 +164,9 @@ def alphas(chosen: Sequence[float], grid: Sequence[float]) -> str:
         >>> alphas([0.1, 0.2, 0.3, 0.9], [0.0, 0.1, 0.2, 0.3, 0.5, 0.9, 1.0])
         '0.1 to 0.3 and 0.9'
     """
-    runs: list[list[float]] = []
-    for index, alpha in enumerate(grid):
-        if alpha in chosen:
-            if index and grid[index - 1] in chosen:
-                runs[-1].append(alpha)
-            else:
-                runs.append([alpha])
     parts: list[str] = []
-    for run in runs:
+    for is_chosen, neighbours in groupby(grid, key=lambda alpha: alpha in chosen):
+        run = list(neighbours) if is_chosen else []
         parts += [f"{run[0]:g} to {run[-1]:g}"] if len(run) > 2 else [f"{alpha:g}" for alpha in run]
     return listed(parts)
 

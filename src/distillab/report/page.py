@@ -29,9 +29,6 @@ def study_page(results: Results, finding: Finding, payload: Mapping[str, Any]) -
         results: what the folder holds.
         finding: of these results.
         payload: the numbers of its charts, as `study_payload` gathers them.
-
-    Returns:
-        The page; nothing in it is fetched from elsewhere.
     """
     settings, runs = payload["settings"], results.runs
     return render_page(
@@ -53,33 +50,30 @@ def study_page(results: Results, finding: Finding, payload: Mapping[str, Any]) -
 
 
 def _cost(results: Results) -> list[KeyFigure]:
-    seconds, examples = results.cost
-    trained = len(results.trials)
+    (seconds, examples), trained = results.cost, len(results.trials)
     if not trained or not seconds:
         return []
     machine = results.runs[-1].get("machine", {}) if results.runs else {}
     devices = machine.get("devices")
     where = fmt.counted(devices, f"{machine.get('platform')} device") if devices else "unknown"
     students = f"{fmt.counted(trained, 'student')}, compilation included"
+    cores = f"{machine.get('cores', '?')} cores, {machine.get('processor', 'processor unknown')}"
     return [
         KeyFigure("training of students", fmt.duration(seconds), students),
         KeyFigure("students per second", f"{trained / seconds:.3g}", f"{seconds / trained:.2f} s a student"),
         KeyFigure("training examples seen", f"{examples:,}", f"{examples / seconds:,.0f} a second"),
-        KeyFigure(
-            "devices", where, f"{machine.get('cores', '?')} cores, {machine.get('processor', 'processor unknown')}"
-        ),
+        KeyFigure("devices", where, cores),
     ]
 
 
 def _facts(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The last run's facts by name."""
-    facts: list[tuple[str, str]] = []
-    if runs:
-        last = runs[-1]
-        facts += [(key, value) for key, value in _flat(last) if key not in ("started", "finished", "command")]
-        ended = last.get("finished")
-        facts.append(("last run", f"{last.get('started')} to {ended or 'not finished'}"))
-    return [*facts, ("runs", f"{len(runs)}")]
+    if not runs:
+        return [("runs", "0")]
+    last = runs[-1]
+    facts = [(key, value) for key, value in _flat(last) if key not in ("started", "finished", "command")]
+    ended = last.get("finished") or "not finished"
+    return [*facts, ("last run", f"{last.get('started')} to {ended}"), ("runs", f"{len(runs)}")]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

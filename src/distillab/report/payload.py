@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,29 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis import Finding, alpha_curves
+import distillab.report.formatting as fmt
+from distillab.analysis import AlphaCurve, Finding, alpha_curves, with_metric
 from distillab.analysis.calibration import reliability
-from distillab.analysis.curves import AlphaCurve
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
-from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, spans
+from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, mean_chart, spans
 from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
 from distillab.report.charts.confusion import confusion_chart, confusion_data
-from distillab.report.charts.denoising import TITLE as DENOISING
 from distillab.report.charts.denoising import denoising_chart, denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.layers import Tables, template
 from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
-from distillab.report.charts.mean import mean_chart
 from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
-from distillab.report.charts.predicted import TITLE as PREDICTED
 from distillab.report.charts.predicted import predicted_chart, predicted_data
 from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.picture import pictures
 from distillab.report.results import Results
-from distillab.report.view.gallery import exhibit_reason
 
 MOST_GALLERIES = 12
 """Settings whose examples are shown; pictures are large."""
@@ -47,33 +42,22 @@ DIGITS = 5
 EXACT = ("alpha", "epoch", "n", "count")
 """Fields that are not rounded."""
 
-KINDS = {
-    "informative": "Most informative",
-    "recovered": "Most often put right",
-    "wrong": "Most often wrong",
-}
+KINDS = {"informative": "Most informative", "recovered": "Most often put right", "wrong": "Most often wrong"}
 
 
 class Compact:
-    """Tables as rows without field names, which are kept once for each chart.
-
-    Args:
-        fields: by chart and table; filled by `encode`.
-    """
+    """Tables as rows without field names, which `fields` keeps once by chart and table."""
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[str, list[str]]] = {}
 
     def encode(self, chart: str, tables: Tables, **values: str | float) -> dict[str, Any]:
-        """Encode the data of one chart.
+        """The data of one chart: "tables", rows as lists with numbers rounded to `DIGITS` digits, and "values".
 
         Args:
             chart: its name on the page.
             tables: its data.
             **values: in place of the chart's placeholders: `y` for "$y".
-
-        Returns:
-            "tables": rows as lists, numbers rounded to `DIGITS` digits; "values".
         """
         fields = self.fields.setdefault(chart, {})
         for name, table in tables.items():
@@ -87,7 +71,7 @@ class Compact:
 
 
 def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, Any]:
-    """Gather what a study's page embeds.
+    """What a study's page embeds, as plain JSON.
 
     Args:
         results: what the folder holds.
@@ -95,26 +79,38 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
         finding: what they show.
 
     Returns:
-        Plain JSON. "charts": Vega-Lite specifications over named tables; "fields" of the tables; "settings", each with
-        the data of its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides
-        the longest; "measures", "classes" and "metric" for the controls.
+        "charts": Vega-Lite specifications over named tables; "fields" of the tables; "settings", each with the data of
+        its charts as `Compact.encode` gives them; "across": the same for each setting of the axes besides the longest;
+        "measures", "classes" and "metric" for the controls.
     """
-    trials, compact = results.trials, Compact()
-    main, names = _shown_metrics(results, curves)
-    dotted = names if len(trials) * len(names) <= MOST_NUMBERS else [main]
-    by_metric = {name: curves if name == main else curves_by(results, name) for name in names}
+    compact, names, classes = Compact(), _shown_metrics(results, curves), results.class_names
+    return {
+        "metric": names[0],
+        "measures": {name: METRICS[name].label for name in names},
+        "classes": classes,
+        "settings": _settings(results, curves, finding, names, compact),
+        "across": [_trend(trend, finding.metric, compact) for trend in finding.trends],
+        "charts": _charts(finding, classes),
+        "fields": compact.fields,
+    }
+
+
+def _settings(
+    results: Results, curves: Sequence[AlphaCurve], finding: Finding, names: Sequence[str], compact: Compact
+) -> list[dict[str, Any]]:
+    """The data of every setting's charts, by the metrics of these names."""
+    by_metric = {names[0]: curves} | {name: curves_by(results, name) for name in names[1:]}
+    dotted = names if len(results.trials) * len(names) <= MOST_NUMBERS else names[:1]
     shown = galleries(
         curves, finding.settings, results.examples, results.example_predictions, results.teacher_example_predictions
     )
-    bins = reliability(curves, results.reliability)
-    matrices = _confusions(results, curves, compact)
-    denoised = {one.label: one for one in finding.denoising}
-    predicted = {one.label: one for one in finding.predictions}
+    bins, matrices = reliability(curves, results.reliability), _confusions(results, curves, compact)
+    denoised = {shares.label: shares for shares in finding.denoising}
+    predicted = {prediction.label: prediction for prediction in finding.predictions}
     settings = []
     for index, (curve, setting) in enumerate(zip(curves, finding.settings, strict=True)):
         best = setting.best.alpha if setting.best else None
-        optimal = spans(curve.alphas, np.array([row.in_range is True for row in setting.alphas]))
-        gallery = shown[index] if index < MOST_GALLERIES else None
+        optimal = {names[0]: spans(curve.alphas, np.array([row.in_range is True for row in setting.alphas]))}
         pooled, wrong, ends = bins[index], denoised.get(setting.label), predicted.get(setting.label)
         settings.append(
             {
@@ -122,10 +118,8 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
                 "alphas": curve.alphas.tolist(),
                 "best": best,
                 "metrics": {
-                    name: _metric(
-                        by_metric[name][index], compact, optimal=optimal if name == main else (), dots=name in dotted
-                    )
-                    for name in names
+                    name: _metric(of[index], compact, optimal=optimal.get(name, ()), dots=name in dotted)
+                    for name, of in by_metric.items()
                 },
                 "learning": {
                     which: compact.encode("learning", learning_curves_data(curve, which), y=title)
@@ -135,27 +129,18 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
                 "reliability": pooled and compact.encode("reliability", reliability_data(pooled, curve.alphas, best)),
                 "denoising": wrong and compact.encode("denoising", denoising_data(wrong)),
                 "predicted": ends and compact.encode("predicted", predicted_data(ends)),
-                "gallery": _gallery(gallery, results),
+                "gallery": _gallery(shown[index], results) if index < MOST_GALLERIES else None,
             }
         )
-    classes = class_names(results)
-    return {
-        "metric": main,
-        "measures": {name: METRICS[name].label for name in names},
-        "classes": classes,
-        "settings": settings,
-        "across": [_trend(trend, finding.metric, compact) for trend in finding.trends],
-        "charts": _charts(finding, classes),
-        "fields": compact.fields,
-    }
+    return settings
 
 
-def _shown_metrics(results: Results, curves: Sequence[AlphaCurve]) -> tuple[str, list[str]]:
-    """The study's metric, and all that are shown: those recorded, as far as there is room."""
+def _shown_metrics(results: Results, curves: Sequence[AlphaCurve]) -> list[str]:
+    """The study's metric, then the others recorded, as far as there is room."""
     recorded = {name for trial in results.trials for part, name in trial.metrics if part == "test"}
     main = results.spec.objective.metric
     names = [main, *(name for name in METRICS if name in recorded and name != main)]
-    return main, names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
+    return names[: max(1, MOST_ROWS // sum(len(curve.alphas) for curve in curves))]
 
 
 def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
@@ -167,23 +152,14 @@ def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
         "surface": surface_chart(axis=axis),
         "chosen": chosen_chart(axis=axis),
         "gain": gain_chart(axis=axis, title=gain_title(finding.metric)),
-        "denoising": denoising_chart(y=DENOISING),
+        "denoising": denoising_chart(),
         "confusion": confusion_chart(None, classes),
         "learning": learning_curves_chart(),
         "reliability": reliability_chart(),
         "mean": mean_chart(),
-        "predicted": predicted_chart(y=PREDICTED),
+        "predicted": predicted_chart(),
     }
     return {name: template(chart) for name, chart in charts.items()}
-
-
-def class_names(results: Results) -> list[str]:
-    """The names of the classes, as far as they are known.
-
-    Args:
-        results: what the folder holds.
-    """
-    return results.class_names or [str(number) for number in range(results.classes or 0)]
 
 
 def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
@@ -193,9 +169,7 @@ def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
         results: what the folder holds.
         metric: one of `METRICS`.
     """
-    spec = results.spec
-    asked = dataclasses.replace(spec, objective=spec.objective.model_copy(update={"metric": metric}))
-    return alpha_curves(asked, results.trials, results.teachers)
+    return alpha_curves(with_metric(results.spec, metric, results.trials), results.trials, results.teachers)
 
 
 def _metric(
@@ -204,12 +178,10 @@ def _metric(
     """One metric of one setting: the chart, its legend, and the differences to both references."""
     metric, numbers = curve.metric, metric_numbers(curve)
     tables = accuracy_vs_alpha_data(curve, numbers, optimal=optimal, dots=dots)
-    unit = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    title = f"difference ({metric.difference_unit})" if metric.difference_unit else "difference"
     differences = {
-        reference: compact.encode(
-            "differences", differences_data(curve, numbers, reference, optimal=optimal), y=f"difference{unit}"
-        )
-        for reference in ("labels", "teacher")
+        name: compact.encode("differences", differences_data(curve, numbers, name, optimal=optimal), y=title)
+        for name in numbers.differences
     }
     return {
         "metric": compact.encode("metric", tables, y=f"student's test {metric.axis}"),
@@ -245,7 +217,7 @@ def _trend(trend: AxisTrend, metric: Metric, compact: Compact) -> dict[str, Any]
 def _confusions(results: Results, curves: Sequence[AlphaCurve], compact: Compact) -> list[dict[str, Any] | None]:
     """Counts of all seeds together and the mean precision, recall and F1 of the classes, by alpha; first settings first
     where not all have room."""
-    room, found = MOST_NUMBERS, list[dict[str, Any] | None]()
+    room, settings = MOST_NUMBERS, list[dict[str, Any] | None]()
     for curve in curves:
         known: dict[float, list[NDArray[np.int64]]] = {}
         for trial in curve.trials:
@@ -253,42 +225,45 @@ def _confusions(results: Results, curves: Sequence[AlphaCurve], compact: Compact
                 known.setdefault(trial.alpha, []).append(np.asarray(results.confusions[trial.id]))
         size = sum(counts[0].size for counts in known.values())
         if not known or size > room:
-            found.append(None)
+            settings.append(None)
             continue
         room -= size
         grid = [known.get(alpha) for alpha in curve.alphas.tolist()]
         charts = [counts and compact.encode("confusion", confusion_data(np.sum(counts, axis=0))) for counts in grid]
-        scores = [counts and _rounded(np.mean([precision_recall_f1(one) for one in counts], axis=0)) for counts in grid]
-        found.append({"charts": charts, "scores": scores})
-    return found
+        scores = [counts and _rounded(np.mean(list(map(precision_recall_f1, counts)), axis=0)) for counts in grid]
+        settings.append({"charts": charts, "scores": scores})
+    return settings
 
 
-def _gallery(one: Gallery | None, results: Results) -> dict[str, Any] | None:
-    if one is None:
+def _gallery(gallery: Gallery | None, results: Results) -> dict[str, Any] | None:
+    if gallery is None:
         return None
-    exhibits = {kind: getattr(one, kind) for kind in KINDS}
-    places = sorted({exhibit.place for several in exhibits.values() for exhibit in several})
+    exhibits = {kind: getattr(gallery, kind) for kind in KINDS}
+    shown = sorted({exhibit.place for several in exhibits.values() for exhibit in several})
     return {
-        "alphas": list(one.alphas),
-        "temperature": one.temperature,
-        "images": pictures(results.examples[one.examples], places),
+        "alphas": list(gallery.alphas),
+        "temperature": gallery.temperature,
+        "images": pictures(results.examples[gallery.examples], shown),
         "kinds": [
-            {"title": title, "exhibits": [_exhibit(kind, exhibit, one) for exhibit in exhibits[kind]]}
+            {"title": title, "exhibits": [_exhibit(kind, exhibit, gallery) for exhibit in exhibits[kind]]}
             for kind, title in KINDS.items()
         ],
     }
 
 
-def _exhibit(kind: str, one: Exhibit, gallery: Gallery) -> dict[str, Any]:
-    return {
-        "place": one.place,
-        "clean": one.clean,
-        "given": one.given,
-        "seed": one.seed,
-        "teacher": _rounded(one.teacher),
-        "students": [_rounded(logits) for logits in one.students],
-        "told": exhibit_reason(kind, one, gallery),
-    }
+def _exhibit(kind: str, exhibit: Exhibit, gallery: Gallery) -> dict[str, Any]:
+    facts = ("place", "clean", "given", "seed", "teacher", "students")
+    return {name: _rounded(getattr(exhibit, name)) for name in facts} | {"told": _reason(kind, exhibit, gallery)}
+
+
+def _reason(kind: str, exhibit: Exhibit, gallery: Gallery) -> str:
+    """Why an example is in the gallery."""
+    students = f"{exhibit.matching} of {fmt.counted(exhibit.among, 'student')}"
+    if kind == "informative":
+        return f"the teacher's prediction at T = {gallery.temperature:g} spreads over {exhibit.spread:.1f} classes"
+    if kind == "recovered":
+        return f"corrected by {students} trained on a wrong label, at alpha = {gallery.chosen:g}"
+    return f"predicted wrongly by {students} at alpha = {gallery.chosen:g}"
 
 
 def _rounded(value: Any) -> Any:

@@ -12,14 +12,11 @@ from distillab.study.storage.records import GalleryExamples
 
 
 def pictures(examples: GalleryExamples, places: list[int]) -> dict[int, str] | None:
-    """Draw some examples.
+    """Draw some examples: by index, PNGs as data addresses; None if not images, (K, H, W) or (K, H, W, 1 or 3).
 
     Args:
         examples: those that are shown.
-        places: which of them.
-
-    Returns:
-        By place a data address of a PNG; None where the inputs are no images, (K, H, W) or (K, H, W, 1 or 3).
+        places: the indices of those to draw.
     """
     inputs = examples.inputs
     if inputs.ndim == 4 and inputs.shape[-1] == 1:
@@ -29,7 +26,7 @@ def pictures(examples: GalleryExamples, places: list[int]) -> dict[int, str] | N
     seen = inputs.astype(np.float64) * examples.scale
     low, high = min(0.0, float(seen.min())), max(1.0, float(seen.max()))  # what lies outside [0, 1] is brought into it
     seen = (seen - low) / (high - low)
-    return {place: _address(seen[place]) for place in places}
+    return {index: _address(seen[index]) for index in places}
 
 
 def _address(image: NDArray[np.float64]) -> str:

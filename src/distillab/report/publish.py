@@ -32,14 +32,11 @@ MOST_CLASSES = 100
 
 
 def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
-    """Write a study's page and figures, and update the index of pages.
+    """Write a study's page and figures, update the index of pages, and return the paths of all these files.
 
     Args:
         folder: of a study with results.
         to: the folder of the pages, such as docs/results.
-
-    Returns:
-        The files written: page, figures, index.
 
     Raises:
         RequestError: the folder holds no study, or no trained student; or a file that `publish` did not write has the
@@ -59,7 +56,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
         for figure, chart in study_charts(curves, finding).items()
         if figure != "learning_curves"
     }
-    files = {to / f"{name}.md": study_markdown(results, finding, curves, list(figures)).encode(), **figures}
+    files = {to / f"{name}.md": _page(results, finding, curves, list(figures)).encode(), **figures}
     write_files(files)
     index = {to / INDEX: _index(to).encode()}
     write_files(index)
@@ -79,7 +76,7 @@ def _check_names(to: Path, name: str) -> None:
             raise RequestError(f"{path} was not made by 'distillab publish'. Choose another folder with --to.")
 
 
-class SettingDetails(NamedTuple):
+class _Details(NamedTuple):
     """Further tables of one setting."""
 
     label: str
@@ -88,15 +85,7 @@ class SettingDetails(NamedTuple):
     classes: Table | None
 
 
-def study_markdown(results: Results, finding: Finding, curves: Sequence[AlphaCurve], figures: Sequence[Path]) -> str:
-    """Write a study's page, as Markdown.
-
-    Args:
-        results: what the folder holds.
-        finding: of these results.
-        curves: of these results.
-        figures: their files, in the same folder as the page.
-    """
+def _page(results: Results, finding: Finding, curves: Sequence[AlphaCurve], figures: Sequence[Path]) -> str:
     return render_markdown(
         "study.md.j2",
         view=study_view(finding),
@@ -111,19 +100,19 @@ def study_markdown(results: Results, finding: Finding, curves: Sequence[AlphaCur
     )
 
 
-def _details(results: Results, finding: Finding, curves: Sequence[AlphaCurve]) -> Iterator[SettingDetails]:
+def _details(results: Results, finding: Finding, curves: Sequence[AlphaCurve]) -> Iterator[_Details]:
     """Of the first and the last setting of the grid."""
     for index in sorted({0, len(finding.settings) - 1}):
         setting = finding.settings[index]
         metrics = compare_metrics(results.spec, results.trials, results.teachers, index)
         shown = sorted({setting.grid[0], setting.grid[-1], *([setting.best.alpha] if setting.best else [])})
         scores = class_scores(curves[index], results.confusions, shown)
-        few = scores is not None and scores.f1.shape[1] <= MOST_CLASSES
-        yield SettingDetails(
+        few = scores and scores.f1.shape[1] <= MOST_CLASSES
+        yield _Details(
             label=setting.label,
             metrics=metrics_table(metrics),
             metrics_sentence=metrics_sentence(metrics),
-            classes=classes_table(scores, results.class_names) if scores is not None and few else None,
+            classes=classes_table(scores, results.class_names) if scores and few else None,
         )
 
 
@@ -158,14 +147,6 @@ def _cost(results: Results) -> str:
     )
 
 
-class IndexEntry(NamedTuple):
-    """One page of the index: its file, and its question and answer as Markdown."""
-
-    path: Path
-    question: str
-    answer: str
-
-
 def _index(to: Path) -> str:
     """The index of all pages in a folder, from the pages themselves."""
     entries = []
@@ -173,5 +154,5 @@ def _index(to: Path) -> str:
         lines = path.read_text(encoding="utf-8").splitlines()
         answer = next((line.removeprefix(ANSWER) for line in lines if line.startswith(ANSWER)), None)
         if answer is not None and lines[0].startswith("# "):
-            entries.append(IndexEntry(path, lines[0].removeprefix("# "), answer))
+            entries.append({"path": path, "question": lines[0].removeprefix("# "), "answer": answer})
     return render_markdown("index.md.j2", entries=entries, made_by=MADE_BY)

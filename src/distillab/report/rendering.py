@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from distillab.report.vega import library
+from distillab.report.charts.render import VERSION
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,20 +21,17 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$])")
 
 
 def render_page(template: str, *, script: str, data: Mapping[str, Any], **context: Any) -> str:
-    """Render a self-contained HTML page.
+    """Render a self-contained HTML page, whose policy allows its very scripts by their digests, and no request at all.
 
     Args:
         template: its name, such as "study.html.j2"; it extends "base.html.j2".
         script: the file in `assets` that draws this kind of page, such as "page.js"; it follows "common.js".
         data: plain values for the script.
         context: the template's variables.
-
-    Returns:
-        The page. Its policy allows these very scripts by their digests, and no request at all.
     """
     from markupsafe import Markup
 
-    scripts = [library(), _asset("common.js"), _asset(script)]
+    scripts = [_library(), _asset("common.js"), _asset(script)]
     return render_html(
         template,
         policy=_policy(scripts),
@@ -63,6 +60,16 @@ def render_markdown(template: str, **context: Any) -> str:
         context: its variables.
     """
     return _markdown().get_template(template).render(context)
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script; it sets `vegaEmbed`."""
+    import vl_convert
+
+    # The default also sets names that no page of ours uses; the less there is, the less can clash.
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VERSION)
+    return script.replace("</script", "<\\/script")
 
 
 def _policy(scripts: Sequence[str]) -> str:
@@ -110,8 +117,7 @@ def escape_markdown(text: object) -> str:
 def _code(text: object) -> str:
     """Text as a code span of Markdown."""
     line = " ".join(str(text).split())
-    fence = _fence(line, 1)
-    space = " " if "`" in line else ""
+    fence, space = _fence(line, 1), " " if "`" in line else ""
     return _Raw(fence + space + line + space + fence)
 
 

@@ -42,9 +42,9 @@ class Results(NamedTuple):
 
     @property
     def class_names(self) -> list[str]:
-        """The names of the classes; empty where they are not known."""
+        """The names of the classes, or else their numbers; empty where not even these are known."""
         names = self.runs[-1].get("data", {}).get("classes") if self.runs else None
-        return [str(name) for name in names or []]
+        return [str(name) for name in names or range(self.classes or 0)]
 
 
 def read_results(folder: Folder) -> Results:
@@ -81,24 +81,15 @@ def finding_of(results: Results, curves: Sequence[AlphaCurve] | None = None) -> 
         results: what the folder holds.
         curves: `alpha_curves` of the same results, where the caller has them.
     """
-    return analyse(
-        results.spec,
-        results.trials,
-        results.teachers,
-        classes=results.classes,
-        predictions=results.predictions,
-        curves=curves,
-    )
+    spec, trials, teachers = results[:3]
+    return analyse(spec, trials, teachers, classes=results.classes, predictions=results.predictions, curves=curves)
 
 
 def read_finding(folder: Folder) -> dict[str, Any]:
-    """Read the finding of a distillation.
+    """Read the finding of a distillation, the content of its `answer.json`.
 
     Args:
         folder: of the distillation.
-
-    Returns:
-        The content of its `answer.json`.
 
     Raises:
         RequestError: the distillation is not finished, or the file is damaged.

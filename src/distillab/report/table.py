@@ -23,15 +23,12 @@ _EPOCH_COLUMNS = ("loss", "label_loss", "distillation_loss", "validation_accurac
 
 
 def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
-    """Write a study's students as .csv or .parquet.
+    """Write a study's students as .csv or .parquet, and return the file.
 
     Args:
         folder: the study's.
         to: the file; its suffix selects the format.
         epochs: a row an epoch, not a row a student.
-
-    Returns:
-        The file.
 
     Raises:
         RequestError: the folder holds no study, the suffix is another one, or pyarrow is missing.
@@ -52,7 +49,7 @@ def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
 
 
 def student_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list[Any]]:
-    """The columns of a table with a row a student; see `distillab.report.study.Study.to_pandas`.
+    """The columns of a table with a row a student; see `distillab.api.study.Study.to_pandas`.
 
     Args:
         spec: the study.
@@ -69,7 +66,7 @@ def student_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list
 
 
 def epoch_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list[Any]]:
-    """The columns of a table with a row an epoch; see `distillab.report.study.Study.epochs_to_pandas`.
+    """The columns of a table with a row an epoch; see `distillab.api.study.Study.epochs_to_pandas`.
 
     Args:
         spec: the study.
@@ -82,7 +79,7 @@ def epoch_columns(spec: Spec, trials: Sequence[TrialResult]) -> dict[str, list[A
     }
     columns["epoch"] = [number for length in lengths for number in range(1, length + 1)]
     rows = [row for trial in trials for row in trial.epochs]
-    return columns | {name: [row[place] for row in rows] for place, name in enumerate(_EPOCH_COLUMNS)}
+    return columns | {name: [row[index] for row in rows] for index, name in enumerate(_EPOCH_COLUMNS)}
 
 
 def to_frame(columns: Columns) -> pandas.DataFrame:
@@ -138,7 +135,7 @@ def _write_parquet(path: Path, columns: Columns) -> None:
     arrays = {}
     for name, values in columns.items():
         cells = _without_nan(values)
-        if len({type(cell) for cell in cells} - {type(None), int, float}) > 0:  # Parquet's columns have one type
+        if {type(cell) for cell in cells} - {type(None), int, float}:  # Parquet's columns have one type
             cells = [None if cell is None else str(cell) for cell in cells]
         arrays[name] = pyarrow.array(cells)
     parquet.write_table(pyarrow.table(arrays), path)

@@ -1,4 +1,4 @@
-"""A finding as text for a terminal."""
+"""A finding as text for a terminal: lines of about a hundred characters, without a line end after the last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable
 
 from distillab.report.view.distillation import DistillationView
-from distillab.report.view.study import WRONG_LABELS, SettingView, StudyView
+from distillab.report.view.setting import SettingView
+from distillab.report.view.study import WRONG_LABELS, StudyView
 from distillab.report.view.table import Table
 
 WIDTH = 100
@@ -17,9 +18,6 @@ def study_text(view: StudyView) -> str:
 
     Args:
         view: of a study.
-
-    Returns:
-        Lines of at most about a hundred characters, without a line end after the last.
     """
     blocks = [_wrapped(view.question)]
     for setting in view.settings:
@@ -46,7 +44,7 @@ def short_text(view: StudyView) -> str:
     Args:
         view: of a study.
     """
-    return "\n".join(_wrapped(" ".join([*_heading(view, one), *one.sentences])) for one in view.settings)
+    return "\n".join(_wrapped(" ".join([*_heading(view, each), *each.sentences])) for each in view.settings)
 
 
 def distillation_text(view: DistillationView) -> str:
@@ -54,9 +52,6 @@ def distillation_text(view: DistillationView) -> str:
 
     Args:
         view: of the distillation.
-
-    Returns:
-        Lines of at most about a hundred characters, without a line end after the last.
     """
     blocks = [_wrapped(f"{view.title}. {view.lead}"), distillation_summary(view)]
     blocks.append(f"{_aligned(view.quality)}\n{_wrapped(view.quality.caption)}")
@@ -78,10 +73,9 @@ def _aligned(table: Table) -> str:
     """A table with numbers to the right; a star marks the chosen row."""
     lines = [table.head, *table.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.head))]
-    starred = [None, *range(len(table.rows))]
-    marks = ["*" if row is not None and row == table.chosen else " " for row in starred]
-    if table.words:  # a table of words has no chosen row
-        marks = [""] * len(lines)
+    marks = ["" if table.words else " "] * len(lines)  # a table of words has no chosen row
+    if not table.words and table.chosen is not None:
+        marks[1 + table.chosen] = "*"
     return "\n".join(
         mark + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         for mark, line in zip(marks, lines, strict=True)

@@ -22,31 +22,25 @@ def in_words(rows: Sequence[Row], *, quick: bool) -> str:
     Args:
         rows: of the checks.
         quick: whether they had a tenth of the draws.
-
-    Returns:
-        Lines of text.
     """
-    cells = [HEAD, *(_cells(row) for row in rows)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(HEAD))]
-    words = 3  # columns of words stand left, numbers right
+    cells = [HEAD, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    sides = [*3 * "<", *(len(HEAD) - 3) * ">"]  # columns of words stand left, numbers right
     lines = [
-        "  ".join(
-            cell.ljust(width) if place < words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
         for line in cells
     ]
     off = sum(not row.agrees for row in rows)
     draws = QUICK_DRAWS if quick else DRAWS
-    told = (
+    summary = (
         f"{len(rows) - off} of {len(rows)} numbers agree within {ERRORS:g} Monte Carlo standard errors, risks within "
         f"{100 * SHARE:g} % too; {draws:,} draws or more each."
     )
-    return "\n".join([*lines, "", told])
+    return "\n".join([*lines, "", summary])
 
 
 def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Path, ...]:
-    """Write table and figures.
+    """Write table and figures, and return their paths.
 
     Args:
         out: the folder.
@@ -54,18 +48,9 @@ def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Pa
         quick: a tenth of the draws for the dots, too.
         seed: of the dots.
 
-    Returns:
-        The files.
-
     Raises:
         WorkError: a file cannot be written.
     """
-    files = {out / "table.csv": _csv(rows), **{out / name: content for name, content in _figures(quick, seed).items()}}
-    write_files(files)
-    return tuple(files)
-
-
-def _figures(quick: bool, seed: int) -> dict[str, bytes]:
     draws = {"draws": QUICK_DRAWS if quick else DRAWS, "seed": seed}
     figures = {
         "risk_vs_alpha": charts.risk_chart(pictures.risk_panels(**draws)),
@@ -74,7 +59,10 @@ def _figures(quick: bool, seed: int) -> dict[str, bytes]:
         "denoising": charts.targets_chart(pictures.denoising_lines(**draws)),
         "gradient_noise": charts.gradients_chart(pictures.gradient_lines(**draws)),
     }
-    return {f"{name}.{form}": render(figure, form) for name, figure in figures.items() for form in FORMS}
+    files = {out / "table.csv": _csv(rows)}
+    files |= {out / f"{name}.{form}": render(figure, form) for name, figure in figures.items() for form in FORMS}
+    write_files(files)
+    return tuple(files)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

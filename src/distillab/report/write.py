@@ -19,22 +19,30 @@ from distillab.study.folder import Folder
 
 
 def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
-    """Write a study's figures, `answer.json` and page into its folder, or the page alone elsewhere.
+    """Write a study's figures (PNG, SVG), `answer.json` and page into its folder, or the page alone elsewhere.
 
     Args:
         folder: of a study, finished or not.
         out: the page's file instead, such as for a folder that cannot be written.
 
-    Returns:
-        The files: see `study_files`.
-
     Raises:
         RequestError: the folder holds no study.
         WorkError: a file cannot be written.
     """
-    files = study_files(folder, read_results(folder))
+    results = read_results(folder)
+    curves = alpha_curves(results.spec, results.trials, results.teachers)
+    finding = finding_of(results, curves)
+    page = study_page(results, finding, study_payload(results, curves, finding)).encode()
     if out is not None:
-        files = {out: files[folder.report]}
+        write_files({out: page})
+        return (out,)
+    files = {
+        folder.figures / f"{name}.{form}": render(chart, form)
+        for name, chart in study_charts(curves, finding).items()
+        for form in FORMS
+    }
+    files[folder.answer] = (json.dumps(finding_json(finding), indent=2, ensure_ascii=False) + "\n").encode()
+    files[folder.report] = page
     write_files(files)
     return tuple(files)
 
@@ -50,7 +58,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
     """
     for path, content in files.items():
         try:
-            replace_file(path, lambda place, content=content: place.write_bytes(content))  # type: ignore[misc]
+            replace_file(path, lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -80,24 +88,3 @@ def figures_as_png(results: Results) -> dict[str, bytes]:
     """
     curves = alpha_curves(results.spec, results.trials, results.teachers)
     return {name: render(chart, "png") for name, chart in study_charts(curves, finding_of(results, curves)).items()}
-
-
-def study_files(folder: Folder, results: Results) -> dict[Path, bytes]:
-    """Draw a study's figures and make its `answer.json` and page, in memory.
-
-    Args:
-        folder: of a study, finished or not.
-        results: what it holds.
-
-    Returns:
-        Contents by path: the figures of `study_charts` (PNG, SVG), `answer.json` and `report.html`.
-    """
-    curves = alpha_curves(results.spec, results.trials, results.teachers)
-    finding = finding_of(results, curves)
-    files: dict[Path, bytes] = {}
-    for name, chart in study_charts(curves, finding).items():
-        for form in FORMS:
-            files[folder.figures / f"{name}.{form}"] = render(chart, form)
-    files[folder.answer] = (json.dumps(finding_json(finding), indent=2, ensure_ascii=False) + "\n").encode()
-    files[folder.report] = study_page(results, finding, study_payload(results, curves, finding)).encode()
-    return files

@@ -1,4 +1,4 @@
-"""The main chart: how the student's test metric changes with alpha."""
+"""The main chart, and a small one: how the student's test metric changes with alpha."""
 
 from __future__ import annotations
 
@@ -12,21 +12,9 @@ import numpy as np
 import distillab.report.formatting as fmt
 from distillab.analysis.curves import AlphaCurve, Flags, Floats
 from distillab.metrics.metric import Metric
-from distillab.report.charts.layers import (
-    HEIGHT,
-    Rows,
-    Tables,
-    alpha_axis,
-    corners,
-    finite,
-    frame,
-    layer,
-    limits,
-    message,
-    tips,
-    value_axis,
-)
-from distillab.report.charts.metric_numbers import Difference, MetricNumbers
+from distillab.report.charts import layers
+from distillab.report.charts.layers import Tables, alpha_axis, corners, finite, frame, layer, limits, tips, value_axis
+from distillab.report.charts.metric_numbers import MetricNumbers
 from distillab.report.charts.spread import spread_out
 from distillab.report.charts.theme import BAD, CURVE, GOOD, LABELS, PAPER, RANGE, TEACHER, TEACHER_ALONE
 
@@ -38,7 +26,7 @@ LEVELS = {
 """Reference levels: colour and dashes."""
 
 TIPS = ("alpha", "n", "mean", "95 % interval", "to labels alone", "p after Holm", "diverged")
-GAP = 14 / HEIGHT
+GAP = 14 / layers.HEIGHT
 """Between two labels at the right edge, as a share of the height."""
 
 
@@ -50,7 +38,7 @@ def accuracy_vs_alpha_data(
     dots: bool = True,
     reach: tuple[float, float] | None = None,
 ) -> Tables:
-    """Gather what the chart shows, in the unit of its axis.
+    """The data of the chart, in the unit of its axis.
 
     Args:
         curve: the students of a setting by one metric.
@@ -81,7 +69,7 @@ def accuracy_vs_alpha_data(
             for alpha, value in zip(curve.alphas.tolist(), seed.tolist(), strict=True)
             if math.isfinite(value)
         ],
-        "levels": [{"name": one["name"], "value": one["value"]} for one in labels if one["inside"]],
+        "levels": [{"name": row["name"], "value": row["value"]} for row in labels if row["inside"]],
         "labels": labels,
         "ranges": [{"from": start, "to": end} for start, end in optimal],
         "range_name": _range_name(optimal, first, last, low + 0.02 * (high - low)),
@@ -103,59 +91,59 @@ def accuracy_vs_alpha_chart(tables: Tables | None = None, *, y: str = "$y") -> a
         tables: as `accuracy_vs_alpha_data` gives them; None where the page supplies them.
         y: the title of the y axis.
     """
-    x, value = alpha_axis(), value_axis("value", y, tickCount=6)
-    names = list(LEVELS)
+    x, names = alpha_axis(), list(LEVELS)
+    value, low, level, apart = (value_axis(field, y, tickCount=6) for field in ("value", "low", "edge", "place"))
     colour = alt.Color("name:N").scale(domain=names, range=[colour for colour, _ in LEVELS.values()]).legend(None)
     dash = alt.StrokeDash("name:N").scale(domain=names, range=[dash for _, dash in LEVELS.values()]).legend(None)
     top, base, edge = alt.value(0), alt.value("height"), alt.value("width")
     aligned = alt.expr("datum.align")
-    hollow = alt.condition("datum.diverged > 0", alt.value(PAPER), alt.value(CURVE))
-    mean = layer(tables, "rows")
+    fill = alt.condition("datum.diverged > 0", alt.value(PAPER), alt.value(CURVE))
+    mean, range_name, choice, labels = (layer(tables, name) for name in ("rows", "range_name", "choice", "labels"))
     return alt.layer(
         frame(tables, x, value),
         layer(tables, "ranges").mark_rect(color=RANGE, opacity=0.14).encode(x=alpha_axis("from"), x2="to"),
-        layer(tables, "intervals")
-        .mark_area(color=CURVE, opacity=0.22)
-        .encode(x=x, y=value_axis("low", y, tickCount=6), y2="high"),
-        layer(tables, "single")
-        .mark_rule(color=CURVE, opacity=0.6)
-        .encode(x=x, y=value_axis("low", y, tickCount=6), y2="high"),
+        layer(tables, "intervals").mark_area(color=CURVE, opacity=0.22).encode(x=x, y=low, y2="high"),
+        layer(tables, "single").mark_rule(color=CURVE, opacity=0.6).encode(x=x, y=low, y2="high"),
         layer(tables, "levels").mark_rule(strokeWidth=1.3).encode(y=value, color=colour, strokeDash=dash),
         layer(tables, "dots").mark_circle(color=CURVE, opacity=0.28, size=14).encode(x=x, y=value),
         mean.mark_line(color=CURVE, strokeWidth=2.2).encode(x=x, y=value),
-        mean.mark_point(size=38, opacity=1, filled=True, stroke=CURVE, strokeWidth=1.5).encode(
-            x=x, y=value, fill=hollow
-        ),
-        layer(tables, "range_name")
-        .mark_text(color=GOOD, align=aligned, baseline="bottom", dy=-2)
-        .encode(x=x, y=value, text="text:N"),
-        layer(tables, "choice")
-        .mark_rule(color=TEACHER, strokeWidth=0.9, strokeDash=[1, 2], clip=True)
-        .encode(x=x, y=value, y2=top),
-        layer(tables, "choice").mark_point(color=TEACHER, size=170, strokeWidth=1.6, opacity=1).encode(x=x, y=value),
-        layer(tables, "choice").mark_text(align=aligned, baseline="bottom", dy=-4).encode(x=x, y=top, text="text:N"),
+        mean.mark_point(size=38, opacity=1, filled=True, stroke=CURVE, strokeWidth=1.5).encode(x=x, y=value, fill=fill),
+        range_name.mark_text(color=GOOD, align=aligned, baseline="bottom", dy=-2).encode(x=x, y=value, text="text:N"),
+        choice.mark_rule(color=TEACHER, strokeWidth=0.9, strokeDash=[1, 2], clip=True).encode(x=x, y=value, y2=top),
+        choice.mark_point(color=TEACHER, size=170, strokeWidth=1.6, opacity=1).encode(x=x, y=value),
+        choice.mark_text(align=aligned, baseline="bottom", dy=-4).encode(x=x, y=top, text="text:N"),
         layer(tables, "diverged").mark_text(color=BAD, dy=-16).encode(x=x, y=base, text="text:N"),
-        layer(tables, "labels")
-        .mark_rule(strokeWidth=0.8, x2Offset=12)
-        .encode(x=edge, x2=edge, y=value_axis("edge", y, tickCount=6), y2="place", color=colour),
-        layer(tables, "labels")
-        .mark_text(align="left", dx=15, baseline="middle")
-        .encode(x=edge, y=value_axis("place", y, tickCount=6), text="text:N", color=colour),
-        message(tables),
+        labels.mark_rule(strokeWidth=0.8, x2Offset=12).encode(x=edge, x2=edge, y=level, y2="place", color=colour),
+        labels.mark_text(align="left", dx=15, baseline="middle").encode(x=edge, y=apart, text="text:N", color=colour),
+        layers.message(tables),
         mean.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
     )
 
 
+def mean_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.LayerChart:
+    """Draw mean and 95 % band, in small.
+
+    Args:
+        tables: as `accuracy_vs_alpha_data` gives them; None where the page supplies them.
+        y: the title of the y axis.
+    """
+    x, value, rows = alpha_axis(), value_axis("value", y, tickCount=5), layer(tables, "rows")
+    band = layer(tables, "intervals").mark_area(color=CURVE, opacity=0.22)
+    return alt.layer(
+        frame(tables, x, value),
+        band.encode(x=x, y=value_axis("low", y, tickCount=5), y2="high"),
+        rows.mark_line(color=CURVE, point=alt.OverlayMarkDef(color=CURVE, opacity=1)).encode(x=x, y=value),
+        rows.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=tips(*TIPS)),
+    ).properties(height=180)
+
+
 def accuracy_reach(panels: Iterable[tuple[AlphaCurve, MetricNumbers]]) -> tuple[float, float] | None:
-    """One vertical axis for several panels, in the metric's own numbers.
+    """The ends of one y axis for several panels, in the metric's own numbers; None without any, or if one is squashed.
 
     The teacher is included where it is near; elsewhere it would squash the curve.
 
     Args:
         panels: students and their numbers.
-
-    Returns:
-        Low and high, or None where there is nothing to show or one axis would squash the flattest panel.
     """
     panels = list(panels)
     extremes = [ends for curve, numbers in panels if (ends := _extremes(curve, numbers)) is not None]
@@ -195,22 +183,13 @@ def spans(alphas: Floats, chosen: Flags) -> list[tuple[float, float]]:
     return stretches
 
 
-def _difference_text(metric: Metric, difference: Difference | None) -> str:
-    """A difference with its interval as tooltips write it."""
-    if difference is None:
-        return fmt.NOTHING
-    interval = fmt.interval(metric, _number(difference.low), _number(difference.high), signed=True)
-    return f"{fmt.difference(metric, difference.difference)} ({interval})"
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any]:
     metric, factor = curve.metric, curve.metric.factor
     mean, low, high = (float(values[index]) for values in (numbers.mean, numbers.low, numbers.high))
-    to_labels = numbers.differences["labels"].get(index)
+    to_labels, difference = numbers.differences["labels"].get(index), fmt.NOTHING
+    if to_labels:
+        interval = fmt.interval(metric, to_labels.low, to_labels.high, signed=True)
+        difference = f"{fmt.difference(metric, to_labels.difference)} ({interval})"
     return {
         "alpha": float(curve.alphas[index]),
         "n": numbers.n[index],
@@ -220,29 +199,25 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
         "diverged": int(curve.diverged_count[index]),
         "mean": fmt.value(metric, mean),
         "95 % interval": fmt.interval(metric, low, high),
-        "to labels alone": _difference_text(metric, to_labels),
-        "p after Holm": fmt.NOTHING if to_labels is None or to_labels.p is None else fmt.p_cell(to_labels.p),
+        "to labels alone": difference,
+        "p after Holm": fmt.p_cell(to_labels and to_labels.p),
     }
 
 
 def _levels(curve: AlphaCurve, numbers: MetricNumbers) -> dict[str, float]:
     """The reference levels there are, in the metric's own numbers."""
     by_alpha = dict(zip(curve.alphas.tolist(), numbers.mean.tolist(), strict=True))
-    known = {
-        "teacher itself": finite(curve.teacher),
-        "labels alone": finite(by_alpha.get(1.0)),
-        "teacher alone": finite(by_alpha.get(0.0)),
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    levels = dict(zip(LEVELS, (curve.teacher, by_alpha.get(1.0), by_alpha.get(0.0)), strict=True))
+    return {name: value for name, value in levels.items() if value is not None and math.isfinite(value)}
 
 
-def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -> Rows:
+def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -> layers.Rows:
     """Names for the right edge, apart from each other; a level beyond the axis is named at the edge it is beyond."""
     values = {name: metric.factor * value for name, value in levels.items()}
     shares = [min(max((value - low) / (high - low), 0.0), 1.0) for value in values.values()]
-    places = spread_out(shares, gap=GAP)
+    spread = spread_out(shares, gap=GAP)
     rows = []
-    for (name, value), share, place in zip(values.items(), shares, places, strict=True):
+    for (name, value), share, moved in zip(values.items(), shares, spread, strict=True):
         inside = low <= value <= high
         arrow = "" if inside else " ▲" if value > high else " ▼"
         rows.append(
@@ -250,7 +225,7 @@ def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -
                 "name": name,
                 "value": value,
                 "edge": low + share * (high - low),
-                "place": low + place * (high - low),
+                "place": low + moved * (high - low),
                 "text": f"{name} {fmt.value(metric, levels[name])}{arrow}",
                 "inside": inside,
             }
@@ -258,7 +233,7 @@ def _labels(levels: dict[str, float], low: float, high: float, metric: Metric) -
     return rows
 
 
-def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: float, height: float) -> Rows:
+def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: float, height: float) -> layers.Rows:
     if not optimal:
         return []
     start, end = max(optimal, key=lambda stretch: stretch[1] - stretch[0])
@@ -270,14 +245,8 @@ def _range_name(optimal: Sequence[tuple[float, float]], first: float, last: floa
 
 
 def _choice(row: dict[str, Any], first: float, last: float) -> dict[str, Any]:
-    alpha = row["alpha"]
-    text = f"chosen on validation: alpha = {alpha:g}"
-    return {
-        "alpha": alpha,
-        "value": row["value"],
-        "text": text,
-        "align": _align(alpha, first, last, 0.3),
-    }
+    alpha, text = row["alpha"], f"chosen on validation: alpha = {row['alpha']:g}"
+    return {"alpha": alpha, "value": row["value"], "text": text, "align": _align(alpha, first, last, 0.3)}
 
 
 def _align(alpha: float, first: float, last: float, margin: float) -> str:

@@ -25,7 +25,7 @@ ROW = 26
 
 
 def axis_trend_data(trend: AxisTrend, metric: Metric) -> Tables:
-    """Gather what the three charts show, in the unit of their axes.
+    """The data of the three charts, in the unit of their axes.
 
     Args:
         trend: what changes along the axis.
@@ -36,20 +36,18 @@ def axis_trend_data(trend: AxisTrend, metric: Metric) -> Tables:
         saturates), "chosen_cells", "points" (a value of the axis each), "optimal" and "gains". Rows are in reading
         order: a list from top to bottom, numbers upwards.
     """
-    points = list(enumerate(trend.points))
-    if trend.ordered:
-        points.reverse()
-    cells = _cells(trend, metric, [index for index, _ in points])
+    order = range(len(trend.points))[:: -1 if trend.ordered else 1]
+    points, cells = [trend.points[index] for index in order], _cells(trend, metric, order)
     chosen = {(point.value, point.alpha) for point in trend.points}
     return {
         "cells": cells,
         "chosen_cells": [cell for cell in cells if (cell["value"], cell["alpha"]) in chosen],
         "points": [
             {"value": p.value, "alpha": p.alpha, "low": finite(p.alpha_low), "high": finite(p.alpha_high)}
-            for _, p in points
+            for p in points
         ],
-        "optimal": [{"value": p.value, "alpha": alpha} for _, p in points for alpha in p.result.optimal_range or ()],
-        "gains": [_gain(point, metric) for _, point in points],
+        "optimal": [{"value": p.value, "alpha": alpha} for p in points for alpha in p.result.optimal_range or ()],
+        "gains": [_gain(point, metric) for point in points],
     }
 
 
@@ -105,26 +103,23 @@ def surface_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.L
     colours = alt.Scale(scheme={"name": "viridis", "extent": [1, 0]}, domain=[0, 1], clamp=True)
     colour = alt.Color("distance:Q").scale(colours).legend(None)
     text = alt.condition("datum.distance > 0.45", alt.value(PALE), alt.value(DARK))
-    cells = layer(tables, "cells")
+    cells, shown = layer(tables, "cells"), tips("value", "alpha", "mean")
     return alt.layer(
-        cells.mark_rect(stroke=PAPER, strokeWidth=1).encode(
-            x=x, y=y, color=colour, tooltip=tips("value", "alpha", "mean")
-        ),
+        cells.mark_rect(stroke=PAPER, strokeWidth=1).encode(x=x, y=y, color=colour, tooltip=shown),
         cells.mark_text(fontSize=10, tooltip=None).encode(x=x, y=y, text="text:N", color=text),
         layer(tables, "chosen_cells").mark_rect(fill=None, stroke=INK, strokeWidth=2.5).encode(x=x, y=y),
     ).properties(height=alt.Step(ROW), title=_title(axis))
 
 
-def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis", named: bool = True) -> alt.LayerChart:
+def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.LayerChart:
     """Draw the chosen alpha, the middle 95 % of those chosen when seeds are drawn again, and the optimal range.
 
     Args:
         tables: as `axis_trend_data` gives them; None where the page supplies them.
         axis: the name of the axis.
-        named: whether the rows have names: beside the surface they need none.
     """
-    x, y = alt.X("alpha:Q").title("alpha").scale(domain=[0, 1], padding=8).axis(format="~g"), _rows(named=named)
-    points = layer(tables, "points")
+    x = alt.X("alpha:Q").title("alpha").scale(domain=[0, 1], padding=8).axis(format="~g")
+    y, points = _rows(named=tables is None), layer(tables, "points")
     return alt.layer(
         layer(tables, "optimal").mark_square(color=RANGE, opacity=0.32, size=170).encode(x=x, y=y),
         points.mark_rule(color=CURVE, strokeWidth=2.5).encode(x=_ends(x), x2="high", y=y),
@@ -132,18 +127,15 @@ def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis", named: bo
     ).properties(height=alt.Step(ROW), title=_title(axis))
 
 
-def gain_chart(
-    tables: Tables | None = None, *, axis: str = "$axis", title: str = "$gain", named: bool = True
-) -> alt.LayerChart:
+def gain_chart(tables: Tables | None = None, *, axis: str = "$axis", title: str = "$gain") -> alt.LayerChart:
     """Draw what the chosen alpha gains over labels alone, with 95 % intervals.
 
     Args:
         tables: as `axis_trend_data` gives them; None where the page supplies them.
         axis: the name of the axis.
         title: of the x axis; see `gain_title`.
-        named: whether the rows have names.
     """
-    x, y, gains = alt.X("gain:Q").title(title).axis(tickCount=5), _rows(named=named), layer(tables, "gains")
+    x, y, gains = alt.X("gain:Q").title(title).axis(tickCount=5), _rows(named=tables is None), layer(tables, "gains")
     fill = alt.condition("datum.hollow", alt.value(PAPER), alt.value(LABELS))
     return alt.layer(
         alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=SOFT).encode(x=alt.datum(0)),
@@ -161,24 +153,23 @@ def trend_row(trend: AxisTrend, metric: Metric) -> alt.HConcatChart:
     """
     tables, worse = axis_trend_data(trend, metric), " (less is better)" if metric.lower_is_better else ""
     width = max(300, 42 * len(trend.alphas))
-    surface = surface_chart(tables, axis=trend.name).properties(
-        title=f"test {metric.axis} by {trend.name}", width=width
-    )
-    chosen = chosen_chart(tables, named=False).properties(title="chosen alpha", width=230)
-    gain = gain_chart(tables, title=gain_title(metric), named=False).properties(title=f"gain{worse}", width=230)
+    title = f"test {metric.axis} by {trend.name}"
+    surface = surface_chart(tables, axis=trend.name).properties(title=title, width=width)
+    chosen = chosen_chart(tables).properties(title="chosen alpha", width=230)
+    gain = gain_chart(tables, title=gain_title(metric)).properties(title=f"gain{worse}", width=230)
     row = alt.hconcat(surface, chosen, gain, spacing=24)
     return row.properties(title=alt.TitleParams(trend.others, fontSize=13)) if trend.others else row
 
 
 def _rows(*, named: bool, grid: bool = True) -> alt.Y:
-    """The values of the axis, from top to bottom as in the data."""
+    """The values of the axis, from top to bottom as in the data; in files only the surface names them."""
     axis = alt.Axis(labels=named, ticks=False, domain=grid, labelLimit=220, grid=grid)
     return alt.Y("value:O").sort(None).title(None).axis(axis)
 
 
-def _title(axis: str | None) -> alt.TitleParams:
+def _title(axis: str) -> alt.TitleParams:
     """The name of the axis above its values."""
-    return alt.TitleParams(axis or "", frame="bounds", fontSize=11.5, fontWeight=500, offset=8)
+    return alt.TitleParams(axis, frame="bounds", fontSize=11.5, fontWeight=500, offset=8)
 
 
 def _ends(x: alt.X) -> alt.X:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import altair as alt
 
 import distillab.report.formatting as fmt
 from distillab.analysis.curves import AlphaCurve
 from distillab.metrics.metric import Metric
-from distillab.report.charts.layers import (
-    Rows,
-    Tables,
-    alpha_axis,
-    corners,
-    finite,
-    frame,
-    layer,
-    limits,
-    tips,
-    value_axis,
-)
+from distillab.report.charts.layers import Tables, alpha_axis, corners, finite, frame, layer, limits, tips, value_axis
 from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
 from distillab.report.charts.theme import SOFT
 
@@ -28,14 +19,11 @@ SHOWN = {"difference": "difference to labels alone", "value": "value"}
 
 
 def comparison_data(lines: Sequence[tuple[str, AlphaCurve]], shown: str) -> Tables:
-    """Gather what the chart shows.
+    """Tables "rows" (a setting and alpha each), "zero" and "frame".
 
     Args:
         lines: names and students of the settings, by one metric.
         shown: "difference" to labels alone, or "value".
-
-    Returns:
-        Tables "rows" (a setting and alpha each), "zero" and "frame".
     """
     rows = [row for name, curve in lines for row in _line(name, curve, metric_numbers(curve), shown)]
     zero = [{"value": 0.0}] if shown == "difference" and rows else []
@@ -44,32 +32,26 @@ def comparison_data(lines: Sequence[tuple[str, AlphaCurve]], shown: str) -> Tabl
     return {"rows": rows, "zero": zero, "frame": corners((0.0, 1.0), *limits(reached, least))}
 
 
-def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> Rows:
-    metric, rows = curve.metric, []
+def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> Iterator[dict[str, Any]]:
+    metric, signed = curve.metric, shown == "difference"
     for index, alpha in enumerate(curve.alphas.tolist()):
         to_labels = numbers.differences["labels"].get(index)
-        value, low, high = (finite(float(part[index])) for part in (numbers.mean, numbers.low, numbers.high))
-        if shown == "difference":
-            value, low, high = (0.0, None, None) if alpha == 1 else to_labels[:3] if to_labels else (None, None, None)
-        if value is None or not numbers.n[index]:
+        value, low, high = (float(part[index]) for part in (numbers.mean, numbers.low, numbers.high))
+        if signed:
+            value, low, high = to_labels[:3] if to_labels else (0.0 if alpha == 1 else math.nan, math.nan, math.nan)
+        if math.isnan(value) or not numbers.n[index]:
             continue
-        signed = shown == "difference"
-        rows.append(
-            {
-                "study": name,
-                "alpha": alpha,
-                "n": numbers.n[index],
-                "value": metric.factor * value,
-                "low": None if low is None else metric.factor * low,
-                "high": None if high is None else metric.factor * high,
-                "shown": fmt.difference(metric, value) if signed else fmt.value(metric, value),
-                "95 % interval": fmt.NOTHING
-                if low is None or high is None
-                else fmt.interval(metric, low, high, signed=signed),
-                "p after Holm": fmt.NOTHING if to_labels is None or to_labels.p is None else fmt.p_cell(to_labels.p),
-            }
-        )
-    return rows
+        yield {
+            "study": name,
+            "alpha": alpha,
+            "n": numbers.n[index],
+            "value": metric.factor * value,
+            "low": finite(metric.factor * low),
+            "high": finite(metric.factor * high),
+            "shown": fmt.difference(metric, value) if signed else fmt.value(metric, value),
+            "95 % interval": fmt.interval(metric, low, high, signed=signed),
+            "p after Holm": fmt.p_cell(to_labels and to_labels.p),
+        }
 
 
 def comparison_title(metric: Metric, shown: str) -> str:

@@ -16,16 +16,13 @@ MOST_WRITTEN = 12
 
 
 def confusion_data(counts: NDArray[np.integer]) -> Tables:
-    """Gather what the chart shows.
+    """Table "counts": label, prediction and count of every cell that is not empty, classes as numbers.
 
     Args:
         counts: shape (C, C), test examples by label and prediction.
-
-    Returns:
-        Table "counts": label, prediction and count of every cell that is not empty, classes as numbers.
     """
-    places = np.argwhere(counts)
-    return {"counts": [{"label": int(i), "prediction": int(j), "count": int(counts[i, j])} for i, j in places]}
+    cells = np.argwhere(counts)
+    return {"counts": [{"label": int(i), "prediction": int(j), "count": int(counts[i, j])} for i, j in cells]}
 
 
 def confusion_chart(tables: Tables | None, names: Sequence[str]) -> alt.LayerChart:
@@ -41,27 +38,21 @@ def confusion_chart(tables: Tables | None, names: Sequence[str]) -> alt.LayerCha
     x = alt.X("prediction:O").title("prediction").axis(orient="top", labelAngle=-45, **named).scale(scale)
     y = alt.Y("label:O").title("label").axis(**named).scale(scale)
     opacity = alt.Opacity("share:Q").scale(range=[0.06, 0.85], domainMin=0).legend(None)
-    shown = tips("true class", "predicted class", "% of the class", "predictions")
-    cells = (
-        layer(tables, "counts")
-        .transform_joinaggregate(total="sum(count)", groupby=["label"])
-        .transform_calculate(
-            share="100 * datum.count / datum.total",
-            text="format(datum.share, datum.share < 9.95 ? '.1f' : '.0f')" if len(names) <= MOST_WRITTEN else "''",
-            **{
-                "true class": "names[datum.label]",
-                "predicted class": "names[datum.prediction]",
-                "% of the class": "format(datum.share, '.2f')",
-                "predictions": "format(datum.count, ',')",
-            },
-        )
-    )
+    shown = {
+        "true class": "names[datum.label]",
+        "predicted class": "names[datum.prediction]",
+        "% of the class": "format(datum.share, '.2f')",
+        "predictions": "format(datum.count, ',')",
+    }
+    text = "format(datum.share, datum.share < 9.95 ? '.1f' : '.0f')" if len(names) <= MOST_WRITTEN else "''"
+    cells = layer(tables, "counts").transform_joinaggregate(total="sum(count)", groupby=["label"])
+    cells = cells.transform_calculate(share="100 * datum.count / datum.total", text=text, **shown)
     wrong = cells.transform_filter("datum.label != datum.prediction")
     right = cells.transform_filter("datum.label == datum.prediction")
     return (
         alt.layer(
-            wrong.mark_rect(color=LABELS).encode(x=x, y=y, opacity=opacity, tooltip=shown),
-            right.mark_rect(color=PALE).encode(x=x, y=y, tooltip=shown),
+            wrong.mark_rect(color=LABELS).encode(x=x, y=y, opacity=opacity, tooltip=tips(*shown)),
+            right.mark_rect(color=PALE).encode(x=x, y=y, tooltip=tips(*shown)),
             wrong.mark_text(fontSize=10, tooltip=None).encode(x=x, y=y, text="text:N"),
             right.mark_text(fontSize=10, fontWeight=600, tooltip=None).encode(x=x, y=y, text="text:N"),
         )

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
 import distillab.report.formatting as fmt
 from distillab.analysis.curves import AlphaCurve
-from distillab.report.charts.layers import (
-    Rows,
-    Tables,
-    alpha_axis,
-    corners,
-    finite,
-    frame,
-    layer,
-    limits,
-    tips,
-    value_axis,
-)
+from distillab.report.charts.layers import Tables, alpha_axis, corners, finite, frame, layer, limits, tips, value_axis
 from distillab.report.charts.metric_numbers import MetricNumbers
 from distillab.report.charts.theme import CURVE, PAPER, RANGE, SOFT
 
@@ -29,42 +19,34 @@ SIGNIFICANCE = 0.05
 def differences_data(
     curve: AlphaCurve, numbers: MetricNumbers, reference: str, *, optimal: Sequence[tuple[float, float]] = ()
 ) -> Tables:
-    """Gather what the chart shows, in the unit of its axis.
+    """Tables "rows" (an alpha each, in the unit of the axis), "ranges" and "frame".
 
     Args:
         curve: the students of a setting by one metric.
         numbers: their differences.
         reference: "labels" or "teacher".
         optimal: stretches of the alpha axis in the optimal range.
-
-    Returns:
-        Tables "rows" (an alpha each), "ranges" and "frame".
     """
     metric, factor = curve.metric, curve.metric.factor
-    rows: Rows = []
-    for index, (value, low, high, p) in numbers.differences[reference].items():
-        ends = (factor * low, factor * high) if low is not None and high is not None else (None, None)
-        rows.append(
-            {
-                "alpha": float(curve.alphas[index]),
-                "n": numbers.n[index],
-                "value": factor * value,
-                "low": ends[0],
-                "high": ends[1],
-                "significant": p is not None and p <= SIGNIFICANCE,
-                "difference": fmt.difference(metric, value),
-                "95 % interval": fmt.NOTHING
-                if low is None or high is None
-                else fmt.interval(metric, low, high, signed=True),
-                "p after Holm": fmt.NOTHING if p is None else fmt.p_cell(p),
-            }
-        )
+    rows: list[dict[str, Any]] = [
+        {
+            "alpha": float(curve.alphas[index]),
+            "n": numbers.n[index],
+            "value": factor * value,
+            "low": finite(factor * low),
+            "high": finite(factor * high),
+            "significant": p <= SIGNIFICANCE,
+            "difference": fmt.difference(metric, value),
+            "95 % interval": fmt.interval(metric, low, high, signed=True),
+            "p after Holm": fmt.p_cell(p),
+        }
+        for index, (value, low, high, p) in numbers.differences[reference].items()
+    ]
     reached = [row[key] for row in rows for key in ("value", "low", "high")]
-    low_end, high_end = limits([0, *map(finite, reached)], 0.2 if metric.unit == "%" else 1e-3)
     return {
-        "rows": sorted(rows, key=lambda row: row["alpha"]),
+        "rows": rows,
         "ranges": [{"from": start, "to": end} for start, end in optimal],
-        "frame": corners(curve.alphas, low_end, high_end),
+        "frame": corners(curve.alphas, *limits([0, *reached], 0.2 if metric.unit == "%" else 1e-3)),
     }
 
 
@@ -76,6 +58,7 @@ def differences_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.Lay
         y: the title of the y axis.
     """
     x, value, rows = alpha_axis(), value_axis("value", y), layer(tables, "rows")
+    shown = tips("alpha", "n", "difference", "95 % interval", "p after Holm")
     filled = alt.condition("datum.significant", alt.value(CURVE), alt.value(PAPER))
     return alt.layer(
         frame(tables, x, value),
@@ -83,7 +66,5 @@ def differences_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.Lay
         layer(tables, "frame").mark_rule(color=SOFT).encode(y=alt.datum(0)),
         rows.mark_rule(color=CURVE, strokeWidth=2).encode(x=x, y=value_axis("low", y), y2="high"),
         rows.mark_point(size=70, strokeWidth=2, opacity=1, stroke=CURVE).encode(x=x, y=value, fill=filled),
-        rows.mark_rule(strokeWidth=26, opacity=0).encode(
-            x=x, tooltip=tips("alpha", "n", "difference", "95 % interval", "p after Holm")
-        ),
+        rows.mark_rule(strokeWidth=26, opacity=0).encode(x=x, tooltip=shown),
     ).properties(height=240)

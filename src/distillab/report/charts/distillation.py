@@ -14,15 +14,12 @@ BASELINE, STUDENT = "without a teacher", "student"
 
 
 def seeds_data(student: Sequence[float], baseline: Sequence[float], teacher: float) -> Tables:
-    """Gather what the chart of seeds shows, in per cent.
+    """Tables "seeds" (a training each, in per cent), "means", "level" (the teacher, where it is near) and "frame".
 
     Args:
         student: test accuracy of the distilled students by seed, in [0, 1].
         baseline: of the students without a teacher by seed.
         teacher: the teacher's.
-
-    Returns:
-        Tables "seeds" (a training each), "means", "level" (the teacher, where it is near) and "frame".
     """
     sides = ((BASELINE, baseline), (STUDENT, student))
     seeds: Rows = [
@@ -59,28 +56,24 @@ def seeds_chart(tables: Tables | None = None) -> alt.LayerChart:
     ).properties(height=240)
 
 
-def search_data(found: Mapping[str, Any]) -> Tables:
-    """Gather what the chart of the search shows.
+def search_data(search: Mapping[str, Any]) -> Tables:
+    """Tables "candidates" (without the worst quarter, such as far too low learning rates), "chosen", "level", "frame".
 
     Args:
-        found: "distilled" (candidates: alpha, temperature, learning_rate, loss, score, trainings), "alone" (the best
+        search: "distilled" (candidates: alpha, temperature, learning_rate, loss, score, trainings), "alone" (the best
             score without a teacher, or None), "chosen" (the three settings chosen) and "factor" of the metric.
-
-    Returns:
-        Tables "candidates" (without the worst quarter, such as those of far too low a learning rate), "chosen", "level"
-        and "frame".
     """
-    factor, chosen = found["factor"], found["chosen"]
+    factor, chosen = search["factor"], search["chosen"]
     rows: Rows = [
         {
-            **{name: one[name] for name in ("alpha", "temperature", "loss", "trainings")},
-            "learning rate": one["learning_rate"],
-            "value": factor * one["score"],
-            "score": f"{factor * one['score']:.2f}",
+            **{name: candidate[name] for name in ("alpha", "temperature", "loss", "trainings")},
+            "learning rate": candidate["learning_rate"],
+            "value": factor * candidate["score"],
+            "score": f"{factor * candidate['score']:.2f}",
         }
-        for one in found["distilled"]
+        for candidate in search["distilled"]
     ]
-    level = [] if found["alone"] is None else [{"value": factor * found["alone"]}]
+    level = [] if search["alone"] is None else [{"value": factor * search["alone"]}]
     values = sorted(row["value"] for row in (*rows, *level))
     kept = values[len(values) // 4 :]
     low, high = limits(kept, 0.005 * factor)
@@ -105,19 +98,15 @@ def search_chart(tables: Tables | None = None, *, y: str = "$y") -> alt.LayerCha
         y: the title of the y axis.
     """
     x = alt.X("alpha:Q").title(ALPHA).scale(domain=[0, 1], padding=10).axis(format="~g")
-    value = value_axis("value", y)
+    value, points = value_axis("value", y), layer(tables, "candidates")
+    shown = tips("alpha", "temperature", "learning rate", "loss", "score", "trainings")
     legend = alt.Legend(orient="bottom", gradientLength=160, tickCount=3)
     colour = alt.Color("temperature:Q").title("temperature").scale(scheme=dict(VIRIDIS), type="log").legend(legend)
     return alt.layer(
         frame(tables, x, value),
         layer(tables, "level").mark_rule(strokeDash=[2, 2], strokeWidth=1.5, color=LABELS, clip=True).encode(y=value),
-        layer(tables, "candidates")
-        .mark_circle(opacity=0.85, size=60, stroke=INK, strokeWidth=0.6)
-        .encode(
-            x=x,
-            y=value,
-            color=colour,
-            tooltip=tips("alpha", "temperature", "learning rate", "loss", "score", "trainings"),
+        points.mark_circle(opacity=0.85, size=60, stroke=INK, strokeWidth=0.6).encode(
+            x=x, y=value, color=colour, tooltip=shown
         ),
         layer(tables, "chosen").mark_point(color=TEACHER, size=200, strokeWidth=1.8, opacity=1).encode(x=x, y=value),
     ).properties(height=260)

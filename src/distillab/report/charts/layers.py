@@ -89,16 +89,13 @@ def tips(*fields: str) -> list[alt.Tooltip]:
 def limits(
     values: Iterable[float | None], least: float, *, below: float = 0.08, above: float = 0.08
 ) -> tuple[float, float]:
-    """How far an axis reaches.
+    """How far an axis reaches: low and high, or 0 and 1 where there are no values.
 
     Args:
         values: of all that it shows; those that are not finite or None do not count.
         least: the least height, where all values are nearly the same.
         below: room below the values, as a share of the height.
         above: the same above.
-
-    Returns:
-        Low and high; 0 and 1 where there are no values.
     """
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite:
@@ -141,9 +138,7 @@ def panels(
         beside: pixels beside a panel, for axes and labels.
     """
     columns = min(len(charts), 2 if len(charts) <= 4 else 3)
-    height = HEIGHT
-    if columns == 1:
-        width, height = width + 90, HEIGHT + 50
+    width, height = (width + 90, HEIGHT + 50) if columns == 1 else (width, HEIGHT)
     drawn = [chart.properties(width=width, height=height) for chart in charts]
     for chart, title in zip(drawn, titles, strict=True):
         chart.title = _lines(title, width) if title else alt.Undefined
@@ -158,17 +153,8 @@ def captioned(chart: Any, caption: str, width: int) -> Any:
         caption: as text.
         width: of the chart in pixels.
     """
-    title = alt.TitleParams(
-        _lines(caption, width),
-        orient="bottom",
-        anchor="start",
-        frame="bounds",
-        fontSize=11,
-        fontWeight="normal",
-        color=SOFT,
-        offset=16,
-        lineHeight=15,
-    )
+    text = {"fontSize": 11, "fontWeight": "normal", "color": SOFT, "lineHeight": 15}
+    title = alt.TitleParams(_lines(caption, width), orient="bottom", anchor="start", frame="bounds", offset=16, **text)
     whole = chart.properties(title=title, padding=12)
     whole.config = config()
     return whole

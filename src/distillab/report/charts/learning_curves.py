@@ -14,15 +14,11 @@ CURVES = {"validation_accuracy": "validation accuracy (%)", "loss": "training lo
 
 
 def learning_curves_data(curve: AlphaCurve, which: str = "validation_accuracy") -> Tables:
-    """Gather what the chart shows.
+    """Tables "rows" (an alpha and epoch each, means over the seeds), "single" (these if one epoch), "frame", "message".
 
     Args:
         curve: the students of a setting.
         which: "validation_accuracy" (in per cent) or "loss".
-
-    Returns:
-        Tables "rows" (an alpha and epoch each, means over the seeds), "single" (the same where there is one epoch),
-        "frame" and "message".
     """
     loss = which == "loss"
     values = np.asarray(getattr(curve.learning, which)) * (1 if loss else 100)
@@ -54,11 +50,8 @@ def learning_curves_chart(tables: Tables | None = None, *, y: str = "$y") -> alt
         y: the title of the y axis.
     """
     between = "datum.value % 1"  # Vega-Lite puts ticks between the epochs of a short training
-    axis = alt.Axis(
-        labelExpr=f"{between} ? '' : format(datum.value, 'd')",
-        tickOpacity=alt.condition(between, alt.value(0), alt.value(1)),
-        gridOpacity=alt.condition(between, alt.value(0), alt.value(0.6)),
-    )
+    ticks, grid = (alt.condition(between, alt.value(0), alt.value(opacity)) for opacity in (1, 0.6))
+    axis = alt.Axis(labelExpr=f"{between} ? '' : format(datum.value, 'd')", tickOpacity=ticks, gridOpacity=grid)
     x = alt.X("epoch:Q").title("epoch").axis(axis).scale(zero=False, nice=False)
     value = value_axis("value", y)
     legend = alt.Legend(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", type="gradient", gradientLength=150)
@@ -85,7 +78,7 @@ def focus(values: Floats, *, least: float = 1.0, falling: bool = False) -> tuple
     known = values[np.isfinite(values)]
     late = values[len(values) // 2 :]
     late = late[np.isfinite(late)]
-    if not len(known) or not len(late):
+    if not len(late):
         return 0.0, 1.0
     height = float(late.max() - late.min())
     kept = known[known <= late.max() + height] if falling else known[known >= late.min() - height]

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Floats
 from distillab.analysis.setting import chosen_alpha
-from distillab.report.charts.layers import finite
-from distillab.stats import holm, paired_t, t_interval
+from distillab.stats import holm, paired_ts, t_intervals
 
 
 class Difference(NamedTuple):
-    """One alpha less a reference, seed by seed; None where a number needs more seeds."""
+    """One alpha less a reference, seed by seed; nan where a number needs more seeds."""
 
     difference: float
-    low: float | None
+    low: float
     """95 % t interval."""
-    high: float | None
-    p: float | None
+    high: float
+    p: float
     """Paired t test over the complete seeds, after Holm over the sound alphas compared with the same reference."""
 
 
@@ -55,26 +54,18 @@ def metric_numbers(curve: AlphaCurve) -> MetricNumbers:
         mean=np.array(mean),
         low=np.array(low),
         high=np.array(high),
-        differences={
-            "labels": _differences(curve, paired, sound, 1.0),
-            "teacher": _differences(curve, paired, sound, 0.0),
-        },
-        best=chosen_alpha(curve.alphas[sound], curve.metric.sign * validation.mean(axis=0)) if chosen else None,
+        differences={name: _differences(curve, paired, sound, at) for name, at in (("labels", 1.0), ("teacher", 0.0))},
+        best=float(chosen_alpha(curve.alphas[sound], curve.metric.sign * validation.mean(axis=0))) if chosen else None,
     )
 
 
 def _differences(curve: AlphaCurve, paired: Floats, sound: NDArray[np.intp], reference: float) -> dict[int, Difference]:
     """Every other sound alpha less the reference."""
-    place = [int(index) for index in sound if curve.alphas[index] == reference]
-    others = [int(index) for index in sound if curve.alphas[index] != reference]
-    if not place or not others or not len(paired):
+    is_reference = curve.alphas[sound] == reference
+    others = sound[~is_reference].tolist()
+    if not is_reference.any() or not others or not len(paired):
         return {}
-    by_alpha = {index: paired[:, index] - paired[:, place[0]] for index in others}
-    if len(paired) < 2:
-        return {index: Difference(float(values[0]), None, None, None) for index, values in by_alpha.items()}
-    adjusted = holm([paired_t(values).p for values in by_alpha.values()])
-    found = {}
-    for (index, values), p in zip(by_alpha.items(), adjusted, strict=True):
-        interval = t_interval(values)
-        found[index] = Difference(float(values.mean()), finite(interval.low), finite(interval.high), finite(float(p)))
-    return found
+    values = paired[:, others] - paired[:, sound[is_reference]]
+    adjusted = holm([test.p for test in paired_ts(values)]) if len(paired) > 1 else np.full(len(others), np.nan)
+    numbers = zip(others, t_intervals(values), adjusted.tolist(), strict=True)
+    return {index: Difference(interval.estimate, interval.low, interval.high, p) for index, interval, p in numbers}

@@ -14,13 +14,10 @@ LINES = {"predicted from both ends": LABELS, "measured": CURVE}
 
 
 def predicted_data(setting: Prediction) -> Tables:
-    """Gather what the chart shows.
+    """Tables "line" (the predicted parabola), "least" (its minimum), "measured" (an alpha each), "swept" and "frame".
 
     Args:
         setting: what the ends of one setting predict.
-
-    Returns:
-        Tables "line" (the predicted parabola), "least" (its minimum), "measured" (an alpha each), "swept" and "frame".
     """
     grid = np.linspace(0, 1, 41)
     line = [

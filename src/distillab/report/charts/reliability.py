@@ -14,15 +14,12 @@ ROLES = {"teacher alone": TEACHER_ALONE, "labels alone": LABELS, "chosen": CURVE
 
 
 def reliability_data(bins: Reliability, alphas: Floats, best: float | None) -> Tables:
-    """Gather what the chart shows of the ends of the grid and of the chosen alpha, in per cent.
+    """Table "rows": the bins that are not empty of the ends of the grid and of the chosen alpha, in per cent.
 
     Args:
         bins: of one setting.
         alphas: shape (A,), ascending.
         best: the chosen alpha.
-
-    Returns:
-        Table "rows": a bin that is not empty each.
     """
     rows: Rows = []
     for index in sorted({0, len(alphas) - 1, *np.flatnonzero(alphas == best).tolist()}):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from distillab.report.vega import VERSION
+VERSION = "6.4"
+"""Of Vega-Lite, among those that vl-convert carries."""
 
 Form = Literal["png", "svg"]
 FORMS: tuple[Form, ...] = ("png", "svg")
@@ -17,14 +18,11 @@ SCALE = 2.5
 
 
 def render(chart: Any, form: Form) -> bytes:
-    """Draw a chart: the same chart gives the same bytes.
+    """Draw a chart on white, as the content of a file: the same chart gives the same bytes.
 
     Args:
         chart: any Altair chart that holds its data.
         form: "png" or "svg".
-
-    Returns:
-        The contents of a file, on white.
     """
     import vl_convert
 
@@ -32,6 +30,6 @@ def render(chart: Any, form: Form) -> bytes:
     if form == "svg":
         svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VERSION)
         numbers: dict[str, str] = {}
-        return COUNTED.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers)}"), svg).encode()
+        return COUNTED.sub(lambda name: numbers.setdefault(name[0], f"{name[1]}{len(numbers)}"), svg).encode()
     png: bytes = vl_convert.vegalite_to_png(spec, vl_version=VERSION, scale=SCALE)
     return png

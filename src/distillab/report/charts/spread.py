@@ -12,9 +12,6 @@ def spread_out(places: Sequence[float], *, gap: float) -> list[float]:
         places: where the labels would like to stand, in any order.
         gap: the least distance between two.
 
-    Returns:
-        New places, in the order given.
-
     Example:
         >>> [round(place, 2) for place in spread_out([0.5, 0.52, 0.9], gap=0.1)]
         [0.46, 0.56, 0.9]

@@ -23,51 +23,39 @@ OVERLAP = 1.02
 
 
 def _risk_data(panel: RiskPanel) -> Tables:
-    """Gather risk, bias and variance along alpha for one teacher.
-
-    Returns:
-        Tables "lines", "dots" and "best".
-    """
-    found, split = panel.simulated, panel.split
+    """Tables "lines", "dots" and "best": risk, bias and variance along alpha for one teacher."""
+    simulated, split = panel.simulated, panel.split
     parts = {
-        "risk": (split.risk, found.risk, 2 * found.risk_error),
-        "squared bias": (split.bias, found.bias, np.zeros(len(found.alphas))),
-        "variance": (split.variance, found.variance, np.zeros(len(found.alphas))),
+        "risk": (split.risk, simulated.risk, 2 * simulated.risk_error),
+        "squared bias": (split.bias, simulated.bias, np.zeros(len(simulated.alphas))),
+        "variance": (split.variance, simulated.variance, np.zeros(len(simulated.alphas))),
     }
     best, known = panel.best.clipped, bool(np.isfinite(panel.best.clipped))
     return {
         "lines": [row for name, part in parts.items() for row in _line(name, panel.alphas, part[0].at(panel.alphas))],
-        "dots": [row for name, part in parts.items() for row in _dots(name, found.alphas, *part[1:])],
+        "dots": [row for name, part in parts.items() for row in _dots(name, simulated.alphas, *part[1:])],
         "best": [{"x": float(best), "y": float(split.risk.at(best))}] if known else [],
     }
 
 
 def _lines_data(lines: Sequence[Line], scale: float = 1.0) -> Tables:
-    """Gather curves and their dots.
-
-    Returns:
-        Tables "lines" and "dots".
-    """
+    """Tables "lines" and "dots"."""
     rows: Rows = []
-    for one in lines:
-        if one.dots_x is not None and one.dots_y is not None and one.dots_error is not None:
-            rows += _dots(one.name, one.dots_x, scale * one.dots_y, 2 * scale * one.dots_error)
-    return {"lines": [row for one in lines for row in _line(one.name, one.x, scale * one.y)], "dots": rows}
+    for line in lines:
+        if line.dots_x is not None and line.dots_y is not None and line.dots_error is not None:
+            rows += _dots(line.name, line.dots_x, scale * line.dots_y, 2 * scale * line.dots_error)
+    return {"lines": [row for line in lines for row in _line(line.name, line.x, scale * line.y)], "dots": rows}
 
 
 def _phases_data(phases: Phases) -> Tables:
-    """Gather the best alpha over the teacher's penalty and the noise, and the borders between the phases.
-
-    Returns:
-        Tables "cells" (stretches of equal alpha, rounded to 0.01, a column each), "borders" and "names".
-    """
+    """Tables "cells" (a column's stretches of equal alpha, rounded to 0.01), and "borders" and "names" of phases."""
     x, y = _edges(phases.penalties), _edges(phases.variances)
     cells: Rows = []
     for column, values in enumerate(np.round(phases.alphas, 2).T):
         breaks = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
         for start, end in pairwise(breaks):
-            place = {"x": x[column], "x2": x[column + 1] * OVERLAP, "y": y[start], "y2": y[end] * OVERLAP}
-            rounded = {name: float(f"{value:.5g}") for name, value in place.items()}
+            edges = {"x": x[column], "x2": x[column + 1] * OVERLAP, "y": y[start], "y2": y[end] * OVERLAP}
+            rounded = {name: float(f"{value:.5g}") for name, value in edges.items()}
             cells.append(rounded | {"alpha": float(values[start])})
     borders = [
         row | {"y": min(max(row["y"], y[0]), y[-1])}
@@ -82,8 +70,8 @@ def _phases_data(phases: Phases) -> Tables:
         ("a mixture helps", right, (helps[right] * min(alone[right], top)) ** 0.5, WHITE),
     )
     words = [
-        {"x": float(phases.penalties[place]), "y": height, "text": text, "colour": colour}
-        for text, place, height, colour in names
+        {"x": float(phases.penalties[column]), "y": height, "text": text, "colour": colour}
+        for text, column, height, colour in names
     ]
     return {"cells": cells, "borders": borders, "names": words}
 
@@ -100,10 +88,8 @@ def risk_chart(teachers: Sequence[RiskPanel]) -> Any:
         y = alt.Y("y:Q").title("mean squared error").scale(zero=True)
         best = layer(tables, "best").mark_point(color=INK, size=170, strokeWidth=1.6, opacity=1).encode(x=_x(), y=y)
         charts.append(alt.layer(*_curves(tables, _x(), y, list(PARTS), list(PARTS.values())), best))
-        known = np.isfinite(panel.best.clipped)
-        titles.append(
-            f"teacher: {panel.title}\n{f'alpha* = {panel.best.free:.2f}' if known else 'alpha has no effect'}"
-        )
+        best_alpha = f"alpha* = {panel.best.free:.2f}" if tables["best"] else "alpha has no effect"
+        titles.append(f"teacher: {panel.title}\n{best_alpha}")
     return panels(charts, titles, f"{DOTS} Ring: the best alpha from 0 to 1.")
 
 
@@ -113,18 +99,15 @@ def noise_chart(lines: Sequence[Line]) -> Any:
     Args:
         lines: one for each teacher.
     """
-    tables, names = _lines_data(lines), [one.name for one in lines]
+    tables, names = _lines_data(lines), [line.name for line in lines]
     title = "variance of the label noise (the signal's mean square is 1)"
     x = alt.X("x:Q").title(title).scale(type="log", nice=False).axis(values=[0.1, 0.3, 1, 3, 10, 30], format="~g")
     y = alt.Y("y:Q").title("alpha*, free").scale(domain=[-0.8, 2.1], nice=False)
     ends = alt.InlineData(values=[{"low": 0, "high": 1}])
     shade = alt.Chart(ends).mark_rect(color=PALE).encode(y=alt.Y("low:Q").title("alpha*, free"), y2="high:Q")
     chart = alt.layer(shade, *_curves(tables, x, y, names)).properties(width=440, height=300)
-    return _alone(
-        chart,
-        "The best alpha falls with the noise; the teacher decides by how much",
-        f"{DOTS} Grey: alphas from 0 to 1; beyond, the nearer end is best.",
-    )
+    caption = f"{DOTS} Grey: alphas from 0 to 1; beyond, the nearer end is best."
+    return _alone(chart, "The best alpha falls with the noise; the teacher decides by how much", caption)
 
 
 def phases_chart(phases: Phases) -> Any:
@@ -133,10 +116,10 @@ def phases_chart(phases: Phases) -> Any:
     Args:
         phases: on a grid.
     """
-    tables = _phases_data(phases)
-    x = alt.X("x:Q").title("the teacher's ridge penalty").scale(type="log", nice=False, domain=_ends(phases.penalties))
+    tables, penalties, variances = _phases_data(phases), phases.penalties[[0, -1]], phases.variances[[0, -1]]
+    x = alt.X("x:Q").title("the teacher's ridge penalty").scale(type="log", nice=False, domain=penalties.tolist())
     x = x.axis(format="~g", values=[0.1, 1, 10, 100, 1000], grid=False)
-    y = alt.Y("y:Q").title("variance of the label noise").scale(type="log", nice=False, domain=_ends(phases.variances))
+    y = alt.Y("y:Q").title("variance of the label noise").scale(type="log", nice=False, domain=variances.tolist())
     y = y.axis(format="~g", values=[0.1, 0.3, 1, 3, 10, 30], grid=False)
     legend = alt.Legend(gradientLength=300, format=".1f", values=[0, 0.2, 0.4, 0.6, 0.8, 1])
     colour = alt.Color("alpha:Q").title("best alpha").scale(scheme="viridis", domain=[0, 1]).legend(legend)
@@ -176,7 +159,7 @@ def gradients_chart(lines: Sequence[Line]) -> Any:
 
 def _shares(lines: Sequence[Line], y: alt.Y, title: str, caption: str) -> Any:
     """Shares in per cent against alpha."""
-    curves = _curves(_lines_data(lines, 100), _x(), y, [one.name for one in lines])
+    curves = _curves(_lines_data(lines, 100), _x(), y, [line.name for line in lines])
     return _alone(alt.layer(*curves).properties(width=420, height=280), title, caption)
 
 
@@ -222,7 +205,3 @@ def _edges(middles: Any) -> list[float]:
     between = np.sqrt(middles[1:] * middles[:-1])
     edges: list[float] = np.concatenate([middles[:1], between, middles[-1:]]).tolist()
     return edges
-
-
-def _ends(values: Any) -> list[float]:
-    return [float(values[0]), float(values[-1])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import distillab.report.formatting as fmt
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import METRICS, Metric
 from distillab.report.view.table import KeyFigure, Table
 
 MOST_CLASSES = 20
@@ -19,6 +19,8 @@ CAVEATS = (
     "Intervals over seeds cover the randomness of training on these test examples. McNemar's test covers other test "
     "examples, for the two trained models compared. Neither covers other kinds of data.",
 )
+
+ACCURACY = METRICS["accuracy"]
 
 Candidate = Mapping[str, Any]
 """A searched setting: "distilled", "alpha", "temperature", "learning_rate", "loss", its mean validation "score", and
@@ -90,7 +92,7 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         verdict: "kind", "seeds", "gain" by metric, "examples" and, where undecided, "seeds_needed".
     """
     gain, examples, kind = verdict["gain"]["accuracy"], verdict["examples"], verdict["kind"]
-    accuracy, seeds = METRICS["accuracy"], fmt.counted(verdict["seeds"], "seed")
+    seeds = fmt.counted(verdict["seeds"], "seed")
     start = {
         "supported": "Supported: distillation beats the same student without a teacher by",
         "practically equivalent": "Practically equivalent: student and the same student without a teacher differ by",
@@ -98,47 +100,38 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         "undecided": f"Undecided: {seeds} do not show whether distillation beats the same student without a teacher:",
     }[kind]
     sentence = (
-        f"{start} {fmt.difference(accuracy, gain['mean'], unit=True)} of test accuracy (95 % interval "
-        f"{fmt.interval(accuracy, gain['low'], gain['high'], signed=True)}, paired over {seeds}, "
+        f"{start} {fmt.difference(ACCURACY, gain['mean'], unit=True)} of test accuracy (95 % interval "
+        f"{_interval(ACCURACY, gain, signed=True)}, paired over {seeds}, "
         f"p {fmt.p_value(gain['p'])}); McNemar's exact test of the shipped pair on the test examples: "
-        f"{fmt.difference(accuracy, examples['difference'])}, p {fmt.p_value(examples['p'])}."
+        f"{fmt.difference(ACCURACY, examples['difference'])}, p {fmt.p_value(examples['p'])}."
     )
     if kind == "undecided" and verdict.get("seeds_needed"):
         sentence += f" {verdict['seeds_needed']} seeds would probably decide it."
     return sentence
 
 
+def _interval(metric: Metric, estimate: Mapping[str, float], *, signed: bool = False) -> str:
+    return fmt.interval(metric, estimate["low"], estimate["high"], signed=signed)
+
+
 def _against_teacher(test: Mapping[str, float]) -> str:
-    accuracy = METRICS["accuracy"]
     return (
-        f"Shipped student against the teacher: {fmt.difference(accuracy, test['difference'])} points on the test "
-        f"examples (95 % interval {fmt.interval(accuracy, test['low'], test['high'], signed=True)}, McNemar, "
+        f"Shipped student against the teacher: {fmt.difference(ACCURACY, test['difference'])} points on the test "
+        f"examples (95 % interval {_interval(ACCURACY, test, signed=True)}, McNemar, "
         f"p {fmt.p_value(test['p'])})."
     )
 
 
 def _key_figures(result: Mapping[str, Any]) -> tuple[KeyFigure, ...]:
-    verdict, accuracy = result["verdict"], METRICS["accuracy"]
+    verdict = result["verdict"]
     gain, student, alone = (verdict[who]["accuracy"] for who in ("gain", "student", "baseline"))
-    interval = fmt.interval(accuracy, gain["low"], gain["high"], signed=True)
+    points = f"percentage points; {_interval(ACCURACY, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
     return (
         KeyFigure("verdict", verdict["kind"], f"{verdict['seeds']} seeds, paired"),
-        KeyFigure(
-            "gain over no teacher",
-            fmt.difference(accuracy, gain["mean"]),
-            f"percentage points; {interval}, p {fmt.p_value(gain['p'])}",
-        ),
-        KeyFigure(
-            "student",
-            fmt.value(accuracy, student["mean"]),
-            f"95 % interval {fmt.interval(accuracy, student['low'], student['high'])}",
-        ),
-        KeyFigure(
-            "without a teacher",
-            fmt.value(accuracy, alone["mean"]),
-            fmt.interval(accuracy, alone["low"], alone["high"]),
-        ),
-        KeyFigure("teacher", fmt.value(accuracy, verdict["teacher"]["accuracy"]), _size(result["costs"])),
+        KeyFigure("gain over no teacher", fmt.difference(ACCURACY, gain["mean"]), points),
+        KeyFigure("student", fmt.value(ACCURACY, student["mean"]), f"95 % interval {_interval(ACCURACY, student)}"),
+        KeyFigure("without a teacher", fmt.value(ACCURACY, alone["mean"]), _interval(ACCURACY, alone)),
+        KeyFigure("teacher", fmt.value(ACCURACY, verdict["teacher"]["accuracy"]), _size(result["costs"])),
     )
 
 
@@ -163,11 +156,10 @@ def _quality(verdict: Mapping[str, Any]) -> Table:
     for name in verdict["student"]:
         metric, gain = METRICS[name], verdict["gain"][name]
         estimates = (
-            f"{fmt.value(metric, one['mean'], unit=False)} ({fmt.interval(metric, one['low'], one['high'])})"
-            for one in (verdict["student"][name], verdict["baseline"][name])
+            f"{fmt.value(metric, verdict[who][name]['mean'], unit=False)} ({_interval(metric, verdict[who][name])})"
+            for who in ("student", "baseline")
         )
-        interval = fmt.interval(metric, gain["low"], gain["high"], signed=True)
-        difference = f"{fmt.difference(metric, gain['mean'])} ({interval})"
+        difference = f"{fmt.difference(metric, gain['mean'])} ({_interval(metric, gain, signed=True)})"
         rows.append((metric.axis, *estimates, difference, fmt.value(metric, verdict["teacher"][name], unit=False)))
     caption = f"Means over {verdict['seeds']} seeds with 95 % intervals; gains are paired by seed."
     return Table("quality", caption, ("metric", "student", "without a teacher", "gain", "teacher"), tuple(rows))
@@ -201,13 +193,13 @@ def _method(search: Mapping[str, Any]) -> str:
 def _unlabelled(effect: Mapping[str, Any] | None) -> list[str]:
     if effect is None:
         return []
-    gain, accuracy = effect["gain"], METRICS["accuracy"]
+    gain = effect["gain"]
     if gain is None:
         return ["The effect of the unlabelled examples is unknown: a student without them diverged."]
     return [
         f"The {effect['count']:,} unlabelled examples changed the test accuracy by "
-        f"{fmt.difference(accuracy, gain['mean'])} points (95 % interval "
-        f"{fmt.interval(accuracy, gain['low'], gain['high'], signed=True)}, p {fmt.p_value(gain['p'])}), compared with "
+        f"{fmt.difference(ACCURACY, gain['mean'])} points (95 % interval "
+        f"{_interval(ACCURACY, gain, signed=True)}, p {fmt.p_value(gain['p'])}), compared with "
         "the same student trained on the labelled ones alone in as many steps."
     ]
 
@@ -223,7 +215,7 @@ def _search(result: Mapping[str, Any]) -> dict[str, Any]:
         "factor": metric.factor,
         "distilled": [candidate for candidate in candidates if candidate["distilled"]],
         # The largest of many noisy scores is optimistic: the level is the best of those with the most trainings.
-        "alone": max((one["score"] for one in baselines if one["trainings"] == most), default=None),
+        "alone": max((alone["score"] for alone in baselines if alone["trainings"] == most), default=None),
         "chosen": {key: chosen[key] for key in ("alpha", "temperature", "learning_rate")},
     }
 
@@ -235,12 +227,11 @@ def _cost(costs: Mapping[str, Any]) -> Table:
         times = cost["latency"].get(size)
         return f"{1e6 * times['p50']:,.0f} / {1e6 * times['p99']:,.0f} us" if times else fmt.NOTHING
 
+    counts = {"parameters": "parameters", "bytes": "bytes of the .keras file", "flops": "operations for one example"}
+    sizes = {"1": "one example, p50 / p99", "64": "64 examples, p50 / p99"}
     rows = (
-        ("parameters", *(f"{cost['parameters']:,}" for cost in known.values())),
-        ("bytes of the .keras file", *(f"{cost['bytes']:,}" for cost in known.values())),
-        ("operations for one example", *(f"{cost['flops']:,}" for cost in known.values())),
-        ("one example, p50 / p99", *(latency(cost, "1") for cost in known.values())),
-        ("64 examples, p50 / p99", *(latency(cost, "64") for cost in known.values())),
+        *((name, *(f"{cost[key]:,}" for cost in known.values())) for key, name in counts.items()),
+        *((name, *(latency(cost, size) for cost in known.values())) for size, name in sizes.items()),
     )
     caption = "Latency is of Keras on JAX, compiled, on the machine that trained."
     return Table("cost", caption, ("", *known), rows)
@@ -250,9 +241,8 @@ def _use(data: Mapping[str, Any]) -> str:
     classes = data["class_names"]
     names = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_CLASSES]))
     more = f", and {len(classes) - MOST_CLASSES} more (answer.json)" if len(classes) > MOST_CLASSES else ""
-    outputs = (
-        "probabilities" if data["student_gives"] == "probabilities" else "logits (apply softmax for probabilities)"
-    )
+    gives = data["student_gives"]
+    outputs = gives if gives == "probabilities" else "logits (apply softmax for probabilities)"
     return (
         f"reads inputs of shape {tuple(data['input_shape'])} {data['reads']}; its preprocessing is inside. It returns "
         f"{outputs}. Classes: {names}{more}."

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import distillab.report.formatting as fmt
+from distillab.analysis.denoising import Denoising
 from distillab.analysis.finding import Finding
+from distillab.analysis.prediction import Prediction
 from distillab.analysis.setting import SettingResult
 from distillab.metrics.metric import Metric
-from distillab.report.view.advice import advice, caveats
-from distillab.report.view.sentences import circumstances, setting_sentences
-from distillab.report.view.table import KeyFigure, Table
-from distillab.report.view.tables import (
-    alphas_table,
-    denoising_sentence,
-    denoising_table,
-    key_figures,
-    overview,
-    predicted_sentence,
-    predicted_table,
-)
+from distillab.report.view.setting import SettingView, setting_view
+from distillab.report.view.table import Table
+from distillab.report.view.tables import gain_cells, setting_cells
 from distillab.report.view.trends import TrendView, trend_view
 
 WRONG_LABELS = (
@@ -29,18 +24,11 @@ WRONG_LABELS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettingView:
-    """One setting: its verdict, chosen alpha and optimal range in `sentences`; `advice` on what to run may be empty."""
-
-    label: str
-    kind: str
-    sentences: tuple[str, ...]
-    circumstances: str
-    advice: tuple[str, ...]
-    key_figures: tuple[KeyFigure, ...]
-    finished: bool
-    alphas: Table
+PREDICTED_CAPTION = (
+    "predicted: the alpha of least squared error on the validation labels, from the students at alpha = 0 and 1 alone; "
+    "nearest: in the study's grid; to the sweep: its test result minus that of the swept alpha; off the line: the "
+    "distance of students at alpha = 0.5 from the line between the ends."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +61,7 @@ def study_view(finding: Finding) -> StudyView:
         finding: of a study, finished, half-finished or empty.
     """
     metric = finding.metric
-    settings = tuple(_setting_view(finding, setting) for setting in finding.settings)
+    settings = tuple(setting_view(finding, setting) for setting in finding.settings)
     trends = tuple(trend_view(trend, metric) for trend in finding.trends)
     unit = f" in {metric.difference_unit}" if metric.difference_unit else ""
     students, seeds = fmt.counted(finding.students, "student"), fmt.counted(finding.seeds, "seed")
@@ -87,27 +75,14 @@ def study_view(finding: Finding) -> StudyView:
         state=state,
         missing=finding.missing,
         note=f"* chosen on the validation data. Differences{unit}; p after Holm over the table.",
-        overview=overview(finding),
+        overview=_overview(finding),
         settings=settings,
         trends=trends,
-        denoising=tuple(map(denoising_sentence, finding.denoising)),
-        denoising_table=denoising_table(finding.denoising) if finding.denoising else None,
-        predictions=tuple(predicted_sentence(prediction, metric) for prediction in finding.predictions),
-        predicted_table=predicted_table(finding.predictions, metric) if finding.predictions else None,
-        caveats=caveats(finding),
-    )
-
-
-def _setting_view(finding: Finding, setting: SettingResult) -> SettingView:
-    return SettingView(
-        label=setting.label,
-        kind=setting.kind,
-        sentences=setting_sentences(finding, setting),
-        circumstances=circumstances(finding, setting),
-        advice=advice(setting),
-        key_figures=key_figures(finding.metric, setting),
-        finished=setting.finished > 0,
-        alphas=alphas_table(finding.metric, setting),
+        denoising=tuple(map(_denoising_sentence, finding.denoising)),
+        denoising_table=_denoising_table(finding.denoising) if finding.denoising else None,
+        predictions=tuple(_predicted_sentence(prediction, metric) for prediction in finding.predictions),
+        predicted_table=_predicted_table(finding.predictions, metric) if finding.predictions else None,
+        caveats=_caveats(finding),
     )
 
 
@@ -126,3 +101,146 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         for entry, sentence in zip(tree[key], sentences, strict=True):
             entry["sentence"] = sentence
     return tree | {"caveats": list(view.caveats)}
+
+
+def _overview(finding: Finding) -> Table:
+    """A row for each setting."""
+    head = ("verdict", "alpha", "test", "test interval", "to labels alone", "interval", "optimal range")
+    rows = []
+    for setting in finding.settings:
+        cells = setting_cells(finding.metric, setting)
+        rows.append((setting.label or "all", *(cells[name] for name in head)))
+    caption = "The result of each setting. Alpha is chosen on the validation data; the difference is to labels alone."
+    return Table("results by setting", caption, ("setting", *head), tuple(rows), words=2)
+
+
+def _denoising_sentence(shares: Denoising) -> str:
+    """Corrected and repeated wrong labels of a setting, after its name."""
+    name = shares.label or "all settings"
+    recovered, memorised = shares.band("recovered").mean, shares.band("memorised").mean
+    ends = [index for index in dict.fromkeys((0, len(shares.alphas) - 1)) if math.isfinite(recovered[index])]
+    if not ends:
+        return f"{name}: there is no student at either end of the grid yet."
+    parts = [
+        f"{fmt.percent(recovered[end], 1)} at alpha = {shares.alphas[end]:g} (and repeat "
+        f"{fmt.percent(memorised[end], 1)})"
+        for end in ends
+    ]
+    sentence = f"{name}: students correct {' and '.join(parts)}"
+    if math.isfinite(shares.teacher_recovered):
+        sentence += f", their teacher {fmt.percent(shares.teacher_recovered, 1)}"
+    if shares.denoises:
+        sentence += f"; more than labels alone at alpha = {fmt.alphas(shares.denoises, shares.alphas.tolist())}"
+    elif 1.0 in shares.alphas:
+        sentence += "; no alpha is shown to correct more than labels alone"
+    if math.isfinite(shares.threshold):
+        sentence += f" (ideal threshold {shares.threshold:.3g})"
+    return f"{sentence}."
+
+
+def _denoising_table(denoising: Sequence[Denoising]) -> Table:
+    """Corrected and repeated wrong labels at both ends of the grid, a row for each setting."""
+    ends = (0, -1)
+    head = [f"{what} at {denoising[0].alphas[end]:g} (%)" for end in ends for what in ("corrected", "repeated")]
+    rows = []
+    for shares in denoising:
+        bands = shares.band("recovered"), shares.band("memorised")
+        better = fmt.alphas(shares.denoises, shares.alphas.tolist()) if shares.denoises else "none"
+        threshold = fmt.NOTHING if math.isnan(shares.threshold) else f"{shares.threshold:.3g}"
+        values = [*(band.mean[end] for end in ends for band in bands), shares.teacher_recovered]
+        cells = (fmt.percent(value, 1).removesuffix(" %") for value in values)
+        rows.append((shares.label or "all", *cells, better, threshold))
+    columns = ("setting", *head, "the teacher corrects (%)", "more than labels alone at alpha", "ideal threshold")
+    return Table("wrong labels", "", columns, tuple(rows))
+
+
+def _predicted_sentence(prediction: Prediction, metric: Metric) -> str:
+    """The alpha predicted from both ends and its cost, after the setting's name."""
+    start = (
+        f"{prediction.label or 'all settings'}: the students at both ends predict alpha = {prediction.alpha:.2f}, the "
+        f"sweep chose {prediction.swept:g}"
+    )
+    if prediction.nearest == prediction.swept:
+        return f"{start}, the nearest in the study: the prediction costs nothing."
+    if prediction.test is None:
+        return f"{start}; the cost of the prediction needs two complete seeds."
+    shortfall = prediction.test
+    return (
+        f"{start}; with the predicted alpha ({prediction.nearest:g} in the study) the test {metric.label} changes by "
+        f"{fmt.difference(metric, shortfall.difference, unit=True)} "
+        f"({fmt.interval(metric, shortfall.low, shortfall.high, signed=True)})."
+    )
+
+
+def _predicted_table(predictions: Sequence[Prediction], metric: Metric) -> Table:
+    """The alphas predicted from both ends, a row for each setting."""
+    head = ("setting", "predicted", "free", "nearest", "swept", "to the sweep", "interval", "on validation")
+    rows = tuple(
+        (
+            prediction.label or "all",
+            f"{prediction.alpha:.2f}",
+            f"{prediction.free:.2f}",
+            f"{prediction.nearest:g}",
+            f"{prediction.swept:g}",
+            *gain_cells(metric, prediction.test),
+            gain_cells(metric, prediction.validation)[0],
+            fmt.percent(prediction.departure, 0),
+        )
+        for prediction in predictions
+    )
+    return Table("alpha predicted from both ends", PREDICTED_CAPTION, (*head, "off the line"), rows)
+
+
+def _caveats(finding: Finding) -> tuple[str, ...]:
+    """The limits of a finding, over all its settings."""
+    settings = finding.settings
+    limits = list(dict.fromkeys(map(_covered, settings)))
+    short = {setting.complete for setting in settings if 0 < setting.complete < setting.seeds}
+    if short:
+        counts = fmt.listed([str(count) for count in sorted(short)])
+        limits.append(f"Means and comparisons use the {counts} complete of {fmt.counted(finding.seeds, 'seed')}.")
+    if any(not setting.complete and setting.finished for setting in settings):
+        limits.append("No seed has all its alphas: means use the seeds that each alpha has, and nothing is compared.")
+    limits += [_divergence(setting) for setting in settings if setting.diverged]
+    if any(setting.best for setting in settings):
+        limits += [
+            "Alpha is chosen on the validation data. The gain of the alpha with the best test result is too large on "
+            "average.",
+            "Significance holds for the planned number of seeds, tested once. Adding seeds until something is "
+            "significant makes it meaningless.",
+        ]
+    if len(settings) > 1:
+        limits.append(f"Each of the {len(settings)} settings is judged on its own.")
+    perturbed = any(setting.perturbed and setting.validation_labels == "noisy" for setting in settings)
+    if finding.predictions and perturbed:
+        limits.append(
+            "The predicted alpha has the least squared error to the validation labels. If these are wrong and the "
+            "teacher's were not, it is too large."
+        )
+    if finding.unused:
+        results = fmt.counted(finding.unused, "recorded student")
+        limits.append(f"{results} of further seeds ignored: the study asks for {fmt.counted(finding.seeds, 'seed')}.")
+    return tuple(limits)
+
+
+def _covered(setting: SettingResult) -> str:
+    """What the intervals of a setting cover."""
+    fresh = setting.perturbed and setting.teacher_labels != "noisy"
+    draws = ", order of the batches and the draw of the labels" if fresh else " and order of the batches"
+    fixed = "one draw of the labels, one teacher" if setting.perturbed and not fresh else "one teacher"
+    return (
+        f"Intervals cover the randomness of training (initial weights{draws}), for {fixed}, one training set and one "
+        "test set."
+    )
+
+
+def _divergence(setting: SettingResult) -> str:
+    counts = fmt.listed([f"{row.diverged} at alpha = {row.alpha:g}" for row in setting.alphas if row.diverged])
+    losses = [student.last_finite_loss for student in setting.diverged if student.last_finite_loss is not None]
+    last = f", last finite loss up to {max(losses):.3g}" if losses else ""
+    first = min(student.epoch for student in setting.diverged)
+    where = f" ({setting.label})" if setting.label else ""
+    return (
+        f"{fmt.counted(len(setting.diverged), 'student')} diverged{where}: {counts}; the first in epoch {first}{last}. "
+        "An alpha with a diverged student is neither chosen nor compared: its surviving seeds would flatter it."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import distillab.report.formatting as fmt
@@ -43,41 +44,33 @@ def trend_view(trend: AxisTrend, metric: Metric) -> TrendView:
         title=title,
         sentences=tuple(sentence for sentence in (verdicts, _alpha(trend), _gain(trend, metric)) if sentence),
         brief=f"With {trend.others}: {brief}" if trend.others else brief,
-        table=Table(
-            title=f"The {title}",
-            caption=CAPTION,
-            head=(
-                trend.name,
-                f"teacher {metric.unit}".rstrip(),
-                "verdict",
-                "alpha",
-                "resampled",
-                "range",
-                f"test {metric.unit}".rstrip(),
-                "to alpha 1",
-                "interval",
-                "p",
-                "best",
-            ),
-            rows=tuple(_row(trend, point, metric) for point in trend.points),
+        table=_table(trend, metric, f"The {title}"),
+    )
+
+
+def _table(trend: AxisTrend, metric: Metric, title: str) -> Table:
+    grid = trend.alphas.tolist()
+    columns: dict[str, Callable[[TrendPoint], str]] = {
+        trend.name: lambda point: point.value,
+        f"teacher {metric.unit}".rstrip(): lambda point: _value(metric, point.result.teacher),
+        "verdict": lambda point: point.result.kind,
+        "alpha": lambda point: fmt.NOTHING if point.alpha is None else f"{point.alpha:g}",
+        "resampled": lambda point: (
+            fmt.NOTHING if math.isnan(point.alpha_low) else f"{point.alpha_low:g} to {point.alpha_high:g}"
         ),
-    )
+        "range": lambda point: fmt.alphas(point.result.optimal_range or (), grid) or fmt.NOTHING,
+        f"test {metric.unit}".rstrip(): lambda point: _value(metric, point.tuned),
+        "to alpha 1": lambda point: gain_cells(metric, point.gain)[0],
+        "interval": lambda point: gain_cells(metric, point.gain)[1],
+        "p": lambda point: fmt.p_cell(point.gain.p if point.gain and point.gain.n > 1 else None),
+        "best": lambda point: {True: "yes", False: "no", None: fmt.NOTHING}[point.in_best_set],
+    }
+    rows = tuple(tuple(cell(point) for cell in columns.values()) for point in trend.points)
+    return Table(title, CAPTION, tuple(columns), rows)
 
 
-def _row(trend: AxisTrend, point: TrendPoint, metric: Metric) -> tuple[str, ...]:
-    result, gain = point.result, point.gain
-    return (
-        point.value,
-        fmt.NOTHING if result.teacher is None else fmt.value(metric, result.teacher, unit=False),
-        result.kind,
-        fmt.NOTHING if point.alpha is None else f"{point.alpha:g}",
-        fmt.NOTHING if math.isnan(point.alpha_low) else f"{point.alpha_low:g} to {point.alpha_high:g}",
-        fmt.NOTHING if result.optimal_range is None else fmt.alphas(result.optimal_range, trend.alphas.tolist()),
-        fmt.value(metric, point.tuned, unit=False),
-        *gain_cells(metric, gain),
-        fmt.NOTHING if gain is None or gain.n < 2 else fmt.p_cell(gain.p),
-        {True: "yes", False: "no", None: fmt.NOTHING}[point.in_best_set],
-    )
+def _value(metric: Metric, number: float | None) -> str:
+    return fmt.NOTHING if number is None else fmt.value(metric, number, unit=False)
 
 
 def _verdicts(trend: AxisTrend) -> str:
