@@ -38,10 +38,9 @@ from distillab.search.request import Request, request
 from distillab.search.space import RATES, Candidate, Score, Space, best_of
 from distillab.stats import paired_t, t_interval
 from distillab.study.folder import Folder
-from distillab.study.models import Models
 from distillab.study.progress import Silence
 from distillab.study.provenance import now
-from distillab.study.run import RunOptions, Work, costs_of, local_executor
+from distillab.study.run import RunOptions, work_in
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import student_model
@@ -117,9 +116,8 @@ def row(name: str, data_dir: Path | None) -> str:
 @contextmanager
 def pipeline(data: Dataset, teachers: Sequence[TeacherModel], wanted: Request, path: Path) -> Iterator[Pipeline]:
     """What trains candidates, as a distillation does, in a folder of its own: nothing is there already."""
-    options, folder = RunOptions(), Folder(path)
-    executor = local_executor(options, trainers=4)
-    work = Work(data, Models(data), folder, executor, costs_of(data, executor, options), Silence())
+    folder = Folder(path)
+    work = work_in(folder, data, RunOptions(), Silence(), trainers=4)
     teacher = "+".join(work.models.add_teacher(one) for one in teachers)
     student = work.models.add_student(student_model(STUDENT, data, wanted.options))
     spec = SearchSpec({"request": wanted.model_dump(mode="json")})

@@ -24,14 +24,14 @@ class Landscape:
     def __call__(self, candidates: Sequence[Candidate], repeats: int) -> list[Score]:
         evaluated = list(candidates[: int(min(len(candidates), self.limit - len(self.first)))])
         (self.first if repeats == 1 else self.repeated).extend(evaluated)
-        return [Score(one, self.score(one), 0.0) for one in evaluated]
+        return [Score(candidate, self.score(candidate), 0.0) for candidate in evaluated]
 
     @staticmethod
-    def score(one: Candidate) -> float:
-        value = -0.1 * abs(math.log2(one.learning_rate / 0.004))
-        if one.distilled:
-            return value - (one.alpha - 0.3) ** 2 - 0.05 * math.log(one.temperature / 5) ** 2
-        return value - (one.alpha - 0.9) ** 2
+    def score(candidate: Candidate) -> float:
+        value = -0.1 * abs(math.log2(candidate.learning_rate / 0.004))
+        if candidate.distilled:
+            return value - (candidate.alpha - 0.3) ** 2 - 0.05 * math.log(candidate.temperature / 5) ** 2
+        return value - (candidate.alpha - 0.9) ** 2
 
 
 def test_the_search_comes_close_to_the_best_there_is():
@@ -47,7 +47,7 @@ def test_the_search_comes_close_to_the_best_there_is():
 def test_the_baseline_gets_as_many_candidates_as_the_student(space: Space):
     landscape = Landscape()
     result = grid_search(space, landscape, rounds=2)
-    kinds = [one.distilled for one in landscape.first]
+    kinds = [candidate.distilled for candidate in landscape.first]
     assert sum(kinds) == len(kinds) - sum(kinds) == result.count(True) == result.count(False)
 
 
@@ -61,21 +61,23 @@ def test_no_candidate_is_evaluated_twice_at_the_same_seeds():
 def test_a_fixed_number_is_not_searched():
     landscape = Landscape()
     grid_search(Space.of(0.5, 3.0, 0.01), landscape, rounds=2)
-    assert {one for one in landscape.first if one.distilled} == {Candidate(True, 0.5, 3.0, 0.01)}
-    assert {one.learning_rate for one in landscape.first} == {0.01}
+    assert {candidate for candidate in landscape.first if candidate.distilled} == {Candidate(True, 0.5, 3.0, 0.01)}
+    assert {candidate.learning_rate for candidate in landscape.first} == {0.01}
 
 
 def test_a_candidate_that_diverged_is_never_the_best():
-    one, other = Candidate(True, 0.0, 3.0, 0.1), Candidate(True, 0.5, 3.0, 0.1)
-    assert best_of([Score(one, math.nan, 0.0), Score(other, 0.1, 0.0)]) == other
-    assert best_of([Score(one, math.nan, math.nan), Score(other, math.nan, math.nan)]) == one
+    plain, other = Candidate(True, 0.0, 3.0, 0.1), Candidate(True, 0.5, 3.0, 0.1)
+    assert best_of([Score(plain, math.nan, 0.0), Score(other, 0.1, 0.0)]) == other
+    assert best_of([Score(plain, math.nan, math.nan), Score(other, math.nan, math.nan)]) == plain
 
 
 def test_plain_labels_are_in_the_grid_once_and_first_in_the_baselines():
-    assert sum(one.alpha == 1 for one in coarse(EVERYTHING, 0.001)) == 1
+    assert sum(candidate.alpha == 1 for candidate in coarse(EVERYTHING, 0.001)) == 1
     assert coarse_baseline(EVERYTHING, 0.001)[0] == Candidate(False, 1.0, 1.0, 0.001)
     assert all(
-        0 <= one.alpha <= 1 for level in range(4) for one in finer(EVERYTHING, Candidate(True, 0, 3, 0.1), level)
+        0 <= candidate.alpha <= 1
+        for level in range(4)
+        for candidate in finer(EVERYTHING, Candidate(True, 0, 3, 0.1), level)
     )
 
 
@@ -84,8 +86,10 @@ def test_a_lucky_candidate_loses_at_more_seeds():
 
     def noisy(candidates: Sequence[Candidate], repeats: int) -> list[Score]:
         return [
-            Score(one, Landscape.score(one) + (9.0 if one == lucky and repeats < REPEATS else 0.0), 0.0)
-            for one in candidates
+            Score(
+                candidate, Landscape.score(candidate) + (9.0 if candidate == lucky and repeats < REPEATS else 0.0), 0.0
+            )
+            for candidate in candidates
         ]
 
     result = grid_search(EVERYTHING, noisy, rounds=2)
@@ -98,6 +102,6 @@ def test_a_search_that_runs_out_of_time_returns_the_best_so_far(limit: int):
     landscape = Landscape(limit)
     result = grid_search(EVERYTHING, landscape, rounds=2)
     assert len(landscape.first) == limit
-    distilled = [one for one in landscape.first if one.distilled]
+    distilled = [candidate for candidate in landscape.first if candidate.distilled]
     assert result.distilled == (max(distilled, key=landscape.score) if distilled else EVERYTHING.middle)
     assert not result.baseline.distilled

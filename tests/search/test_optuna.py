@@ -19,23 +19,25 @@ def test_it_asks_as_often_for_the_baseline_and_stores_every_answer(tmp_path: Pat
     optuna = pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
     space = Space.of(None, None, None)
-    found = optuna_search(space, landscape, trials=20, storage=tmp_path / "optuna.db")
-    assert sum(one.distilled for one in landscape.first) == 20
+    result = optuna_search(space, landscape, trials=20, storage=tmp_path / "optuna.db")
+    assert sum(candidate.distilled for candidate in landscape.first) == 20
     assert len(landscape.first) == 40
     study = optuna.load_study(study_name="distilled", storage=f"sqlite:///{tmp_path}/optuna.db")
-    assert study.best_value == pytest.approx(Landscape.score(found.distilled))
+    assert study.best_value == pytest.approx(Landscape.score(result.distilled))
     assert set(study.best_params) == {"alpha", "temperature", "learning_rate"}
     again = optuna_search(space, landscape, trials=20, storage=tmp_path / "optuna.db")
     assert len(landscape.first) == 40  # all were there already
-    assert again.distilled == found.distilled
+    assert again.distilled == result.distilled
 
 
 def test_what_is_given_is_not_asked_for():
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
     optuna_search(Space.of(0.5, 3.0, 0.01), landscape, trials=4)
-    assert {(one.alpha, one.temperature) for one in landscape.first if one.distilled} == {(0.5, 3.0)}
-    assert {one.learning_rate for one in landscape.first} == {0.01}
+    assert {(candidate.alpha, candidate.temperature) for candidate in landscape.first if candidate.distilled} == {
+        (0.5, 3.0)
+    }
+    assert {candidate.learning_rate for candidate in landscape.first} == {0.01}
 
 
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
@@ -48,17 +50,17 @@ def test_losses_and_architectures_are_chosen_and_the_baseline_has_the_same_archi
     pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape()
     space = Space.of(0.5, 3.0, 0.01)._replace(losses=("kl", "dist"), students=3)
-    found = optuna_search(space, landscape, trials=24)
-    distilled = {(one.loss, one.student) for one in landscape.first if one.distilled}
+    result = optuna_search(space, landscape, trials=24)
+    distilled = {(candidate.loss, candidate.student) for candidate in landscape.first if candidate.distilled}
     assert {loss for loss, _ in distilled} == {"kl", "dist"}
     assert {student for _, student in distilled} == {0, 1, 2}
-    assert {one.student for one in landscape.first if not one.distilled} == {found.distilled.student}
+    assert {candidate.student for candidate in landscape.first if not candidate.distilled} == {result.distilled.student}
 
 
 def test_proposals_without_time_are_failed_and_the_search_ends():
     optuna = pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
     landscape = Landscape(limit=10)
-    found = optuna_search(Space.of(None, 3.0, None), landscape, trials=20)
+    result = optuna_search(Space.of(None, 3.0, None), landscape, trials=20)
     assert len(landscape.first) == 10
-    assert found.distilled in landscape.first
+    assert result.distilled in landscape.first
     del optuna

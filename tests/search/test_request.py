@@ -12,7 +12,7 @@ from distillab.search.request import LOSSES, request, seconds
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"alpha": 1.2}, "alpha=1.2"),
         ({"alpha": "serch"}, "'search' or 'predicted'"),
@@ -31,8 +31,8 @@ from distillab.search.request import LOSSES, request, seconds
         ({"shift": -1}, "shift=-1"),
     ],
 )
-def test_what_is_out_of_range_is_refused(given: dict[str, object], told: str):
-    with pytest.raises(RequestError, match=told):
+def test_what_is_out_of_range_is_refused(given: dict[str, object], message: str):
+    with pytest.raises(RequestError, match=message):
         request(**given)
 
 

@@ -61,9 +61,9 @@ def test_the_arithmetic_of_dense_networks_is_counted_by_hand(tiny: Make) -> None
     parameters = 144 * 4 + 4 + 4 * 10 + 10
     outputs = 2 * 16  # layers of 4 and 10 outputs, each as costly as one of 16
     update = PARAMETER_FLOPS * parameters + STEP_FLOPS
-    one = PRODUCT_FLOPS * training_flops(4) + OUTPUT_FLOPS * outputs + update / settings.batch_size
+    operations = PRODUCT_FLOPS * training_flops(4) + OUTPUT_FLOPS * outputs + update / settings.batch_size
     assert guess.training(settings, 180, student=student(settings)) == pytest.approx(
-        2 * 180 * one / 0.5e6
+        2 * 180 * operations / 0.5e6
     )  # on one of two devices
     assert guess.teacher(settings, 180) == pytest.approx(3 * 180 * TEACHER_FACTOR * training_flops(8) / 1e6)
     assert not guess.measured
@@ -166,17 +166,17 @@ def test_a_student_measured_twice_and_a_teachers_snapshots_cost_one_training(tin
     ],
 )
 def test_the_time_has_a_fitting_unit(seconds: float, duration: str) -> None:
-    found = RunEstimate(1000, 63, 1, 9000.0, seconds, devices=2, measured=True)
-    assert found.in_words() == f"1,000 students in 63 cohorts and 1 teacher, {duration} (2.5 device-hours)"
+    planned = RunEstimate(1000, 63, 1, 9000.0, seconds, devices=2, measured=True)
+    assert planned.in_words() == f"1,000 students in 63 cohorts and 1 teacher, {duration} (2.5 device-hours)"
 
 
 def test_it_says_when_it_will_be_done_and_when_it_is_a_guess() -> None:
     at = datetime(2026, 5, 4, 23, 30)
-    found = RunEstimate(8, 1, 0, 36.0, 3600.0, devices=1, measured=False)
+    planned = RunEstimate(8, 1, 0, 36.0, 3600.0, devices=1, measured=False)
     text = "8 students in 1 cohort, about 60 minutes on 1 device (0.01 device-hours, a rough guess), until 00:30"
-    assert found.in_words(at) == text
-    assert found._replace(seconds=40 * 3600.0).in_words(at).endswith(", until 06 May")
-    assert found._replace(seconds=5.0).in_words(at).endswith("guess)")
+    assert planned.in_words(at) == text
+    assert planned._replace(seconds=40 * 3600.0).in_words(at).endswith(", until 06 May")
+    assert planned._replace(seconds=5.0).in_words(at).endswith("guess)")
 
 
 def test_more_trials_than_allowed_are_refused_with_their_cost_before_anything_is_written(

@@ -81,8 +81,8 @@ def command(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, st
     """Exit code, output and errors of a command."""
     with pytest.raises(SystemExit) as ended:
         main([str(word) for word in words])
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out, told.err
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
 
 
 # --- a full disk
@@ -100,48 +100,48 @@ def fill(disk: Path) -> None:
 
 
 def test_a_disk_that_is_full_before_the_study_begins(undisturbed: Path, disk: Callable[[str], Path]) -> None:
-    place = disk("4M")
-    fill(place)
-    assert "disk is full. Make space; what is recorded stays" in refused(SPEC, place / "study")
-    (place / "filler").unlink()
-    goes_on(place / "study", undisturbed, 0)
+    volume = disk("4M")
+    fill(volume)
+    assert "disk is full. Make space; what is recorded stays" in refused(SPEC, volume / "study")
+    (volume / "filler").unlink()
+    goes_on(volume / "study", undisturbed, 0)
 
 
 def test_a_disk_that_fills_while_the_teacher_is_written(undisturbed: Path, disk: Callable[[str], Path]) -> None:
-    place = disk("4M")
-    out = place / "study"
-    told = refused(SPEC, out, progress=At(lambda: fill(place), teacher=0))
-    assert told.startswith("1: ")
-    assert "No space left on device. Make space" in told
+    volume = disk("4M")
+    out = volume / "study"
+    message = refused(SPEC, out, progress=At(lambda: fill(volume), teacher=0))
+    assert message.startswith("1: ")
+    assert "No space left on device. Make space" in message
     assert not list((out / "teachers").glob("*.keras"))
-    (place / "filler").unlink()
+    (volume / "filler").unlink()
     goes_on(out, undisturbed, 0)
 
 
 def test_a_disk_that_fills_while_logits_are_written(
     undisturbed: Path, disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = disk("4M")
+    volume = disk("4M")
     stored = teachers.stored_predictions
 
     def on_full(*arguments: Any) -> Any:
-        fill(place)
+        fill(volume)
         return stored(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(teachers, "stored_predictions", on_full)
-        assert "No space left on device. Make space" in refused(SPEC, place / "study")
-    (place / "filler").unlink()
-    goes_on(place / "study", undisturbed, 0)
+        assert "No space left on device. Make space" in refused(SPEC, volume / "study")
+    (volume / "filler").unlink()
+    goes_on(volume / "study", undisturbed, 0)
 
 
 def test_a_disk_that_fills_while_a_cohort_is_recorded(undisturbed: Path, disk: Callable[[str], Path]) -> None:
-    place = disk("4M")
-    out = place / "study"
-    told = refused(SPEC, out, slots=1, progress=At(lambda: fill(place), trained=IN_THE_THIRD_COHORT))
-    assert told.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
+    volume = disk("4M")
+    out = volume / "study"
+    message = refused(SPEC, out, slots=1, progress=At(lambda: fill(volume), trained=IN_THE_THIRD_COHORT))
+    assert message.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
     is_read(out)
-    (place / "filler").unlink()
+    (volume / "filler").unlink()
     goes_on(out, undisturbed, 4)
 
 
@@ -156,8 +156,8 @@ def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_fin
     undisturbed: Path, disk: Callable[[str], Path], tmp_path: Path
 ) -> None:
     used = sum(path.stat().st_blocks for path in undisturbed.rglob("*")) * 512
-    place = disk(f"{int(0.7 * used)}")
-    study, out = tmp_path / "study.yaml", place / "study"
+    volume = disk(f"{int(0.7 * used)}")
+    study, out = tmp_path / "study.yaml", volume / "study"
     study.write_text(SPEC.to_yaml())
     log = said(out)
     log.symlink_to(tmp_path / "said.txt")
@@ -167,18 +167,18 @@ def test_a_small_disk_stops_a_command_with_one_line_and_a_larger_one_lets_it_fin
     assert process.exitcode == 1
     assert line.startswith("distillab: ")
     assert "Make space and run the same command again; recorded results are kept." in line
-    subprocess.run(["mount", "-o", "remount,size=8M", place], check=True)
+    subprocess.run(["mount", "-o", "remount,size=8M", volume], check=True)
     finish(study, out)
     assert results(out) == results(undisturbed)
 
 
 def test_a_full_disk_leaves_the_old_report_whole(undisturbed: Path, disk: Callable[[str], Path]) -> None:
-    place = disk("4M")
-    out = place / "study"
+    volume = disk("4M")
+    out = volume / "study"
     shutil.copytree(undisturbed, out)
     write_report(Folder(out))
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    fill(place)
+    fill(volume)
     with pytest.raises(WorkError, match=r"cannot be written: No space left on device\. Make space"):
         write_report(Folder(out))
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
@@ -190,22 +190,22 @@ def test_a_full_disk_leaves_the_old_report_whole(undisturbed: Path, disk: Callab
 def test_a_study_on_a_read_only_disk_is_read_and_not_run(
     undisturbed: Path, disk: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = disk("8M")
-    one, two = place / "one", place / "two"
+    volume = disk("8M")
+    one, two = volume / "one", volume / "two"
     shutil.copytree(undisturbed, one)
     shutil.copytree(undisturbed, two)
-    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", volume], check=True)
     assert "Read-only file system. Choose a folder that may be written." in refused(read_spec(TINY | {"seeds": 4}), one)
-    assert "Read-only file system. Choose a folder that may be written." in refused(SPEC, place / "three")
+    assert "Read-only file system. Choose a folder that may be written." in refused(SPEC, volume / "three")
     assert command(capsys, "answer", one)[0] == 0
     assert command(capsys, "data", "check", one)[1].endswith("sound; 9 students, teachers: 1, runs: 1.\n")
     assert command(capsys, "data", "export", one, "--to", tmp_path / "rows.csv")[0] == 0
     assert command(capsys, "report", one, two, "--out", tmp_path / "both.html")[0] == 0
-    code, told, _ = command(capsys, "report", one, "--out", tmp_path / "one.html")
-    assert (code, told) == (0, f"{tmp_path / 'one.html'}\n")
-    code, _, told = command(capsys, "report", one)
-    assert (code, told.count("\n")) == (1, 1)
-    assert "Read-only file system" in told
+    code, message, _ = command(capsys, "report", one, "--out", tmp_path / "one.html")
+    assert (code, message) == (0, f"{tmp_path / 'one.html'}\n")
+    code, _, message = command(capsys, "report", one)
+    assert (code, message.count("\n")) == (1, 1)
+    assert "Read-only file system" in message
 
 
 @contextmanager
@@ -224,33 +224,33 @@ def somebody_else() -> Iterator[None]:
 
 
 def test_a_folder_of_somebody_else_is_read_and_not_run(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "study"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "study"
         shutil.copytree(undisturbed, out)
         for path in (out, *out.rglob("*")):
             path.chmod(0o555 if path.is_dir() else 0o444)
-        Path(place).chmod(0o555)
+        Path(folder).chmod(0o555)
         try:
             with somebody_else():
-                told = refused(read_spec(TINY | {"seeds": 4}), out)
-                assert "Permission denied. Choose a folder in which you may write." in told
-                assert "cannot be written: Permission denied" in refused(SPEC, Path(place) / "new")
+                message = refused(read_spec(TINY | {"seeds": 4}), out)
+                assert "Permission denied. Choose a folder in which you may write." in message
+                assert "cannot be written: Permission denied" in refused(SPEC, Path(folder) / "new")
                 assert command(capsys, "answer", out)[0] == 0
                 assert command(capsys, "data", "check", out)[0] == 0
         finally:
-            for path in (Path(place), out, *out.rglob("*")):
+            for path in (Path(folder), out, *out.rglob("*")):
                 path.chmod(0o755)
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o000)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o000)
         with somebody_else():
-            code, _, told = command(capsys, "answer", Path(place) / "study")
-        Path(place).chmod(0o700)
-    assert (code, told.count("\n")) == (1, 1)
-    assert "cannot be used: Permission denied" in told
-    assert "bug in distillab" not in told
+            code, _, message = command(capsys, "answer", Path(folder) / "study")
+        Path(folder).chmod(0o700)
+    assert (code, message.count("\n")) == (1, 1)
+    assert "cannot be used: Permission denied" in message
+    assert "bug in distillab" not in message
 
 
 # --- a clock that jumps
@@ -294,12 +294,12 @@ def test_a_second_run_is_refused_whatever_the_path_and_the_first_goes_on(
     wait_for_a_run(process, out, 0)
     begun = process.is_alive()
     for path in (out, "link", "./study"):
-        code, _, told = command(capsys, "run", study, "--out", path)
-        assert (code, told.count("\n")) == (2, 1)
-        assert "Another process is at work in" in told
-    code, _, told = command(capsys, "merge", out, tmp_path / "other")
-    assert (code, told.count("\n")) == (2, 1)
-    assert "Another process is at work in" in told
+        code, _, message = command(capsys, "run", study, "--out", path)
+        assert (code, message.count("\n")) == (2, 1)
+        assert "Another process is at work in" in message
+    code, _, message = command(capsys, "merge", out, tmp_path / "other")
+    assert (code, message.count("\n")) == (2, 1)
+    assert "Another process is at work in" in message
     while process.is_alive():  # who looks is never in the way
         assert command(capsys, "answer", out)[0] == 0
         assert command(capsys, "data", "check", out)[0] == 0
@@ -380,9 +380,9 @@ def test_memory_that_runs_out_elsewhere_is_told_in_one_line(
         raise MemoryError
 
     monkeypatch.setattr(run, "load", load)
-    code, _, told = command(capsys, "run", "demo", "--out", tmp_path / "study")
-    assert (code, told.count("\n")) == (1, 1)
-    assert told.startswith("distillab: memory ran out. Use less data")
+    code, _, message = command(capsys, "run", "demo", "--out", tmp_path / "study")
+    assert (code, message.count("\n")) == (1, 1)
+    assert message.startswith("distillab: memory ran out. Use less data")
 
 
 # --- files that go
@@ -415,9 +415,9 @@ def test_no_command_begins_anew_in_place_of_a_store_that_is_damaged(
     before = (out / "study.db").is_file() and (out / "study.db").read_bytes()
     assert str(out / "study.db") in refused(SPEC, out)
     for words in (("answer", out), ("report", out), ("data", "check", out), ("merge", out, undisturbed)):
-        code, _, told = command(capsys, *words)
-        assert (code, told.count("\n")) == (2, 1)
-        assert f"{out / 'study.db'} is " in told
+        code, _, message = command(capsys, *words)
+        assert (code, message.count("\n")) == (2, 1)
+        assert f"{out / 'study.db'} is " in message
     assert before == ((out / "study.db").is_file() and (out / "study.db").read_bytes())
 
 
@@ -443,9 +443,9 @@ def test_a_folder_that_goes_while_it_is_in_use_ends_the_run_and_nothing_is_writt
         else:
             (out / "study.db").unlink()
 
-    told = refused(SPEC, out, slots=1, progress=At(go, **when))
-    assert told.startswith("1: ")
-    assert "moved or deleted" in told
+    message = refused(SPEC, out, slots=1, progress=At(go, **when))
+    assert message.startswith("1: ")
+    assert "moved or deleted" in message
     if what != "store deleted":
         assert not out.exists()
     if what == "renamed":

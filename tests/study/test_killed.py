@@ -14,9 +14,9 @@ KILLS = 10
 
 
 def test_ten_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
-    told: list[str] = []
-    assert campaign(tmp_path, TINY | {"seeds": 16, "epochs": 4}, KILLS, seed=20150309, tell=told.append) == []
-    assert told[-1].startswith(f"{KILLS} kills")
+    lines: list[str] = []
+    assert campaign(tmp_path, TINY | {"seeds": 16, "epochs": 4}, KILLS, seed=20150309, tell=lines.append) == []
+    assert lines[-1].startswith(f"{KILLS} kills")
 
 
 def test_whatever_a_kill_could_spoil_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,11 +22,11 @@ resource_sets = st.builds(Resources, st.integers(1, 40), st.integers(1, 4), st.i
 
 def made(sizes: list[tuple[int, float]]) -> list[Group[int]]:
     start = 0
-    found = []
+    groups = []
     for number, (count, seconds) in enumerate(sizes):
-        found.append(Group(str(number), range(start, start + count), seconds))
+        groups.append(Group(str(number), range(start, start + count), seconds))
         start += count
-    return found
+    return groups
 
 
 @given(group_sizes, resource_sets)

@@ -38,17 +38,17 @@ class Listener:
     """Notes what a run tells, and may interrupt it."""
 
     def __init__(self, *, stop_at: int | None = None) -> None:
-        self.told: list[tuple[object, ...]] = []
+        self.events: list[tuple[object, ...]] = []
         self.stop_at = stop_at
 
     def note(self, text: str) -> None:
-        self.told.append(("note", text))
+        self.events.append(("note", text))
 
     def teacher(self, name: str, epoch: int, epochs: int, loss: float | None) -> None:
-        self.told.append(("teacher", epoch, epochs))
+        self.events.append(("teacher", epoch, epochs))
 
     def students(self, trained: float, students: int, at_work: int) -> None:
-        self.told.append(("students", trained, students, at_work))
+        self.events.append(("students", trained, students, at_work))
         if trained == self.stop_at:
             raise KeyboardInterrupt
 
@@ -87,7 +87,7 @@ def test_the_same_command_again_trains_nothing(finished: Path, tiny: Make) -> No
     listener = Listener()
     summary = run_study(tiny(), finished, progress=listener)
     assert (summary.trained, summary.trials) == (0, 9)
-    assert listener.told == []
+    assert listener.events == []
     assert results(finished) == before
 
 
@@ -99,7 +99,7 @@ def test_an_interrupted_study_goes_on_to_the_same_results(finished: Path, tiny: 
     listener = Listener()
     summary = run_study(tiny(), tmp_path / "s", progress=listener)
     assert summary.trained == 5
-    assert "teacher" not in {told[0] for told in listener.told}
+    assert "teacher" not in {event[0] for event in listener.events}
     assert results(tmp_path / "s") == results(finished)
 
 
@@ -245,8 +245,8 @@ def test_each_teacher_of_an_axis_teaches_its_own_students(tiny: Make, tmp_path: 
         teachers, trials = store.teachers(), store.trials()
     assert {teacher.settings["model"] for teacher in teachers.values()} == {"cnn-4-6", "mlp-5"}
     for trial in trials:
-        taught = trial.settings["teacher"]
-        assert teachers[trial.teacher].settings == taught | {"name": taught["model"]}
+        described = trial.settings["teacher"]
+        assert teachers[trial.teacher].settings == described | {"name": described["model"]}
     assert len(list((tmp_path / "s" / "predictions").glob("*.npy"))) == 6
 
 
@@ -268,8 +268,8 @@ def test_a_study_in_little_memory_trains_fewer_at_a_time_with_the_same_results(
     listener = Listener()
     # The compiler asks for 206,000 bytes of examples, 147,000 to work in, and 12,000 a student: room for one a device.
     run_study(tiny(), tmp_path / "little", memory=370_000, progress=listener)
-    told = [text for kind, *rest in listener.told if kind == "note" for text in rest if "at a time" in str(text)]
-    assert len(told) == 1
+    notes = [text for kind, *rest in listener.events if kind == "note" for text in rest if "at a time" in str(text)]
+    assert len(notes) == 1
     assert results(tmp_path / "little") == results(finished)
 
 
@@ -297,7 +297,7 @@ def test_running_out_of_memory_halves_the_cohort_and_goes_on(
     run_study(tiny(), tmp_path / "small", progress=listener)
     assert tried[:2] == [1, 9]  # the teacher, then all students at once
     assert max(tried[-3:]) <= 3
-    assert any("Memory ran out with 9 students; continuing with 4" in str(told) for told in listener.told)
+    assert any("Memory ran out with 9 students; continuing with 4" in str(event) for event in listener.events)
     assert results(tmp_path / "small") == results(finished)
 
 
@@ -320,7 +320,7 @@ def test_a_student_is_trained_once_and_measured_at_several_epochs(tiny: Make, tm
     spec = tiny(snapshot=[1, 2], schedule="constant")
     listener = Listener()
     assert run_study(spec, tmp_path / "once", progress=listener).trained == 18
-    assert {told[2] for told in listener.told if told[0] == "students"} == {9}  # nine students for eighteen trials
+    assert {event[2] for event in listener.events if event[0] == "students"} == {9}  # nine students for eighteen trials
     run_study(tiny(epochs=[1, 2], schedule="constant"), tmp_path / "twice")
 
     def measured(folder: str, key: str) -> dict[tuple[object, ...], object]:
@@ -335,19 +335,21 @@ def test_snapshots_of_a_teacher_are_taken_from_one_training(tiny: Make, tmp_path
     spec = tiny(teacher=teacher | {"snapshot": [0.25, 1, 2]}, seeds=1)
     listener = Listener()
     run_study(spec, tmp_path / "snapshots", progress=listener)
-    assert [told for told in listener.told if told[0] == "teacher"] == [("teacher", epoch, 2) for epoch in range(3)]
+    assert [event for event in listener.events if event[0] == "teacher"] == [
+        ("teacher", epoch, 2) for epoch in range(3)
+    ]
     run_study(tiny(teacher=teacher | {"epochs": [1, 2]}, seeds=1), tmp_path / "trainings")
 
-    def taught(folder: str, key: str) -> dict[object, TeacherResult]:
+    def teachers_of(folder: str, key: str) -> dict[object, TeacherResult]:
         with Store(tmp_path / folder / "study.db", read_only=True) as store:
-            return {one.settings[key]: one for one in store.teachers().values()}
+            return {teacher.settings[key]: teacher for teacher in store.teachers().values()}
 
-    snapshots, trainings = taught("snapshots", "snapshot"), taught("trainings", "epochs")
+    snapshots, trainings = teachers_of("snapshots", "snapshot"), teachers_of("trainings", "epochs")
     for epoch in (1, 2):
         assert snapshots[epoch].weights == trainings[epoch].weights
         assert snapshots[epoch].losses == pytest.approx(trainings[epoch].losses, rel=1e-6)
     assert snapshots[0.25].losses == []  # no epoch was whole yet
-    assert len({one.weights for one in snapshots.values()}) == 3
+    assert len({teacher.weights for teacher in snapshots.values()}) == 3
 
 
 def test_a_teacher_lost_between_its_file_and_its_record_comes_back_the_same(tiny: Make, tmp_path: Path) -> None:
@@ -363,25 +365,27 @@ def test_several_teachers_answer_together_and_are_trained_once_each(tiny: Make, 
     teacher = {"model": ["cnn-4-6", "cnn-4-6+mlp-8"], "epochs": 1}
     listener = Listener()
     run_study(tiny(teacher=teacher, seeds=1), tmp_path / "study", progress=listener)
-    assert sum(told == ("teacher", 1, 1) for told in listener.told) == 2
+    assert sum(event == ("teacher", 1, 1) for event in listener.events) == 2
     with Store(tmp_path / "study" / "study.db", read_only=True) as store:
         teachers = store.teachers().values()
         (first, second) = (
             {t.teacher for t in store.trials() if t.settings["teacher"]["model"] == m} for m in teacher["model"]
         )
-    assert sorted(one.settings["model"] for one in teachers) == ["cnn-4-6", "cnn-4-6+mlp-8", "mlp-8"]
+    assert sorted(teacher.settings["model"] for teacher in teachers) == ["cnn-4-6", "cnn-4-6+mlp-8", "mlp-8"]
     assert len(first) == len(second) == 1
     assert first != second
 
 
 @pytest.mark.slow
 def test_a_live_ensemble_of_one_teacher_and_itself_is_that_teacher(tiny: Make, tmp_path: Path) -> None:
-    """Mean and centring change nothing that a student hears; the numbers agree to rounding."""
+    """Mean and centring change nothing that a student learns from; the numbers agree to rounding."""
     changed = {"augmentation": {"shift": 1}, "seeds": 1, "alpha": 0.0}
     for model in ("mlp-8", "mlp-8+mlp-8"):
         run_study(tiny(teacher={"model": model, "epochs": 1}, **changed), tmp_path / model)
-    one, two = ([epoch[0] for epoch in _only_trial(tmp_path / model).epochs] for model in ("mlp-8", "mlp-8+mlp-8"))
-    np.testing.assert_allclose(one, two, rtol=1e-4)
+    single, double = (
+        [epoch[0] for epoch in _only_trial(tmp_path / model).epochs] for model in ("mlp-8", "mlp-8+mlp-8")
+    )
+    np.testing.assert_allclose(single, double, rtol=1e-4)
 
 
 def _only_trial(folder: Path) -> TrialResult:
@@ -490,7 +494,7 @@ def test_changed_images_are_answered_live_and_stored_logits_of_them_are_not_kept
 def test_changed_and_unchanged_images_in_either_order_give_the_same_students(
     tiny: Make, tmp_path: Path, shifts: list[int]
 ) -> None:
-    """Students of images as they lie hear what the teacher says of them, whoever was trained before."""
+    """Students of images without augmentation learn from the predictions for them, whoever was trained before."""
     run_study(tiny(augmentation={"shift": shifts}, seeds=1), tmp_path / "both")
     run_study(tiny(seeds=1), tmp_path / "plain")
 
@@ -552,21 +556,21 @@ def test_what_becomes_of_wrong_labels_is_recorded_where_there_are_any(tiny: Make
     run_study(tiny(noise={"rate": [0.0, 0.2]}, alpha=[0, 1], seeds=2, teacher=good, **large), tmp_path)
     with Store(tmp_path / "study.db", read_only=True) as store:
         trials = store.trials()
-    found = {
+    shares_of = {
         (trial.settings["noise"]["rate"], trial.alpha, trial.seed): {
             name: value for (part, name), value in trial.metrics.items() if part == "train"
         }
         for trial in trials
     }
-    for (rate, alpha, seed), shares in found.items():
+    for (rate, alpha, seed), shares in shares_of.items():
         assert set(shares) == (DENOISING if rate else set())
         if rate:
             assert 0 <= shares["recovered"] + shares["memorised"] <= 1
             # One draw of labels and one teacher for both alphas.
-            other = found[rate, 1 - alpha, seed]
+            other = shares_of[rate, 1 - alpha, seed]
             assert shares["teacher_recovered"] == other["teacher_recovered"]
     for seed in range(2):  # trained on the wrong labels alone, a large student learns them; from the teacher it cannot
-        labels_alone, teacher_alone = found[0.2, 1.0, seed], found[0.2, 0.0, seed]
+        labels_alone, teacher_alone = shares_of[0.2, 1.0, seed], shares_of[0.2, 0.0, seed]
         assert labels_alone["memorised"] > teacher_alone["memorised"]
         assert labels_alone["recovered"] < teacher_alone["recovered"]
 
@@ -598,9 +602,9 @@ def test_every_student_answers_the_same_few_training_examples(tiny: Make, tmp_pa
     assert set(shown) == set(bins) == {trial.id for trial in trials}
     assert set(teachers) == {(trial.teacher, name) for trial in trials}
     for trial in trials:
-        one = shown[trial.id]
-        assert one.examples == name
-        assert one.logits.shape == next(iter(teachers.values())).shape == (len(examples.labels), 10)
+        predictions = shown[trial.id]
+        assert predictions.examples == name
+        assert predictions.logits.shape == next(iter(teachers.values())).shape == (len(examples.labels), 10)
         away = sum(count * abs(right - sure) for count, sure, right in bins[trial.id])
         assert away / sum(count for count, *_ in bins[trial.id]) == pytest.approx(
             trial.metrics["test", "ece_width"], abs=2e-6

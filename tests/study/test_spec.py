@@ -90,10 +90,10 @@ def test_a_list_makes_an_axis_and_axes_are_crossed_in_the_order_of_the_settings(
 
 
 def test_the_order_of_the_keys_in_the_file_changes_nothing() -> None:
-    one = study(alpha=[0, 1], loss=["kl", "cross_entropy"], noise={"kind": ["shift", "pair"], "rate": [0, 0.1]})
+    first = study(alpha=[0, 1], loss=["kl", "cross_entropy"], noise={"kind": ["shift", "pair"], "rate": [0, 0.1]})
     other = study(noise={"rate": [0, 0.1], "kind": ["shift", "pair"]}, loss=["kl", "cross_entropy"], alpha=[0, 1])
-    assert [axis.key for axis in one.axes] == ["noise.kind", "noise.rate", "loss", "alpha"]
-    assert one == other
+    assert [axis.key for axis in first.axes] == ["noise.kind", "noise.rate", "loss", "alpha"]
+    assert first == other
 
 
 def test_the_values_of_an_axis_keep_their_order() -> None:
@@ -102,12 +102,12 @@ def test_the_values_of_an_axis_keep_their_order() -> None:
 
 def test_a_transition_matrix_is_one_value_and_a_list_of_them_an_axis() -> None:
     none, some = [[1, 0], [0, 1]], [[0.75, 0.25], [0, 1]]
-    one = study(noise={"kind": "matrix", "matrix": some})
-    assert "noise.matrix" not in {axis.key for axis in one.axes}
-    assert one.base.noise.matrix == ((0.75, 0.25), (0.0, 1.0))
+    first = study(noise={"kind": "matrix", "matrix": some})
+    assert "noise.matrix" not in {axis.key for axis in first.axes}
+    assert first.base.noise.matrix == ((0.75, 0.25), (0.0, 1.0))
     two = study(noise={"kind": "matrix", "matrix": [none, some]})
     assert [len(axis.values) for axis in two.axes if axis.key == "noise.matrix"] == [2]
-    for spec in (one, two):
+    for spec in (first, two):
         assert read_spec(yaml.safe_load(spec.to_yaml())) == spec
 
 
@@ -374,7 +374,7 @@ def test_what_is_written_names_every_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "keys"),
+    ("first", "other", "keys"),
     [
         ({"alpha": [0, 1]}, {"alpha": [0, 0.5, 1]}, ["alpha"]),
         ({"alpha": [0, 1]}, {"alpha": [1, 0]}, ["alpha"]),
@@ -385,14 +385,14 @@ def test_what_is_written_names_every_key() -> None:
         ({"question": "Why?"}, {"question": "How?", "metric": "f1_macro", "margin": 0.01}, []),  # how it is looked at
     ],
 )
-def test_two_studies_differ_in_what_was_trained(one: dict[str, Any], other: dict[str, Any], keys: list[str]) -> None:
-    assert study(**one).differs_from(study(**other)) == keys
-    assert sorted(study(**other).differs_from(study(**one))) == sorted(keys)
+def test_two_studies_differ_in_what_was_trained(first: dict[str, Any], other: dict[str, Any], keys: list[str]) -> None:
+    assert study(**first).differs_from(study(**other)) == keys
+    assert sorted(study(**other).differs_from(study(**first))) == sorted(keys)
 
 
 def test_a_group_and_a_list_of_groups_differ() -> None:
-    one, other = study(teacher={"model": "mlp-8"}), study(teacher=[{"model": "mlp-8"}, {"model": "mlp-9"}])
-    assert "teacher" in one.differs_from(other)
+    first, other = study(teacher={"model": "mlp-8"}), study(teacher=[{"model": "mlp-8"}, {"model": "mlp-9"}])
+    assert "teacher" in first.differs_from(other)
 
 
 # --- overrides ---
@@ -550,24 +550,24 @@ def test_a_study_may_name_every_loss_there_is() -> None:
 
 def test_every_key_of_a_study_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
-    told = set(re.findall(r"`([\w.]+)`", text.split("## What is recorded")[0]))
+    documented = set(re.findall(r"`([\w.]+)`", text.split("## What is recorded")[0]))
     for key in _keys(read_spec({"dataset": "digits"}).to_mapping()):
         group, _, last = key.rpartition(".")
-        assert key in told or (group and f".{last}" in told), key
+        assert key in documented or (group and f".{last}" in documented), key
 
 
 def _keys(tree: dict[str, Any], prefix: str = "") -> list[str]:
-    found: list[str] = []
+    keys: list[str] = []
     for key, value in tree.items():
-        found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
-    return found
+        keys += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return keys
 
 
 def test_every_label_loss_can_be_named() -> None:
     from distillab.losses import LABEL_LOSSES
 
-    told = [read_spec({"dataset": "digits", "loss": "logit_mse", "label_loss": name}).base for name in LABEL_LOSSES]
-    assert [settings.label_loss for settings in told] == list(LABEL_LOSSES)
+    accepted = [read_spec({"dataset": "digits", "loss": "logit_mse", "label_loss": name}).base for name in LABEL_LOSSES]
+    assert [settings.label_loss for settings in accepted] == list(LABEL_LOSSES)
 
 
 def test_outputs_that_estimate_labels_are_not_softened() -> None:

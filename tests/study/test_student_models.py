@@ -68,7 +68,7 @@ def test_a_student_that_scales_by_itself_is_left_alone(own: Dataset):
 
 
 @pytest.mark.parametrize(
-    ("layers", "told"),
+    ("layers", "message"),
     [
         (
             [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(7)],
@@ -79,6 +79,6 @@ def test_a_student_that_scales_by_itself_is_left_alone(own: Dataset):
         ([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "sigmoid")], "sigmoid"),
     ],
 )
-def test_what_does_not_fit_the_data_is_refused(own: Dataset, layers: list[object], told: str):
-    with pytest.raises(RequestError, match=told):
+def test_what_does_not_fit_the_data_is_refused(own: Dataset, layers: list[object], message: str):
+    with pytest.raises(RequestError, match=message):
         student_model(keras.Sequential(layers), own, ModelOptions())

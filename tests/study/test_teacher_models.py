@@ -41,8 +41,8 @@ def test_a_file_that_ends_in_a_softmax_is_not_softened_twice(own: Dataset, teach
 
 def test_stored_predictions_say_what_the_model_says(own: Dataset, teacher: keras.Model, tmp_path: Path):
     everything = np.concatenate([own.x_train, own.x_test])
-    told = teacher.predict(own.inputs(everything), verbose=0)
-    store_predictions(tmp_path / "p.npy", everything, told)
+    stored = teacher.predict(own.inputs(everything), verbose=0)
+    store_predictions(tmp_path / "p.npy", everything, stored)
     np.testing.assert_allclose(probabilities(tmp_path / "p.npy", own), predicted_by(teacher, own), atol=ROUNDING)
 
 
@@ -64,8 +64,8 @@ def test_a_teacher_that_reads_another_scale_is_found_out(own: Dataset, teacher: 
     hidden = keras.Model(inputs, teacher(inputs * (1 / 255)))  # scales, by no layer that tells
     with pytest.raises(RequestError, match=r"with inputs scaled as 'unit'.*--teacher-scale raw"):
         find([hidden], own)
-    found = probabilities(hidden, own, teacher_scale="raw")
-    np.testing.assert_allclose(found, predicted_by(teacher, own), atol=ROUNDING)
+    read = probabilities(hidden, own, teacher_scale="raw")
+    np.testing.assert_allclose(read, predicted_by(teacher, own), atol=ROUNDING)
 
 
 def test_another_input_size_is_resized_to(own: Dataset):
@@ -74,12 +74,10 @@ def test_another_input_size_is_resized_to(own: Dataset):
     bigger = keras.Sequential(layers)
     with pytest.raises(RequestError, match="Give --teacher-input 16x16"):
         find([bigger], own)
-    (found,) = find([bigger], own, teacher_input=(16, 16))
+    (read,) = find([bigger], own, teacher_input=(16, 16))
     x = own.inputs(own.x_test)
     large = np.asarray(keras.layers.Resizing(16, 16)(np.repeat(x, 3, axis=-1)))
-    np.testing.assert_allclose(
-        found.predict(own.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING
-    )
+    np.testing.assert_allclose(read.predict(own.x_test), bigger.predict(large, verbose=0), atol=ROUNDING, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("policy", ["float16", "mixed_float16", "bfloat16"])
@@ -88,8 +86,8 @@ def test_half_precision_teaches(own: Dataset, policy: str):
     half = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(dtype=policy), keras.layers.Dense(10, dtype=policy)]
     )
-    (found,) = find([half], own)
-    predicted = found.predict(own.x_test)
+    (read,) = find([half], own)
+    predicted = read.predict(own.x_test)
     assert predicted.dtype == np.float32
     expected = np.asarray(half.predict(own.inputs(own.x_test), verbose=0)).astype(np.float32)
     np.testing.assert_allclose(predicted, expected, atol=0.05)  # 8 bits of bfloat16 at answers of about 1

@@ -27,8 +27,8 @@ def ids(spec: Spec, data: str = "d") -> list[str]:
 
 
 def test_every_cell_meets_every_seed_once() -> None:
-    found = [(trial.seed, trial.settings.alpha) for trial in study_trials(study(), "d")]
-    assert found == [(seed, alpha) for seed in range(4) for alpha in (0.0, 0.5, 1.0)]
+    order = [(trial.seed, trial.settings.alpha) for trial in study_trials(study(), "d")]
+    assert order == [(seed, alpha) for seed in range(4) for alpha in (0.0, 0.5, 1.0)]
 
 
 def test_an_identity_depends_on_everything_that_decides_the_result() -> None:
@@ -78,7 +78,7 @@ def test_where_no_label_is_wrong_a_teacher_of_noisy_labels_is_the_teacher_of_cle
 
 def test_teachers_that_answer_together_are_told_apart_by_their_members() -> None:
     def names(**teacher: object) -> list[str]:
-        return [training_identity(one, "d") for one in members(study(teacher=teacher).base)]
+        return [training_identity(member, "d") for member in members(study(teacher=teacher).base)]
 
     assert len(set(names(model="cnn-2-3+mlp-4", members=2))) == 4
     assert names(model="mlp-4", members=2) == [*names(model="mlp-4"), *names(model="mlp-4", seed=1)]
@@ -104,11 +104,11 @@ def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
 
 def test_students_are_gathered_by_the_program_that_can_train_them() -> None:
     wanted = list(study_trials(study(epochs=[1, 2]), "d"))
-    found = groups(wanted)
-    assert [len(group.trainings) for group in found] == [12, 12]
-    for group in found:
+    grouped = groups(wanted)
+    assert [len(group.trainings) for group in grouped] == [12, 12]
+    for group in grouped:
         assert {group_key(trial.settings) for training in group.trainings for trial in training} == {group.key}
-    assert sorted(trial.id for group in found for (trial,) in group.trainings) == sorted(t.id for t in wanted)
+    assert sorted(trial.id for group in grouped for (trial,) in group.trainings) == sorted(t.id for t in wanted)
 
 
 def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None:

@@ -32,11 +32,11 @@ from distillab.search.pipeline import Pipeline
 from distillab.search.request import Request, request
 from distillab.search.space import Candidate
 from distillab.study.folder import Folder
-from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
 from distillab.study.results import KeptStudent
-from distillab.study.run import RunOptions, Work, costs_of, local_executor
+from distillab.study.run import RunOptions, work_in
+from distillab.study.runner import Work
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
@@ -254,11 +254,9 @@ def _check(wanted: Request, dataset: Dataset, teachers: Sequence[TeacherModel]) 
 @contextmanager
 def _work(out: Path | str | None, dataset: Dataset, options: RunOptions, progress: Progress) -> Iterator[Work]:
     """The parts of the run; without a folder, in a temporary one."""
-    executor = local_executor(options, trainers=4)
     with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
         folder = Folder(Path(temporary) / "out" if out is None else Path(out))
-        costs = costs_of(dataset, executor, options)
-        yield Work(dataset, Models(dataset), folder, executor, costs, progress)
+        yield work_in(folder, dataset, options, progress, trainers=4)
 
 
 def _described(

@@ -39,15 +39,12 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
         teachers: whose size a share refers to.
         request: the limits `size`, `latency` and `flops`.
 
-    Returns:
-        Names of the zoo.
-
     Raises:
         RequestError: there is no limit, none keeps it, or a share refers to stored predictions.
     """
     if request.size is None and request.latency is None and request.flops is None:
         raise RequestError("The student 'auto' needs a limit: --size, --latency or --flops. For example --size 10%.")
-    limit = size_limit(request.size, teachers)
+    limit = _size_limit(request.size, teachers)
     families: dict[str, list[str]] = {}
     described: list[str] = []
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
@@ -67,40 +64,21 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     return [name for names in families.values() for name in names[-2:]]
 
 
-def size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:
-    """Read a limit of size.
-
-    Args:
-        size: bytes such as 50KB, or a share of the teacher's such as 10%.
-        teachers: whose mean size a share refers to.
-
-    Returns:
-        Bytes of weights; None: no limit.
-
-    Raises:
-        RequestError: it is neither, or a share refers to stored predictions.
-    """
+def _size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:
+    """The limit of size in bytes of weights; a share refers to the teachers' mean size."""
     if size is None or isinstance(size, (int, float)):
         return size
     text = size.strip().lower().replace(" ", "")
+    unit = next((unit for unit in ("%", *UNITS) if text.endswith(unit)), "")
     try:
-        if text.endswith("%"):
-            models = [teacher.model for teacher in teachers if teacher.model is not None]
-            if not models:
-                raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
-            return _positive(text[:-1]) / 100 * BYTES * float(np.mean([model.count_params() for model in models]))
-        for unit, factor in UNITS.items():
-            if text.endswith(unit):
-                return _positive(text[: -len(unit)]) * factor
-        return _positive(text)
-    except ValueError as error:
-        if isinstance(error, RequestError):
-            raise
-        raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB") from error
-
-
-def _positive(text: str) -> float:
-    value = float(text)
+        value = float(text.removesuffix(unit))
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ValueError(text)
-    return value
+        raise not_allowed("size", size, "a share such as 10%, or bytes such as 50KB")
+    if unit != "%":
+        return value * UNITS.get(unit, 1)
+    models = [teacher.model for teacher in teachers if teacher.model is not None]
+    if not models:
+        raise RequestError(f"--size {size} is a share of the teacher's, and stored predictions have no size.")
+    return value / 100 * BYTES * float(np.mean([model.count_params() for model in models]))

@@ -34,8 +34,7 @@ class SearchResult:
     """What a search found.
 
     Args:
-        distilled: the best distilled candidate.
-        baseline: the best baseline.
+        distilled, baseline: the best of either kind.
         scores: every candidate, each with its last score.
         method: the search's name, the subject of a sentence.
         repeated: whether the finalists were trained at more seeds.
@@ -66,17 +65,14 @@ def grid_search(space: Space, evaluate: Evaluate, *, rounds: int) -> SearchResul
         space: the values to choose from.
         evaluate: trains and scores candidates.
         rounds: refinements.
-
-    Returns:
-        The best of either kind.
     """
     scores = evaluate(at_every_rate(space), 1)
     rates = {distilled: best(space, scores, distilled).learning_rate for distilled in (True, False)}
     scores += _new([coarse(space, rates[True]), coarse_baseline(space, rates[False])], scores, evaluate)
     for level in range(rounds):
         neighbours = [
-            [one for leader in leaders(scores, True, BEAM) for one in finer(space, leader, level)],
-            [one for leader in leaders(scores, False, BEAM) for one in finer_baseline(space, leader, level)],
+            [near for leader in leaders(scores, True, BEAM) for near in finer(space, leader, level)],
+            [near for leader in leaders(scores, False, BEAM) for near in finer_baseline(space, leader, level)],
         ]
         scores += _new(neighbours, scores, evaluate)
     return final_round(space, scores, evaluate, "A search from coarse to fine")
@@ -86,30 +82,23 @@ def final_round(space: Space, scores: list[Score], evaluate: Evaluate, method: s
     """Train the best of either kind at more seeds, and choose.
 
     Args:
-        space: the values to choose from.
+        space, evaluate: as in `grid_search`.
         scores: of all candidates.
-        evaluate: trains and scores candidates.
         method: the search's name.
-
-    Returns:
-        The best of either kind.
     """
-    finalists = [one for distilled in (True, False) for one in leaders(scores, distilled, FINALISTS)]
+    finalists = [leader for distilled in (True, False) for leader in leaders(scores, distilled, FINALISTS)]
     last = evaluate(finalists, REPEATS)
     complete = len(last) == len(finalists) > 0
-    choose = last if complete else scores
+    distilled, baseline = (best(space, last if complete else scores, kind) for kind in (True, False))
     renewed = {score.candidate: score for score in [*scores, *(last if complete else [])]}
-    return SearchResult(
-        best(space, choose, True), best(space, choose, False), list(renewed.values()), method, repeated=complete
-    )
+    return SearchResult(distilled, baseline, list(renewed.values()), method, repeated=complete)
 
 
 def best(space: Space, scores: Sequence[Score], distilled: bool) -> Candidate:
     """The best candidate of a kind; the middle of the space where none was evaluated.
 
     Args:
-        space: the values to choose from.
-        scores: of both kinds.
+        space, scores: of both kinds.
         distilled: which kind.
     """
     of_kind = [score for score in scores if score.candidate.distilled is distilled]
@@ -119,6 +108,6 @@ def best(space: Space, scores: Sequence[Score], distilled: bool) -> Candidate:
 def _new(kinds: Sequence[Sequence[Candidate]], scores: Sequence[Score], evaluate: Evaluate) -> list[Score]:
     """Evaluate the new candidates of the first kind, and as many of the second."""
     seen = {score.candidate for score in scores}
-    distilled, baselines = ([one for one in dict.fromkeys(kind) if one not in seen] for kind in kinds)
+    distilled, baselines = ([new for new in dict.fromkeys(kind) if new not in seen] for kind in kinds)
     wanted = [*distilled, *baselines[: len(distilled)]]
     return evaluate(wanted, 1) if wanted else []

@@ -35,13 +35,9 @@ def optuna_search(space: Space, evaluate: Evaluate, *, trials: int, storage: Pat
     The baseline has the best architecture; its smoothing and learning rate are searched.
 
     Args:
-        space: the values to choose from; learning rates between the least and the largest.
-        evaluate: trains and scores candidates.
+        space, evaluate: as in `grid_search`; learning rates between the least and the largest.
         trials: proposals for the student, and as many for its baseline; finished ones of an earlier call count.
         storage: an SQLite file, for Optuna's dashboard; None: in memory.
-
-    Returns:
-        The best of either kind.
 
     Raises:
         RequestError: Optuna is not installed.
@@ -135,6 +131,5 @@ def _candidate(numbers: dict[str, Any], distilled: bool, space: Space, student: 
         return Candidate(False, round(1 - numbers["smoothing"], 4), 1.0, rate, student=student)
     alpha = round(numbers.get("alpha", space.alphas[0]), 4)
     temperature = float(f"{numbers.get('temperature', space.temperatures[0]):.4g}")
-    return Candidate(
-        True, alpha, temperature, rate, numbers.get("loss", space.losses[0]), numbers.get("student", student)
-    )
+    loss, student = numbers.get("loss", space.losses[0]), numbers.get("student", student)
+    return Candidate(True, alpha, temperature, rate, loss, student)

@@ -15,8 +15,7 @@ from distillab.search.budget import Budget, Cost
 from distillab.search.grid import SearchResult, grid_search
 from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
-from distillab.study.run import Work
-from distillab.study.runner import Runner
+from distillab.study.runner import Runner, Work
 from distillab.study.settings import Augment, Evaluated, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
 from distillab.study.storage.records import TrialResult, ValidationPredictions
@@ -47,8 +46,7 @@ class Pipeline:
     Args:
         request: what is wanted.
         dataset: the data, with fixed validation rows.
-        teacher: name of the teacher, as in `Settings.teacher.model`.
-        students: names of the architectures, as in `Settings.student.model`.
+        teacher, students: names of the teacher and the architectures, as in `Settings`.
         work: the parts of the run.
         runner: trains trials; None: the request is only checked.
     """
@@ -64,9 +62,8 @@ class Pipeline:
     ) -> None:
         self.request, self.dataset, self.work, self._runner = request, dataset, work, runner
         self.teacher, self.students = teacher, list(students)
-        self.budget = Budget(
-            request.budget, self._cost(final=False), self._cost(final=True), request.seeds, request.epochs
-        )
+        costs = self._cost(final=False), self._cost(final=True)
+        self.budget = Budget(request.budget, *costs, request.seeds, request.epochs)
 
     @property
     def space(self) -> Space:
@@ -99,7 +96,7 @@ class Pipeline:
             teacher=Teacher(model=self.teacher),
             target="teacher" if candidate.distilled else "uniform",
             student=Student(model=self.students[candidate.student]),
-            loss=self.loss(candidate),
+            loss=(candidate.loss or request.loss) if candidate.distilled else "kl",  # plain: it smooths the labels
             alpha=candidate.alpha,
             temperature=candidate.temperature,
             epochs=epochs,
@@ -111,14 +108,6 @@ class Pipeline:
             evaluate=evaluate,
             unlabelled=unlabelled,
         )
-
-    def loss(self, candidate: Candidate) -> str:
-        """The distillation loss of a candidate; a baseline gets its smoothing from the plain divergence.
-
-        Args:
-            candidate: its numbers.
-        """
-        return (candidate.loss or self.request.loss) if candidate.distilled else "kl"
 
     def screen(self) -> None:
         """Keep the best of several architectures, each trained briefly with the teacher."""
@@ -136,9 +125,6 @@ class Pipeline:
 
         Args:
             storage: the file that Optuna keeps; None: in memory.
-
-        Returns:
-            The best of either kind.
         """
         if self.request.alpha == "predicted":
             return self._predicted()
@@ -154,23 +140,19 @@ class Pipeline:
         Args:
             result: of the search.
 
-        Returns:
-            Their results on the test examples.
-
         Raises:
             WorkError: one diverged.
         """
-        seeds = range(self.budget.seeds)
+        count = self.budget.seeds
         kinds = [(result.distilled, True), (result.baseline, True)]
         if len(self.dataset.unlabelled):
             kinds.append((result.distilled, False))
         wanted = [
             (self.settings(candidate, "test", unlabelled=unlabelled), seed, candidate)
             for candidate, unlabelled in kinds
-            for seed in seeds
+            for seed in range(count)
         ]
         results = self._train(wanted, keep=True)
-        count = len(seeds)
         finals = Finals(results[:count], results[count : 2 * count], results[2 * count :])
         _check_finite(finals)
         return finals
@@ -239,9 +221,11 @@ class Pipeline:
             candidates = _shortened(candidates, count)
         return self._scores(candidates, repeats)
 
+    def _seeds(self, repeats: int = 1) -> range:
+        return range(SEARCH_SEED, SEARCH_SEED + self.request.search_seeds * repeats)
+
     def _scores(self, candidates: Sequence[Candidate], repeats: int) -> list[Score]:
-        each = self.request.search_seeds * repeats
-        seeds = [SEARCH_SEED + number for number in range(each)]
+        seeds, each = self._seeds(repeats), self.request.search_seeds * repeats
         results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
         rows = [results[i : i + each] for i in range(0, len(results), each)]
         return [
@@ -251,7 +235,7 @@ class Pipeline:
 
     def _train(self, wanted: Sequence[tuple[Settings, int, Candidate]], *, keep: bool = False) -> list[TrialResult]:
         """Train what is missing, and return the results in order."""
-        trials = [self._trial(*one) for one in wanted]
+        trials = [self._trial(*training) for training in wanted]
         missing = self.runner.missing(trials, keep=keep)
         for _ in self.runner.run(trials, self.work.plan(missing), keep=keep) if missing else ():
             pass  # recorded by the runner
@@ -273,7 +257,7 @@ class Pipeline:
         ends = [space.middle._replace(alpha=alpha) for alpha in (0.0, 1.0)]
         baselines = [space.plain, space.plain._replace(alpha=0.9)]
         scores = self._scores([*ends, *baselines], 1)
-        seeds = [SEARCH_SEED + number for number in range(self.request.search_seeds)]
+        seeds = self._seeds()
         trials = [self._trial(self.settings(end, "validation"), seed, end) for end in ends for seed in seeds]
         stored = self.runner.store.validation_predictions()
         predictions = [stored.get(trial.id) for trial in trials]
@@ -301,7 +285,7 @@ def _predicted_alpha(
 
 def _shortened(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
     """The first candidates of both kinds, as many of either."""
-    kinds = [[one for one in candidates if one.distilled is distilled] for distilled in (True, False)]
+    kinds = [[each for each in candidates if each.distilled is kind] for kind in (True, False)]
     if not all(kinds):
         return list(candidates[:count])
     return [*kinds[0][: count // 2], *kinds[1][: count // 2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -11,7 +12,7 @@ from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
 from distillab.study.checking import validated
 from distillab.study.model_options import ModelOptions, Scale
-from distillab.study.settings import Count, CountFromZero, Frozen, Optimiser, Pixels, Positive, Schedule, Share
+from distillab.study.settings import Count, CountFromZero, Frozen, Optimiser, Positive, Schedule, Share
 
 Metric = Literal["accuracy", "f1_macro", "balanced_accuracy"]
 """The metrics that may choose the settings; ties are settled by the likelihood."""
@@ -71,7 +72,7 @@ class Request(Frozen):
     losses: tuple[Loss, ...] = ()
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
-    shift: Pixels = 0
+    shift: CountFromZero = 0
     flip: bool = False
     metric: Metric = "accuracy"
     margin: Positive = 0.001
@@ -94,14 +95,7 @@ class Request(Frozen):
     @property
     def options(self) -> ModelOptions:
         """How the models are read."""
-        return ModelOptions(
-            teacher_input=self.teacher_input,
-            teacher_scale=self.teacher_scale,
-            student_scale=self.student_scale,
-            warm_start=self.warm_start,
-            modules=self.modules,
-            trust=self.trust,
-        )
+        return ModelOptions(**{option.name: getattr(self, option.name) for option in fields(ModelOptions)})
 
 
 def request(**values: Any) -> Request:
@@ -121,9 +115,6 @@ def seconds(text: str) -> float:
 
     Args:
         text: a number and its unit.
-
-    Returns:
-        Seconds.
 
     Raises:
         RequestError: there is no unit, or the number is not positive.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.5, 4.0, 10.0)
@@ -108,12 +107,11 @@ def coarse(space: Space, rate: float) -> list[Candidate]:
         (13, 5)
     """
     middle = space.temperatures[len(space.temperatures) // 2]
-    pairs = [
-        (alpha, temperature)
+    return [
+        Candidate(True, alpha, temperature, rate)
         for alpha, temperature in itertools.product(space.alphas, space.temperatures)
         if alpha < 1 or temperature == middle
     ]
-    return [Candidate(True, alpha, temperature, rate) for alpha, temperature in pairs]
 
 
 def finer(space: Space, best: Candidate, level: int) -> list[Candidate]:
@@ -126,7 +124,7 @@ def finer(space: Space, best: Candidate, level: int) -> list[Candidate]:
 
     Example:
         >>> space = Space.of(None, 3.0, None)
-        >>> [(one.alpha, one.learning_rate) for one in finer(space, Candidate(True, 0.25, 3.0, 0.001), 0)]
+        >>> [(near.alpha, near.learning_rate) for near in finer(space, Candidate(True, 0.25, 3.0, 0.001), 0)]
         [(0.125, 0.001), (0.375, 0.001), (0.25, 0.001414), (0.25, 0.0007071)]
     """
     neighbours = []
@@ -139,7 +137,7 @@ def finer(space: Space, best: Candidate, level: int) -> list[Candidate]:
     if len(space.rates) > 1:
         rate = 2 ** (0.5 / 2**level)
         neighbours += [best._replace(learning_rate=_short(best.learning_rate * factor)) for factor in (rate, 1 / rate)]
-    return [one for one in neighbours if 0 <= one.alpha <= 1]
+    return [near for near in neighbours if 0 <= near.alpha <= 1]
 
 
 def coarse_baseline(space: Space, rate: float) -> list[Candidate]:
@@ -150,7 +148,7 @@ def coarse_baseline(space: Space, rate: float) -> list[Candidate]:
         rate: the learning rate in the middle.
 
     Example:
-        >>> [(one.alpha, one.learning_rate) for one in coarse_baseline(Space.of(None, 3.0, None), 0.001)[:3]]
+        >>> [(each.alpha, each.learning_rate) for each in coarse_baseline(Space.of(None, 3.0, None), 0.001)[:3]]
         [(1.0, 0.001), (0.95, 0.001), (1.0, 0.001414)]
     """
     powers = (0.0, 0.5, -0.5, 1.0, -1.0) if len(space.rates) > 1 else (0.0,)
@@ -162,9 +160,7 @@ def finer_baseline(space: Space, best: Candidate, level: int) -> list[Candidate]
     """The neighbours of a baseline, the nearest first.
 
     Args:
-        space: of the search.
-        best: the candidate.
-        level: from 0; the neighbours of each level are nearer.
+        space, best, level: as in `finer`.
     """
     ratio, step = 2 ** (0.5 / 2**level), 0.05 / 2**level
     factors = (1.0, ratio, 1 / ratio, ratio**1.5, ratio**-1.5) if len(space.rates) > 1 else (1.0,)
@@ -173,7 +169,7 @@ def finer_baseline(space: Space, best: Candidate, level: int) -> list[Candidate]
         best._replace(alpha=round(best.alpha + move, 6), learning_rate=_short(best.learning_rate * factor))
         for move, factor in moves
     ]
-    return [one for one in neighbours if 0.5 <= one.alpha <= 1]
+    return [near for near in neighbours if 0.5 <= near.alpha <= 1]
 
 
 def best_of(scores: Sequence[Score]) -> Candidate:
@@ -183,16 +179,11 @@ def best_of(scores: Sequence[Score]) -> Candidate:
         scores: at least one; NaN counts as worst.
 
     Example:
-        >>> one, other = Candidate(True, 0.0, 3.0, 0.001), Candidate(True, 1.0, 3.0, 0.001)
-        >>> best_of([Score(one, 0.9, -0.5), Score(other, 0.9, -0.4)]).alpha
+        >>> plain, other = Candidate(True, 0.0, 3.0, 0.001), Candidate(True, 1.0, 3.0, 0.001)
+        >>> best_of([Score(plain, 0.9, -0.5), Score(other, 0.9, -0.4)]).alpha
         1.0
     """
-    worst = -np.inf
-    ranked = [
-        (worst if np.isnan(score.value) else score.value, worst if np.isnan(score.tie) else score.tie)
-        for score in scores
-    ]
-    return scores[max(range(len(scores)), key=lambda index: (ranked[index], -index))].candidate
+    return max(scores, key=_rank).candidate  # the first of equal ones
 
 
 def leaders(scores: Sequence[Score], distilled: bool, count: int) -> list[Candidate]:
@@ -203,12 +194,12 @@ def leaders(scores: Sequence[Score], distilled: bool, count: int) -> list[Candid
         distilled: which kind.
         count: at most this many.
     """
-    remaining = [score for score in scores if score.candidate.distilled is distilled]
-    kept: list[Candidate] = []
-    while remaining and len(kept) < count:
-        kept.append(best_of(remaining))
-        remaining = [score for score in remaining if score.candidate != kept[-1]]
-    return kept
+    ranked = sorted((score for score in scores if score.candidate.distilled is distilled), key=_rank, reverse=True)
+    return list(dict.fromkeys(score.candidate for score in ranked))[:count]
+
+
+def _rank(score: Score) -> tuple[float, ...]:
+    return tuple(-math.inf if math.isnan(value) else value for value in (score.value, score.tie))
 
 
 def _short(value: float) -> float:

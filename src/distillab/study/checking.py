@@ -21,9 +21,6 @@ def validated(model: type[M], tree: Any) -> M:
         model: the pydantic model.
         tree: keys and values.
 
-    Returns:
-        The checked values.
-
     Raises:
         RequestError: a value of the wrong type or out of range; the message names its key.
 
@@ -49,32 +46,31 @@ _UNION_MEMBERS = ("constrained-", "function-", "literal[", "float", "int", "str"
 """What pydantic adds to a key to say which member of a union it tried."""
 
 
+_RULES = {
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "greater than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    "finite_number": "a finite number",
+    "string_type": "a word",
+    **dict.fromkeys(("model_type", "model_attributes_type"), "a group of keys and values"),
+}
+"""By pydantic's type of fault, what a key may hold, in words that follow "it must be"."""
+
+
 def _allowed(fault: Any) -> str:
-    """What a key may hold, in words that follow "it must be"."""
     limits = fault.get("ctx", {})
-    match fault["type"]:
-        case "literal_error":
-            return f"one of {limits['expected'].replace(' or ', ', ')}"
-        case "greater_than_equal":
-            return f"at least {_limit(limits['ge'])}"
-        case "greater_than":
-            return f"greater than {_limit(limits['gt'])}"
-        case "less_than_equal":
-            return f"at most {_limit(limits['le'])}"
-        case "less_than":
-            return f"less than {_limit(limits['lt'])}"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "a whole number"
-        case "float_parsing" | "float_type" | "finite_number":
-            return "a number"
-        case "string_type":
-            return "a word"
-        case "model_type" | "model_attributes_type":
-            return "a group of keys and values"
-        case "value_error":
-            return str(limits["error"])
-        case _:
-            return str(fault["msg"])
+    if fault["type"] == "literal_error":
+        return f"one of {limits['expected'].replace(' or ', ', ')}"
+    if fault["type"] == "value_error":
+        return str(limits["error"])
+    rule = _RULES.get(fault["type"])
+    if rule is None:
+        return str(fault["msg"])
+    numbers = {name: value for name, value in limits.items() if isinstance(value, int | float)}
+    return rule.format(**{name: f"{v:,}" if isinstance(v, int) else f"{v:g}" for name, v in numbers.items()})
 
 
 def _guess(fault: Any) -> str:
@@ -83,7 +79,3 @@ def _guess(fault: Any) -> str:
     names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
     nearest = difflib.get_close_matches(fault["input"][:100], names, n=1, cutoff=0.5)
     return f"Did you mean {nearest[0]!r}?" if nearest else ""
-
-
-def _limit(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

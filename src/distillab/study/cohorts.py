@@ -23,7 +23,7 @@ from distillab.errors import RequestError, WorkError
 from distillab.study.progress import Progress
 from distillab.study.results import Evaluation, KeptStudent, kept_student, trial_result
 from distillab.study.settings import Settings
-from distillab.study.splits import Labels, Rows, Splits, draw_labels, gallery, inputs
+from distillab.study.splits import Labels, Rows, Splits, draw_labels, gallery
 from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
@@ -75,32 +75,20 @@ class GroupTrainer:
     """
 
     def __init__(
-        self,
-        dataset: Dataset,
-        group: TrainingInputs,
-        mesh: Mesh,
-        capacity: int,
-        memory: int | None,
-        progress: Progress,
+        self, dataset: Dataset, group: TrainingInputs, mesh: Mesh, capacity: int, memory: int | None, progress: Progress
     ) -> None:
         self.dataset, self.group, self.progress = dataset, group, progress
         self.limit = memory if memory is not None else memory_limit(mesh)
         self._measured, self._compiled = self.limit is None, False
         settings, student = group.settings, group.student
         self._teacher_index = {name: index for index, name in enumerate(group.teachers)}
-        arrays = inputs(dataset, group.splits)
         self._y_test = dataset.y_test if group.splits.test else dataset.y_test[:0]
         self._gallery: tuple[str, Rows] | None = None
         x_examples = None
         if settings.evaluate == "all":
             positions, shown = gallery(dataset, group.splits)
             self._gallery, x_examples = (shown.id, positions), shown.inputs
-        examples = Examples(
-            *arrays,
-            teacher_logits=_stacked(group.teachers, len(arrays.train), dataset.classes),
-            scale=student.scale,
-            x_examples=x_examples,
-        )
+        examples = _examples(dataset, group, x_examples)
         self._live = _live(group, examples, dataset.classes)
         self.trainer = CohortTrainer(student.functional, examples, _recipe(settings), mesh=mesh, capacity=capacity)
         self._initial: dict[int, Variables] = {}
@@ -111,9 +99,6 @@ class GroupTrainer:
         Args:
             trainings: of the group.
             report: is given the finished fraction of the epochs, below 1: only recorded students are finished.
-
-        Returns:
-            The results of the trained students; the others are still to train.
 
         Raises:
             WorkError: memory does not hold one student a device.
@@ -234,9 +219,20 @@ class GroupTrainer:
         )
 
 
-def _stacked(teachers: dict[str, TeacherPredictions], count: int, classes: int) -> NDArray[np.float32]:
-    zeros = np.zeros((count, classes), np.float32)
-    return np.stack([zeros if teacher.train is None else teacher.train for teacher in teachers.values()])
+def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.generic] | None) -> Examples:
+    """The arrays of a group: training rows, then unlabelled inputs; features standardised where the data ask for it."""
+    splits = group.splits
+    x_train = dataset.prepared((dataset.x_train, splits.train), *([dataset.unlabelled] if splits.unlabelled else []))
+    zeros = np.zeros((len(x_train), dataset.classes), np.float32)
+    logits = [zeros if teacher.train is None else teacher.train for teacher in group.teachers.values()]
+    return Examples(
+        x_train,
+        dataset.prepared((dataset.x_train, splits.validation)),
+        dataset.prepared(dataset.x_test if splits.test else dataset.x_test[:0]),
+        np.stack(logits),
+        group.student.scale,
+        x_examples,
+    )
 
 
 def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeacher | None:
@@ -246,14 +242,14 @@ def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeache
             raise ValueError("students of unaugmented inputs need their teachers' predictions for them")
         return None
     for name, teacher in group.teachers.items():
-        one = group.teacher_settings[name]
-        if one.target == "teacher" and len(teacher.members) < len(members(one)):
+        its = group.teacher_settings[name]
+        if its.target == "teacher" and len(teacher.members) < len(members(its)):
             raise RequestError(
                 "Augmented images need a live teacher, and stored predictions or a model that JAX cannot run are not "
                 "live. Leave --shift and --flip out."
             )
-    live = [teacher.members for teacher in teachers]
     augmentation = Augmentation(**settings.augmentation.model_dump())
+    live = [teacher.members for teacher in teachers]
     return live_teacher(live, examples.x_train, classes, augmentation, linear=settings.squared)
 
 

@@ -6,11 +6,11 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +27,8 @@ from distillab.study.trials import Group, members
 FILE = "speeds.json"
 
 PRODUCT_FLOPS, OUTPUT_FLOPS, PARAMETER_FLOPS, STEP_FLOPS = 1.2, 1_180.0, 360.0, 1.1e7
-"""Time of one operation of a matrix product, of one output of a layer, of one parameter's update and of one step, in
-operations of a large matrix product that take as long. Fitted to 15 models of the zoo on a CPU, most of them within a
-factor of 2."""
+"""Operations of a large matrix product that take as long as one of a model's products, one output of a layer, one
+parameter's update and one step. Fitted to 15 models of the zoo on a CPU, most of them within a factor of 2."""
 
 LANES = 16
 """A layer with fewer channels takes as long as one with so many: the fit's best of 1, 8 and 16."""
@@ -95,8 +94,7 @@ class Costs:
     A pace is the time of one training example on one device, compilation left out.
 
     Args:
-        input_shape: of one example.
-        classes: C.
+        input_shape, classes: of one example, C.
         grid: the devices of this process.
         resources: the devices that train students.
         file: keeps paces from one run to the next; None: nothing is kept.
@@ -106,12 +104,7 @@ class Costs:
     """
 
     def __init__(
-        self,
-        input_shape: Sequence[int],
-        classes: int,
-        grid: Mesh,
-        resources: Resources,
-        file: Path | None = None,
+        self, input_shape: Sequence[int], classes: int, grid: Mesh, resources: Resources, file: Path | None = None
     ) -> None:
         self.input_shape, self.classes, self.grid, self.resources = tuple(input_shape), classes, grid, resources
         self.measured = True
@@ -125,10 +118,7 @@ class Costs:
 
         Args:
             trainings: number of students.
-            epochs: of each.
-            examples: training examples of one epoch.
-            settings: of any of them: model, batch size, optimiser.
-            student: their architecture.
+            epochs, examples, settings, student: as for `training`.
         """
         rounds = math.ceil(trainings / (max(1, self.resources.workers) * self.resources.devices))
         return rounds * self.training(settings, examples, epochs, student=student)
@@ -137,10 +127,9 @@ class Costs:
         """Estimate the time of one student on one device.
 
         Args:
-            settings: of the student.
+            settings, student: of the student, and its architecture.
             examples: training examples of one epoch.
             epochs: by default those of the settings.
-            student: its architecture.
         """
         seen = examples * (settings.epochs if epochs is None else epochs)
         pace = self._pace(self._student_key(settings))
@@ -152,35 +141,33 @@ class Costs:
         """Estimate the time of a seed's live predictions on all devices; 0 where a measured pace includes it.
 
         Args:
-            settings: of any student of the seed.
-            examples: training examples of one epoch.
+            settings, examples: of any student of the seed, and of one epoch.
             given: the teachers among them that are a user's models.
         """
         if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
             return 0.0
         zoo = [name for name in (member.teacher.model for member in members(settings)) if not is_given(name)]
-        flops = sum(map(self._flops, zoo)) + sum(map(_flops, given))
+        flops = sum(_zoo_flops(name, self.input_shape, self.classes) for name in zoo) + sum(map(_flops, given))
         return FORWARD * settings.epochs * examples * flops / self._rate
 
     def teacher(self, settings: Settings, examples: int) -> float:
         """Estimate the time of one teacher on all devices of this process.
 
         Args:
-            settings: with a single teacher.
-            examples: training examples of one epoch.
+            settings, examples: with a single teacher, and of one epoch.
         """
         seen = examples * settings.teacher.epochs
         pace = self._pace(self._teacher_key(settings))
         if pace is not None:
             return seen * pace
-        return seen * TEACHER_FACTOR * self._flops(settings.teacher.model) / self._rate
+        flops = _zoo_flops(settings.teacher.model, self.input_shape, self.classes)
+        return seen * TEACHER_FACTOR * flops / self._rate
 
     def add(self, settings: Settings, pace: float | None) -> None:
         """Note the measured pace of a cohort.
 
         Args:
-            settings: of any of its students.
-            pace: seconds of an example on a device; None where it could not be measured.
+            settings, pace: of any of its students; None where it could not be measured.
         """
         if pace:
             self._paces.setdefault(self._student_key(settings), []).append(pace)
@@ -189,8 +176,7 @@ class Costs:
         """Note the measured epochs of a teacher. The first one compiles, and counts only where it is long.
 
         Args:
-            settings: with a single teacher.
-            examples: training examples of one epoch.
+            settings, examples: as for `teacher`.
             epochs: seconds of each.
         """
         counted = [seconds / examples for number, seconds in enumerate(epochs) if number or seconds > LONG]
@@ -221,12 +207,8 @@ class Costs:
         return self._key(["teacher", teacher.model, str(teacher.batch_size), teacher.optimiser, f"on {self.grid.size}"])
 
     def _key(self, parts: Sequence[str]) -> str:
-        shape = "x".join(str(size) for size in self.input_shape)
+        shape = "x".join(map(str, self.input_shape))
         return " ".join([self.grid.devices.flat[0].device_kind, *parts, shape, str(self.classes)])
-
-    def _flops(self, model: str) -> float:
-        """Operations of the matrix products of a training step, for one example."""
-        return _flops(Functional(_built(model, self.input_shape, self.classes)))
 
     @property
     def _rate(self) -> float:
@@ -234,11 +216,7 @@ class Costs:
         return flops_per_second(self.grid)
 
 
-def _flops(model: Functional) -> float:
-    return training_flops(model, BATCH) / BATCH
-
-
-def estimate(groups: Iterable[Group], teachers: Sequence[float], costs: Costs) -> RunEstimate:
+def estimate(groups: Sequence[Group], teachers: Sequence[float], costs: Costs) -> RunEstimate:
     """Estimate the time of a run.
 
     Args:
@@ -246,7 +224,7 @@ def estimate(groups: Iterable[Group], teachers: Sequence[float], costs: Costs) -
         teachers: seconds of each teacher still to train.
         costs: by which these seconds were estimated.
     """
-    groups, resources = list(groups), costs.resources
+    resources = costs.resources
     seconds, cohorts = makespan(Queue(groups, resources))
     return RunEstimate(
         students=sum(len(group.trainings) for group in groups),
@@ -277,19 +255,23 @@ def flops_per_second(grid: Mesh) -> float:
     return float(rate if on_cpu else rate * grid.size)
 
 
+def _flops(model: Functional) -> float:
+    """Operations of the matrix products of a training step, for one example."""
+    return training_flops(model, BATCH) / BATCH
+
+
 def _arithmetic(student: Functional, batch: int) -> float:
     """A student's training step, for one example, in operations of a matrix product that takes as long."""
     model = student.model
     shapes = [layer.output.shape[1:] for layer in model.layers if layer.weights]
     outputs = sum(math.prod(shape[:-1]) * LANES * math.ceil(shape[-1] / LANES) for shape in shapes)
     update = PARAMETER_FLOPS * model.count_params() + STEP_FLOPS
-    flops = training_flops(student, BATCH) / BATCH
-    return float(PRODUCT_FLOPS * flops + OUTPUT_FLOPS * outputs + update / batch)
+    return float(PRODUCT_FLOPS * _flops(student) + OUTPUT_FLOPS * outputs + update / batch)
 
 
 @cache
-def _built(model: str, input_shape: tuple[int, ...], classes: int) -> Any:
-    return build(model, input_shape, classes)
+def _zoo_flops(model: str, input_shape: tuple[int, ...], classes: int) -> float:
+    return _flops(Functional(build(model, input_shape, classes)))
 
 
 def _read(file: Path | None) -> dict[str, float]:

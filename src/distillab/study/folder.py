@@ -24,12 +24,9 @@ class Folder:
     Attributes:
         spec: the study, its configuration resolved.
         store: every result.
-        teachers: trained teachers, by identity.
-        predictions: teachers' predictions, by digest.
+        teachers, predictions: of teachers, by identity and by digest.
         students: kept students, weights and test logits, one `.npz` a trial.
-        figures: drawn by a report.
-        report: the page.
-        answer: the answer as JSON.
+        figures, report, answer: the charts, the page, and the answer as JSON.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,8 +132,7 @@ class Folder:
             raise RequestError(f"{self.path} is a file. Choose a folder with --out.")
         refuse_earlier(self.store)
         if self.spec.is_file():
-            differences = self.described().differs_from(spec)
-            if differences:
+            if differences := self.described().differs_from(spec):
                 raise RequestError(
                     f"{self.path} holds another study: it differs in {', '.join(differences)}. "
                     "Choose another folder with --out."

@@ -6,13 +6,10 @@ from functools import lru_cache
 from typing import TypeVar
 
 from distillab.data import Dataset
-from distillab.engine.functional import Functional
 from distillab.errors import RequestError
-from distillab.models import build
-from distillab.study.settings import GIVEN, Settings, Student, is_given
+from distillab.study.settings import GIVEN, Student, is_given
 from distillab.study.student_models import StudentModel, zoo_student
 from distillab.study.teacher_models import TeacherModel
-from distillab.study.trials import members
 
 M = TypeVar("M")
 
@@ -36,26 +33,20 @@ class Models:
         self._zoo = lru_cache(maxsize=None)(zoo_student)
 
     def add_student(self, student: StudentModel) -> str:
-        """Add a user's student.
+        """Add a user's student; gives its name in settings, which identifies all that decides its training.
 
         Args:
             student: the architecture.
-
-        Returns:
-            The name that settings use for it; it identifies everything that decides its training.
         """
         name = f"{GIVEN}{student.digest}"
         self._students[name] = student
         return name
 
     def add_teacher(self, teacher: TeacherModel) -> str:
-        """Add a user's teacher.
+        """Add a user's teacher; gives its name in settings, which identifies all that its predictions depend on.
 
         Args:
             teacher: the trained model, or its stored predictions.
-
-        Returns:
-            The name that settings use for it; it identifies everything that its predictions depend on.
         """
         name = f"{GIVEN}{teacher.digest[:16]}"
         self._teachers[name] = teacher
@@ -84,29 +75,6 @@ class Models:
             RequestError: it was not added.
         """
         return _known(name, self._teachers)
-
-    def given_functionals(self, settings: Settings) -> list[Functional]:
-        """The teachers of a trial that are a user's models and that JAX can run.
-
-        Args:
-            settings: of the trial.
-        """
-        names = [member.teacher.model for member in members(settings) if is_given(member.teacher.model)]
-        return [member.functional for name in names if (member := self.teacher(name).member) is not None]
-
-    def check_teacher(self, name: str) -> None:
-        """Reject a teacher that does not fit the data.
-
-        Args:
-            name: of the zoo, or as `add_teacher` returned it.
-
-        Raises:
-            RequestError: it is unknown or does not fit.
-        """
-        if is_given(name):
-            self.teacher(name)
-        else:
-            build(name, self._dataset.input_shape, self._dataset.classes)
 
 
 def _known(name: str, models: dict[str, M]) -> M:

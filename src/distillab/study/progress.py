@@ -20,17 +20,15 @@ class Progress(Protocol):
 
         Args:
             name: the teacher's architecture.
-            epoch: how many epochs are finished; 0 at the start.
-            epochs: how many there are.
-            loss: the last epoch's mean loss; None at the start.
+            epoch, epochs: how many are finished, 0 at the start, and how many there are.
+            loss: the last epoch's mean; None at the start.
         """
 
     def students(self, trained: float, students: int, at_work: int) -> None:
-        """Report the number of trained students.
+        """Report how many students are trained.
 
         Args:
-            trained: students trained by this run; a fraction counts for each student in training.
-            students: how many the run trains.
+            trained, students: by this run, with a fraction for each in training, and how many it trains.
             at_work: how many are in training now.
         """
 

@@ -17,16 +17,12 @@ PACKAGES = ("keras", "jax", "jaxlib", "optax", "numpy", "scipy", "scikit-learn")
 
 
 def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_name: str) -> dict[str, Any]:
-    """Describe this run.
+    """Describe this run, as plain values.
 
     Args:
         command: the command line that starts it again.
         data: the data set's name and digest.
-        devices: number of devices that train students.
-        platform_name: JAX's name of their kind, such as "cpu".
-
-    Returns:
-        A mapping of plain values, recorded with the run.
+        devices, platform_name: number of devices that train students, and JAX's name of their kind, such as "cpu".
     """
     return {
         "command": command,

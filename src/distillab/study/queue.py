@@ -141,13 +141,10 @@ class Queue:
 
 
 def makespan(queue: Queue) -> tuple[float, int]:
-    """Estimate how long a queue takes if every worker takes a cohort whenever it is free.
+    """Seconds that a queue takes if every worker takes a cohort whenever it is free, and the number of cohorts.
 
     Args:
         queue: is emptied.
-
-    Returns:
-        Seconds, and the number of cohorts.
     """
     free_at, cohorts = [0.0] * max(1, queue.resources.workers), 0
     while (cohort := queue.take()) is not None:

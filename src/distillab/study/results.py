@@ -65,8 +65,7 @@ def kept_student(outcome: Outcome, slot: int) -> KeptStudent:
     """One student of a cohort's outcome.
 
     Args:
-        outcome: of a cohort.
-        slot: the student's index in it.
+        outcome, slot: of a cohort, and the student's index in it.
     """
     variables: Variables = jax.tree.map(lambda leaf: leaf[slot], outcome.variables)
     return KeptStudent(variables, outcome.test_logits[slot])
@@ -91,14 +90,9 @@ def trial_result(
     """Evaluate one trained student; a student that diverged has its history, and no metrics.
 
     Args:
-        trial: of the student.
-        slot: its index in the cohort.
-        labels: the student's.
+        trial, slot, labels: of the student; slot is its index in the cohort.
         teacher: its teacher's predictions.
         cohort: all students' predictions and epochs.
-
-    Returns:
-        The result.
     """
     test, validation = cohort.outcome.test_logits[slot], cohort.outcome.validation_logits[slot]
     broken = next((epoch for epoch in cohort.epochs if epoch.finite_steps[slot] < cohort.steps), None)
@@ -141,9 +135,7 @@ def _with_metrics(
         metrics=metrics,
         confusion=confusion_matrix(test, cohort.y_test).tolist() if len(test) else None,
         reliability=reliability(test, cohort.y_test) if len(test) and not squared else None,
-        validation_predictions=validation_predictions(
-            trial.settings.alpha, validation, labels.validation, linear=squared
-        ),
+        validation_predictions=validation_predictions(result.alpha, validation, labels.validation, linear=squared),
         example_predictions=_example_predictions(slot, labels, cohort),
     )
 
@@ -168,5 +160,4 @@ def _example_predictions(slot: int, labels: Labels, cohort: Evaluation) -> Galle
 
 def _epoch_row(epoch: Epoch, slot: int) -> tuple[float, float, float, float]:
     columns = (epoch.loss, epoch.label_loss, epoch.distillation_loss, epoch.validation_accuracy)
-    loss, label_loss, distillation_loss, accuracy = (float(column[slot]) for column in columns)
-    return loss, label_loss, distillation_loss, accuracy
+    return tuple(float(column[slot]) for column in columns)  # type: ignore[return-value]  # of four

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from distillab.data import Dataset
+from distillab.engine.functional import Functional
 from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.estimate import Costs, RunEstimate, estimate
 from distillab.study.executors.base import Executor
+from distillab.study.executors.local import Local
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress
+from distillab.study.provenance import now, provenance
 from distillab.study.queue import Queue
 from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
-from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions
 from distillab.study.trials import Group, Trial, groups, members, training_identity
-
-OnResults = Callable[[Sequence[TrialResult]], None]
 
 
 @dataclass(frozen=True)
@@ -38,77 +39,104 @@ class Plan:
     estimate: RunEstimate
 
 
-def plan(trials: Sequence[Trial], dataset: Dataset, models: Models, costs: Costs, filed: Collection[str]) -> Plan:
-    """Group trials and estimate their cost.
+@dataclass(frozen=True)
+class Work:
+    """The parts that a run is made of.
 
     Args:
-        trials: to train.
         dataset: the data.
         models: students and teachers by name.
-        costs: of students and teachers.
-        filed: identities of the teachers that are trained already.
-
-    Returns:
-        The groups, their rows and the estimate.
+        folder: of the study.
+        executor: trains cohorts.
+        costs: of students and teachers; learns the pace of what is trained.
+        progress: is notified of everything.
     """
-    teachers: dict[str, float] = {}
-    planned, splits = [], {}
-    for group in groups(trials):
-        rows = splits[group.key] = split(dataset, group.settings)
-        count = len(rows.train) + rows.unlabelled
-        for settings in group.teachers.values():
-            teachers |= _teacher_seconds(settings, dataset, rows, costs, filed)
+
+    dataset: Dataset
+    models: Models
+    folder: Folder
+    executor: Executor
+    costs: Costs
+    progress: Progress
+
+    def plan(self, trials: Sequence[Trial]) -> Plan:
+        """Group trials that are to be trained, and estimate their cost.
+
+        Args:
+            trials: to train.
+        """
+        filed = {path.stem for path in self.folder.teachers.glob("*.keras")}
+        teachers: dict[str, float] = {}
+        planned, splits = [], {}
+        for group in groups(trials):
+            rows = splits[group.key] = split(self.dataset, group.settings)
+            for settings in group.teachers.values():
+                teachers |= self._teacher_seconds(settings, rows, filed)
+            planned.append(replace(group, seconds=self._student_seconds(group, len(rows.train) + rows.unlabelled)))
+        return Plan(tuple(planned), splits, estimate(planned, list(teachers.values()), self.costs))
+
+    def _student_seconds(self, group: Group, examples: int) -> float:
+        """Seconds of one student on one device, with its share of the live predictions."""
         live = {(trials[0].teacher, trials[0].seed): trials[0].settings for trials in group.trainings}
-        shared = sum(costs.live_teachers(one, count, models.given_functionals(one)) for one in live.values())
-        student = models.student(group.settings.student).functional
-        each = costs.training(group.settings, count, student=student)
-        shares = costs.resources.devices / len(group.trainings)
-        planned.append(replace(group, seconds=each + shared * shares))
-    return Plan(tuple(planned), splits, estimate(planned, list(teachers.values()), costs))
+        shared = sum(
+            self.costs.live_teachers(settings, examples, self._given_functionals(settings))
+            for settings in live.values()
+        )
+        student = self.models.student(group.settings.student).functional
+        each = self.costs.training(group.settings, examples, student=student)
+        return each + shared * (self.costs.resources.devices / len(group.trainings))
 
+    def _given_functionals(self, settings: Settings) -> list[Functional]:
+        """The teachers of a trial that are a user's models and that JAX can run."""
+        names = [member.teacher.model for member in members(settings) if is_given(member.teacher.model)]
+        return [member.functional for name in names if (member := self.models.teacher(name).member) is not None]
 
-def _teacher_seconds(
-    settings: Settings, dataset: Dataset, splits: Splits, costs: Costs, filed: Collection[str]
-) -> dict[str, float]:
-    """Seconds of each teacher's training that is missing, by the training's identity."""
-    seconds = {}
-    for member in members(settings):
-        model = member.teacher.model
-        if is_given(model) or training_identity(member, dataset.digest) in filed:
-            continue
-        examples = len(teacher_rows(dataset, member, splits)[0])
-        seconds[training_identity(member, dataset.digest, whole=True)] = costs.teacher(member, examples)
-    return seconds
+    def _teacher_seconds(self, settings: Settings, splits: Splits, filed: set[str]) -> dict[str, float]:
+        """Seconds of each teacher's training that is missing, by the training's identity."""
+        seconds = {}
+        for member in members(settings):
+            if is_given(member.teacher.model) or training_identity(member, self.dataset.digest) in filed:
+                continue
+            examples = len(teacher_rows(self.dataset, member, splits)[0])
+            name = training_identity(member, self.dataset.digest, whole=True)
+            seconds[name] = self.costs.teacher(member, examples)
+        return seconds
+
+    @contextmanager
+    def runner(self, store: Store, started: str, command: str) -> Iterator[Runner]:
+        """A runner, within a recorded run.
+
+        Args:
+            store: keeps the results.
+            started: when the run began.
+            command: what started it.
+        """
+        dataset, (devices, platform) = self.dataset, self.executor.where
+        data = {"name": dataset.name, "digest": dataset.digest, "classes": list(dataset.class_names)}
+        facts = provenance(command=command, data=data, devices=devices, platform_name=platform)
+        number = store.begin_run(started, facts)
+        yield Runner(self, store, number)
+        store.end_run(number, now())
+        if not isinstance(self.executor, Local):
+            return  # a cluster's paces are not those of this machine
+        try:
+            self.costs.save()
+        except OSError as error:
+            self.progress.note(f"The measured pace could not be kept for the next estimate: {error}.")
 
 
 class Runner:
     """Trains and records trials.
 
     Args:
-        dataset: the data.
-        models: students and teachers by name.
-        folder: of the study.
+        work: the parts of the run.
         store: keeps the results.
-        executor: trains cohorts.
-        costs: learns the pace of what is trained.
-        progress: is notified of everything.
         run: the run's number in the store.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        models: Models,
-        folder: Folder,
-        store: Store,
-        executor: Executor,
-        costs: Costs,
-        progress: Progress,
-        run: int,
-    ) -> None:
-        self.dataset, self.models, self.folder, self.store = dataset, models, folder, store
-        self.executor, self.costs, self.progress, self.run_number = executor, costs, progress, run
-        self.teachers = TeacherCache(dataset, models, folder, store, progress)
+    def __init__(self, work: Work, store: Store, run: int) -> None:
+        self.work, self.store, self._run = work, store, run
+        self.teachers = TeacherCache(work.dataset, work.models, work.folder, store, work.progress)
         self._predictions: dict[tuple[str, str, bool], TeacherPredictions] = {}
 
     def missing(self, trials: Sequence[Trial], *, keep: bool = False) -> list[Trial]:
@@ -122,7 +150,7 @@ class Runner:
         return [
             trial
             for trial in {trial.id: trial for trial in trials}.values()
-            if trial.id not in done or (keep and not self.folder.student(trial.id).is_file())
+            if trial.id not in done or (keep and not self.work.folder.student(trial.id).is_file())
         ]
 
     def run(self, trials: Sequence[Trial], plan: Plan, *, keep: bool = False) -> Iterator[CohortResult]:
@@ -146,35 +174,28 @@ class Runner:
         def inputs(key: str) -> TrainingInputs:
             return self._inputs(by_key[key], plan.splits[key], keep)
 
-        queue = Queue(plan.groups, self.costs.resources)
-        for cohort in self.executor.train(queue, inputs, self.dataset, self.progress):
+        work, queue = self.work, Queue(plan.groups, self.work.costs.resources)
+        for cohort in work.executor.train(queue, inputs, work.dataset, work.progress):
             self._record(cohort)
             yield cohort
         for training in self.teachers.trainings:
-            self.costs.add_teacher(training.settings, training.examples, training.seconds)
+            work.costs.add_teacher(*training)
         self.teachers.trainings.clear()
 
     def _inputs(self, group: Group, splits: Splits, keep: bool) -> TrainingInputs:
         """What the trainings of a group share, its teachers trained and their predictions stored."""
         settings, by_teacher = group.settings, group.teachers
         training = any(trials[0].settings.needs_stored_predictions for trials in group.trainings)
-        teachers = {
-            name: self._teacher(name, one, group.key, splits, training=training) for name, one in by_teacher.items()
-        }
+        teachers = {name: self._teacher(name, of, splits, training=training) for name, of in by_teacher.items()}
         if settings.evaluate == "all":
-            positions, examples = gallery(self.dataset, splits)
-            self.store.add_examples(
-                examples,
-                {
-                    name: self.teachers.gallery(teachers[name], one, splits, positions)
-                    for name, one in by_teacher.items()
-                },
-            )
-        return TrainingInputs(settings, splits, self.models.student(settings.student), teachers, by_teacher, keep)
+            positions, examples = gallery(self.work.dataset, splits)
+            shown = {
+                name: self.teachers.gallery(teachers[name], of, splits, positions) for name, of in by_teacher.items()
+            }
+            self.store.add_examples(examples, shown)
+        return TrainingInputs(settings, splits, self.work.models.student(settings.student), teachers, by_teacher, keep)
 
-    def _teacher(
-        self, name: str, settings: Settings, key: str, splits: Splits, *, training: bool
-    ) -> TeacherPredictions:
+    def _teacher(self, name: str, settings: Settings, splits: Splits, *, training: bool) -> TeacherPredictions:
         rows = f"{settings.validation.share} {settings.train_size} {settings.evaluate} {settings.unlabelled}"
         if (name, rows, training) not in self._predictions:
             predictions = self.teachers.predictions(settings, splits, training=training)
@@ -183,13 +204,13 @@ class Runner:
 
     def _record(self, cohort: CohortResult) -> None:
         for name, student in cohort.kept.items():
-            student.write(self.folder.student(name))
+            student.write(self.work.folder.student(name))
         done = self.store.done() if cohort.kept else set()  # a recorded student whose file is missing is trained again
         self.store.add_cohort(
             [result for result in cohort.results if result.id not in done],
-            run=self.run_number,
+            run=self._run,
             students=cohort.students,
             examples=cohort.examples,
             seconds=cohort.seconds,
         )
-        self.costs.add(cohort.settings, cohort.pace)
+        self.work.costs.add(cohort.settings, cohort.pace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -17,22 +16,16 @@ OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
 
 LARGEST = 2**31 - 1
-"""Of whole numbers: they are counted with on devices, in 32 bits."""
+"""Of whole numbers: devices count in 32 bits."""
 
 MOST_MEMBERS = 100
-"""Teachers that answer together."""
+"""Teachers whose predictions are averaged."""
 
 
 def _no_switch(value: Any) -> Any:
     """Reject yes and no where a number belongs: Python would read them as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("a number, not a yes or no")
-    return value
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("a finite number")
     return value
 
 
@@ -65,30 +58,23 @@ def _model_names(value: str) -> str:
 
 
 def ensemble(models: str) -> tuple[str, ...]:
-    """Split the names that a plus sign joins: teachers whose predictions are averaged.
+    """The teachers whose predictions are averaged.
 
     Args:
-        models: such as `cnn-16-32+mlp-64`.
-
-    Returns:
-        The names, in order.
+        models: their names, joined by plus signs, such as `cnn-16-32+mlp-64`.
     """
     return tuple(models.split("+"))
 
 
-Number = Annotated[float, BeforeValidator(_no_switch), AfterValidator(_finite)]
+Number = Annotated[float, BeforeValidator(_no_switch), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_no_switch), Field(ge=1, le=LARGEST)]
 Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
 CountFromZero = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
-Pixels = CountFromZero
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
-Shares = tuple[Share, ...]
-WhichLabels = Literal["clean", "noisy"]
 Evaluated = Literal["all", "validation", "test"]
-TeachersLabels = Literal["clean", "noisy", "own"]
 NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
 """The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
 ROUNDING = 1e-6
@@ -112,7 +98,7 @@ else:  # pydantic reads these from the tables that name them
 class Frozen(BaseModel):
     """Values that are checked once and never change; unknown keys are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Noise(Frozen):
@@ -126,7 +112,7 @@ class Noise(Frozen):
 
     kind: NoiseKind = "shift"
     rate: Share = 0.0
-    matrix: tuple[Shares, ...] | None = None
+    matrix: tuple[tuple[Share, ...], ...] | None = None
 
     @model_validator(mode="after")
     def _matrix_alone(self) -> Noise:
@@ -154,8 +140,8 @@ class Teacher(Frozen):
     """Which teacher, and how it was trained.
 
     Args:
-        model: a name of the zoo, or several joined by plus signs: they answer together, by the mean of their logits.
-        members: so many teachers of each model, of consecutive seeds, answer together.
+        model: a name of the zoo, or several joined by plus signs: the mean of their logits is taken.
+        members: so many teachers of each model, of consecutive seeds, are averaged.
         labels: what it learned from: `clean` labels, the students' own `noisy` ones, or a noisy draw of its `own`.
         train_size: how many examples; by default the students' own rows.
         epochs: passes over them.
@@ -167,7 +153,7 @@ class Teacher(Frozen):
 
     model: ModelNames = "cnn-256-512"
     members: Annotated[Count, Field(le=MOST_MEMBERS)] = 1
-    labels: TeachersLabels = "clean"
+    labels: Literal["clean", "noisy", "own"] = "clean"
     train_size: Count | None = None
     epochs: Count = 3
     snapshot: Positive | None = None
@@ -175,16 +161,15 @@ class Teacher(Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
-    shift: Pixels = 0
+    shift: CountFromZero = 0
     flip: bool = False
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _within_training(self) -> Teacher:
         if self.snapshot is not None and self.snapshot > self.epochs:
-            raise not_allowed(
-                "teacher.snapshot", self.snapshot, f"at most teacher.epochs={self.epochs}, the length of its training"
-            )
+            allowed = f"at most teacher.epochs={self.epochs}, the length of its training"
+            raise not_allowed("teacher.snapshot", self.snapshot, allowed)
         return self
 
 
@@ -198,7 +183,7 @@ class Student(Frozen):
 class Augment(Frozen):
     """Augmentation of the students' training images, anew in every epoch; their teacher then predicts them live."""
 
-    shift: Pixels = 0
+    shift: CountFromZero = 0
     flip: bool = False
 
 
@@ -206,7 +191,7 @@ class Validation(Frozen):
     """The part of the training data that alpha is chosen on."""
 
     share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
-    labels: WhichLabels = "noisy"
+    labels: Literal["clean", "noisy"] = "noisy"
 
 
 class Settings(Frozen):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,22 +68,19 @@ class Spec:
             coordinates = {axis.key: value for axis, value in zip(self.axes, values, strict=True)}
             tree = self.base.model_dump()
             for key, value in coordinates.items():
-                _put(tree, key, value)
+                tree = _with(tree, key, value)
             yield Cell(validated(Settings, tree), coordinates)
 
     @property
     def size(self) -> int:
         """The number of trials."""
-        cells = 1
-        for axis in self.axes:
-            cells *= len(axis.values)
-        return cells * self.objective.seeds
+        return math.prod(len(axis.values) for axis in self.axes) * self.objective.seeds
 
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
         tree = self.objective.model_dump() | self.base.model_dump(exclude=set(SEARCH_KEYS))
         for axis in self.axes:
-            _put(tree, axis.key, list(axis.values))
+            tree = _with(tree, axis.key, list(axis.values))
         return tree
 
     def to_yaml(self) -> str:
@@ -116,7 +116,7 @@ class SearchSpec:
         return yaml.safe_dump({SEARCH: dict(self.search)}, sort_keys=False, allow_unicode=True, width=120)
 
     def differs_from(self, other: Spec | SearchSpec) -> list[str]:
-        """The keys in which it cannot share a folder with another: none with another search, whose trials join its own.
+        """The same of a search: none with another search, whose trials join its own.
 
         Args:
             other: of the folder.
@@ -131,12 +131,9 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
         tree: keys and values as in a study file.
         source: what to call it in messages.
 
-    Returns:
-        The specification.
-
     Raises:
-        RequestError: an unknown key (with the nearest one), a value of the wrong type or out of range, an empty or
-            repeating axis; the message names the key.
+        RequestError: an unknown key, a value of the wrong type or out of range, an empty or repeating axis; the message
+            names the key.
 
     Example:
         >>> spec = read_spec({"dataset": "digits", "alpha": [0, 0.5, 1], "seeds": 2})
@@ -159,15 +156,22 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     base = validated(Settings, first)
     axes = []
     for key, values in lists:
-        checked = tuple(_get(validated(Settings, _with(first, key, value)).model_dump(), key) for value in values)
+        checked = tuple(_checked(_with(first, key, value), key) for value in values)
         if any(value in checked[:index] for index, value in enumerate(checked)):
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
-    spec = Spec(objective, base, tuple(sorted(axes, key=lambda axis: _place(axis.key))))
+    order = list(_flatten(base.model_dump()))
+    axes.sort(key=lambda axis: next(index for index, key in enumerate(order) if f"{key}.".startswith(f"{axis.key}.")))
+    spec = Spec(objective, base, tuple(axes))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
     _check_crossings(spec)
     return spec
+
+
+def _checked(tree: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key, as a whole tree of settings has it once checked."""
+    return functools.reduce(operator.getitem, key.split("."), validated(Settings, tree).model_dump())
 
 
 def _check_crossings(spec: Spec) -> None:
@@ -180,9 +184,8 @@ def _check_crossings(spec: Spec) -> None:
     for cell in crossed.cells():
         if cell.settings.label_loss == "squared" and spec.objective.metric in OF_PROBABILITIES:
             do = "Outputs that estimate the labels are no probabilities: compare by accuracy or brier."
-            raise not_allowed(
-                "metric", spec.objective.metric, "one that needs no probabilities with label_loss=squared", do
-            )
+            allowed = "one that needs no probabilities with label_loss=squared"
+            raise not_allowed("metric", spec.objective.metric, allowed, do)
 
 
 def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) -> Spec:
@@ -191,7 +194,7 @@ def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) 
     Args:
         name: a preset's name, or the path of a YAML file.
         overrides: as given to `--set`; a comma makes a list.
-        quick: at the size that the file gives under `quick`, to see it work and not to learn from it.
+        quick: at the size that the file gives under `quick`.
 
     Raises:
         RequestError: no such study, a file that is not YAML, or whatever `read_spec` refuses.
@@ -206,13 +209,10 @@ def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) 
 
 
 def load_folder_spec(path: Path) -> Spec | SearchSpec:
-    """Read the `study.yaml` of a folder.
+    """Read the `study.yaml` of a folder: a study's grid, or the request of a search.
 
     Args:
         path: the file.
-
-    Returns:
-        A study's grid, or the request of a search.
 
     Raises:
         RequestError: it is neither.
@@ -229,7 +229,11 @@ def presets() -> dict[str, Path]:
 
 
 def study_file(name: str) -> Path:
-    """The file of a study given by name or path."""
+    """The file of a study.
+
+    Args:
+        name: as in `load_spec`.
+    """
     known = presets()
     if name in known:
         return known[name]
@@ -302,29 +306,6 @@ def _axes(tree: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
 def _is_matrix(value: list[Any]) -> bool:
     """Whether a list is one matrix, and not several of them."""
     return all(isinstance(row, list) and not any(isinstance(share, list) for share in row) for row in value)
-
-
-def _place(key: str) -> tuple[int, ...]:
-    """Where a dotted key stands in the settings, group by group."""
-    fields: Mapping[str, Any] = Settings.model_fields
-    place = []
-    for part in key.split("."):
-        place.append(list(fields).index(part))
-        fields = getattr(fields[part].annotation, "model_fields", {})
-    return tuple(place)
-
-
-def _get(tree: Mapping[str, Any], key: str) -> Any:
-    for part in key.split("."):
-        tree = tree[part]
-    return tree
-
-
-def _put(tree: dict[str, Any], key: str, value: Any) -> None:
-    *groups, last = key.split(".")
-    for group in groups:
-        tree = tree[group]
-    tree[last] = value
 
 
 def _with(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:

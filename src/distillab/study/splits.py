@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,17 +38,6 @@ class Splits:
     test: bool = True
 
 
-class Inputs(NamedTuple):
-    """The inputs of a trial, as its student reads them up to the scale."""
-
-    train: NDArray[np.generic]
-    """Shape (N, ...): the training rows, then the unlabelled inputs."""
-    validation: NDArray[np.generic]
-    """Shape (V, ...)."""
-    test: NDArray[np.generic]
-    """Shape (M, ...)."""
-
-
 @dataclass(frozen=True)
 class Labels:
     """A draw of labels for the rows of a split.
@@ -57,8 +45,7 @@ class Labels:
     Args:
         train: shape (N,); -1 for the unlabelled inputs at the end.
         validation: shape (V,).
-        changed: whether each training label differs from the original one, shape (N,).
-        clean: the original training labels, shape (N,).
+        changed, clean: where the training labels differ from the original ones, and those, shape (N,).
     """
 
     train: NDArray[np.int32]
@@ -71,11 +58,7 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
     """Choose a trial's rows: the same for every seed, alpha and teacher, so that nothing else differs between them.
 
     Args:
-        dataset: the data; where it fixes validation rows, those are taken.
-        settings: of the trial.
-
-    Returns:
-        The rows.
+        dataset, settings: of the trial; validation rows that the data set fixes are taken.
 
     Raises:
         RequestError: the data set is too small for the settings.
@@ -87,8 +70,7 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
     if settings.evaluate == "test":
         train, validation = used, used[:0]
     unlabelled = len(dataset.unlabelled) if settings.unlabelled else 0
-    if settings.batch_size > len(train) + unlabelled:
-        count = len(train) + unlabelled
+    if settings.batch_size > (count := len(train) + unlabelled):
         raise not_allowed("batch_size", settings.batch_size, f"at most {count}, the number of training examples")
     return Splits(used, train, validation, unlabelled, settings.evaluate != "validation")
 
@@ -99,32 +81,11 @@ def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
     if size > examples:
         raise not_allowed("train_size", size, f"at most {examples}, the training examples of {dataset.name}")
     used = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
-    train, held_out = stratified_split(
-        dataset.y_train[used], share=settings.validation.share, rng=stream("validation split", 0)
-    )
+    share = settings.validation.share
+    train, held_out = stratified_split(dataset.y_train[used], share=share, rng=stream("validation split", 0))
     if not len(held_out):
-        share = settings.validation.share
         raise not_allowed("validation.share", share, f"large enough to hold out one of {size} examples")
     return used, used[train], used[held_out]
-
-
-def inputs(dataset: Dataset, splits: Splits) -> Inputs:
-    """Gather a trial's inputs.
-
-    Args:
-        dataset: the data.
-        splits: the rows.
-
-    Returns:
-        Training, validation and test inputs; features are standardised where the data set asks for it.
-    """
-    extra = [dataset.unlabelled] if splits.unlabelled else []
-    test = dataset.x_test if splits.test else dataset.x_test[:0]
-    return Inputs(
-        dataset.prepared((dataset.x_train, splits.train), *extra),
-        dataset.prepared((dataset.x_train, splits.validation)),
-        dataset.prepared(test),
-    )
 
 
 def draw_labels(
@@ -135,14 +96,8 @@ def draw_labels(
     The perturbed labels are drawn anew for each seed, unless the teacher trained on them: then one draw serves all.
 
     Args:
-        dataset: the data.
-        settings: of the trial.
-        splits: its rows.
-        seed: of its students.
+        dataset, settings, splits, seed: of the students.
         logits: the teacher's predictions for the used rows, shape (U, C), for noise that depends on its margin.
-
-    Returns:
-        The labels.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
     noisy = _perturbed(dataset, settings, splits.used, stream("label noise", draw), logits)
@@ -176,9 +131,7 @@ def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[
     """Choose the rows and labels that a trial's teacher trains on; never a validation row.
 
     Args:
-        dataset: the data.
-        settings: of the trial, with a single teacher that is trained here.
-        splits: its rows.
+        dataset, settings, splits: of the trial, with a single teacher that is trained here.
 
     Returns:
         Rows of the data set's training part, shape (K,), and their labels.
@@ -221,8 +174,7 @@ def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples]:
     """Draw the training examples whose predictions are kept one by one: the same for all students of the same rows.
 
     Args:
-        dataset: the data.
-        splits: the rows.
+        dataset, splits: of the students.
 
     Returns:
         Their positions in `splits.train`, ascending, shape (K,), and the examples.

@@ -64,8 +64,7 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     """Build a student of the zoo.
 
     Args:
-        name: such as "cnn-16-32".
-        precision: that it computes in, "float32" or "bfloat16".
+        name, precision: as in `Student`.
         dataset: the data.
 
     Raises:
@@ -139,9 +138,7 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
     """Make the model that is shipped: it reads inputs as the data have them, its preprocessing inside.
 
     Args:
-        student: the architecture.
-        variables: the trained weights.
-        dataset: the data.
+        student, variables, dataset: the architecture, the trained weights and the data.
     """
     core = write_variables(rebuilt(student.functional.model), variables)
     inputs = keras.Input(dataset.input_shape, name="inputs")

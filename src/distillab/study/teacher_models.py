@@ -72,9 +72,6 @@ def teacher_models(sources: Sequence[Any], dataset: Dataset, options: ModelOptio
         dataset: the data.
         options: how models are read.
 
-    Returns:
-        The teachers, in order.
-
     Raises:
         RequestError: one is missing, cannot be loaded, or does not fit the data.
     """
@@ -123,14 +120,10 @@ def _of_predictions(path: Path, dataset: Dataset) -> TeacherModel:
 
 
 def _of_saved_model(path: Path, dataset: Dataset, options: ModelOptions) -> TeacherModel:
-    call = saved_model(path, trust=options.trust)
-    factor = np.float32(1.0 if options.teacher_scale == "raw" else dataset.scale)
-
-    def predict(inputs: Array) -> NDArray[np.float32]:
-        return as_logits(_batched(lambda batch: call(batch.astype(np.float32) * factor), inputs))
-
+    scale = 1.0 if options.teacher_scale == "raw" else dataset.scale
+    predict = _called(saved_model(path, trust=options.trust), scale)
     _check_classes(path.name, predict(dataset.x_train[:2]).shape[-1], dataset)
-    digest = hashlib.sha256(repr(float(factor)).encode())
+    digest = hashlib.sha256(repr(float(np.float32(scale))).encode())
     for file in sorted(path.rglob("*")):
         if file.is_file():
             digest.update(file.read_bytes())
@@ -147,7 +140,7 @@ def _of_model(model: keras.Model, name: str, dataset: Dataset, options: ModelOpt
     adapted = _with_input(logits, name, dataset, options)
     digest = _model_digest(model, functional_model, f"{scale!r} {options.teacher_input}")
     if not functional_model:  # a subclassed model is called, not traced
-        called = _called(adapted, scale)
+        called = _called(lambda batch: adapted(batch, training=False), scale)
         _check_classes(name, called(dataset.x_train[:2]).shape[-1], dataset)
         return TeacherModel(name, digest, called, None, model)
     member = Member(Functional(adapted), read_variables(adapted), scale)
@@ -164,18 +157,15 @@ def _model_digest(model: keras.Model, functional_model: bool, more: str) -> str:
     return digest.hexdigest()
 
 
-def _called(model: keras.Model, scale: float) -> Predict:
-    def predict(inputs: Array) -> NDArray[np.float32]:
-        def call(batch: Array) -> Array:
-            return np.asarray(model(batch.astype(np.float32) * np.float32(scale), training=False))
+def _called(call: Callable[[Array], Any], scale: float) -> Predict:
+    """Predictions by calling a model on one batch after another."""
 
-        return as_logits(_batched(call, inputs).astype(np.float32))
+    def predict(inputs: Array) -> NDArray[np.float32]:
+        batches = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
+        outputs = [np.asarray(call(batch.astype(np.float32) * np.float32(scale))) for batch in batches]
+        return as_logits(np.concatenate(outputs).astype(np.float32))
 
     return predict
-
-
-def _batched(call: Callable[[Array], Array], inputs: Array) -> Array:
-    return np.concatenate([call(inputs[start : start + BATCH]) for start in range(0, len(inputs), BATCH)])
 
 
 def _with_input(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> keras.Model:

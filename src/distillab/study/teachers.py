@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -49,7 +50,7 @@ class TeacherPredictions:
     """A teacher, and its logits for the rows of a trial.
 
     Args:
-        members: of a live teacher; several where the predictions of several teachers are averaged, none for `uniform`.
+        members: of a live teacher; several where predictions are averaged, none for `uniform`.
         train: for the students' training rows without augmentation, shape (N, C); None where they are not used.
         validation: shape (V, C).
         test: shape (M, C).
@@ -61,19 +62,14 @@ class TeacherPredictions:
     test: Logits
 
 
-@dataclass(frozen=True)
-class TeacherTraining:
-    """What a training of a teacher took.
-
-    Args:
-        settings: of any trial that learns from it.
-        examples: training examples of an epoch.
-        seconds: of each epoch.
-    """
+class TeacherTraining(NamedTuple):
+    """What a training of a teacher took."""
 
     settings: Settings
     examples: int
+    """Of an epoch."""
     seconds: list[float]
+    """Of each epoch."""
 
 
 class TeacherCache:
@@ -116,26 +112,21 @@ class TeacherCache:
             splits: the rows of those trials.
             training: whether its predictions for the unaugmented training rows are used.
 
-        Returns:
-            The predictions for all rows.
-
         Raises:
             WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
-        models = [self._model(member, splits) for member in members(settings)]
+        models, squared = [self._model(member, splits) for member in members(settings)], settings.squared
         if settings.target == "uniform":
             live: tuple[Member, ...] = ()
             train: Logits | None = np.zeros((len(splits.train) + splits.unlabelled, self.dataset.classes), np.float32)
         else:
             live = tuple(model.member for model in models if model.member is not None)
-            train = self._training_rows(models, splits, settings.squared) if training else None
+            train = self._rows(models, splits.train, squared) if training else None
+            if train is not None and splits.unlabelled:
+                train = np.concatenate([train, self._predict(models, self.dataset.unlabelled, squared)])
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
-        predictions = TeacherPredictions(
-            live,
-            train,
-            self._rows(models, splits.validation, settings.squared),
-            self._predict(models, test, settings.squared),
-        )
+        validation = self._rows(models, splits.validation, squared)
+        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, squared))
         if splits.test:
             self._record_all(settings, models, splits, predictions.test)
         return predictions
@@ -144,9 +135,7 @@ class TeacherCache:
         """A teacher's logits for some training examples, without augmentation.
 
         Args:
-            predictions: the teacher's.
-            settings: of any trial that learns from it.
-            splits: the rows of those trials.
+            predictions, settings, splits: the teacher's, as `predictions` takes and returns them.
             positions: in `splits.train`, shape (K,).
 
         Returns:
@@ -157,12 +146,6 @@ class TeacherCache:
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
         return _averaged(several, settings.squared)
-
-    def _training_rows(self, models: Sequence[TeacherModel], splits: Splits, squared: bool) -> Logits:
-        labelled = self._rows(models, splits.train, squared)
-        if not splits.unlabelled:
-            return labelled
-        return np.concatenate([labelled, self._predict(models, self.dataset.unlabelled, squared)])
 
     def _rows(self, models: Sequence[TeacherModel], rows: Rows, squared: bool) -> Logits:
         if self.dataset.validation is None:
@@ -244,27 +227,23 @@ class TeacherCache:
             raise WorkError(
                 f"{self.folder.path} was moved or deleted while its study ran. Put it back, and run the command again."
             )
-        replace_file(self._losses_file(name), lambda temporary: temporary.write_text(json.dumps(losses)))
+        replace_file(self._file(name, "json"), lambda temporary: temporary.write_text(json.dumps(losses)))
         replace_file(self._file(name), lambda temporary: write_variables(functional.model, variables).save(temporary))
 
     def _record_all(self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits) -> None:
         for member, model in zip(members(settings), models, strict=True):
             alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.squared)
-            losses = self._losses(training_identity(member, self.dataset.digest))
-            self._record(member, [model], splits, alone, losses)
+            file = self._file(training_identity(member, self.dataset.digest), "json")
+            self._record(member, [model], splits, alone, json.loads(file.read_text()) if file.is_file() else [])
         if len(models) > 1:
             self._record(settings, models, splits, test, [])
 
     def _record(
-        self,
-        settings: Settings,
-        models: Sequence[TeacherModel],
-        splits: Splits,
-        test: Logits,
-        losses: Sequence[float],
+        self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits, losses: Sequence[float]
     ) -> None:
         """Record a teacher, or check that it is still the recorded one."""
-        name, weights = teacher_identity(settings, self.dataset.digest), _joint_digest(models)
+        name = teacher_identity(settings, self.dataset.digest)
+        weights = hashlib.sha256("".join(model.digest for model in models).encode()).hexdigest()[:16]
         recorded = self.store.teachers().get(name)
         if recorded is None:
             given = is_given(settings.teacher.model)
@@ -283,15 +262,8 @@ class TeacherCache:
     def _training(self, settings: Settings) -> str:
         return training_identity(settings, self.dataset.digest, whole=True)
 
-    def _file(self, name: str) -> Path:
-        return self.folder.teachers / f"{name}.keras"
-
-    def _losses_file(self, name: str) -> Path:
-        return self.folder.teachers / f"{name}.json"
-
-    def _losses(self, name: str) -> list[float]:
-        path = self._losses_file(name)
-        return list(json.loads(path.read_text())) if path.is_file() else []
+    def _file(self, name: str, kind: str = "keras") -> Path:
+        return self.folder.teachers / f"{name}.{kind}"
 
 
 def _averaged(logits: Sequence[Logits], squared: bool) -> Logits:
@@ -317,10 +289,6 @@ def _check_finite(settings: Settings, variables: Variables, losses: Sequence[flo
             f"The teacher {settings.teacher.model} diverged: its loss is not finite after epoch {epoch}. Lower "
             f"teacher.learning_rate={settings.teacher.learning_rate:g}."
         )
-
-
-def _joint_digest(models: Sequence[TeacherModel]) -> str:
-    return hashlib.sha256("".join(model.digest for model in models).encode()).hexdigest()[:16]
 
 
 def _described(settings: Settings) -> str:

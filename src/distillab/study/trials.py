@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,13 +74,10 @@ class Group:
 
 
 def identity(parts: Mapping[str, Any]) -> str:
-    """Digest of a mapping of plain values.
+    """Digest of a mapping of plain values, 16 hexadecimal digits.
 
     Args:
         parts: JSON types.
-
-    Returns:
-        16 hexadecimal digits.
     """
     text = json.dumps({"recipe": RECIPE, **parts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -89,14 +87,12 @@ def trial(settings: Settings, seed: int, data: str, coordinates: Mapping[str, An
     """Make a trial.
 
     Args:
-        settings: everything that decides its result, except its seed.
-        seed: at least 0.
+        settings, seed, coordinates: as in `Trial`.
         data: the data set's digest.
-        coordinates: what distinguishes it from the study's other trials.
         teacher: `teacher_identity` of the settings, where the caller has it.
     """
-    told = settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
-    name = identity({"data": data, "settings": told, "seed": seed})
+    described = settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
+    name = identity({"data": data, "settings": described, "seed": seed})
     return Trial(name, seed, settings, coordinates, teacher or teacher_identity(settings, data))
 
 
@@ -104,8 +100,7 @@ def study_trials(spec: Spec, data: str) -> Iterator[Trial]:
     """List a study's trials, seed by seed: a study stopped halfway has whole seeds, which can be compared.
 
     Args:
-        spec: the study.
-        data: the data set's digest.
+        spec, data: the study, and the data set's digest.
     """
     cells = [(cell, teacher_identity(cell.settings, data)) for cell in spec.cells()]
     for seed in range(spec.objective.seeds):
@@ -119,8 +114,7 @@ def teacher_identity(settings: Settings, data: str) -> str:
     A teacher that students are only compared with has a digest of its own.
 
     Args:
-        settings: of any trial that learns from this teacher.
-        data: the data set's digest.
+        settings, data: of any trial that learns from this teacher, and the data set's digest.
     """
     names = [training_identity(member, data) for member in members(settings)]
     if settings.target == "uniform":
@@ -132,20 +126,15 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     """Digest of everything that decides one training of a teacher.
 
     Args:
-        settings: with a single teacher.
-        data: the data set's digest.
+        settings, data: with a single teacher, and the data set's digest.
         whole: of the training itself, whatever the epoch at which the teacher is taken from it.
     """
     model = settings.teacher.model
     if is_given(model):
         return identity({"teacher": model})
     described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
-    parts: dict[str, Any] = {
-        "data": data,
-        "teacher": described,
-        "train_size": settings.train_size,
-        "held_out": settings.validation.share,
-    }
+    rows = {"train_size": settings.train_size, "held_out": settings.validation.share}
+    parts: dict[str, Any] = {"data": data, "teacher": described, **rows}
     if not settings.noise.perturbs:  # all labels are clean, whatever `labels` says
         described.pop("labels", None)
     if settings.squared:
@@ -156,42 +145,33 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
 
 
 def members(settings: Settings) -> list[Settings]:
-    """List the teachers whose predictions are averaged; as a rule there is one.
+    """The same settings with a single teacher each, for every teacher whose predictions are averaged.
 
     Args:
         settings: of a trial.
-
-    Returns:
-        The same settings with a single teacher each.
     """
     teacher = settings.teacher
-    return [
-        settings.model_copy(
-            update={"teacher": teacher.model_copy(update={"model": model, "members": 1, "seed": teacher.seed + number})}
-        )
+    single = (
+        teacher.model_copy(update={"model": model, "members": 1, "seed": teacher.seed + number})
         for model in ensemble(teacher.model)
         for number in range(teacher.members)
-    ]
+    )
+    return [settings.model_copy(update={"teacher": member}) for member in single]
 
 
 def groups(trials: Sequence[Trial]) -> list[Group]:
-    """Group trials by the program that trains them.
+    """Group trials by the program that trains them; those that differ in `snapshot` alone are one training.
 
     Args:
-        trials: in any order.
-
-    Returns:
-        The groups, in the order of their first trials; trials that differ in `snapshot` alone are one training.
+        trials: in any order; the groups are in the order of their first trials.
     """
-    found: dict[str, dict[str, Training]] = {}
-    keys: dict[Settings, str] = {}
-    for one in trials:
-        if one.settings not in keys:
-            keys[one.settings] = group_key(one.settings)
-        trainings = found.setdefault(keys[one.settings], {})
-        whole = one.settings.model_copy(update={"snapshot": None})
-        trainings.setdefault(f"{whole.model_dump_json()} {one.seed} {one.teacher}", []).append(one)
-    return [Group(key, list(trainings.values())) for key, trainings in found.items()]
+    by_key: dict[str, dict[str, Training]] = {}
+    key_of = functools.cache(group_key)
+    for trial in trials:
+        trainings = by_key.setdefault(key_of(trial.settings), {})
+        whole = trial.settings.model_copy(update={"snapshot": None})
+        trainings.setdefault(f"{whole.model_dump_json()} {trial.seed} {trial.teacher}", []).append(trial)
+    return [Group(key, list(trainings.values())) for key, trainings in by_key.items()]
 
 
 def group_key(settings: Settings) -> str:

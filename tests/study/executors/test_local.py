@@ -123,8 +123,8 @@ def test_a_cohort_too_large_for_a_workers_memory_is_split(
 
 def test_a_worker_of_other_versions_trains_nothing(tiny: Callable[..., Spec], tmp_path: Path, monkeypatch: Any) -> None:
     mine = worker.versions()
-    told = iter([mine | {"jax": "0.1"}])
-    monkeypatch.setattr(worker, "versions", lambda: next(told, mine))
+    reported = iter([mine | {"jax": "0.1"}])
+    monkeypatch.setattr(worker, "versions", lambda: next(reported, mine))
     with pytest.raises(worker.OtherVersionsError, match=r"has jax .*, and this process 0\.1: .* pip install jax==0\.1"):
         run_study(tiny(), tmp_path / "study", executor=Travelling())
     assert not results(tmp_path / "study")["trials"]

@@ -41,7 +41,7 @@ def test_an_address_without_a_cluster_is_told_at_once(address: str, message: str
 
 
 class Cluster:
-    """Stands for Ray: nodes as they are told of, tasks run where they are asked for."""
+    """Stands for Ray: nodes as the test lists them, tasks run where they are asked for."""
 
     class exceptions:  # noqa: N801
         class RayError(Exception):
@@ -80,10 +80,10 @@ def test_more_than_any_node_has_is_refused(
 def test_nodes_of_other_versions_are_told_apart_with_the_command_that_mends_it() -> None:
     here = versions()
     assert difference(here, here) is None
-    told = difference(here | {"keras": "3.15.1"}, here | {"keras": "3.14.0"})
-    assert told is not None
-    assert told.startswith("has keras 3.14.0, and this process 3.15.1")
-    assert told.endswith("Install the same version there: pip install keras==3.15.1.")
+    text = difference(here | {"keras": "3.15.1"}, here | {"keras": "3.14.0"})
+    assert text is not None
+    assert text.startswith("has keras 3.14.0, and this process 3.15.1")
+    assert text.endswith("Install the same version there: pip install keras==3.15.1.")
     python = difference(here, here | {"python": "3.9.0"})
     assert python is not None
     assert python.endswith("Install the same version there.")

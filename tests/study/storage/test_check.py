@@ -30,12 +30,12 @@ def copied(sound: Path, tmp_path: Path) -> Path:
 
 
 def test_a_sound_folder_has_no_fault(sound: Path) -> None:
-    found = check(Folder(sound))
-    assert (found.trials, found.teachers, found.runs, found.faults) == (6, 1, 1, ())
+    condition = check(Folder(sound))
+    assert (condition.trials, condition.teachers, condition.runs, condition.faults) == (6, 1, 1, ())
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "fault_text"),
     [
         (
             "DELETE FROM metric_values WHERE metric IN "
@@ -61,12 +61,12 @@ def test_a_sound_folder_has_no_fault(sound: Path) -> None:
         ("DELETE FROM trials WHERE seed = 1", "There are confusion counts of 3 students that are not recorded"),
     ],
 )
-def test_what_is_wrong_is_named(copied: Path, damage: str, told: str) -> None:
+def test_what_is_wrong_is_named(copied: Path, damage: str, fault_text: str) -> None:
     with sqlite3.connect(copied / "study.db") as file:
         file.execute(damage)
     file.close()
     faults = check(Folder(copied)).faults
-    assert any(told in fault for fault in faults), faults
+    assert any(fault_text in fault for fault in faults), faults
     assert all("\n" not in fault for fault in faults)
 
 
@@ -96,14 +96,14 @@ def test_pages_overwritten_are_found(copied: Path) -> None:
 def test_trials_that_a_search_proposed_are_no_strangers(copied: Path) -> None:
     with sqlite3.connect(copied / "study.db") as file:
         file.execute("UPDATE trials SET id = 'f' || substr(id, 2)")
-        file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('taught', number)")
+        file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('other', number)")
         file.execute("DELETE FROM metric_values WHERE metric IN (SELECT number FROM metric_names WHERE split = 'test')")
         for table in ("confusions", "validation_predictions", "reliability", "example_predictions"):
             file.execute(f"DELETE FROM {table}")
     file.close()
-    told = " ".join(check(Folder(copied)).faults)
-    assert "do not belong to this study" in told
-    assert "has no test accuracy" in told
+    text = " ".join(check(Folder(copied)).faults)
+    assert "do not belong to this study" in text
+    assert "has no test accuracy" in text
     (copied / "study.yaml").write_text(SearchSpec({}).to_yaml(), encoding="utf-8")
     assert check(Folder(copied)).faults == ()
     with sqlite3.connect(copied / "study.db") as file:

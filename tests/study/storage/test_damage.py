@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, list[Any]]:
         return store.results()
 
 
-def found(path: Path) -> dict[str, list[Any]] | str:
+def content_of(path: Path) -> dict[str, list[Any]] | str:
     """What a file holds, or in which line it is refused or its check finds it damaged."""
     try:
         with Store(path, read_only=True) as store:
@@ -47,7 +47,7 @@ def found(path: Path) -> dict[str, list[Any]] | str:
         return str(error)
 
 
-def place(content: bytes, journal: bytes | None, folder: Path, ending: str = "-journal") -> Path:
+def write_files(content: bytes, journal: bytes | None, folder: Path, ending: str = "-journal") -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "study.db").write_bytes(content)
@@ -77,32 +77,35 @@ def test_a_file_cut_anywhere_is_refused_in_one_line(sound: Path, tmp_path: Path)
         len(content) - 1,
     ]
     for cut in cuts + [chance.randrange(len(content)) for _ in range(40)]:
-        told = found(place(content[:cut], None, tmp_path / "cut"))
-        assert isinstance(told, str)
-        assert "\n" not in told
-        assert "is empty: its content is lost" in told or "is corrupt or not a distillab study" in told, (cut, told)
+        outcome = content_of(write_files(content[:cut], None, tmp_path / "cut"))
+        assert isinstance(outcome, str)
+        assert "\n" not in outcome
+        assert "is empty: its content is lost" in outcome or "is corrupt or not a distillab study" in outcome, (
+            cut,
+            outcome,
+        )
 
 
 def test_any_page_overwritten_is_found(sound: Path, tmp_path: Path) -> None:
     content = sound.read_bytes()
     for start in range(0, len(content), PAGE):
         torn = content[:start] + b"\xff" * PAGE + content[start + PAGE :]
-        told = found(place(torn, None, tmp_path / "torn"))
-        assert isinstance(told, str)
-        assert "\n" not in told
+        outcome = content_of(write_files(torn, None, tmp_path / "torn"))
+        assert isinstance(outcome, str)
+        assert "\n" not in outcome
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: path.write_bytes(b""), "is empty: its content is lost"),
         (lambda path: path.mkdir(), "is not a file. Move it away"),
         (lambda path: path.write_text("accuracy: 0.9\n" * 100), "is corrupt or not a distillab study"),
     ],
 )
-def test_something_else_in_its_place_is_refused(tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
+def test_something_else_in_its_place_is_refused(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     make(tmp_path / "study.db")
-    with pytest.raises(RequestError, match=told):
+    with pytest.raises(RequestError, match=message):
         Store(tmp_path / "study.db", read_only=True)
 
 
@@ -132,7 +135,7 @@ def stopped(sound: Path, tmp_path: Path, request: pytest.FixtureRequest) -> tupl
 def test_what_a_kill_left_half_recorded_is_taken_back_by_who_comes_next(
     sound: Path, stopped: tuple[bytes, bytes], tmp_path: Path, read_only: bool
 ) -> None:
-    path = place(*stopped, tmp_path / "next")
+    path = write_files(*stopped, tmp_path / "next")
     with Store(path, read_only=read_only) as store:
         assert store.results() == read(sound)
         assert store.faults() == []
@@ -145,7 +148,7 @@ def test_a_torn_journal_loses_nothing_recorded_or_is_refused(
     content, journal = stopped
     chance, refused = random.Random(2), 0
     for cut in [0, 8, 28, 511, 512, 513] + [chance.randrange(len(journal)) for _ in range(40)]:
-        held = found(place(content, journal[:cut], tmp_path / "torn"))
+        held = content_of(write_files(content, journal[:cut], tmp_path / "torn"))
         refused += isinstance(held, str)
         assert isinstance(held, str) or held == read(sound)
     assert content != sound.read_bytes() or not refused
@@ -155,7 +158,7 @@ def test_what_cannot_be_taken_back_on_a_read_only_disk_says_what_to_do(
     sound: Path, stopped: tuple[bytes, bytes], tmp_path: Path, disk: Callable[[str], Path]
 ) -> None:
     content, journal = stopped
-    path = place(content, journal, disk("4M") / "study")
+    path = write_files(content, journal, disk("4M") / "study")
     subprocess.run(["mount", "-o", "remount,ro", path.parents[1]], check=True)
     if content == sound.read_bytes() and journal[8:12] == bytes(4):  # nothing of it has reached the file
         assert read(path) == read(sound)
@@ -188,7 +191,7 @@ def test_a_torn_write_ahead_log_keeps_what_is_before_the_tear(logged: tuple[byte
     content, log = logged
     chance = random.Random(3)
     for cut in [0, 31, 32, len(log)] + [chance.randrange(len(log)) for _ in range(20)]:
-        path = place(content, log[:cut], tmp_path / "torn", "-wal")
+        path = write_files(content, log[:cut], tmp_path / "torn", "-wal")
         with Store(path) as store:  # and switches back: where students are recorded there is no such log
             assert store.faults() == []
             later = sorted(name for name in store.done() if name.startswith("c"))

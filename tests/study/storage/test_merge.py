@@ -58,22 +58,22 @@ def halves(whole: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_halves_that_overlap_become_the_whole(whole: Path, halves: tuple[Path, Path]) -> None:
-    one, two = halves
-    before = results(two)
-    found = merge(Folder(one), Folder(two))
-    assert (found.added, found.known) == (3, 3)
-    assert results(one) == results(whole)
-    assert results(two) == before
-    assert check(Folder(one)).faults == ()
-    assert merge(Folder(one), Folder(two)) == (0, 6)
-    with Store(one / "study.db", read_only=True) as store:
+    first, second = halves
+    before = results(second)
+    merged = merge(Folder(first), Folder(second))
+    assert (merged.added, merged.known) == (3, 3)
+    assert results(first) == results(whole)
+    assert results(second) == before
+    assert check(Folder(first)).faults == ()
+    assert merge(Folder(first), Folder(second)) == (0, 6)
+    with Store(first / "study.db", read_only=True) as store:
         assert len(store.runs()) == 2  # its own and the other's, once
 
 
 def test_the_order_of_merging_changes_no_result(whole: Path, halves: tuple[Path, Path]) -> None:
-    one, two = halves
-    merge(Folder(two), Folder(one))
-    assert results(two) == results(whole)
+    first, second = halves
+    merge(Folder(second), Folder(first))
+    assert results(second) == results(whole)
 
 
 def test_the_study_has_as_many_seeds_as_the_larger_one(tiny: Make, tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_the_study_has_as_many_seeds_as_the_larger_one(tiny: Make, tmp_path: Pat
 
 def test_parts_run_in_two_places_become_the_whole(whole: Path, tiny: Make, tmp_path: Path) -> None:
     for part in (1, 2):
-        found = run_study(tiny(seeds=3), tmp_path / str(part), part=(part, 2))
-        assert found.trained == found.trials == {1: 6, 2: 3}[part]
+        summary = run_study(tiny(seeds=3), tmp_path / str(part), part=(part, 2))
+        assert summary.trained == summary.trials == {1: 6, 2: 3}[part]
     merge(Folder(tmp_path / "1"), Folder(tmp_path / "2"))
     assert results(tmp_path / "1") == results(whole)
 
@@ -106,7 +106,7 @@ def test_another_study_is_refused(tiny: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "difference"),
     [
         (
             "UPDATE metric_values SET value = value + 0.25 "
@@ -120,46 +120,48 @@ def test_another_study_is_refused(tiny: Make, tmp_path: Path) -> None:
         ("UPDATE teacher_epochs SET loss = loss + 1", "0 (teacher_epochs)"),
     ],
 )
-def test_one_student_with_two_results_is_refused(halves: tuple[Path, Path], change: str, told: str) -> None:
-    one, two = halves
-    with sqlite3.connect(two / "study.db") as file:
+def test_one_student_with_two_results_is_refused(halves: tuple[Path, Path], change: str, difference: str) -> None:
+    first, second = halves
+    with sqlite3.connect(second / "study.db") as file:
         file.execute(change)
     file.close()
-    before = results(one)
-    with pytest.raises(RequestError, match=f"hold different results of .*{re.escape(told)}.*They cannot be merged"):
-        merge(Folder(one), Folder(two))
-    assert results(one) == before
+    before = results(first)
+    with pytest.raises(
+        RequestError, match=f"hold different results of .*{re.escape(difference)}.*They cannot be merged"
+    ):
+        merge(Folder(first), Folder(second))
+    assert results(first) == before
 
 
 def test_a_row_that_only_the_other_holds_of_a_student_of_both_is_added(whole: Path, halves: tuple[Path, Path]) -> None:
-    one, two = halves
-    with sqlite3.connect(one / "study.db") as file:
+    first, second = halves
+    with sqlite3.connect(first / "study.db") as file:
         file.execute("DELETE FROM epoch_values WHERE epoch = 1")
         file.execute("DELETE FROM metric_values WHERE metric IN (1, 3)")
         file.execute("DELETE FROM reliability")
     file.close()
-    merge(Folder(one), Folder(two))
-    merge(Folder(one), Folder(whole))
-    assert results(one) == results(whole)
+    merge(Folder(first), Folder(second))
+    merge(Folder(first), Folder(whole))
+    assert results(first) == results(whole)
 
 
 def test_files_of_teachers_and_kept_students_are_copied(halves: tuple[Path, Path]) -> None:
-    one, two = halves
-    (two / "students").mkdir()
-    (two / "students" / "abc.npz").write_bytes(b"weights")
-    (teacher,) = (one / "teachers").glob("*.keras")
+    first, second = halves
+    (second / "students").mkdir()
+    (second / "students" / "abc.npz").write_bytes(b"weights")
+    (teacher,) = (first / "teachers").glob("*.keras")
     teacher.unlink()
-    merge(Folder(one), Folder(two))
-    assert teacher.read_bytes() == (two / "teachers" / teacher.name).read_bytes()
-    assert (one / "students" / "abc.npz").read_bytes() == b"weights"
+    merge(Folder(first), Folder(second))
+    assert teacher.read_bytes() == (second / "teachers" / teacher.name).read_bytes()
+    assert (first / "students" / "abc.npz").read_bytes() == b"weights"
 
 
 def test_rows_without_a_student_are_refused_and_not_skipped(halves: tuple[Path, Path]) -> None:
-    one, two = halves
-    with sqlite3.connect(two / "study.db") as file:
+    first, second = halves
+    with sqlite3.connect(second / "study.db") as file:
         file.execute("INSERT INTO epoch_values VALUES (99, 0, 1, 1, 1, 1)")
     file.close()
-    before = results(one)
+    before = results(first)
     with pytest.raises(RequestError, match=r"two/study\.db is corrupt: There are epochs of 1 student that is not"):
-        merge(Folder(one), Folder(two))
-    assert results(one) == before
+        merge(Folder(first), Folder(second))
+    assert results(first) == before

@@ -100,15 +100,15 @@ def test_a_cohort_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_results_do_not_depend_on_the_order_of_recording(tmp_path: Path) -> None:
-    found = []
+    rows = []
     for name, order in (("one", "ab"), ("two", "ba")):
         with Store(tmp_path / name) as store:
             store.add_teacher(TEACHER)
             for each in order:
                 add(store, trial(each))
-            found.append(store.results())
-    assert found[0] == found[1]
-    assert len(found[0]["metrics"]) == 4
+            rows.append(store.results())
+    assert rows[0] == rows[1]
+    assert len(rows[0]["metrics"]) == 4
 
 
 def test_a_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_full_disk_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
 def arrays(first: object, second: object) -> None:
     """See that two tuples hold equal arrays and values."""
     assert type(first) is type(second)
-    for one, other in zip(first, second, strict=True):  # type: ignore[call-overload]
-        np.testing.assert_array_equal(one, other)
+    for mine, other in zip(first, second, strict=True):  # type: ignore[call-overload]
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_predictions_survive_the_round_trip(tmp_path: Path) -> None:
@@ -197,16 +197,16 @@ def test_a_file_of_an_earlier_schema_says_what_to_do_and_stays(tmp_path: Path, v
         )
     file.close()
     before = path.read_bytes()
-    told = (
+    message = (
         rf"study\.db was written by an earlier version of distillab \(schema {version}; this one reads schema 1\)\. "
         r"Run the study again in a new folder with --out\."
     )
-    with pytest.raises(RequestError, match=told):
+    with pytest.raises(RequestError, match=message):
         Store(path, read_only=read_only)
-    (tmp_path / "study.yaml").write_text("a_key_of_then: 1\n")  # is not what the user should hear about
-    with pytest.raises(RequestError, match=told):
+    (tmp_path / "study.yaml").write_text("a_key_of_then: 1\n")  # is not what the message should name
+    with pytest.raises(RequestError, match=message):
         Folder(tmp_path).read()
-    with pytest.raises(RequestError, match=told), Folder(tmp_path).write(read_spec({"dataset": "digits"})):
+    with pytest.raises(RequestError, match=message), Folder(tmp_path).write(read_spec({"dataset": "digits"})):
         pass
     assert path.read_bytes() == before
 
@@ -246,8 +246,8 @@ def test_rows_that_no_study_writes_are_reported_as_corrupt(
     with sqlite3.connect(path) as file:
         file.execute(change)
     file.close()
-    told = r"study\.db is corrupt: .*\. Restore a backup, or run the study again in a new folder with --out\.$"
-    with Store(path, read_only=True) as store, pytest.raises(RequestError, match=told):
+    message = r"study\.db is corrupt: .*\. Restore a backup, or run the study again in a new folder with --out\.$"
+    with Store(path, read_only=True) as store, pytest.raises(RequestError, match=message):
         read(store)
 
 
@@ -291,7 +291,7 @@ def test_the_queries_in_the_contract_find_what_they_promise(tmp_path: Path) -> N
         for alpha in (0.0, 1.0):
             cell = {"alpha": alpha, "settings": {"temperature": 3.0}, "coordinates": {"alpha": alpha}}
             scores = [{("test", "accuracy"): 0.5 + 0.25 * alpha * (seed + 1), ("test", "nll"): 9.0} for seed in (0, 1)]
-            add(store, *(trial(f"{alpha}{s}", seed=s, metrics=one, **cell) for s, one in enumerate(scores)))
+            add(store, *(trial(f"{alpha}{s}", seed=s, metrics=score, **cell) for s, score in enumerate(scores)))
     with sqlite3.connect(tmp_path / "study.db") as file:
         assert file.execute(by_temperature).fetchall() == [(0.0, 3.0, 2, 0.5), (1.0, 3.0, 2, 0.875)]
         assert file.execute(paired).fetchall() == [(0, -0.25), (1, -0.5)]
@@ -308,11 +308,11 @@ def test_shown_examples_and_their_teachers_answers_are_kept_once(tmp_path: Path,
         store.add_examples(examples, {"t": logits})
         store.add_examples(examples, {"t": logits + 1, "u": 1e9 * logits})
     with Store(tmp_path / "study.db", read_only=True) as store:
-        (found,) = store.examples().values()
+        (stored,) = store.examples().values()
         answers = store.teacher_example_predictions()
-    assert (found.scale, found.inputs.dtype, found.id) == (0.5, np.dtype(kind), examples.id)
-    np.testing.assert_array_equal(found.inputs, inputs)
-    np.testing.assert_array_equal(found.labels, [2, 0, 1])
+    assert (stored.scale, stored.inputs.dtype, stored.id) == (0.5, np.dtype(kind), examples.id)
+    np.testing.assert_array_equal(stored.inputs, inputs)
+    np.testing.assert_array_equal(stored.labels, [2, 0, 1])
     np.testing.assert_array_equal(answers["t", examples.id], logits.astype(np.float16))
     assert np.isfinite(answers["u", examples.id]).all()
 
@@ -321,8 +321,8 @@ def test_some_metrics_and_no_epochs_are_read_when_asked_for(tmp_path: Path) -> N
     with Store(tmp_path / "study.db") as store:
         store.add_teacher(TEACHER)
         add(store, trial("a", metrics={("test", "accuracy"): 0.9, ("test", "nll"): 0.5}))
-        (found,) = store.trials(metrics=[("test", "accuracy"), ("test", "f1_macro")], epochs=False)
-        assert (found.metrics, list(found.epochs)) == ({("test", "accuracy"): 0.9}, [])
+        (result,) = store.trials(metrics=[("test", "accuracy"), ("test", "f1_macro")], epochs=False)
+        assert (result.metrics, list(result.epochs)) == ({("test", "accuracy"): 0.9}, [])
         (whole,) = store.trials()
     assert len(whole.metrics) == 2
     assert len(whole.epochs) == 2

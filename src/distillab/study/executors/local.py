@@ -21,8 +21,7 @@ class Local:
 
     Args:
         grid: the devices.
-        slots: students that a device trains before their results are recorded; changes no result.
-        memory: bytes that each device may use; None: as the device reports.
+        slots, memory: as in `RunOptions`.
         trainers: how many compiled programs are kept, for a search that returns to them.
     """
 
@@ -44,13 +43,10 @@ class Local:
     def train(
         self, queue: Queue, inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
-        """Train everything in a queue; see `Executor.train`.
+        """Train everything in a queue.
 
         Args:
-            queue: is emptied.
-            inputs: makes the training inputs of a group from its key, when its first cohort is due.
-            dataset: the data.
-            progress: is told how many students are trained.
+            queue, inputs, dataset, progress: as in `Executor.train`; inputs are made when a group is due.
         """
         students, trained = queue.trainings, 0
         while (cohort := queue.take()) is not None:

@@ -27,10 +27,8 @@ class RayExecutor:
 
     Args:
         address: "auto", or "host:port" of the cluster's head.
-        cpus: cores of each worker; a cohort's students are spread over them.
-        gpus: GPUs of each worker.
-        slots: students that a core or GPU trains in a cohort; changes no result.
-        memory: bytes that each device may use; None: as the device reports.
+        cpus, gpus: of each worker; a cohort's students are spread over them.
+        slots, memory: of each core or GPU, as in `RunOptions`.
 
     Raises:
         RequestError: Ray is not installed, there is no cluster, its nodes differ in versions or are too small.
@@ -68,13 +66,10 @@ class RayExecutor:
     def train(
         self, queue: Queue, inputs: Callable[[str], TrainingInputs], dataset: Dataset, progress: Progress
     ) -> Iterator[CohortResult]:
-        """Train everything in a queue; see `Executor.train`.
+        """Train everything in a queue.
 
         Args:
-            queue: is emptied.
-            inputs: makes the training inputs of a group from its key; called for all groups first.
-            dataset: the data.
-            progress: is told how many students are trained, and where memory limits a cohort.
+            queue, inputs, dataset, progress: as in `Executor.train`; the inputs of all groups are made first.
         """
         if len(self._processors) > 1:
             progress.note(

@@ -26,13 +26,7 @@ SAME = ("distillab", "keras", "jax", "jaxlib", "optax", "numpy")
 
 
 class Cluster(NamedTuple):
-    """A connected cluster, and the resources of one worker on it.
-
-    Args:
-        ray: the module, connected.
-        cpus: cores of each worker.
-        gpus: GPUs of each worker.
-    """
+    """A connected cluster, and the cores and GPUs of one worker on it."""
 
     ray: Any
     cpus: int
@@ -57,8 +51,7 @@ class Cluster(NamedTuple):
         """Options that place a task on a node.
 
         Args:
-            node: its NodeID.
-            soft: whether another node may take the task where this one is gone.
+            node, soft: its NodeID, and whether another node may take the task where it is gone.
         """
         strategies = self.ray.util.scheduling_strategies
         return {"scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=soft)}
@@ -84,7 +77,7 @@ def connected(address: str) -> Any:
     """Ray, connected to a cluster that is there already.
 
     Args:
-        address: "auto", or "host:port" of the cluster's head.
+        address: as `RayExecutor` has it.
 
     Raises:
         RequestError: Ray is not installed, or no cluster accepts connections there.
@@ -145,7 +138,7 @@ def check_resources(cluster: Cluster) -> None:
     """Check that at least one node can hold a worker.
 
     Args:
-        cluster: with the worker's resources.
+        cluster: with its nodes and the worker's resources.
 
     Raises:
         RequestError: no node is large enough.
@@ -173,22 +166,17 @@ def check_nodes(cluster: Cluster) -> tuple[str, ...]:
     """
     ray, here = cluster.ray, versions()
     probe = ray.remote(num_cpus=0)(_facts)
-    asked = {
-        f"{node['NodeManagerAddress']} {node['NodeID'][:8]}": probe.options(
-            **cluster.on(node["NodeID"], soft=True)
-        ).remote()
-        for node in cluster.nodes()
-    }
+    asked = [(node, probe.options(**cluster.on(node["NodeID"], soft=True)).remote()) for node in cluster.nodes()]
     processors = {_processor()}
-    for node, reference in asked.items():
+    for facts, reference in asked:
+        node = f"{facts['NodeManagerAddress']} {facts['NodeID'][:8]}"
         try:
             there, processor = ray.get(reference, timeout=START)
         except ray.exceptions.RayTaskError as error:
             raise RequestError(f"Node {node} cannot run distillab: {cause(error)}. Install it there.") from error
         except ray.exceptions.RayError as error:
             raise RequestError(f"Node {node} does not answer ({type(error).__name__}). Restart it.") from error
-        different = difference(here, there)
-        if different is not None:
+        if different := difference(here, there):
             raise RequestError(f"Node {node} {different}")
         processors.add(processor)
     return tuple(sorted(processors))
@@ -218,14 +206,10 @@ def versions() -> dict[str, str]:
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str | None:
-    """Describe the first package whose versions differ: the rest of a sentence that begins with the node's name.
+    """The first package whose versions differ, as the rest of a sentence that begins with the node's name.
 
     Args:
-        here: versions of this process.
-        there: versions of the node.
-
-    Returns:
-        The difference and the remedy; None where there is none.
+        here, there: versions of this process and of the node.
     """
     for name, own in here.items():
         if there.get(name) != own:

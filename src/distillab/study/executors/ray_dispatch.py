@@ -48,10 +48,8 @@ class Dispatch:
 
     Args:
         cluster: the connected cluster.
-        packed: by the group's key, a reference to its training inputs.
-        common: a reference to what all cohorts share.
-        queue: is emptied.
-        progress: is told how many students are trained, and where memory limits a cohort.
+        packed, common: references to the training inputs by the group's key, and to what all cohorts share.
+        queue, progress: as in `Executor.train`.
         clock: seconds since any moment.
 
     Source: J. Dean, S. Ghemawat, "MapReduce: simplified data processing on large clusters", OSDI 2004, section 3.6

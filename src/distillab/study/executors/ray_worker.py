@@ -4,45 +4,31 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from distillab.data import Dataset
 from distillab.data.paths import cache_folder
 from distillab.engine.devices import keep_compiled, mesh, out_of_memory, split_host
-from distillab.engine.functional import Functional, Variables
+from distillab.engine.functional import Functional
 from distillab.errors import RequestError
 from distillab.study.cohorts import CohortResult, GroupTrainer, TrainingInputs
 from distillab.study.executors.ray_connection import difference, versions
 from distillab.study.progress import Silence
-from distillab.study.student_models import StudentModel
-from distillab.study.teacher_models import Member
 from distillab.study.trials import Training
 
 OFTEN = 0.5
 """The least seconds between two reports of a cohort in training."""
 
 
-class PackedMember(NamedTuple):
-    """A live teacher's member that can be pickled."""
-
-    architecture: str
-    variables: Variables
-    scale: float
-
-
 class PackedInputs(NamedTuple):
-    """Training inputs that can be pickled: architectures travel as JSON."""
+    """Training inputs that can be pickled."""
 
     key: str
     """Unique to the group and the run."""
     inputs: TrainingInputs
-    """Without the student's and the teachers' models."""
-    architecture: str
-    """The student's."""
-    members: dict[str, list[PackedMember]]
-    """By the teacher's identity, where it predicts live."""
+    """With architectures as JSON in place of models."""
 
 
 class Common(NamedTuple):
@@ -70,8 +56,7 @@ class Shares:
         """Note a cohort's finished share.
 
         Args:
-            number: of the cohort.
-            share: in [0, 1).
+            number, share: of the cohort, in [0, 1).
         """
         self._shares[number] = share
 
@@ -88,21 +73,20 @@ def packed(inputs: TrainingInputs, key: str) -> PackedInputs:
         inputs: of a group.
         key: unique to the group and the run.
     """
-    members: dict[str, list[PackedMember]] = {}
-    if inputs.settings.live:
-        members = {
-            name: [PackedMember(_as_json(one.functional), one.variables, one.scale) for one in teacher.members]
-            for name, teacher in inputs.teachers.items()
-        }
-    teachers = {name: replace(teacher, members=()) for name, teacher in inputs.teachers.items()}
-    student: Any = replace(inputs.student, functional=None)  # type: ignore[arg-type]  # travels as JSON
-    return PackedInputs(
-        key, inputs._replace(teachers=teachers, student=student), _as_json(inputs.student.functional), members
-    )
+    if not inputs.settings.live:
+        stored = {name: replace(teacher, members=()) for name, teacher in inputs.teachers.items()}
+        inputs = inputs._replace(teachers=stored)
+    return PackedInputs(key, _with_models(inputs, lambda functional: functional.model.to_json()))
 
 
-def _as_json(functional: Functional) -> str:
-    return str(functional.model.to_json())
+def _with_models(inputs: TrainingInputs, convert: Callable[[Any], Any]) -> TrainingInputs:
+    """The same inputs, every model in them converted."""
+    teachers = {
+        name: replace(teacher, members=tuple(m._replace(functional=convert(m.functional)) for m in teacher.members))
+        for name, teacher in inputs.teachers.items()
+    }
+    student = replace(inputs.student, functional=convert(inputs.student.functional))
+    return inputs._replace(teachers=teachers, student=student)
 
 
 def _from_json(text: str) -> Functional:
@@ -139,12 +123,10 @@ def train(
     """Train the first students of a cohort in this process, as many as memory holds at once.
 
     Args:
-        common: values of the run.
-        group: training inputs of the cohort's group.
-        trainings: the cohort.
+        common, group: of the run and of the cohort's group.
+        trainings, number: of the cohort.
         slots: students of the group's largest cohort.
-        shares: the actor that is told the finished share.
-        number: of the cohort.
+        shares: the actor that gets the finished share.
 
     Returns:
         The result; None where memory ran out.
@@ -153,8 +135,7 @@ def train(
         OtherVersionsError: this node's packages differ.
     """
     global _trainer
-    different = difference(common.versions, versions())
-    if different is not None:
+    if different := difference(common.versions, versions()):
         raise OtherVersionsError(f"Node {platform.node()} {different}")
     reported = 0.0
 
@@ -169,7 +150,7 @@ def train(
         name = f"{group.key} {slots}"
         if _trainer is None or _trainer[0] != name:
             _trainer = None  # frees its arrays before the next ones are made
-            _trainer = name, _unpacked(common, group, slots)
+            _trainer = name, _trainer_of(common, group.inputs, slots)
         return _trainer[1].train(trainings, report)
     except Exception as error:
         if not out_of_memory(error):
@@ -178,13 +159,8 @@ def train(
         return None
 
 
-def _unpacked(common: Common, group: PackedInputs, slots: int) -> GroupTrainer:
+def _trainer_of(common: Common, inputs: TrainingInputs, slots: int) -> GroupTrainer:
     prepare(common.devices, common.on_gpu)
     keep_compiled(cache_folder() / "compiled")
-    teachers = dict(group.inputs.teachers)
-    for name, members in group.members.items():
-        live = tuple(Member(_from_json(one.architecture), one.variables, one.scale) for one in members)
-        teachers[name] = replace(teachers[name], members=live)
-    student: StudentModel = replace(group.inputs.student, functional=_from_json(group.architecture))
-    inputs = group.inputs._replace(teachers=teachers, student=student)
+    inputs = _with_models(inputs, _from_json)
     return GroupTrainer(common.dataset, inputs, mesh(common.devices), slots, common.memory, Silence())

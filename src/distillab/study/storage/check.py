@@ -74,18 +74,18 @@ def strays(store: Store) -> Iterator[str]:
         ("confusion counts", "confusions", "id"),
         ("example predictions", "example_predictions", "id"),
     ):
-        query = f"SELECT count(DISTINCT trial) FROM {table} WHERE trial NOT IN (SELECT {key} FROM trials)"
-        ((count,),) = store.select(query)
+        count = _strays(store, "count(DISTINCT trial)", table, "trial", f"{key} FROM trials")
         if count:
             yield f"There are {what} of {count} student{'s that are' if count > 1 else ' that is'} not recorded."
-    ((count,),) = store.select("SELECT count(*) FROM trials WHERE cell NOT IN (SELECT number FROM cells)")
-    if count:
+    if count := _strays(store, "count(*)", "trials", "cell", "number FROM cells"):
         yield f"There are {count} students whose settings are not recorded."
-    ((count,),) = store.select(
-        "SELECT count(*) FROM metric_values WHERE metric NOT IN (SELECT number FROM metric_names)"
-    )
-    if count:
+    if count := _strays(store, "count(*)", "metric_values", "metric", "number FROM metric_names"):
         yield f"There are {count} values of metrics without a name."
+
+
+def _strays(store: Store, counted: str, table: str, column: str, keys: str) -> int:
+    ((count,),) = store.select(f"SELECT {counted} FROM {table} WHERE {column} NOT IN (SELECT {keys})")
+    return int(count)
 
 
 def _of_trials(store: Store, spec: Spec | SearchSpec) -> Iterator[str]:

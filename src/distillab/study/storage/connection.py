@@ -15,11 +15,10 @@ PATIENCE = 30.0
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Open a study's file; create it where it is missing, unless only for reading.
+    """Open a study's file.
 
     Args:
-        path: the file.
-        read_only: open for reading.
+        path, read_only: as in `Store`.
 
     Raises:
         RequestError: the file is missing, corrupt, of another schema, or not distillab's.
@@ -63,8 +62,7 @@ def address(path: Path, mode: str) -> str:
     """The file's URI for SQLite.
 
     Args:
-        path: the file.
-        mode: `ro`, `rw` or `rwc`.
+        path, mode: the file, and `ro`, `rw` or `rwc`.
     """
     return f"{path.resolve().as_uri()}?mode={mode}"
 
@@ -94,9 +92,7 @@ def corrupt(path: Path, reason: object, kind: str = "corrupt") -> RequestError:
     """The error for a file with content that distillab does not write.
 
     Args:
-        path: the file.
-        reason: what is wrong.
-        kind: a word for its state.
+        path, reason, kind: the file, what is wrong, and a word for its state.
     """
     text = " ".join(str(reason).split())[:200].rstrip(".")
     return RequestError(

@@ -6,8 +6,8 @@ import dataclasses
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from distillab.errors import RequestError
@@ -43,34 +43,26 @@ def merge(into: Folder, other: Folder) -> Merged:
     """
     if into.path.resolve() == other.path.resolve():
         raise RequestError(f"{into.path} cannot be merged with itself. Name two folders.")
-    ours, theirs = _spec(into), _spec(other)
-    differences = ours.differs_from(theirs)
-    if differences:
+    spec, others = _spec(into), _spec(other)
+    if differences := spec.differs_from(others):
         raise RequestError(
             f"{into.path} and {other.path} hold different studies: they differ in {', '.join(differences)}. Only the "
             "same study can be merged."
         )
-    seeds = max(ours.objective.seeds, theirs.objective.seeds)
-    spec = dataclasses.replace(ours, objective=ours.objective.model_copy(update={"seeds": seeds}))
+    seeds = max(spec.objective.seeds, others.objective.seeds)
+    spec = dataclasses.replace(spec, objective=spec.objective.model_copy(update={"seeds": seeds}))
     with into.write(spec) as target:
         with Store(other.store, read_only=True) as source:
-            merged = merge_stores(target, source)
-        for file, copy in _missing_files(into, other):
-            replace_file(copy, lambda temporary, file=file: shutil.copyfile(file, temporary))  # type: ignore[misc]
+            merged = _merge_stores(target, source)
+        for ours, theirs in ((into.teachers, other.teachers), (into.students, other.students)):
+            for file in sorted(theirs.glob("*.*")):
+                if not (ours / file.name).exists():
+                    replace_file(ours / file.name, partial(shutil.copyfile, file))
     return merged
 
 
-def merge_stores(target: Store, source: Store) -> Merged:
-    """Add the results that one store lacks and another has, all or nothing.
-
-    Args:
-        target: grows.
-        source: of the same study.
-
-    Raises:
-        RequestError: a student or teacher has different results in both, or the source is corrupt; nothing has been
-            added.
-    """
+def _merge_stores(target: Store, source: Store) -> Merged:
+    """Add the results that one store lacks and another has, all or nothing."""
     for fault in (*invalid_rows(source), *strays(source)):
         raise corrupt(source.path, fault)
     target.select("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
@@ -141,12 +133,8 @@ def _add_rows(
 ) -> None:
     """Add the rows of a query that a table lacks; rows with the same key must be equal.
 
-    Args:
-        connection: to both files.
-        table: of the file that grows.
-        source: a query for the other file's rows, with the columns of the table and this file's numbers.
-        key: the columns that identify a row; by default the primary key.
-        name: an expression for what to call a row that differs; by default its key.
+    `source` selects the other file's rows, with the columns of the table and this file's numbers; `key` identifies a
+    row, by default by its primary key; `name` is an expression for what to call one that differs, by default its key.
     """
     columns = {column: part for _, column, *_, part in connection.execute(f"PRAGMA main.table_info({table})")}
     key = key or [column for column, part in columns.items() if part]
@@ -181,11 +169,3 @@ def _spec(folder: Folder) -> Spec:
     spec, store = folder.read()
     with store:
         return spec
-
-
-def _missing_files(into: Folder, other: Folder) -> Iterator[tuple[Path, Path]]:
-    """Files of teachers and students in the other folder, and where their copies belong."""
-    for ours, theirs in ((into.teachers, other.teachers), (into.students, other.students)):
-        for path in sorted(theirs.glob("*.*")):
-            if not (ours / path.name).exists():
-                yield path, ours / path.name

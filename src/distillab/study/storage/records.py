@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from distillab.models.digests import add_array
 
@@ -39,12 +40,8 @@ def validation_predictions(
     """
     if alpha not in KEPT_ALPHAS or not len(labels):
         return None
-    if linear:
-        return ValidationPredictions(logits.astype(np.float16), labels.astype(np.int16))
-    exact = logits.astype(np.float64)
-    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
-    probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float16)
-    return ValidationPredictions(probabilities, labels.astype(np.int16))
+    probabilities = logits if linear else softmax(logits.astype(np.float64), axis=1)
+    return ValidationPredictions(probabilities.astype(np.float16), labels.astype(np.int16))
 
 
 class GalleryExamples(NamedTuple):

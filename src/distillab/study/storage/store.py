@@ -95,34 +95,27 @@ class Store:
         """The rows of a query over the tables and views of docs/store.md.
 
         Args:
-            query: in SQL.
-            parameters: for its question marks.
+            query, parameters: in SQL, and for its question marks.
         """
         with sqlite_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
     def begin_run(self, started: str, provenance: Mapping[str, Any]) -> int:
-        """Record the start of a run.
+        """Record the start of a run; gives its number.
 
         Args:
             started: the time, ISO 8601.
             provenance: versions, machine, data and command.
-
-        Returns:
-            The run's number.
         """
+        row = started, _text(provenance)
         with self.transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, _text(provenance))
-            )
-            return int(cursor.lastrowid or 0)
+            return connection.execute("INSERT INTO runs (started, provenance) VALUES (?, ?)", row).lastrowid or 0
 
     def end_run(self, run: int, finished: str) -> None:
         """Record the end of a run.
 
         Args:
-            run: its number.
-            finished: the time, ISO 8601.
+            run, finished: its number, and the time, ISO 8601.
         """
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
@@ -154,8 +147,7 @@ class Store:
             row = (*described, _packed(inputs), _packed(examples.labels, "<i2"))
             connection.execute("INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", row)
             rows = [
-                (name, examples.id, logits.shape[1], _packed(halves(logits), "<f2"))
-                for name, logits in teachers.items()
+                (name, row[0], logits.shape[1], _packed(halves(logits), "<f2")) for name, logits in teachers.items()
             ]
             connection.executemany("INSERT OR IGNORE INTO teacher_example_predictions VALUES (?, ?, ?, ?)", rows)
 
@@ -167,9 +159,7 @@ class Store:
         Args:
             records: several for a student that was evaluated at several epochs.
             run: the number of the run that trained them.
-            students: how many were trained.
-            examples: training examples that each student saw, over all epochs.
-            seconds: wall-clock time of the training, compilation included.
+            students, examples, seconds: as in `CohortResult`.
         """
         with self.transaction() as connection:
             names = dict.fromkeys(key for record in records for key in record.metrics)
@@ -187,9 +177,10 @@ class Store:
                 values += [(metric[key], number, value) for key, value in record.metrics.items()]
                 epochs = [(number, epoch, *figures) for epoch, figures in enumerate(record.epochs)]
                 connection.executemany("INSERT INTO epoch_values VALUES (?, ?, ?, ?, ?, ?)", epochs)
-                for table, columns in _by_id(record).items():
-                    marks = ", ".join("?" * (1 + len(columns)))
-                    connection.execute(f"INSERT INTO {table} VALUES ({marks})", (record.id, *columns))
+                for table, (field, encode, _) in _BY_TRIAL.items():
+                    if (value := getattr(record, field)) is not None:
+                        columns = (record.id, *encode(value))
+                        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", columns)
             connection.executemany("INSERT INTO metric_values VALUES (?, ?, ?)", sorted(values, key=itemgetter(0, 1)))
             connection.execute(
                 "INSERT INTO cohorts (run, students, examples, seconds) VALUES (?, ?, ?, ?)",
@@ -215,17 +206,11 @@ class Store:
         losses: defaultdict[str, list[float]] = defaultdict(list)
         for name, loss in self.select("SELECT teacher, loss FROM teacher_epochs ORDER BY teacher, epoch"):
             losses[name].append(loss)
-        return {
-            name: TeacherResult(
-                name,
-                self._decode(_mapping, settings),
-                weights,
-                examples,
-                self._decode(_numbers, metrics),
-                losses.get(name, []),
-            )
-            for name, settings, weights, examples, metrics in self.select("SELECT * FROM teachers ORDER BY id")
-        }
+        teachers = {}
+        for name, text, weights, examples, metrics in self.select("SELECT * FROM teachers ORDER BY id"):
+            settings, values = self._decode(_mapping, text), self._decode(_numbers, metrics)
+            teachers[name] = TeacherResult(name, settings, weights, examples, values, losses.get(name, []))
+        return teachers
 
     def trials(self, *, metrics: Collection[tuple[str, str]] | None = None, epochs: bool = True) -> list[TrialResult]:
         """The recorded trials, ordered by seed and identity; those of one cell share their mappings.
@@ -236,10 +221,8 @@ class Store:
         """
         with sqlite_errors(self.path), _without_garbage_collection():
             self._validate("trials")
-            rows = self.select(
-                "SELECT number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss FROM trials "
-                "ORDER BY number"
-            )
+            columns = "number, id, seed, alpha, cell, teacher, diverged_epoch, last_finite_loss"
+            rows = self.select(f"SELECT {columns} FROM trials ORDER BY number")
             cells = {
                 number: (self._decode(_mapping, coordinates), self._decode(_mapping, settings))
                 for number, coordinates, settings in self.select("SELECT number, coordinates, settings FROM cells")
@@ -266,38 +249,35 @@ class Store:
         """Every trial's epochs, by its number."""
         self._validate("epoch_values")
         history: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
-        query = (
-            "SELECT trial, loss, label_loss, distillation_loss, validation_accuracy FROM epoch_values "
-            "ORDER BY trial, epoch"
-        )
+        columns = "trial, loss, label_loss, distillation_loss, validation_accuracy"
+        query = f"SELECT {columns} FROM epoch_values ORDER BY trial, epoch"
         nan = math.nan  # stored as NULL
         for trial, *values in self._connection.execute(query):
             if None in values:
                 values = [nan if value is None else value for value in values]
-            loss, label_loss, distillation_loss, accuracy = values
-            history[trial].append((loss, label_loss, distillation_loss, accuracy))
+            history[trial].append(tuple(values))
         return history
 
     def confusions(self) -> dict[str, list[list[int]]]:
         """Counts of test predictions by trial: a row a label, a column a predicted class."""
-        return self._by_trial("confusions", _matrix)
+        return self._by_trial("confusions")
 
     def reliability(self) -> dict[str, list[list[float]]]:
         """Bins of confidence by trial; see `TrialResult`."""
-        return self._by_trial("reliability", _matrix)
+        return self._by_trial("reliability")
 
     def validation_predictions(self) -> dict[str, ValidationPredictions]:
         """The recorded validation predictions, by trial."""
-        return self._by_trial("validation_predictions", _validation_predictions)
+        return self._by_trial("validation_predictions")
 
     def examples(self) -> dict[str, GalleryExamples]:
         """The gallery's examples, by identity."""
         rows = self.select("SELECT * FROM examples ORDER BY id")
-        return {name: self._decode(_examples, *packed) for name, *packed in rows}
+        return {name: self._decode(_examples, *columns) for name, *columns in rows}
 
     def example_predictions(self) -> dict[str, GalleryPredictions]:
         """Students' predictions for the gallery's examples, by trial."""
-        return self._by_trial("example_predictions", _example_predictions)
+        return self._by_trial("example_predictions")
 
     def teacher_example_predictions(self) -> dict[tuple[str, str], NDArray[np.float16]]:
         """Teachers' logits for the gallery's examples, by teacher and identity of the examples; shape (K, C)."""
@@ -311,11 +291,10 @@ class Store:
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run: start, end (None without one) and provenance."""
+        rows = self.select("SELECT started, finished, provenance FROM runs ORDER BY id")
         return [
-            {"started": started, "finished": finished, **self._decode(_mapping, provenance)}
-            for started, finished, provenance in self.select(
-                "SELECT started, finished, provenance FROM runs ORDER BY id"
-            )
+            {"started": started, "finished": finished, **self._decode(_mapping, text)}
+            for started, finished, text in rows
         ]
 
     def cost(self) -> tuple[float, int]:
@@ -327,7 +306,8 @@ class Store:
         """The rows of all results, in an order that is the same for equal results."""
         return {table: sorted(self.select(query), key=repr) for table, query in RESULTS.items()}
 
-    def _by_trial(self, table: str, decode: Callable[..., T]) -> dict[str, T]:
+    def _by_trial(self, table: str) -> dict[str, Any]:
+        decode = _BY_TRIAL[table][2]
         rows = self.select(f"SELECT * FROM {table} ORDER BY trial")
         return {trial: self._decode(decode, *columns) for trial, *columns in rows}
 
@@ -343,24 +323,6 @@ class Store:
             raise corrupt(self.path, f"the table {table} has values of other types, or out of range")
 
 
-def _by_id(record: TrialResult) -> dict[str, tuple[Any, ...]]:
-    """The columns, after the id, of a trial's rows in the tables that not every trial has rows in."""
-    columns: dict[str, tuple[Any, ...]] = {}
-    if record.confusion is not None:
-        columns["confusions"] = (json.dumps(record.confusion, separators=(",", ":")),)
-    if record.reliability is not None:
-        columns["reliability"] = (json.dumps(record.reliability, separators=(",", ":")),)
-    if record.validation_predictions is not None:
-        probabilities, labels = record.validation_predictions
-        packed = _packed(probabilities, "<f2"), _packed(labels, "<i2")
-        columns["validation_predictions"] = (probabilities.shape[1], *packed)
-    if record.example_predictions is not None:
-        examples, labels, logits = record.example_predictions
-        packed = _packed(labels, "<i2"), _packed(logits, "<f2")
-        columns["example_predictions"] = (examples, logits.shape[1], *packed)
-    return columns
-
-
 def _packed(array: NDArray[np.generic], kind: str | None = None) -> bytes:
     return zlib.compress(np.ascontiguousarray(array, kind).tobytes(), 6)
 
@@ -373,16 +335,12 @@ def _logits(classes: int, content: bytes) -> NDArray[np.float16]:
     return _unpacked(content, "<f2").reshape(-1, classes)
 
 
-def _validation_predictions(classes: int, probabilities: bytes, labels: bytes) -> ValidationPredictions:
-    return ValidationPredictions(_logits(classes, probabilities), _unpacked(labels, "<i2"))
-
-
-def _example_predictions(examples: str, classes: int, labels: bytes, logits: bytes) -> GalleryPredictions:
-    return GalleryPredictions(examples, _unpacked(labels, "<i2"), _logits(classes, logits))
-
-
 def _examples(kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
     return GalleryExamples(_unpacked(inputs, kind).reshape(json.loads(shape)), _unpacked(labels, "<i2"), scale)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _text(value: Mapping[str, Any]) -> str:
@@ -408,6 +366,23 @@ def _matrix(text: str) -> list[list[Any]]:
     if not (isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
         raise TypeError("a list of lists belongs here")
     return rows
+
+
+_BY_TRIAL: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]] = {
+    "confusions": ("confusion", lambda counts: (_compact(counts),), _matrix),
+    "reliability": ("reliability", lambda bins: (_compact(bins),), _matrix),
+    "validation_predictions": (
+        "validation_predictions",
+        lambda of: (of.probabilities.shape[1], _packed(of.probabilities, "<f2"), _packed(of.labels, "<i2")),
+        lambda c, values, labels: ValidationPredictions(_logits(c, values), _unpacked(labels, "<i2")),
+    ),
+    "example_predictions": (
+        "example_predictions",
+        lambda of: (of.examples, of.logits.shape[1], _packed(of.labels, "<i2"), _packed(of.logits, "<f2")),
+        lambda examples, c, labels, values: GalleryPredictions(examples, _unpacked(labels, "<i2"), _logits(c, values)),
+    ),
+}
+"""By table with at most one row a trial: the field of `TrialResult` that it holds, to its columns, and back."""
 
 
 @contextmanager
