@@ -67,6 +67,7 @@ def _without_args(module: ModuleType) -> list[str]:
         f"{module.__name__}.{name}"
         for name, member in members
         if inspect.isfunction(member)
+        and not member.__name__.startswith("_")
         and member.__module__ == module.__name__
         and set(inspect.signature(member).parameters) - {"self", "cls"}
         and "Args:" not in (member.__doc__ or "")

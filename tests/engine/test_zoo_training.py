@@ -84,10 +84,10 @@ def test_weight_decay_that_a_layer_asks_for_is_part_of_the_loss(examples: Exampl
     decay = keras.regularizers.L2(0.1)
     layers = [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(C, kernel_regularizer=decay)]
     model = Functional(keras.Sequential(layers))
-    one = student(model, 0)
-    ours = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train([one]).variables.trainable[0][0]
+    decayed = student(model, 0)
+    ours = CohortTrainer(model, examples, RECIPE, mesh=mesh(1), capacity=1).train([decayed]).variables.trainable[0][0]
     model.model.compile(keras.optimizers.SGD(RATE), loss=mixed_loss)
-    write_variables(model.model, student.initial)
+    write_variables(model.model, decayed.initial)
     x = examples.x_train.astype("float32") / 255
     y = np.concatenate([np.eye(C)[student.labels], examples.teacher_logits[0]], axis=1).astype("float32")
     for epoch in range(RECIPE.epochs):

@@ -141,7 +141,11 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
 
 
 def read_variables(model: keras.Model) -> Variables:
-    """Copy a model's weights out of it, as NumPy arrays."""
+    """Copy a model's weights out of it, as NumPy arrays.
+
+    Args:
+        model: built.
+    """
     return Variables(
         [np.asarray(variable.value) for variable in model.trainable_variables],
         [np.asarray(variable.value) for variable in model.non_trainable_variables],
@@ -149,7 +153,12 @@ def read_variables(model: keras.Model) -> Variables:
 
 
 def write_variables(model: keras.Model, variables: Variables) -> keras.Model:
-    """Copy weights into a model of the same architecture, in place, and return it."""
+    """Copy weights into a model, in place, and return it.
+
+    Args:
+        model: of the same architecture.
+        variables: its new weights.
+    """
     pairs = [
         *zip(model.trainable_variables, variables.trainable, strict=True),
         *zip(model.non_trainable_variables, variables.fixed, strict=True),

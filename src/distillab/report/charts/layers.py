@@ -82,7 +82,11 @@ def message(tables: Tables | None) -> alt.Chart:
 
 
 def tips(*fields: str) -> list[alt.Tooltip]:
-    """A tooltip of fields as they are written."""
+    """A tooltip of fields as they are written.
+
+    Args:
+        fields: of the table, in order.
+    """
     return [alt.Tooltip(field, type="nominal", title=field) for field in fields]
 
 
