@@ -89,7 +89,7 @@ def test_weight_decay_that_a_layer_asks_for_is_part_of_the_loss(examples: Exampl
     model.model.compile(keras.optimizers.SGD(RATE), loss=mixed_loss)
     write_variables(model.model, decayed.initial)
     x = examples.x_train.astype("float32") / 255
-    y = np.concatenate([np.eye(C)[student.labels], examples.teacher_logits[0]], axis=1).astype("float32")
+    y = np.concatenate([np.eye(C)[decayed.labels], examples.teacher_logits[0]], axis=1).astype("float32")
     for epoch in range(RECIPE.epochs):
         order = epoch_order(0, epoch, N, N)
         model.model.fit(x[order], y[order], batch_size=16, epochs=1, shuffle=False, verbose=0)

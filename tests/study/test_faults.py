@@ -102,7 +102,7 @@ def fill(disk: Path) -> None:
 def test_a_disk_that_is_full_before_the_study_begins(undisturbed: Path, disk: Callable[[str], Path]) -> None:
     volume = disk("4M")
     fill(volume)
-    assert "disk is full. Make space; what is recorded stays" in refused(SPEC, volume / "study")
+    assert "disk is full. Make space and run the same command again" in refused(SPEC, volume / "study")
     (volume / "filler").unlink()
     goes_on(volume / "study", undisturbed, 0)
 
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_while_a_cohort_is_recorded(undisturbed: Path, disk: C
     volume = disk("4M")
     out = volume / "study"
     message = refused(SPEC, out, slots=1, progress=At(lambda: fill(volume), trained=IN_THE_THIRD_COHORT))
-    assert message.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space; what is")
+    assert message.startswith(f"1: {out / 'study.db'} cannot be used: database or disk is full. Make space and run")
     is_read(out)
     (volume / "filler").unlink()
     goes_on(out, undisturbed, 4)

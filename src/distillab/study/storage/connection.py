@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from distillab.errors import RequestError, WorkError
+from distillab.errors import MAKE_SPACE, RequestError, WorkError
 from distillab.study.storage.schema import APPLICATION_ID, EARLIER_ID, SCHEMA, VERSION
 
 PATIENCE = 30.0
@@ -170,7 +170,7 @@ def _advice(path: Path, error: sqlite3.OperationalError) -> str:
     if code == sqlite3.SQLITE_READONLY_DBMOVED or not path.exists():
         return "It was moved or deleted while in use, or its folder was. Put it back, and give the command again."
     if code & 0xFF == sqlite3.SQLITE_FULL:
-        return "Make space; what is recorded stays, and the same command goes on from there."
+        return MAKE_SPACE
     if code & 0xFF == sqlite3.SQLITE_BUSY:
         return f"Another program has locked it for {PATIENCE:g} s. Close that, and give the command again."
     return "Check the disk's space and the folder's permissions."
