@@ -1,4 +1,4 @@
-"""Reading an image folder of any kind: with or without parts, images of mixed sizes, a few of them unreadable."""
+"""A user's image folder: with or without parts, images of mixed sizes, a few of them unreadable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading an image folder with `train/CLASS/*` and `test/CLASS/*`, or a tar archive of one."""
+"""Image files: the formats that may be read, and named data sets of `train/CLASS/*` and `test/CLASS/*`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from distillab.errors import RequestError
 from distillab.search.grid import Evaluate, SearchResult, best, final_round
-from distillab.search.space import Candidate, Score, Space
+from distillab.search.space import TEMPERATURE_RANGE, Candidate, Score, Space
 
 BATCH = 8
 """Proposals trained side by side."""
@@ -117,7 +117,7 @@ def _propose(trial: Any, distilled: bool, space: Space, student: int) -> Candida
         if len(space.alphas) > 1:
             trial.suggest_float("alpha", 0.0, 1.0)
         if len(space.temperatures) > 1:
-            trial.suggest_float("temperature", 1.0, 20.0, log=True)
+            trial.suggest_float("temperature", *TEMPERATURE_RANGE, log=True)
         if len(space.losses) > 1:
             trial.suggest_categorical("loss", space.losses)
         if space.students > 1:

@@ -13,6 +13,9 @@ RATES = tuple(1e-3 * 2.0**power for power in (-2, -1, 0, 1, 2, 3, 4))
 SMOOTHING = (0.0, 0.05, 0.1, 0.2, 0.02, 0.3, 0.15, 0.4)
 """Label smoothing of the baseline, the student without a teacher."""
 
+TEMPERATURE_RANGE = (1.0, 20.0)
+"""The temperatures that Optuna may propose; the grid and its refinements stay within about these."""
+
 RATIO = 1.6
 """The first refinement of a temperature: about the square root of the grid's own ratio."""
 
