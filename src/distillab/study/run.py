@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from distillab.data import Dataset, load
-from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import mesh
 from distillab.errors import RequestError, not_allowed
-from distillab.models import build
 from distillab.study.estimate import Costs
 from distillab.study.executors.base import Executor
 from distillab.study.executors.local import Local
@@ -22,11 +20,9 @@ from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
 from distillab.study.runner import Work
-from distillab.study.settings import Settings, ensemble, is_given
 from distillab.study.spec import Spec
-from distillab.study.splits import split, teacher_rows
 from distillab.study.storage.records import TrialResult
-from distillab.study.trials import Trial, group_key, members, study_trials
+from distillab.study.trials import Trial, study_trials
 
 OnResults = Callable[[Sequence[TrialResult]], None]
 
@@ -104,7 +100,6 @@ def run_study(
     started, clock = now(), time.perf_counter()
     options, progress = replace(options or RunOptions(), **values), progress or Silence()
     dataset = load(spec.base.dataset, data_dir=options.data_dir)
-    _check_fit(spec, dataset)
     folder = Folder(out)
     work = work_in(folder, dataset, options, progress)
     every = list(study_trials(spec, dataset.digest))
@@ -153,32 +148,6 @@ def _part_of(trials: Sequence[Trial], part: tuple[int, int]) -> list[Trial]:
     if not 1 <= which <= parts:
         raise not_allowed("part", f"{which}/{parts}", "K/N with K from 1 to N")
     return [trial for trial in trials if trial.seed % parts == which - 1]
-
-
-def _check_fit(spec: Spec, dataset: Dataset) -> None:
-    """Reject a study that does not fit its data or its models, before anything is written."""
-    models, checked = Models(dataset), set[tuple[Any, ...]]()
-    for cell in spec.cells():
-        settings = cell.settings
-        key = (group_key(settings), settings.teacher, settings.noise)
-        if key not in checked:
-            checked.add(key)
-            _check_settings(settings, dataset, models)
-
-
-def _check_settings(settings: Settings, dataset: Dataset, models: Models) -> None:
-    splits = split(dataset, settings)
-    Augmentation(**settings.augmentation.model_dump()).check(dataset.input_shape)
-    models.student(settings.student)
-    teacher_rows(dataset, members(settings)[0], splits)
-    for name in ensemble(settings.teacher.model):
-        if is_given(name):
-            models.teacher(name)
-        else:
-            build(name, dataset.input_shape, dataset.classes)
-    matrix = settings.noise.matrix
-    if matrix is not None and len(matrix) != dataset.classes:
-        raise not_allowed("len(noise.matrix)", len(matrix), f"{dataset.classes}, the classes of {dataset.name}")
 
 
 def _missing(folder: Folder, spec: Spec, trials: Sequence[Trial]) -> list[Trial]:

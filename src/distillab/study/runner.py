@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from distillab.data import Dataset
+from distillab.engine.augmentation import Augmentation
 from distillab.engine.functional import Functional
+from distillab.errors import not_allowed
+from distillab.models import build
 from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.estimate import Costs, RunEstimate, estimate
 from distillab.study.executors.base import Executor
@@ -60,20 +64,35 @@ class Work:
     progress: Progress
 
     def plan(self, trials: Sequence[Trial]) -> Plan:
-        """Group trials that are to be trained, and estimate their cost.
+        """Group trials that are to be trained, choose their rows, and estimate their cost.
 
         Args:
             trials: to train.
+
+        Raises:
+            RequestError: they do not fit the data, or a model does not.
         """
         filed = {path.stem for path in self.folder.teachers.glob("*.keras")}
         teachers: dict[str, float] = {}
         planned, splits = [], {}
         for group in groups(trials):
+            self._check(group)
             rows = splits[group.key] = split(self.dataset, group.settings)
-            for settings in group.teachers.values():
-                teachers |= self._teacher_seconds(settings, rows, filed)
+            for member in itertools.chain.from_iterable(map(members, group.teachers.values())):
+                name = training_identity(member, self.dataset.digest, whole=True)
+                if name not in teachers and not self._has_teacher(member, filed):
+                    teachers[name] = self._teacher_seconds(member, rows)
             planned.append(replace(group, seconds=self._student_seconds(group, len(rows.train) + rows.unlabelled)))
         return Plan(tuple(planned), splits, estimate(planned, list(teachers.values()), self.costs))
+
+    def _check(self, group: Group) -> None:
+        Augmentation(**group.settings.augmentation.model_dump()).check(self.dataset.input_shape)
+        classes = self.dataset.classes
+        for noise in {trial.settings.noise for trials in group.trainings for trial in trials}:
+            if noise.matrix is not None and len(noise.matrix) != classes:
+                raise not_allowed(
+                    "len(noise.matrix)", len(noise.matrix), f"{classes}, the classes of {self.dataset.name}"
+                )
 
     def _student_seconds(self, group: Group, examples: int) -> float:
         """Seconds of one student on one device, with its share of the live predictions."""
@@ -91,16 +110,15 @@ class Work:
         names = [member.teacher.model for member in members(settings) if is_given(member.teacher.model)]
         return [member.functional for name in names if (member := self.models.teacher(name).member) is not None]
 
-    def _teacher_seconds(self, settings: Settings, splits: Splits, filed: set[str]) -> dict[str, float]:
-        """Seconds of each teacher's training that is missing, by the training's identity."""
-        seconds = {}
-        for member in members(settings):
-            if is_given(member.teacher.model) or training_identity(member, self.dataset.digest) in filed:
-                continue
-            examples = len(teacher_rows(self.dataset, member, splits)[0])
-            name = training_identity(member, self.dataset.digest, whole=True)
-            seconds[name] = self.costs.teacher(member, examples)
-        return seconds
+    def _has_teacher(self, settings: Settings, filed: set[str]) -> bool:
+        return is_given(settings.teacher.model) or training_identity(settings, self.dataset.digest) in filed
+
+    def _teacher_seconds(self, settings: Settings, splits: Splits) -> float:
+        """Seconds of the training of a single teacher."""
+        build(
+            settings.teacher.model, self.dataset.input_shape, self.dataset.classes
+        )  # rejects a model that does not fit
+        return self.costs.teacher(settings, len(teacher_rows(self.dataset, settings, splits)[0]))
 
     @contextmanager
     def runner(self, store: Store, started: str, command: str) -> Iterator[Runner]:
