@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any, Literal
 
@@ -31,5 +32,9 @@ def render(chart: Any, form: Form) -> bytes:
         svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VERSION)
         numbers: dict[str, str] = {}
         return COUNTED.sub(lambda name: numbers.setdefault(name[0], f"{name[1]}{len(numbers)}"), svg).encode()
-    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=VERSION, scale=SCALE)
-    return png
+    from PIL import Image
+
+    drawn = Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec, vl_version=VERSION, scale=SCALE)))
+    smaller = io.BytesIO()  # by three quarters, and nothing is lost: a chart is opaque
+    drawn.convert("RGB").save(smaller, "png", dpi=(96 * SCALE, 96 * SCALE))
+    return smaller.getvalue()
