@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
+from tests.analysis.test_denoising import ALPHAS, finding_of, level, recovered
 from tests.report.wording import words
 
 from distillab.analysis import analyse
-from distillab.study.settings import Settings
-
-ALPHAS = [0, 0.25, 0.5, 0.75, 1]
-
-
-def recovered(settings: Settings, seed: int) -> float:
-    """Falls with alpha; from 0.75 on it is that of labels alone, but for a jitter."""
-    return 0.9 - 0.4 * min(settings.alpha, 0.75) + 0.001 * ((seed * (1 + 4 * settings.alpha)) % 3)
-
-
-def level(alpha: float, seed: int) -> float:
-    return 0.9
-
-
-def finding_of(rows, **keys):
-    spec = rows.spec(**{"seeds": 8, "alpha": ALPHAS} | keys)
-    return analyse(spec, rows.trials(spec, level, shares=recovered), rows.teachers(), classes=10)
 
 
 def test_the_alphas_that_recover_more_than_labels_alone_are_found(rows) -> None:

@@ -4,41 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.analysis.test_trend import ALPHAS, by_loss, finding_of, moving, still
 from tests.report.wording import words
 
 from distillab.analysis import analyse
 from distillab.report.view.trends import trend_view
-from distillab.study.settings import Settings
-
-JITTER = (0.0, 0.002, -0.002, 0.001, -0.001, 0.0, 0.002, -0.002)
-
-
-ALPHAS = [0, 0.25, 0.5, 0.75, 1]
-
-
-def moving(settings: Settings, seed: int) -> float:
-    """The best alpha is 0.75 without wrong labels and 0.25 with many; labels alone lose more, the more are wrong."""
-    best = 0.75 - 1.25 * settings.noise.rate
-    return 0.9 - 0.2 * abs(settings.alpha - best) + JITTER[seed] * (0.5 + settings.alpha)
-
-
-def still(settings: Settings, seed: int) -> float:
-    """Nothing depends on anything but the seed and whether there is a teacher at all."""
-    return 0.9 + 0.02 * (settings.alpha < 1) + JITTER[seed]
-
-
-def by_loss(settings: Settings, seed: int) -> float:
-    """One loss is a point better than the others."""
-    return 0.9 + 0.01 * (settings.loss == "dist") + 0.02 * (settings.alpha == 0.5) + JITTER[seed] * (1 + settings.alpha)
-
-
-for score in (moving, still, by_loss):
-    score.of_settings = True  # type: ignore[attr-defined]
-
-
-def finding_of(rows, score, **keys):
-    spec = rows.spec(seeds=8, alpha=ALPHAS, **keys)
-    return analyse(spec, rows.trials(spec, score), rows.teachers())
 
 
 def test_a_best_alpha_that_moves_is_reported_to_move_by_as_much(rows) -> None:
