@@ -15,7 +15,7 @@ import pytest
 from benchmarks.kills import finish, results, said, start
 from tests.study.conftest import wait_for_a_run
 
-from distillab.cli.stop import Stop, Terminated
+from distillab.cli.stop import Stop, Terminated, remembered_interrupts
 from distillab.study.progress import Silence
 from distillab.study.run import run_study
 from distillab.study.spec import Spec, read_spec
@@ -142,3 +142,13 @@ def test_nothing_is_waited_for_while_nothing_trains(sent: int, ended: type[BaseE
             os.kill(os.getpid(), sent)
         with pytest.raises(ended):  # nor is it forgotten where the first was lost in a finaliser
             progress.teacher("mlp-8", 0, 1, None)
+
+
+def test_an_interrupt_that_an_import_swallows_stops_the_run_before_it_begins() -> None:
+    with remembered_interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)  # as if a library caught it
+        with pytest.raises(KeyboardInterrupt), Stop(Silence()):
+            raise AssertionError("the run began")
+    with remembered_interrupts(), Stop(Silence()) as progress:  # the next command is not interrupted
+        progress.students(0, 1, 1)

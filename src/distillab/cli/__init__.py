@@ -19,7 +19,7 @@ from distillab.cli.merge import merge
 from distillab.cli.publish import publish
 from distillab.cli.report import report
 from distillab.cli.run import run
-from distillab.cli.stop import Terminated
+from distillab.cli.stop import Terminated, remembered_interrupts
 from distillab.cli.studies import studies
 from distillab.cli.theory import theory
 from distillab.errors import DistillabError, in_one_line
@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        code = cli.main([word for word in given if word != "--debug"], "distillab", standalone_mode=False) or 0
+        with remembered_interrupts():
+            code = cli.main([word for word in given if word != "--debug"], "distillab", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:  # a group without a command: its message is the help
         error.show()
         code = error.exit_code

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
+from typing import ClassVar
 
 import click
 
@@ -27,6 +30,9 @@ class Stop:
         ...     progress.students(0, 8, 8)
     """
 
+    interrupted: ClassVar[bool] = False
+    """Whether SIGINT has arrived since the command began."""
+
     def __init__(self, listener: Progress) -> None:
         self._listener, self.note = listener, listener.note
         self._asked: int | None = None
@@ -34,6 +40,8 @@ class Stop:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Stop:
+        if Stop.interrupted:
+            raise KeyboardInterrupt
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._before[number] = signal.signal(number, self._ask)
@@ -79,3 +87,23 @@ class Stop:
 
     def _raise(self, number: int) -> None:
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+@contextmanager
+def remembered_interrupts() -> Iterator[None]:
+    """Remember SIGINT until a `Stop` begins: while a library is imported, the exception that it raises can be lost."""
+    Stop.interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        Stop.interrupted = True
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGINT, interrupt)
+    except ValueError:  # only the main thread can handle signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
