@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+from tests.analysis.test_metrics import hump, loss
 from tests.report.wording import words
 
 from distillab.analysis import analyse, with_metric
 from distillab.study.settings import Settings
-from distillab.study.storage.records import TrialResult
-
-JITTER = (0.0, 0.001, -0.001, 0.0005, -0.0005, 0.0, 0.001, -0.001)
-
-
-def hump(alpha: float, seed: int) -> float:
-    """Best in the middle, worst with the labels alone."""
-    return 0.9 - 0.2 * abs(alpha - 0.5) - 0.05 * alpha + JITTER[seed] * (1 + alpha)
-
-
-def loss(trial: TrialResult) -> TrialResult:
-    """The same student, its accuracy turned into a loss."""
-    metrics = {(part, "nll"): 1 - value for (part, _), value in trial.metrics.items()}
-    return dataclasses.replace(trial, metrics={**trial.metrics, **metrics})
 
 
 def test_a_loss_is_written_in_its_own_unit(rows) -> None:
