@@ -79,7 +79,7 @@ def test_every_preset_runs_at_its_quick_size_to_an_answer_and_a_page(
         assert not ended.value.code, capsys.readouterr().err
     answer = json.loads(capsys.readouterr().out)
     assert answer["students"] == {"planned": spec.size, "missing": 0, "diverged": 0}
-    assert bool(answer["across"]) == (len([axis for axis in spec.axes if len(axis.values) > 1]) > 1)
+    assert bool(answer["trends"]) == (len([axis for axis in spec.axes if len(axis.values) > 1]) > 1)
     page = (tmp_path / "pages" / f"{name}.md").read_text()
     assert page.startswith(f"# {spec.objective.question}\n\n**Answer.** ")
     assert yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]) == json.loads(json.dumps(spec.to_mapping()))
