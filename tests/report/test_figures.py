@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from distillab.analysis.calibration import Reliability
 from distillab.report.charts import accuracy_vs_alpha as module
 from distillab.report.charts import spread
 from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data, mean_chart
-from distillab.report.charts.axis_trend import axis_trend_data
+from distillab.report.charts.axis_trend import axis_trend_data, chosen_chart, gain_chart
 from distillab.report.charts.comparison import comparison_chart, comparison_data
 from distillab.report.charts.confusion import confusion_chart, confusion_data
 from distillab.report.charts.denoising import denoising_data
@@ -302,6 +303,27 @@ def test_a_list_reads_downwards_and_numbers_upwards(rows):
         finding = analyse(spec, rows.trials(spec, hump), {})
         tables = axis_trend_data(finding.trends[0], finding.metric)
         assert [row["value"] for row in tables["points"]] == order
+
+
+def test_rows_of_a_trend_keep_their_order_where_some_have_no_interval_or_range():
+    points = [{"value": value, "alpha": alpha, "low": None, "high": None} for value, alpha in (("9", 0.5), ("3", 1.0))]
+    points.append({"value": "1", "alpha": 0.0, "low": 0.0, "high": 0.1})
+    interval = {"low": 1.0, "high": 3.0, "hollow": False}
+    tables = {
+        "points": points,
+        "optimal": [{"value": "1", "alpha": 0.0}],
+        "gains": [
+            {"value": "9", "gain": 2.0, **interval},
+            {"value": "3", "gain": 0.0, "low": None, "high": None, "hollow": True},
+            {"value": "1", "gain": 2.0, **interval},
+        ],
+    }
+    for chart in (chosen_chart(tables), gain_chart(tables, title="gain")):
+        svg = render(chart, "svg").decode()
+        marks = re.findall(r'<g class="mark-symbol role-mark layer_\d+_marks"[^>]*>(.*?)</g>', svg)
+        heights = [float(y) for y in re.findall(r"translate\([^,]+,([^)]+)\)", marks[-1])]
+        assert len(heights) == 3
+        assert heights == sorted(heights)
 
 
 def test_the_caption_counts_settings_without_a_panel(rows):

@@ -105,6 +105,7 @@ def surface_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.L
     text = alt.condition("datum.distance > 0.45", alt.value(PALE), alt.value(DARK))
     cells, shown = layer(tables, "cells"), tips("value", "alpha", "mean")
     return alt.layer(
+        _every_row(tables, y),
         cells.mark_rect(stroke=PAPER, strokeWidth=1).encode(x=x, y=y, color=colour, tooltip=shown),
         cells.mark_text(fontSize=10, tooltip=None).encode(x=x, y=y, text="text:N", color=text),
         layer(tables, "chosen_cells").mark_rect(fill=None, stroke=INK, strokeWidth=2.5).encode(x=x, y=y),
@@ -121,6 +122,7 @@ def chosen_chart(tables: Tables | None = None, *, axis: str = "$axis") -> alt.La
     x = alt.X("alpha:Q").title("alpha").scale(domain=[0, 1], padding=8).axis(format="~g")
     y, points = _rows(named=tables is None), layer(tables, "points")
     return alt.layer(
+        _every_row(tables, y),
         layer(tables, "optimal").mark_square(color=RANGE, opacity=0.32, size=170).encode(x=x, y=y),
         points.mark_rule(color=CURVE, strokeWidth=2.5).encode(x=_ends(x), x2="high", y=y),
         points.mark_circle(color=CURVE, opacity=1, size=60).encode(x=x, y=y, tooltip=tips("value", "alpha")),
@@ -138,6 +140,7 @@ def gain_chart(tables: Tables | None = None, *, axis: str = "$axis", title: str 
     x, y, gains = alt.X("gain:Q").title(title).axis(tickCount=5), _rows(named=tables is None), layer(tables, "gains")
     fill = alt.condition("datum.hollow", alt.value(PAPER), alt.value(LABELS))
     return alt.layer(
+        _every_row(tables, y),
         alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=SOFT).encode(x=alt.datum(0)),
         gains.mark_rule(color=LABELS, strokeWidth=2.5).encode(x=_ends(x), x2="high", y=y),
         gains.mark_point(stroke=LABELS, strokeWidth=1.6, opacity=1, size=50).encode(x=x, y=y, fill=fill),
@@ -165,6 +168,12 @@ def _rows(*, named: bool, grid: bool = True) -> alt.Y:
     """The values of the axis, from top to bottom as in the data; in files only the surface names them."""
     axis = alt.Axis(labels=named, ticks=False, domain=grid, labelLimit=220, grid=grid)
     return alt.Y("value:O").sort(None).title(None).axis(axis)
+
+
+def _every_row(tables: Tables | None, y: alt.Y) -> alt.Chart:
+    """An invisible layer of all rows, first in a chart: rows are in the order in which a layer first shows them, and
+    other layers leave out rows without an interval."""
+    return layer(tables, "points").mark_point(opacity=0, tooltip=None).encode(y=y)
 
 
 def _title(axis: str) -> alt.TitleParams:
