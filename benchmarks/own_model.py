@@ -116,7 +116,7 @@ def _train(name: str, inputs, labels, classes: int, path: Path, *, shift: int = 
     start = time.perf_counter()
     for _, variables in train_teacher(
         teacher,
-        Examples.for_labels(inputs, 1 / 255, classes),
+        Examples.for_labels(inputs, 1 / 255, (classes,)),
         labels,
         Recipe(EPOCHS, 64, augmentation=Augmentation(shift, flip)),
         learning_rate=0.002,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A fifth of Hypothesis's own number of examples: a property that fails is found on another day.
 # HYPOTHESIS_PROFILE=default asks for all of them.
-hypothesis.settings.register_profile("quick", max_examples=20)
+hypothesis.settings.register_profile("quick", max_examples=20, derandomize=True)  # `make test-slow` draws anew
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # Keras reads this at import; without it, the backend would be whatever the machine's own Keras settings say.

@@ -151,6 +151,49 @@ VALUES = [
     key("images moved out of sight", "augmentation.shift=12", "shift=12 is not allowed: it must be less than 12"),
 ]
 
+
+def task(name: str, override: str, told: str, *, preset: str = "binary") -> Row:
+    """A study whose settings do not fit its task."""
+    return Row(name, f"run {preset} --quick --out new --set {override}", told)
+
+
+def head(name: str, more: str, told: str, teacher: str = "sigmoid.keras") -> Row:
+    """A distillation whose task does not fit its models or labels."""
+    return own(name, more, told, teacher=teacher)
+
+
+TASKS = [
+    task("no such task", "task=regresion", "Did you mean 'regression'"),
+    task("another task than the data's", "task=multilabel", "task='multilabel' is not allowed: it must be binary"),
+    task("a loss that the task lacks", "loss=dist", "loss='dist' .* defined for task=binary: kl, cross_entropy"),
+    task("a label loss that it lacks", "label_loss=squared", "label_loss='squared' .* task=binary: cross_entropy"),
+    task("noise that it lacks", "noise.kind=shift", "noise.kind='shift' .* task=binary: symmetric, one_sided, margin"),
+    task("a metric that it lacks", "metric=accuracy", "no metric of task=regression 'accuracy'", preset="regression"),
+    task("a temperature for numbers", "temperature=2", "temperature=2 is not allowed .*Leave", preset="regression"),
+    task("temperatures for numbers", "temperature=1,2", "temperature=.1, 2. is not allowed", preset="regression"),
+    task("maps that move", "augmentation.shift=1", "labels at every position", preset="segmentation"),
+    task("a map for one label", "student.model=unet-2-4", "outputs of shape .* and the data need", preset="demo"),
+    task(
+        "one label for a map", "student.model=cnn-2-4", "outputs of shape .* and the data need", preset="segmentation"
+    ),
+    head("classes for one sigmoid", "", "ends in one sigmoid, and there are labels such as 2"),
+    head(
+        "classes for several sigmoids", "", "class number an example, and the model ends in several", "sigmoids.keras"
+    ),
+    head("a task against the model", "--data yesno.npz --task multilabel", "softmax", "softmax.keras"),
+    head("several ones on a softmax", "--data multihot.npz", "several ones a row, or none", "softmax.keras"),
+    head("rows of zeros", "--data zeros.npz", "several ones a row, or none", "softmax.keras"),
+    head("real numbers for one-hot", "--data real.npz", "real numbers, no distribution", "softmax.keras"),
+    head("one positive label", "--data onepositive.npz", "positive"),
+    head("three words for one sigmoid", "--data iris.csv --label b", "ends in one sigmoid"),
+    head("no positive label", "--data negatives.npz", "positive"),
+    head("equal numbers", "--data equal.npz", "labels of 'y' are all 2.5: there is nothing to learn", "number.keras"),
+    head("a temperature for a number", "--data numbers.npz --temperature 2", "temperature=2", "number.keras"),
+    head("a loss for classes", "--data numbers.npz --loss kl", "loss='kl' .* squared, absolute", "number.keras"),
+    head("a metric of classes", "--data numbers.npz --metric accuracy", "metric='accuracy'", "number.keras"),
+    head("an alpha that nobody predicts", "--data numbers.npz --alpha predicted", "alpha='predicted'", "number.keras"),
+]
+
 DATA = [
     data("no such file", "./nowhere.npz", r"nowhere\.npz: the file cannot be read .*No such file"),
     data("an empty file", "./empty.npz", "found no whole .npz archive"),
@@ -200,7 +243,7 @@ OWN = [
     own("no data", "--data nowhere.csv", "cannot be read as CSV .*No such file"),
     own("escapes in a name", "--data './\x1b[31mred.csv'", r"\\x1b\[31mred\.csv cannot be read as CSV"),
     own("data of another kind", "--data data.json", "There are no data 'data.json'. Give an .npz"),
-    own("labels between classes", "--data halves.npz", "y_train holds 0.5, and labels are whole numbers"),
+    own("labels between classes", "--data halves.npz", "Labels such as 0.5 are one real number an example"),
     own(
         "a label of two billion",
         "--data billions.npz",
@@ -256,7 +299,7 @@ FOLDERS = [
     Row("the answer of a file", "answer text.npz", "There is no folder 'text.npz'"),
     Row("the answer of an empty folder", "answer teachers", "holds no study: study.yaml is missing"),
     Row("the answer of half a study", "answer half", "holds no study: study.db is missing"),
-    Row("the answer of a newer version", "answer newer", "has schema 999, and this distillab reads schema 1"),
+    Row("the answer of a newer version", "answer newer", "has schema 999, and this distillab reads schema 2"),
     Row("the answer of another's database", "answer foreign", "is not a distillab study"),
     Row("the answer of a damaged file", "answer damaged", r"study\.db is corrupt or not a distillab study"),
     Row("the answer of a schema of no letters", "answer unspeakable", r"study\.db is corrupt or not a distillab study"),
@@ -325,7 +368,7 @@ FLAGS = [
     Row("an invisible name", "run 'demo\u202e'", r"There is no study 'demo\\u202e'"),
 ]
 
-ROWS = [*SPECS, *VALUES, *DATA, *OWN, *FOLDERS, *FLAGS]
+ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *FOLDERS, *FLAGS]
 
 
 def call(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -471,6 +514,14 @@ def _archives() -> None:
     np.savez("billions.npz", x=x, y=np.where(y == 1, 2**31 - 3, y))
     np.savez("unlabelled.npz", x=x, y=np.full(60, -1))
     np.savez("few.npz", x=x[:3], y=y[:3])
+    rows = np.eye(3)[y]
+    labels = {
+        "yesno": y % 2, "multihot": np.minimum(1, rows + rows[::-1]), "zeros": np.where(y[:, None] == 1, 0, rows),
+        "real": 9 * rng.random((60, 3)), "onepositive": np.arange(60) == 7, "negatives": np.zeros(60, int),
+        "equal": np.full(60, 2.5), "numbers": rng.normal(size=60),
+    }  # fmt: skip
+    for name, of in labels.items():
+        np.savez(f"{name}.npz", x=x, y=of)
 
 
 def _png(path: Path, side: int = 4) -> None:
@@ -504,6 +555,7 @@ def _image_folders() -> None:
 def _tables() -> None:
     tables = {
         "good": b"a,b,label\n1,2,x\n3,4,y\n",
+        "iris": b"a,b\n" + b"1,x\n2,y\n3,z\n" * 9,
         "latin": "a,b,label\n1,2,caf\u00e9\n3,4,y\n".encode("latin-1"),
         "header": b"a,b,label\n",
         "bare": b"1,2,0\n3,4,1\n",
@@ -523,6 +575,9 @@ def _models() -> None:
 
     for name, shape, classes in (("teacher", 4, 3), ("wide", 4, 5), ("long", 7, 3)):
         build("linear", (shape,), classes).save(f"{name}.keras")
+    for name, outputs, last in (("sigmoid", 1, "sigmoid"), ("sigmoids", 3, "sigmoid"), ("softmax", 3, "softmax")):
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, last)]).save(f"{name}.keras")
+    build("linear", (4,), 1).save("number.keras")
     layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: 2 * x, output_shape=(4,)), keras.layers.Dense(3)]
     keras.Sequential(layers).save("lambda.keras")
     content = Path("teacher.keras").read_bytes()

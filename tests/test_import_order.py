@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 FLOORS = (
     ("errors", "io"),
     ("losses", "metrics", "stats", "theory", "conventions"),
+    ("tasks",),
     ("data", "models"),
     ("engine",),
     ("keras",),
@@ -195,7 +196,10 @@ def test_a_cycle_inside_a_room_is_found(tmp_path: Path, line: str) -> None:
     assert cycles(tmp_path) == [["stats.one", "stats.three", "stats.two"]]
 
 
-LIGHT = ("analysis", "report", "stats", "data", "models", "study.spec", "study.trials", "study.storage.store", "cli")
+LIGHT = (
+    *("tasks", "analysis", "report", "stats", "data", "models"),
+    *("study.spec", "study.trials", "study.storage.store", "cli"),
+)
 """What answers, draws, lists and helps must start at once; Keras and JAX take seconds to import."""
 
 

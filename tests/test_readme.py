@@ -51,12 +51,16 @@ def test_every_command_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    import keras
+
     monkeypatch.chdir(tmp_path)
     lines = [line for line in commands() if line.startswith("distillab ")]
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines
     assert not others, "commands that this test does not know how to run"
     build("mlp-8", (8, 8, 1), 10).save("teacher.keras")
+    one_sigmoid = [keras.Input((30,)), keras.layers.BatchNormalization(), keras.layers.Dense(1, "sigmoid")]
+    keras.Sequential(one_sigmoid).save("sigmoid.keras")
     for line in lines:
         words = shlex.split(line)[1:]
         if words[:2] == ["data", "list"]:  # two sets are enough: it reads all there are from end to end
@@ -70,7 +74,8 @@ def test_every_command_runs(
         if words[0] == "run":
             words += SMALL if words[1] == "demo" else SMALL_MNIST
         if words[0] == "distill":
-            words += ["--epochs", "1", "--seeds", "2", "--search-seeds", "1", "--rounds", "0", "--temperature", "3"]
+            words += ["--epochs", "1", "--seeds", "2", "--search-seeds", "1", "--rounds", "0"]
+            words += ["--temperature", "3", "--alpha", "0.3", "--learning-rate", "0.01"]
         if words[1:2] == ["original"]:
             words += ["--set", "teacher.train_size="]
         with pytest.raises(SystemExit) as ended:
@@ -81,6 +86,7 @@ def test_every_command_runs(
     assert (tmp_path / "runs/demo/figures/accuracy_vs_alpha.png").stat().st_size > 0
     assert (tmp_path / "runs/warm/study.db").is_file()
     assert (tmp_path / "student.onnx").is_file()
+    assert keras.models.load_model(tmp_path / "yes-or-no" / "student.keras").layers[-1].activation.__name__ == "sigmoid"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/distiller.md", "docs/conventions.md"])

@@ -63,7 +63,8 @@ def _faults(node: ast.AST, where: str) -> Iterator[str]:
         yield f"calls {called} through a shell"
     if last in ("extractall", "extract") and given.get("filter") != "'data'":
         yield f"calls {called} without the data filter"
-    if last in ("bind", "serve_forever", "create_server") and not called.endswith("primitive.bind"):  # that is JAX's
+    elsewhere = called.endswith(("primitive.bind", "signature.bind"))  # JAX's, and that of a function's arguments
+    if last in ("bind", "serve_forever", "create_server") and not elsewhere:
         yield f"calls {called}: a port is opened"
     if last in ("ElementTree", "fromstring", "XML") and "etree" in called.lower():
         yield f"calls {called}: XML of a stranger's"

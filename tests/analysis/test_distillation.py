@@ -11,6 +11,7 @@ from scipy import stats
 from distillab.analysis.distillation import Comparison, PredictedTest, compare, memorised
 from distillab.metrics import all_metrics, nll
 from distillab.study.storage.records import TrialResult
+from distillab.tasks import TASKS
 
 M = 400
 LABELS = (np.arange(M) % 4).astype(np.int32)
@@ -36,7 +37,8 @@ def compared(student: list[int], baseline: list[int], **options: Any) -> Compari
     several = [[logits(right, seed) for seed, right in enumerate(of)] for of in (student, baseline)]
     results = [[result(values, seed) for seed, values in enumerate(of)] for of in several]
     predictions = PredictedTest(several[0][0], several[1][0], TEACHER)
-    return compare(*results, predictions, LABELS, margin=options.pop("margin", 0.001))
+    options = {"task": TASKS["categorical"], "metric": "accuracy", "margin": 0.001, **options}
+    return compare(*results, predictions, LABELS, **options)
 
 
 BETTER, WORSE = [360 + seed for seed in range(5)], [340 + 2 * seed for seed in range(5)]

@@ -10,6 +10,7 @@ import pytest
 
 from distillab.analysis import analyse
 from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions, validation_predictions
+from distillab.tasks import TASKS
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
 
@@ -121,8 +122,8 @@ def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
 
 def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
     logits, labels = np.array([[0.0, np.log(3.0)]], np.float32), np.array([1])
-    held = validation_predictions(0.5, logits, labels)
+    held = validation_predictions(TASKS["categorical"], 0.5, logits, labels)
     assert held is not None
     np.testing.assert_allclose(held.probabilities, [[0.25, 0.75]])
-    assert validation_predictions(0.3, logits, labels) is None
+    assert validation_predictions(TASKS["categorical"], 0.3, logits, labels) is None
     assert held.labels.tolist() == [1]

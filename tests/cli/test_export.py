@@ -50,6 +50,19 @@ def test_without_data_it_says_what_it_was_compared_on(student: Path, tmp_path: P
     assert "accuracy" not in out
 
 
+def test_it_speaks_of_real_numbers_and_of_maps_in_their_own_words(student: Path, tmp_path: Path, capsys):
+    build("linear", (8, 8, 1), 1).save(student)
+    words = (student, "--to", "onnx", "--out", tmp_path / "student.onnx")
+    _, out, _ = call(capsys, *words)
+    assert re.search(r"within \d\S+ on 1,000 inputs of random numbers", out)
+    assert "labels" not in out
+    _, out, _ = call(capsys, *words, "--task", "binary")
+    assert "labels agree on 1,000 of 1,000 inputs of random numbers" in out
+    build("unet-2-3", (8, 8, 1), 3).save(student)
+    _, out, _ = call(capsys, *words)
+    assert "labels agree on 64,000 of 64,000 in 1,000 inputs of random numbers" in out
+
+
 def test_int8_prints_the_accuracy_before_and_after(student: Path, tmp_path: Path, capsys):
     keras.utils.set_random_seed(0)
     digits = load("digits")

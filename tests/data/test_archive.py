@@ -66,8 +66,30 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_to_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"nowhere\.npz: the file cannot be read .*No such file"):
+    with pytest.raises(
+        RequestError, match=r"nowhere\.npz: the file cannot be read \(No such file\)\. Correct the path"
+    ):
         load(tmp_path / "nowhere.npz")
+
+
+def test_one_hot_labels_and_a_label_of_each_pixel_are_read(save) -> None:
+    one_hot = load(save(y_train=np.eye(3)[np.arange(9) % 3]))
+    assert one_hot.y_train.tolist() == [0, 1, 2] * 3
+    pixels = np.zeros((9, 4, 4), int)
+    pixels[:, 0, 0], pixels[:, 0, 1] = 1, -1
+    maps = load(save(y_train=pixels, y_test=pixels[:6, ..., None]))
+    assert (maps.task.name, maps.output_shape) == ("categorical", (4, 4, 2))
+
+
+def test_the_task_of_a_file_can_be_stated_and_real_numbers_need_it(save) -> None:
+    values = np.linspace(0, 1, 9)
+    path = save(y_train=values, y_test=values[:6])
+    with pytest.raises(RequestError, match=r"an integer type.* state task=regression for real numbers"):
+        load(path)
+    data = load(path, task="regression")
+    assert (data.task.name, data.y_train.shape, data.class_names) == ("regression", (9, 1), ("y",))
+    with pytest.raises(RequestError, match=r"There is no task 'regresion'\. Did you mean 'regression'"):
+        load(path, task="regresion")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +99,13 @@ def test_a_path_to_nothing_is_refused(tmp_path: Path) -> None:
         ({"x_test": np.zeros((6, 5, 4), np.uint8)}, r"x_test.shape\[1:\]=\(5, 4, 1\) is not allowed"),
         ({"x_train": np.zeros((9, 4, 4, 1, 1), np.uint8)}, r"x_train.shape=\(9, 4, 4, 1, 1\) is not allowed"),
         ({"y_train": np.arange(8) % 3}, r"len\(y_train\)=8 is not allowed"),
-        ({"y_train": np.eye(3)[np.arange(9) % 3]}, r"y_train.shape=\(9, 3\) .* One-hot labels become class numbers"),
+        ({"y_train": np.eye(3)[np.arange(9) % 3] / 2}, r"such as \[0.5, 0, 0\] are real numbers, no distribution"),
+        ({"y_train": np.full((9, 4, 4), -1)}, "No example has a label"),
+        ({"y_train": np.full((9, 4, 4), 3), "y_test": np.full((6, 4, 4), 3)}, "Every labelled example is of class 3"),
+        (
+            {"y_train": np.zeros((9, 4, 4), int)},
+            r"y_test.shape=\(6,\) is not allowed: it must be \(N, P, P\) or with one",
+        ),
         ({"y_train": np.arange(9) % 3 * 1.0}, "y_train.dtype='float64' is not allowed"),
         ({"y_train": np.arange(9) % 3 + 1}, "No training example has label 0; number the classes from 0 without a gap"),
         ({"y_train": np.array([0, 2, 3] * 3)}, "largest label=3 is not allowed: it must be 2. No training .* label 1;"),

@@ -270,6 +270,20 @@ def test_every_published_set_has_a_loader_class_names_and_editions() -> None:
     assert set(catalogue.CLASS_NAMES) == set(digests.EDITIONS) <= set(LOADERS)
 
 
+@pytest.mark.parametrize("name", sorted(set(LOADERS) - set(catalogue.CLASS_NAMES) - {"mnist-multilabel"}))
+def test_the_task_of_a_named_set_is_known_without_loading_it(name: str) -> None:
+    assert catalogue.task_of(name) == load(name).task.name
+    assert catalogue.task_of("./mine.npz") is None
+    with pytest.raises(RequestError, match=f"that is the task of {name}"):
+        load(name, task="regression" if name != "diabetes" else "binary")
+
+
+def test_canvases_of_mnist_are_read_from_its_file(tiny_mnist, tmp_path: Path) -> None:
+    assert catalogue.published_as("mnist-multilabel") == "mnist"
+    with pytest.raises(RequestError, match=r"mnist\.npz was not found"):
+        load("mnist-multilabel", download=False)
+
+
 def test_importing_the_room_imports_nothing_heavy() -> None:
     code = "import sys, distillab.data; print([m for m in ('keras', 'jax', 'sklearn', 'scipy') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

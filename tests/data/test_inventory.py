@@ -8,9 +8,10 @@ import pytest
 
 from distillab.data import LOADERS, check, find, inventory
 from distillab.errors import RequestError
+from distillab.tasks import TASKS
 
 
-def test_without_files_two_sets_are_embedded_and_the_published_ones_are_missing(tmp_path: Path) -> None:
+def test_without_files_some_sets_are_embedded_and_the_published_ones_are_missing(tmp_path: Path) -> None:
     entries = inventory(tmp_path)
     assert {entry.name: entry.status for entry in entries} == {
         "digits": "embedded",
@@ -18,8 +19,15 @@ def test_without_files_two_sets_are_embedded_and_the_published_ones_are_missing(
         "fashion_mnist": "missing",
         "cifar10": "missing",
         "synthetic": "embedded",
+        "breast_cancer": "embedded",
+        "diabetes": "embedded",
+        "digits-multilabel": "embedded",
+        "digits-segmentation": "embedded",
+        "mnist-multilabel": "missing",
     }
     assert [entry.name for entry in entries] == list(LOADERS)
+    assert {entry.task for entry in entries} == set(TASKS)
+    assert "put mnist.npz into" in entries[-1].do
     missing = entries[1]
     assert missing.path is None
     assert missing.do == (

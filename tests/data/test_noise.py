@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distillab.data import NOISE_KINDS, perturb, transition_matrix
+from distillab.data.digests import sha256
 from distillab.errors import RequestError
+from distillab.tasks import TASKS, Task
 
-RATED = sorted(set(NOISE_KINDS) - {"matrix"})
+RATED = sorted(set(TASKS["categorical"].noise) - {"matrix"})
 
 
 def needs(kind: str, labels: np.ndarray, classes: int) -> dict[str, object]:
@@ -130,7 +132,7 @@ def test_classes_that_do_not_occur_are_no_obstacle() -> None:
         ({"rate": True}, "rate=True is not allowed"),
         ({"classes": 1}, "classes=1 is not allowed: it must be a whole number >= 2"),
         ({"classes": 2}, r"labels\[2\]=2 is not allowed: it must be a class number from 0 to 1"),
-        ({"labels": [[0, 1]]}, r"labels.shape=\(1, 2\) is not allowed"),
+        ({"labels": [[0, 1, 0]]}, r"labels.shape=\(1, 3\) .* One-hot labels become class numbers"),
         ({"labels": []}, r"labels.shape=\(0,\) is not allowed"),
         ({"labels": [0.5]}, "labels.dtype='float64' is not allowed"),
         ({"matrix": np.eye(3)}, "matrix='given' is not allowed: it must be left out unless the kind is 'matrix'"),
@@ -177,7 +179,7 @@ def test_margin_noise_draws_an_example_by_the_odds_against_its_label() -> None:
 
 @pytest.mark.parametrize("logits", [None, np.zeros((3, 2)), np.full((3, 3), np.nan)])
 def test_margin_noise_needs_an_answer_for_each_example(logits: np.ndarray | None) -> None:
-    with pytest.raises(RequestError, match=r"logits\.shape=.* is not allowed: it must be \(3, 3\), all finite"):
+    with pytest.raises(RequestError, match=r"logits.*=.* is not allowed: it must be .*\(3, 3\)"):
         perturb([0, 1, 2], kind="margin", rate=0.5, classes=3, rng=rng(), logits=logits)
 
 
@@ -200,3 +202,136 @@ def test_a_given_matrix_is_its_own_transition_and_margins_have_none() -> None:
     given_one = [[0.9, 0.1], [0.0, 1.0]]
     np.testing.assert_array_equal(transition_matrix("matrix", classes=2, matrix=given_one), given_one)
     assert transition_matrix("margin", classes=2, rate=0.1) is None
+
+
+BINARY, MULTILABEL, REGRESSION = TASKS["binary"], TASKS["multilabel"], TASKS["regression"]
+ZERO_ONE = np.array([0, 1] * 20)
+TAGS = np.where(np.arange(40) % 7 == 6, -1, ZERO_ONE).reshape(10, 4)  # 35 known entries, 18 of them ones
+NUMBERS = np.array([[1.0, 10.0], [np.nan, 20.0], [3.0, 30.0]])
+OF_TASK = [
+    (BINARY, "symmetric", ZERO_ONE, {}),
+    (BINARY, "one_sided", ZERO_ONE, {}),
+    (BINARY, "margin", ZERO_ONE, {"logits": np.linspace(-2, 2, 40)[:, None]}),
+    (MULTILABEL, "symmetric", TAGS, {}),
+    (MULTILABEL, "one_sided", TAGS, {}),
+    (REGRESSION, "additive", NUMBERS, {"spread": [1.0, 10.0]}),
+    (REGRESSION, "heavy_tailed", NUMBERS, {"spread": [1.0, 10.0]}),
+]
+
+
+def noisy(task: Task, kind: str, labels: np.ndarray, rate: float, seed: int = 0, **more: object) -> tuple:
+    classes = labels.shape[-1] if task in (MULTILABEL, REGRESSION) else 2
+    return perturb(labels, kind=kind, classes=classes, rng=rng(seed), rate=rate, task=task, **more)
+
+
+@pytest.mark.parametrize(("task", "kind", "labels", "more"), OF_TASK)
+def test_noise_of_any_task_repeats_marks_its_changes_and_leaves_unknown_labels(task, kind, labels, more) -> None:
+    (new, changed), again = noisy(task, kind, labels, 0.5, **more), noisy(task, kind, labels, 0.5, **more)
+    known = ~np.isnan(labels) & (labels != -1)
+    np.testing.assert_array_equal(new, again.labels)
+    np.testing.assert_array_equal((new != labels) & known, changed)
+    np.testing.assert_array_equal(new[~known], labels[~known])
+    assert changed.any()
+    assert new.dtype == (np.float32 if task is REGRESSION else np.int32)
+    assert not noisy(task, kind, labels, 0.0, **more).changed.any()
+    assert (noisy(task, kind, labels, 0.5, seed=1, **more).labels != new)[known].any()
+
+
+def test_flips_of_zero_and_one_are_counted_exactly() -> None:
+    """Of 40 labels 20 are ones: a quarter of all is 10, a quarter of the ones 5. Of 35 known tags 18 are ones."""
+    assert noisy(BINARY, "symmetric", ZERO_ONE, 0.25).changed.sum() == 10
+    missed = noisy(BINARY, "one_sided", ZERO_ONE, 0.25)
+    assert (missed.changed.sum(), missed.labels.sum()) == (5, 15)
+    assert noisy(MULTILABEL, "symmetric", TAGS, 0.2).changed.sum() == 7
+    missing = noisy(MULTILABEL, "one_sided", TAGS, 1.0)
+    assert missing.changed.sum() == (TAGS == 1).sum() == 18
+    assert (missing.labels == 1).sum() == 0
+
+
+@pytest.mark.parametrize(("task", "kind", "labels", "more"), [row for row in OF_TASK if row[0] is not REGRESSION])
+def test_a_higher_rate_of_flips_keeps_those_of_a_lower_one(task, kind, labels, more) -> None:
+    low, high = (noisy(task, kind, labels, rate, **more).changed for rate in (0.2, 0.6))
+    assert high[low].all()
+    assert high.sum() > low.sum()
+
+
+def test_binary_noise_is_that_of_two_classes() -> None:
+    two = perturb(ZERO_ONE, kind="symmetric", classes=2, rng=rng(), rate=0.3).labels
+    np.testing.assert_array_equal(noisy(BINARY, "symmetric", ZERO_ONE, 0.3).labels, two)
+    z = np.linspace(-2, 2, 40)[:, None]
+    two = perturb(ZERO_ONE, kind="margin", classes=2, rng=rng(), rate=0.3, logits=np.hstack([0 * z, z])).labels
+    np.testing.assert_array_equal(noisy(BINARY, "margin", ZERO_ONE, 0.3, logits=z).labels, two)
+
+
+def test_noise_of_numbers_is_their_draws_times_rate_and_spread() -> None:
+    """At twice the rate the same draws, twice as large; a draw is Gaussian, or Student's t with 2 degrees."""
+    for kind, draws in (("additive", rng().standard_normal((3, 2))), ("heavy_tailed", rng().standard_t(2, (3, 2)))):
+        for rate in (0.1, 0.2):
+            new = noisy(REGRESSION, kind, NUMBERS, rate, spread=[1.0, 10.0]).labels
+            expected = NUMBERS + rate * np.array([1.0, 10.0]) * draws
+            np.testing.assert_allclose(new, expected, rtol=1e-6)  # float32 numbers, each rounded twice
+
+
+def test_unknown_positions_stay_unknown_and_do_not_count() -> None:
+    maps = np.where(np.arange(60) % 3 == 0, -1, np.arange(60) % 4).reshape(5, 3, 4)
+    new, changed = perturb(maps, kind="shift", classes=4, rng=rng(), rate=0.5)
+    assert changed.sum() == 20  # half of 40 known ones
+    np.testing.assert_array_equal(new[maps == -1], -1)
+    np.testing.assert_array_equal(new[changed], (maps[changed] - 1) % 4)
+    logits = np.random.default_rng(1).normal(size=(5, 3, 4, 4))
+    assert perturb(maps, kind="margin", classes=4, rng=rng(), rate=0.5, logits=logits).changed.sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "more", "message"),
+    [
+        (
+            BINARY,
+            ZERO_ONE,
+            {"kind": "pair"},
+            "kind='pair' is not allowed: .* task=binary: symmetric, one_sided, margin",
+        ),
+        (MULTILABEL, TAGS, {"kind": "margin"}, "task=multilabel: symmetric, one_sided"),
+        (REGRESSION, NUMBERS, {"kind": "symmetric"}, "task=regression: additive, heavy_tailed"),
+        (
+            TASKS["categorical"],
+            ZERO_ONE,
+            {"kind": "additive"},
+            "task=categorical: shift, symmetric, pair, matrix, margin",
+        ),
+        (REGRESSION, NUMBERS, {"kind": "additive"}, "spread=None is not allowed: it must be 2 finite numbers > 0"),
+        (REGRESSION, NUMBERS, {"kind": "additive", "spread": [1.0, 0.0]}, r"spread=\[1.0, 0.0\] is not allowed"),
+        (REGRESSION, NUMBERS, {"kind": "additive", "spread": [1.0]}, r"spread=\[1.0\] is not allowed"),
+        (
+            BINARY,
+            ZERO_ONE,
+            {"kind": "symmetric", "spread": [1.0]},
+            "left out unless the kind is 'additive' or 'heavy_ta",
+        ),
+        (MULTILABEL, TAGS, {"kind": "symmetric", "logits": TAGS * 1.0}, "left out unless the kind is 'margin'"),
+        (BINARY, ZERO_ONE, {"kind": "margin", "logits": np.zeros((40, 2))}, r"logits.shape=\(40, 2\) .* \(40, 1\)"),
+        (MULTILABEL, TAGS, {"kind": "symmetric", "rate": 1.5}, "rate=1.5 is not allowed"),
+    ],
+)
+def test_what_does_not_belong_to_a_task_is_refused(task, labels, more, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        noisy(task, labels=labels, **{"rate": 0.5, **more})
+
+
+def test_every_kind_of_every_task_exists() -> None:
+    assert {kind for task in TASKS.values() for kind in task.noise} == set(NOISE_KINDS)
+
+
+def test_one_sided_noise_has_a_transition_matrix_and_that_of_numbers_none() -> None:
+    assert transition_matrix("one_sided", classes=2, rate=0.25).tolist() == [[1.0, 0.0], [0.25, 0.75]]
+    assert transition_matrix("symmetric", classes=2, rate=0.25).tolist() == [[0.75, 0.25], [0.25, 0.75]]
+    assert transition_matrix("additive", classes=2, rate=0.1) is None
+
+
+def test_noise_of_classes_is_what_it_has_always_been() -> None:
+    """Digits of earlier versions: a study that is resumed must draw the same labels."""
+    labels = np.arange(50) % 5
+    draws = [
+        perturb(labels, kind=kind, classes=5, rng=rng(7), rate=0.3, **needs(kind, labels, 5)).labels for kind in RATED
+    ]
+    assert sha256(np.concatenate(draws)) == "ff6fc1056825d25812016eef2666840cf7da704fd8b9ecc1c1904c7384ee601a"

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distillab.data import stratified_split, stratified_subset
+from distillab.data.splits import strata
 from distillab.errors import RequestError
+from distillab.tasks import TASKS
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(np.array)
 SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -117,3 +119,24 @@ def test_a_size_out_of_range_is_refused(size: int) -> None:
 def test_a_subset_too_small_for_all_classes_is_refused() -> None:
     with pytest.raises(RequestError, match="large enough to keep an example of every class; class 2 has none"):
         stratified_subset([0, 1, 2], size=2, rng=rng())
+
+
+@pytest.mark.parametrize(
+    ("task", "shape", "groups"),
+    [
+        ("categorical", (60,), [30, 30]),
+        ("binary", (60,), [30, 30]),
+        ("categorical", (60, 2, 2), [60]),
+        ("binary", (60, 4), [60]),
+        ("multilabel", (60, 3), [60]),
+        ("regression", (60, 1), [60]),
+    ],
+)
+def test_a_split_of_any_task_takes_its_share_and_repeats(task: str, shape: tuple[int, ...], groups: list[int]) -> None:
+    labels = (np.arange(60 * np.prod(shape[1:], dtype=int)) % 2).reshape(shape)
+    numbers = strata(TASKS[task], labels)
+    assert np.bincount(numbers).tolist() == groups
+    train, held_out = stratified_split(numbers, share=0.25, rng=rng())
+    assert (len(train), len(held_out)) == (45, 15)
+    np.testing.assert_array_equal(held_out, stratified_split(numbers, share=0.25, rng=rng())[1])
+    assert len(stratified_subset(numbers, size=7, rng=rng())) == 7

@@ -62,3 +62,18 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(RequestError, match="cannot be read as CSV"):
         read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [("1.5,2", [1.5, 2.0]), ("1,", [1.0, None]), ("1,two", None), ("1,nan", None), ("1,inf", None)],
+)
+def test_labels_that_are_all_numbers_are_kept_as_numbers(tmp_path: Path, labels: str, numbers: list | None):
+    rows = "".join(f"0,{label}\n" for label in [*labels.split(","), "7" if numbers else "x"])
+    table = read_table(write(tmp_path / "a.csv", f"f,label\n{rows}"))
+    assert table.label == "label"
+    if numbers is None:
+        assert table.numbers is None
+    else:
+        expected = [np.nan if number is None else number for number in [*numbers, 7.0]]
+        np.testing.assert_array_equal(table.numbers, expected)

@@ -112,8 +112,8 @@ def test_writing_weights_of_another_architecture_is_an_error(student: Functional
 
 def test_an_answer_is_the_models_own_with_those_weights(student: Functional) -> None:
     drawn, x = student.initial(12), inputs(3, 6, 6, 1)
-    logits, fixed, penalty = student(drawn, x, training=False)
-    assert penalty == 0
+    logits, mask, fixed, penalty = student(drawn, x, training=False)
+    assert (mask, penalty) == (None, 0)
     model = write_variables(build("cnn-2-3", (6, 6, 1), 4), drawn)
     assert logits.shape == (3, 4)
     assert logits.dtype == np.float32
@@ -132,8 +132,8 @@ def test_an_answer_changes_neither_model_nor_arguments(with_state: Functional) -
 
 def test_training_hands_on_the_running_means_and_the_counter_and_inference_keeps_them(with_state: Functional) -> None:
     start, x = with_state.initial(0), inputs(64, 5) + 3
-    _, kept, _ = with_state(start, x, training=False)
-    logits, moved, _ = with_state(start, x, training=True)
+    kept = with_state(start, x, training=False).fixed
+    logits, _, moved, _ = with_state(start, x, training=True)
     names = [variable.name for variable in with_state.model.non_trainable_variables]
     for name, before, after_inference, after_training in zip(names, start.fixed, kept, moved, strict=True):
         np.testing.assert_array_equal(after_inference, before)
@@ -206,14 +206,11 @@ layers = keras.layers
             "softmax .layer 'probabilities'.*logits",
         ),
         ([layers.Dense(3), layers.Softmax(name="last")], "ends in softmax .layer 'last'"),
-        (
-            [layers.Dense(1, name="one")],
-            "no.* classifier: .* 'one' gives shape .None, 1.*at least 2 classes",
-        ),
-        ([layers.Reshape((5, 1), name="wide")], "not a classifier: its last layer 'wide' gives shape .None, 5, 1."),
+        ([layers.Dense(1, activation="sigmoid", name="one")], "ends in sigmoid .layer 'one'.*logits"),
+        ([layers.Lambda(lambda x: x[:, 0], name="flat")], "last layer 'flat' .* gives shape .None,., and must give"),
     ],
 )
-def test_a_model_that_is_no_classifier_is_refused_naming_the_layer(model: list[keras.Layer], message: str) -> None:
+def test_a_model_without_raw_outputs_is_refused_naming_the_layer(model: list[keras.Layer], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         Functional(keras.Sequential([keras.Input((5,)), *model]))
 

@@ -28,7 +28,7 @@ def model(request: pytest.FixtureRequest) -> keras.Model:
 
 def trained(teacher: Functional) -> list[np.ndarray]:
     recipe = Recipe(2, 16, optimiser="sgd", schedule="constant")
-    examples = Examples.for_labels(IMAGES, 1 / 255, C)
+    examples = Examples.for_labels(IMAGES, 1 / 255, (C,))
     *_, (_, variables) = train_teacher(teacher, examples, LABELS, recipe, learning_rate=0.05, seed=0)
     return jax.tree.leaves(variables)
 

@@ -24,7 +24,8 @@ PLAIN = ("cnn-3-5", "resnet-4-6", "gru-5")
 
 
 def test_every_architecture_is_here() -> None:
-    assert {name.partition("-")[0] for name in STUDENTS} == set(ARCHITECTURES)
+    of_maps = {name for name, architecture in ARCHITECTURES.items() if architecture.maps}  # tests/engine/test_tasks.py
+    assert {name.partition("-")[0] for name in STUDENTS} == set(ARCHITECTURES) - of_maps
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from distillab.errors import RequestError, WorkError
 from distillab.export import export_onnx
 from distillab.export import onnx as module
 from distillab.export.agreement import agreement
-from distillab.models import ARCHITECTURES, build
+from distillab.models import ARCHITECTURES, build, parse
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 pytestmark = pytest.mark.usefixtures("tools")
@@ -39,13 +39,49 @@ def test_every_zoo_student_predicts_a_thousand_digits_as_keras_does(name: str, d
     keras.utils.set_random_seed(4)
     model = lively(build(name, (8, 8, 1), 10))
     done = export_onnx(model, tmp_path / "student.onnx", digits)
-    assert done.agreement.n == done.agreement.same_labels == 1000
+    positions = 64 if ARCHITECTURES[parse(name)[0]].maps else 1
+    assert done.agreement.n == done.agreement.same_labels == 1000 * positions
     assert done.agreement.within_rounding
     again = module.onnx_predict(done.path.read_bytes())(digits[:33])
     assert agreement(model.predict(digits[:33], verbose=0), again).within_rounding
     assert done.bytes == done.path.stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["student.onnx"]
     assert all(0 < times.p50 <= times.p99 for times in done.latency.values())
+
+
+def of_every_task() -> dict[str, keras.Model]:
+    layers, image = keras.layers, keras.Input((8, 8, 1))
+    maps = build("unet-4-6-8", (8, 8, 1), 3)
+
+    def flat(*last: keras.layers.Layer) -> keras.Model:
+        return keras.Sequential([image, layers.Flatten(), layers.Dense(16, activation="relu"), *last])
+
+    return {
+        "binary": flat(layers.Dense(1, activation="sigmoid")),
+        "multilabel": flat(layers.Dense(5), layers.Activation("sigmoid")),
+        "regression": flat(layers.Dense(1), layers.Rescaling(20.0, 150.0)),
+        "several numbers": flat(layers.Dense(2), layers.Rescaling([0.003, 900.0], [0.01, -40.0])),
+        "categorical maps": keras.Model(maps.inputs[0], layers.Softmax()(maps.outputs[0])),
+        "binary maps": keras.Sequential([image, layers.Conv2D(1, 3, padding="same", activation="sigmoid")]),
+        "a sequence": keras.Sequential([image, layers.Reshape((8, 8)), layers.GRU(6, return_sequences=True)]),
+    }
+
+
+@pytest.mark.parametrize("name", of_every_task())
+def test_a_model_of_every_task_predicts_as_keras_does(name: str, digits: np.ndarray, tmp_path: Path):
+    keras.utils.set_random_seed(5)
+    model = lively(of_every_task()[name])
+    done = export_onnx(model, tmp_path / "model.onnx", digits, task="regression" if name == "several numbers" else None)
+    ours = model.predict(digits, verbose=0)
+    # float32 sums of at most 64 terms
+    np.testing.assert_allclose(done.predictions, ours, rtol=1e-5, atol=1e-5 * np.abs(ours).max())
+    numbers = name in ("regression", "several numbers")
+    assert done.agreement.same_labels == (None if numbers else done.agreement.n)
+    assert done.agreement.n == (ours.size if name == "multilabel" else ours.size // ours.shape[-1])
+    again = module.onnx_predict(done.path.read_bytes())
+    assert [again(digits[:count]).shape for count in (1, 3)] == [(count, *ours.shape[1:]) for count in (1, 3)]
+    output = {"a sequence": "logits"}.get(name, "predictions" if numbers else "probabilities")
+    assert [one.name for one in onnx.load(done.path).graph.output] == [output]
 
 
 @pytest.mark.parametrize(
@@ -142,11 +178,11 @@ def test_half_precision_is_refused_by_the_name_of_the_layer(policy: str, digits:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_classifier_of_one_input_is_refused(digits: np.ndarray, tmp_path: Path):
+def test_a_model_of_several_inputs_or_outputs_is_refused(digits: np.ndarray, tmp_path: Path):
     one, two = keras.Input((4,)), keras.Input((4,))
     several = keras.Model([one, two], keras.layers.Dense(3)(keras.layers.Add()([one, two])))
-    maps = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
-    for model in (several, maps):
-        with pytest.raises(RequestError, match="takes a Sequential or functional classifier"):
+    two_heads = keras.Model(one, [keras.layers.Dense(3)(one), keras.layers.Dense(3)(one)])
+    for model in (several, two_heads):
+        with pytest.raises(RequestError, match="takes a Sequential or functional model"):
             export_onnx(model, tmp_path / "model.onnx", digits[:9])
     assert list(tmp_path.iterdir()) == []

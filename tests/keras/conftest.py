@@ -11,6 +11,7 @@ import pytest
 from distillab import Distiller
 
 F, C = 6, 4
+OF_DISTILLER = ("teacher_weights", "average", "task", "ignore_class")
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def student() -> keras.Model:
 
 def compiled(student: keras.Model, teacher: Any = None, rate: float = 0.1, **options: Any) -> Distiller:
     """A distiller trained by plain gradient descent, whose steps can be worked out."""
-    settings = {key: options.pop(key) for key in list(options) if key in ("teacher_weights", "average")}
+    settings = {key: options.pop(key) for key in list(options) if key in OF_DISTILLER}
     distiller = Distiller(student, teacher, **settings)
     distiller.compile(optimizer=keras.optimizers.SGD(rate), **options)
     return distiller

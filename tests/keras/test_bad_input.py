@@ -70,12 +70,12 @@ BAD_LABELS = [
         lambda y: y + 1,
         r"y holds labels from 1 to 4, and must hold class numbers from 0 to 3: the student has 4 classes",
     ),
-    (lambda y: y - 1, r"y holds labels from -1 to 2"),
-    (lambda y: y + 0.5, r"y.dtype='float64' is not allowed: it must be whole class numbers, or one-hot"),
-    (lambda y: -np.eye(C)[y], "y holds a number for each class, and some are below 0 or not finite"),
-    (lambda y: np.full((len(y), C), np.nan), "below 0 or not finite"),
-    (lambda y: y.astype(str), r"y.dtype=.* whole class numbers, or one-hot"),
-    (lambda y: np.stack([y, y], axis=1), r"Labels of shape .* do not fit logits"),
+    (lambda y: y - 2, r"label in y=-2 is not allowed: it must be a class number from 0, or -1 for none"),
+    (lambda y: y + 0.5, r"y holds 2\.5, and labels are whole numbers"),
+    (lambda y: -2 * np.eye(C)[y], "y.* which is not one-hot: one 1 among 0s"),
+    (lambda y: np.eye(C)[y] + np.eye(C)[0], "y.* which is not one-hot: one 1 among 0s"),
+    (lambda y: y.astype(str), r"y.dtype=.* is not allowed: it must be numbers"),
+    (lambda y: np.stack([y, y], axis=1), r"Labels of shape .* do not fit outputs of shape .* with task=categorical"),
 ]
 
 
@@ -93,7 +93,7 @@ def test_bad_labels_are_refused_before_the_first_step(
     student: keras.Model, teacher: keras.Model, problem: Problem, spoil: Any, message: str, how: str
 ) -> None:
     x, y = problem
-    distiller, before = compiled(student, teacher), weights_of(student)
+    distiller, before = compiled(student, teacher, task="categorical"), weights_of(student)
     with pytest.raises(RequestError, match=message):
         HOW[how](distiller, x, y, spoil(y))
     for now, then in zip(weights_of(student), before, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distillab import Distiller
-from distillab.losses import LOSSES
+from distillab.losses import losses_for
 
 if keras.backend.backend() != "jax":
     pytest.skip("the engine runs on JAX", allow_module_level=True)
@@ -18,28 +18,52 @@ from distillab.engine.randomness import epoch_order
 from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, Recipe, Student
 from distillab.models import build
+from distillab.tasks import TASKS
 
 N, C, BATCH, RATE = 70, 4, 16, 0.05  # the last batch of an epoch is shorter
+SHAPE = (8, 8, 1)
+QUICK = ("kl", "dist", "teacher_free", "squared", "bounded")
+"""Each of another kind: relates examples, needs no teacher, needs the labels."""
+CASES = [
+    pytest.param(task, loss, "cnn-3-5", marks=[] if loss in QUICK else pytest.mark.slow)
+    for task in TASKS
+    for loss in losses_for(task)
+]
+CASES += [("categorical", "kl", "unet-3-4"), ("multilabel", "kl", "unet-3-4"), ("regression", "huber", "unet-3-4")]
 
 
-@pytest.mark.parametrize("loss", sorted(LOSSES))
-def test_epoch_by_epoch_losses_and_weights_agree(loss: str) -> None:
+def drawn_labels(task: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Labels of a task for outputs of a shape (N, ..., C)."""
+    if task == "regression":
+        return rng.normal(size=shape).astype(np.float32)
+    if task == "multilabel":
+        return rng.integers(0, 2, shape)
+    return rng.integers(0, 2 if task == "binary" else shape[-1], shape[:-1])
+
+
+@pytest.mark.parametrize(("task", "loss", "name"), CASES)
+def test_epoch_by_epoch_losses_and_weights_agree(task: str, loss: str, name: str) -> None:
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (N, 8, 8, 1)).astype(np.uint8)
-    y, logits = rng.integers(0, C, N), rng.normal(scale=3, size=(N, C)).astype(np.float32)
-    model = Functional(build("cnn-3-5", (8, 8, 1), C))
+    x = rng.integers(0, 256, (N, *SHAPE)).astype(np.uint8)
+    model = Functional(build(name, SHAPE, TASKS[task].outputs(C)))
+    shape = (N, *model.output_shape)
+    y, logits = drawn_labels(task, shape, rng), rng.normal(scale=3, size=shape).astype(np.float32)
     initial = model.initial(7)
     alpha, T = 0.3, 2.0
 
-    recipe = Recipe(epochs=2, batch_size=BATCH, loss=loss, optimiser="sgd", schedule="constant")
+    label_loss = TASKS[task].label_losses[0]
+    recipe = Recipe(
+        epochs=2, batch_size=BATCH, task=task, loss=loss, label_loss=label_loss, optimiser="sgd", schedule="constant"
+    )
     examples = Examples(x, x[:0], x[:1], logits[None], 1 / 255)
     trainer = CohortTrainer(model, examples, recipe, mesh=mesh(1), capacity=1)
     epochs: list[Epoch] = []
     outcome = trainer.train([Student(alpha, T, RATE, 5, initial, y, y[:0])], on_epoch=epochs.append)
 
-    student = write_variables(build("cnn-3-5", (8, 8, 1), C), initial)
-    distiller = Distiller(student)
-    distiller.compile(keras.optimizers.SGD(RATE), distillation_loss=loss, alpha=alpha, temperature=T)
+    student = write_variables(build(name, SHAPE, TASKS[task].outputs(C)), initial)
+    distiller = Distiller(student, task=task)
+    softened = {"temperature": T} if TASKS[task].softens else {}
+    distiller.compile(keras.optimizers.SGD(RATE), distillation_loss=loss, alpha=alpha, **softened)
     for epoch, record in enumerate(epochs):
         rows = [np.asarray(part) for part in np.split(np.asarray(epoch_order(5, epoch, N, N)), range(BATCH, N, BATCH))]
         logs = [

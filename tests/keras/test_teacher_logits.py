@@ -154,7 +154,7 @@ def test_another_teacher_or_other_examples_are_predicted_anew(problem: Problem, 
     x, _ = problem
     teacher = classifier(1, hidden=8)
     for data, who in ((x, teacher), (x[:32], teacher), (x, classifier(3, hidden=8)), (x, [teacher, classifier(3)])):
-        with_teacher_logits(data, who, cache=tmp_path)
+        with_teacher_logits(data, who, cache=tmp_path, task="categorical")
     assert len(list(tmp_path.glob("*.npy"))) == 4
     teacher.set_weights([2 * weight for weight in teacher.get_weights()])
     with_teacher_logits(x, teacher, cache=tmp_path)

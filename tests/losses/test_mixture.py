@@ -8,9 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 
-from distillab.losses import LOSSES, LossTerms, dist, distillation_kl, label_cross_entropy, objective
+from distillab.losses import (
+    LOSSES,
+    LossTerms,
+    dist,
+    distillation_kl,
+    label_cross_entropy,
+    label_losses_for,
+    losses_for,
+    objective,
+)
+from distillab.tasks import TASKS
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
 
@@ -77,7 +87,16 @@ def test_the_factor_of_the_temperature_does_not_depend_on_alpha() -> None:
     assert float(nearly.loss) == pytest.approx(float(zero.loss), abs=1e-5)
 
 
-@pytest.mark.parametrize(("name", "alpha"), [*((name, 0.5) for name in sorted(LOSSES)), ("kl", 0.0), ("kl", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [
+        ("kl", 0.0),
+        ("kl", 0.5),
+        ("kl", 1.0),
+        ("dist", 0.5),  # the one that relates examples
+        *(pytest.param(name, 0.5, marks=pytest.mark.slow) for name in sorted(set(LOSSES) - {"kl", "dist"})),
+    ],
+)
 def test_padding_of_weight_zero_changes_neither_loss_nor_gradient(alpha: float, name: str) -> None:
     student, teacher, labels, weights = batch(5)
     padded = (
@@ -127,3 +146,84 @@ def test_a_loss_that_relates_examples_receives_their_weights() -> None:
     terms = mixed(student, teacher, labels, weights, alpha=0.0, loss=dist)
     expected = dist(student, teacher, temperature=3.0, weights=weights)
     np.testing.assert_allclose(terms.distillation_loss, np.average(expected, weights=weights), rtol=8 * EPSILON)
+
+
+# Labels of several entries an example, some of them missing, and several positions.
+
+SEVERAL = {
+    "binary": ("kl", "cross_entropy"),
+    "multilabel": ("kl", "cross_entropy"),
+    "regression": ("huber", "absolute"),
+}
+
+
+def mixed_of(task: str, *arrays: Any, alpha: float, label_weights: Any = None) -> LossTerms:
+    loss, label_loss = SEVERAL[task]
+    return objective(
+        *arrays,
+        alpha=jnp.float32(alpha),
+        temperature=jnp.float32(2.0),
+        distillation_loss=losses_for(task)[loss],
+        label_loss=label_losses_for(task)[label_loss],
+        label_weights=label_weights,
+    )
+
+
+def test_labels_with_a_missing_entry_by_hand() -> None:
+    # Absolute errors to the labels: example 0: |1 - 0| = 1, |2 - 0| = 2; example 1: |3 - 0| = 3, the last is missing.
+    # Three of four entries are known, each of weight 4 / 3: (1 + 2 + 3) * 4/3 / 4 = 2, the mean over the known ones.
+    # Huber to the teacher: differences 0, 1 and 0, 2: (0 + 0.5) / 2 and (0 + 1.5) / 2, mean 0.5. alpha = 0.25:
+    # 0.25 * 2 + 0.75 * 0.5 = 0.875
+    student, teacher = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 1.0], [3.0, 2.0]])
+    labels, known = jnp.array([[0.0, 0.0], [0.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0]]) * 4 / 3
+    terms = mixed_of("regression", student, teacher, labels, jnp.ones(2), alpha=0.25, label_weights=known)
+    np.testing.assert_allclose(terms, [0.875, 2.0, 0.5], rtol=4 * EPSILON)
+
+
+def test_weighted_positions_by_hand() -> None:
+    # Two sequences of two positions, one output; the last position of the second is padding: weights 1, 1, 1, 0.
+    # Absolute errors to the labels 0: 1, 2, 3 and 9 of weight 0: 6 / 3 = 2. Huber to the teacher: differences 0, 1, 2
+    # and 9 of weight 0: (0 + 0.5 + 1.5) / 3 = 2/3. alpha = 0.5: 1 + 1/3
+    student = jnp.array([[[1.0], [2.0]], [[3.0], [9.0]]])
+    teacher = jnp.array([[[1.0], [1.0]], [[1.0], [0.0]]])
+    weights = jnp.array([[1.0, 1.0], [1.0, 0.0]])
+    for labels in (jnp.zeros((2, 2)), jnp.zeros((2, 2, 1))):
+        terms = mixed_of("regression", student, teacher, labels, weights, alpha=0.5)
+        np.testing.assert_allclose(terms, [4 / 3, 2.0, 2 / 3], rtol=4 * EPSILON)
+
+
+@pytest.mark.parametrize("positions", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("task", SEVERAL)
+def test_missing_entries_and_weighted_positions_agree_with_numpy_in_float64(
+    task: str, positions: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(9)
+    shape = (5, *positions, TASKS[task].outputs(3))
+    student, teacher = (2 * rng.standard_normal((2, *shape))).astype(np.float32)
+    labels = rng.standard_normal(shape).astype(np.float32) if task == "regression" else rng.integers(0, 2, shape)
+    weights = rng.integers(0, 3, shape[:-1]).astype(np.float32)
+    known = (rng.random(shape) < 0.7).astype(np.float32) / 0.7
+    z_s, z_t = student.astype(np.float64), teacher.astype(np.float64)
+    if task == "regression":
+        of_labels, d = np.abs(z_s - labels), np.abs(z_s - z_t)
+        of_teacher = np.where(d <= 1, d**2 / 2, d - 0.5)
+    else:
+        of_labels = np.logaddexp(0, z_s) - labels * z_s
+        p, q = (np.stack([expit(z / 2), expit(-z / 2)]) for z in (z_t, z_s))
+        of_teacher = 2.0**2 * np.sum(p * np.log(p / q), axis=0)
+    entry = np.broadcast_to(weights[..., None], shape)
+    label_loss = np.sum(entry * known * of_labels) / entry.sum()
+    distillation_loss = np.average(of_teacher, weights=entry)
+    expected = [0.3 * label_loss + 0.7 * distillation_loss, label_loss, distillation_loss]
+    arrays = tuple(map(jnp.asarray, (student, teacher, labels, weights)))
+    terms = mixed_of(task, *arrays, alpha=0.3, label_weights=jnp.asarray(known))
+    np.testing.assert_allclose(terms, expected, rtol=0, atol=1e2 * EPSILON)
+
+
+def test_an_example_weight_holds_at_all_positions() -> None:
+    student, teacher = np.random.default_rng(10).standard_normal((2, 4, 3, 1)).astype(np.float32)
+    labels, weights = jnp.zeros((4, 3), jnp.int32), jnp.array([1.0, 2.0, 0.0, 1.0])
+    arrays = jnp.asarray(student), jnp.asarray(teacher), labels
+    of_examples = mixed_of("binary", *arrays, weights, alpha=0.5)
+    of_positions = mixed_of("binary", *arrays, jnp.repeat(weights[:, None], 3, axis=1), alpha=0.5)
+    np.testing.assert_allclose(of_examples, of_positions, rtol=8 * EPSILON)

@@ -8,10 +8,19 @@ import keras
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
-from scipy.special import softmax
+from scipy.special import expit, softmax
+from scipy.special import huber as scipy_huber
 from scipy.stats import entropy, zscore
 
-from distillab.losses import LOSSES, label_cross_entropy
+from distillab.losses import (
+    LOSSES,
+    absolute_error,
+    huber,
+    label_binary_cross_entropy,
+    label_cross_entropy,
+    losses_for,
+    squared_error,
+)
 
 EPSILON = 2.0**-23
 T = 3.0
@@ -99,3 +108,72 @@ def test_pytorchs_losses() -> None:
     inter = torch.stack([1 - torch.corrcoef(torch.stack(rows))[0, 1] for rows in zip(q, p, strict=True)])
     intra = 1 - torch.stack([torch.corrcoef(torch.stack(c))[0, 1] for c in zip(q.T, p.T, strict=True)]).mean()
     np.testing.assert_allclose(value("dist"), T**2 * (inter + intra), atol=10 * ROOM)
+
+
+# Independent labels and real outputs.
+
+
+def of_task(task: str, name: str) -> np.ndarray:
+    student, teacher, _ = drawn()
+    return np.asarray(losses_for(task)[name](student, teacher, temperature=T))
+
+
+def both_outcomes() -> tuple[np.ndarray, np.ndarray]:
+    """The softened probabilities of 0 and 1, a last axis of length 2."""
+    student, teacher, _ = drawn()
+    return tuple(np.stack([expit(-z / T), expit(z / T)], -1) for z in (student.astype(float), teacher.astype(float)))  # type: ignore[return-value]
+
+
+def test_scipys_entropies_of_independent_labels() -> None:
+    q, p = both_outcomes()
+    np.testing.assert_allclose(of_task("multilabel", "kl"), T**2 * entropy(p, q, axis=-1).mean(-1), atol=ROOM)
+    np.testing.assert_allclose(of_task("multilabel", "reverse_kl"), T**2 * entropy(q, p, axis=-1).mean(-1), atol=ROOM)
+    soft = (entropy(p, axis=-1) + entropy(p, q, axis=-1)).mean(-1)
+    np.testing.assert_allclose(of_task("multilabel", "cross_entropy"), T**2 * soft, atol=ROOM)
+    distance = jensenshannon(p, q, axis=-1) ** 2
+    np.testing.assert_allclose(of_task("multilabel", "jensen_shannon"), T**2 * distance.mean(-1), atol=ROOM)
+    mixed = entropy(p, 0.1 * p + 0.9 * q, axis=-1)
+    np.testing.assert_allclose(of_task("multilabel", "generalised"), T**2 * mixed.mean(-1), atol=ROOM)
+
+
+def test_scipys_huber_function() -> None:
+    student, teacher, _ = drawn()
+    expected = scipy_huber(1.0, (student.astype(float) - teacher))
+    np.testing.assert_allclose(huber(student, teacher), expected, atol=ROOM)
+    np.testing.assert_allclose(of_task("regression", "huber"), expected.mean(-1), atol=ROOM)
+
+
+def test_kerass_losses_of_independent_labels_and_real_outputs() -> None:
+    student, teacher, _ = drawn()
+    y = (teacher > 0).astype(np.float32)
+    ours = np.asarray(label_binary_cross_entropy(student, y)).mean(-1)
+    np.testing.assert_allclose(ours, keras.losses.binary_crossentropy(y, student, from_logits=True), atol=ROOM)
+    np.testing.assert_allclose(ours.mean(), keras.losses.BinaryCrossentropy(from_logits=True)(y, student), atol=ROOM)
+    for function, theirs in (
+        (huber, keras.losses.huber),
+        (squared_error, keras.losses.mean_squared_error),
+        (absolute_error, keras.losses.mean_absolute_error),
+    ):
+        np.testing.assert_allclose(np.asarray(function(student, teacher)).mean(-1), theirs(teacher, student), atol=ROOM)
+    np.testing.assert_allclose(
+        np.asarray(huber(student, teacher)).mean(), keras.losses.Huber()(teacher, student), atol=ROOM
+    )
+
+
+def test_pytorchs_losses_of_independent_labels_and_real_outputs() -> None:
+    torch: Any = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    student, teacher, _ = drawn()
+    z_s, z_t = torch.tensor(student).double(), torch.tensor(teacher).double()
+    y = (z_t > 0).double()
+    expected = torch.nn.BCEWithLogitsLoss(reduction="none")(z_s, y)
+    np.testing.assert_allclose(label_binary_cross_entropy(student, y.numpy()), expected, atol=ROOM)
+
+    def log_outcomes(z: Any) -> Any:
+        return torch.stack([functional.logsigmoid(-z / T), functional.logsigmoid(z / T)], -1)
+
+    kl = functional.kl_div(log_outcomes(z_s), log_outcomes(z_t), reduction="none", log_target=True).sum(-1).mean(-1)
+    np.testing.assert_allclose(of_task("multilabel", "kl"), T**2 * kl, atol=ROOM)
+    np.testing.assert_allclose(
+        huber(student, teacher), functional.smooth_l1_loss(z_s, z_t, reduction="none"), atol=ROOM
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from distillab import Distiller
 from distillab.errors import RequestError
 from distillab.models import build
 from distillab.models.files import read_model
@@ -33,6 +36,27 @@ def test_code_in_a_file_runs_only_where_it_is_trusted(tmp_path: Path):
     x = np.ones((2, 4), np.float32)
     trusted = read_model(tmp_path / "model.keras", trust=True)
     np.testing.assert_array_equal(trusted.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+PROGRAM = """
+import sys
+from distillab.models.files import read_model
+student = read_model(sys.argv[1])
+print("distillab.keras" in sys.modules, type(student).__name__, float(abs(student.get_weights()[0]).sum()))
+"""
+
+
+def test_of_a_checkpointed_distiller_the_student_is_read_in_a_process_of_its_own(tmp_path: Path):
+    student, teacher = (build(name, (4,), 3) for name in ("mlp-6", "mlp-8"))
+    distiller = Distiller(student, teacher, save_teacher=True)
+    distiller.compile("adam")
+    x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
+    path = tmp_path / "best.keras"
+    distiller.fit(x, np.arange(32) % 3, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
+    done = subprocess.run([sys.executable, "-c", PROGRAM, path], capture_output=True, text=True, check=True)
+    *kind, weights = done.stdout.split()
+    assert kind == ["False", type(student).__name__]
+    assert float(weights) == pytest.approx(float(np.abs(student.get_weights()[0]).sum()), rel=1e-6)
 
 
 @pytest.mark.parametrize("trust", [False, True])

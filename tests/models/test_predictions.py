@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from distillab.errors import RequestError
 from distillab.models.digests import row_digests
 from distillab.models.predictions import LEAST, Predictions, as_logits, store_predictions
+from distillab.tasks import TASKS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
@@ -21,7 +23,7 @@ def test_rows_are_found_by_their_contents_in_any_order(tmp_path: Path):
     stored = Predictions.read(tmp_path / "p.npy")
     order = RNG.permutation(30)
     np.testing.assert_allclose(np.exp(stored.of(X[order])), P[order], rtol=1e-6)
-    assert stored.classes == 3
+    assert stored.logits.shape == (30, 3)
     assert stored.of(X[:0]).shape == (0, 3)
 
 
@@ -58,12 +60,51 @@ def test_probabilities_become_logarithms_and_logits_stay():
     np.testing.assert_array_equal(as_logits(logits), logits)
 
 
+@pytest.mark.parametrize("shape", [(30,), (30, 1)])
+def test_one_output_may_be_stored_with_or_without_a_last_axis(tmp_path: Path, shape: tuple[int, ...]):
+    chances = RNG.random(30)
+    store_predictions(tmp_path / "p.npy", X, chances.reshape(shape))
+    stored = Predictions.read(tmp_path / "p.npy", TASKS["binary"])
+    assert stored.logits.shape == (30, 1)
+    np.testing.assert_allclose(stored.of(X[::-1])[:, 0], logit(chances[::-1]), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(
+        Predictions.read(tmp_path / "p.npy", TASKS["regression"]).of(X)[:, 0], np.float32(chances)
+    )
+
+
+def test_maps_are_found_by_their_images(tmp_path: Path):
+    images, maps = RNG.random((9, 4, 5, 1)), RNG.dirichlet(np.ones(3), (9, 4, 5))
+    store_predictions(tmp_path / "p.npy", images, maps)
+    stored = Predictions.read(tmp_path / "p.npy")
+    np.testing.assert_allclose(np.exp(stored.of(images[[7, 2]])), maps[[7, 2]], rtol=1e-5)
+    maps[6, 1, 2, 0] = np.inf
+    with pytest.raises(RequestError, match="the prediction in row 6 is not finite"):
+        store_predictions(tmp_path / "p.npy", images, maps)
+
+
+def test_probabilities_of_independent_labels_become_logits_and_logits_stay():
+    both = TASKS["binary"], TASKS["multilabel"]
+    for task in both:
+        # log(0.75 / 0.25) = 1.0986; rows of independent labels need not sum to 1
+        np.testing.assert_allclose(as_logits(np.array([[0.75, 0.75, 0.5]]), task), [[1.0986, 1.0986, 0]], atol=5e-5)
+        sure = np.array([[0.0, 1.0]], np.float32)
+        np.testing.assert_allclose(as_logits(sure, task), [[logit(LEAST), -logit(LEAST)]], rtol=1e-6)
+        logits = np.array([[0.5, 1.01]], np.float32)
+        np.testing.assert_array_equal(as_logits(logits, task), logits)
+
+
+@pytest.mark.parametrize("numbers", [[[0.25, 0.75]], [[0.5, 0.1]], [[-3.0, 7.0]]])
+def test_real_numbers_are_never_taken_for_probabilities(numbers: list[list[float]]):
+    np.testing.assert_array_equal(as_logits(np.array(numbers), TASKS["regression"]), np.float32(numbers))
+
+
 @pytest.mark.parametrize(
     ("inputs", "predictions", "message"),
     [
         (X, P[:9], "one for each input"),
         (X, np.where(P > 0.9, np.nan, P), "row .* is not finite"),
-        (X, P[:, :1], "C at least 2"),
+        (X, P[:, :0], "no axis of length 0"),
+        (X, P[0, 0], "no axis of length 0"),
     ],
 )
 def test_useless_predictions_are_not_stored(tmp_path: Path, inputs: object, predictions: object, message: str):

@@ -34,6 +34,8 @@ PARAMETERS = {
     ("lstm-5-3", (8, 8, 1), 4): 4 * 70 + 4 * 27 + 16,
     # 16 patches of 2*2: 4*8, positions 16*8; norms 16 each; attention 4*(8*8 + 8); dense 8*16 + 16 + 16*8 + 8; 8*4 + 4
     ("vit-8-1", (8, 8, 1), 4): 32 + 128 + 16 + 288 + 16 + 144 + 136 + 16 + 36,
+    # down: 9*1*2 + 2, 9*2*2 + 2; 9*2*3 + 3, 9*3*3 + 3; up: 9*(2 + 3)*2 + 2; a 1x1 convolution 2*4 + 4
+    ("unet-2-3", (8, 8, 1), 4): 20 + 38 + 57 + 84 + 92 + 12,
 }
 
 
@@ -42,7 +44,8 @@ def test_a_model_has_the_parameters_counted_by_hand_and_one_logit_a_class(name, 
     model = build(name, shape, classes)
     assert model.built
     assert model.count_params() == PARAMETERS[name, shape, classes]
-    assert model.output_shape == (None, classes)
+    positions = shape[:2] if ARCHITECTURES[parse(name)[0]].maps else ()
+    assert model.output_shape == (None, *positions, classes)
     assert model.input_shape == (None, *shape)
 
 
@@ -73,7 +76,8 @@ def test_every_architecture_can_be_built_from_its_own_example() -> None:
         example = ARCHITECTURES[architecture].example
         assert example in str(refusal.value)
         assert parse(example)[0] == architecture
-        assert build(example, (8, 8, 1), 10).name == example.replace("-", "_")
+        model = build(example, (8, 8, 1), 1)
+        assert (model.name, model.output_shape[-1]) == (example.replace("-", "_"), 1)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +95,8 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
             "cn-16-32",
             "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, gru, linear, lstm, mlp, mob",
         ),
-        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, vit."),
-        ("", "There is no architecture ''. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, vit."),
+        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, unet, vit."),
+        ("", "There is no architecture ''. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, unet, vit."),
         ("vit-32", "model='vit-32' is not allowed: it must be 'vit' with its width and its number of blocks."),
         ("cnn", "model='cnn' is not allowed: it must be an architecture and its widths. For example cnn-16-32."),
         ("cnn-16", "model='cnn-16' is not allowed: it must be 'cnn' with the filters of its two convolutions."),
@@ -125,6 +129,33 @@ def test_a_vision_transformer_cuts_any_image_into_at_least_sixteen_patches(shape
     patches = build("vit-8-1", shape, 3).layers[4].output.shape[1]
     assert shape[0] * shape[1] % patches == 0
     assert 16 <= patches <= 128
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (14, 14, 1), (7, 13, 3), (1, 5, 1)])
+@pytest.mark.parametrize("name", ["unet-4", "unet-4-6", "unet-3-4-5"])
+def test_a_u_net_gives_logits_at_every_pixel_of_an_image_of_any_size(name: str, shape: tuple[int, ...]) -> None:
+    model = build(name, shape, 3)
+    logits = np.asarray(model(np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)))
+    assert logits.shape == (2, *shape[:2], 3)
+    assert model.layers[-1].activation is keras.activations.linear
+
+
+def test_a_u_net_learns_from_all_its_weights_and_sees_beyond_its_pixel() -> None:
+    import jax
+
+    keras.utils.set_random_seed(0)
+    model = build("unet-4-6-8", (14, 14, 1), 2)
+    image = np.random.default_rng(0).standard_normal((1, 14, 14, 1)).astype(np.float32)
+    weights = [variable.value for variable in model.trainable_variables]
+
+    def logit(weights: list[jax.Array], image: jax.Array) -> jax.Array:
+        return model.stateless_call(weights, [], image)[0][0, 6, 6, 1]
+
+    slopes, reach = jax.grad(logit, argnums=(0, 1))(weights, image)
+    assert all(np.abs(slope).max() > 0 for slope in slopes)
+    # Without the lower levels, three 3x3 convolutions would see 7x7 pixels.
+    rows, columns = np.nonzero(np.asarray(reach)[0, :, :, 0])
+    assert min(np.ptp(rows), np.ptp(columns)) > 7
 
 
 def test_a_zoo_model_saved_to_a_file_is_made_of_keras_layers_alone() -> None:

@@ -188,3 +188,79 @@ def test_a_verdict_is_one_of_the_studys_four(kind: str, start: str) -> None:
     assert sentence.startswith(start)
     assert "McNemar's exact test of the shipped pair on the test examples: +1.00, p = 0.2." in sentence
     assert sentence.endswith("9 seeds would probably decide it.") == (kind == "undecided")
+
+
+NUMBERS = {
+    "task": "regression",
+    "output_shape": [1],
+    "class_names": ["price"],
+    "student_gives": "real numbers",
+}
+
+
+def of_numbers() -> dict[str, Any]:
+    """A distillation of a real number: its student errs by 0.5 less, which is better."""
+    finding = example()
+    verdict = finding["verdict"] | {"metric": "mae"}
+    verdict |= {who: {"mae": estimate(mean)} for who, mean in (("student", 4.0), ("baseline", 4.5), ("gain", -0.5))}
+    verdict |= {"teacher": {"mae": 3.5}, "by_seed": {who: {"mae": [4.0, 4.1]} for who in ("student", "baseline")}}
+    verdict["examples"] = verdict["examples"] | {"difference": -0.4, "method": "paired bootstrap, percentiles"}
+    detail = {"pairs": [[1.0, 1.5, 0], [2.0, 1.75, 0]], "residuals": {"edges": [-1, 0, 1], "counts": [1, 1]}}
+    finding |= {"verdict": verdict, "data": finding["data"] | NUMBERS, "detail": {"student": detail}}
+    finding["search"] = finding["search"] | {"metric": "mae"}
+    finding["request"] = finding["request"] | {"loss": "squared", "label_loss": "huber"}
+    finding["chosen"] = finding["chosen"] | {"loss": ""}
+    return finding
+
+
+def test_a_distillation_of_a_real_number_speaks_of_errors_and_of_no_temperature(tmp_path: Path) -> None:
+    view = distillation_view(of_numbers())
+    assert "-0.5000 of test mean absolute error, of which less is better" in view.verdict
+    assert "a paired bootstrap of the shipped pair on the test examples: -0.4000" in view.verdict
+    assert "real numbers in the labels' unit. Numbers: 0 price" in view.use
+    whole = " ".join((*view.training, view.method))
+    assert "temperature" not in whole
+    assert "label loss huber" in whole
+    assert "(ties by squared error)" in whole
+    assert view.candidates["alone"] == 0.82  # the least error of those trained most
+    text, data = written(tmp_path, of_numbers())
+    assert "accuracy" not in text.split("<script")[0].lower()
+    assert data["pairs"]
+    assert data["roc"] is None
+
+
+@pytest.mark.parametrize(
+    ("task", "gives", "shape", "names", "use"),
+    [
+        ("binary", "probabilities", [1], ["no", "yes"], "It returns the probability of 'yes'. Classes: 0 no, 1 yes."),
+        ("binary", "logits", [1], ["no", "yes"], "logits (apply sigmoid for probabilities) of 'yes'"),
+        ("multilabel", "probabilities", [3], ["a", "b", "c"], "probabilities, one for each label. Labels: 0 a"),
+        (
+            "categorical",
+            "logits",
+            [8, 9, 2],
+            ["no", "yes"],
+            "at every position: shape (8, 9, 2); the class is their argmax",
+        ),
+    ],
+)
+def test_the_use_says_what_outputs_are_and_how_to_read_them(
+    task: str, gives: str, shape: list[int], names: list[str], use: str
+) -> None:
+    finding = example()
+    finding["data"] |= {"task": task, "student_gives": gives, "output_shape": shape, "class_names": names}
+    assert use in distillation_view(finding).use
+
+
+def test_several_labels_have_a_row_each_beside_the_teachers(tmp_path: Path) -> None:
+    finding = example()
+    row = {"positives": 4, "auroc": 0.75, "f1": 0.5, "precision": 0.5, "recall": 0.5}
+    labels = [{"label": 0, "average_precision": 0.5, **row}, {"label": 1, "average_precision": None, **row}]
+    curves = {"roc": [[0.0, 0.0], [1.0, 1.0]], "pr": [[0.0, 1.0], [1.0, 0.5]], "labels": labels}
+    finding["detail"] = dict.fromkeys(("student", "baseline", "teacher"), curves)
+    finding["data"] |= {"task": "multilabel", "output_shape": [2]}
+    table = distillation_view(finding).labels
+    assert table is not None
+    assert [cells[:4] for cells in table.rows] == [("no", "4", "50.0", "50.0"), ("yes", "4", "-", "-")]
+    _, data = written(tmp_path, finding)
+    assert {row[0] for row in data["roc"]["tables"]["rows"]} == {"student", "without a teacher", "teacher"}

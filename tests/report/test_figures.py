@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from distillab.analysis import alpha_curves, analyse
 from distillab.analysis.calibration import Reliability
+from distillab.metrics.metric import METRICS
 from distillab.report.charts import accuracy_vs_alpha as module
 from distillab.report.charts import spread
 from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data, mean_chart
@@ -26,13 +27,20 @@ from distillab.report.charts.differences import differences_chart, differences_d
 from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
 from distillab.report.charts.learning_curves import focus, learning_curves_chart, learning_curves_data
 from distillab.report.charts.metric_numbers import metric_numbers
+from distillab.report.charts.ranking import ranking_chart, ranking_data
 from distillab.report.charts.reliability import reliability_chart, reliability_data
 from distillab.report.charts.render import render
+from distillab.report.charts.residuals import pairs_chart, residuals_chart, residuals_data
 from distillab.report.charts.spread import spread_out
 from distillab.report.charts.theme import COLOURS
 from distillab.report.figures import caption_of, figure_names, study_charts
 
 GAIN = {0.0: 0.01, 0.5: 0.03, 1.0: 0.0}
+
+RESIDUALS = {
+    "pairs": [[1.0, 2.0, 0], [3.0, 2.5, 0], [9.0, 9.0, 1]],
+    "residuals": {"edges": [-1, 0, 1], "counts": [1, 2]},
+}
 
 
 def hump(alpha: float, seed: int) -> float:
@@ -215,7 +223,12 @@ def test_every_chart_of_a_page_can_be_drawn_alone(rows):
         confusion_chart(confusion_data(np.array([[9, 1], [0, 7]])), ["<b>", "dog"]),
         comparison_chart(comparison_data([("one", curve)], "difference"), names=["one"], y="difference"),
         learning_curves_chart(learning_curves_data(curve), y="validation accuracy"),
-        seeds_chart(seeds_data([0.9, 0.92], [0.88, 0.9], 0.95)),
+        seeds_chart(seeds_data(METRICS["accuracy"], [0.9, 0.92], [0.88, 0.9], 0.95), y="test accuracy (%)"),
+        ranking_chart(
+            "roc", {"student": "#000"}, ranking_data({"student": {"roc": [[0, 0], [0.2, 1], [1, 1]]}}, "roc")
+        ),
+        pairs_chart(residuals_data(RESIDUALS)),
+        residuals_chart(residuals_data(RESIDUALS)),
         search_chart(search_data(search), y="score"),
     )
     for chart in charts:
@@ -338,3 +351,23 @@ def test_the_caption_counts_settings_without_a_panel(rows):
     )
     curves, finding = both(rows, spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
     assert "The first 8 of 9 settings of the other axes." in text_of(study_charts(curves, finding)["alpha_across"])
+
+
+def test_residuals_are_drawn_of_the_first_output_between_the_ends_of_a_diagonal() -> None:
+    tables = residuals_data(RESIDUALS)
+    assert [(row["label"], row["predicted"], row["difference"]) for row in tables["pairs"]] == [
+        (1.0, 2.0, "+1"),
+        (3.0, 2.5, "-0.5"),
+    ]
+    low, high = (row["label"] for row in tables["ends"])
+    assert low < 1.0 < 3.0 < high
+    assert [(row["from"], row["to"], row["count"]) for row in tables["bins"]] == [(-1, 0, 1), (0, 1, 2)]
+
+
+def test_a_curve_is_drawn_for_each_model_that_has_one() -> None:
+    models = {"student": {"roc": [[0.0, 0.5], [1.0, 1.0]]}, "teacher": {}}
+    rows = ranking_data(models, "roc")["rows"]
+    assert [(row["name"], row["n"], row["x"], row["y"]) for row in rows] == [
+        ("student", 0, 0.0, 0.5),
+        ("student", 1, 1.0, 1.0),
+    ]

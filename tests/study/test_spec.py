@@ -177,19 +177,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"loss": "mse"},
         "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy', 'reverse_kl', 'jensen_shannon', "
-        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free'. Did you mean 'logit_mse'?",
+        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free', 'squared', 'absolute', "
+        "'huber', 'bounded'. Did you mean 'logit_mse'?",
     ),
     (
         {"metric": "acc"},
-        "metric='acc' is not allowed: it must be one of 'accuracy', 'balanced_accuracy', 'precision_macro', "
-        "'recall_macro', 'f1_macro', 'precision_weighted', 'recall_weighted', 'f1_weighted', 'agreement', 'nll', "
-        "'brier', 'ece', 'ece_width', 'kl_to_teacher'. Did you mean 'accuracy'?",
+        "There is no metric of task=categorical 'acc'. Did you mean 'accuracy'? Known: accuracy, agreement, "
+        "balanced_accuracy, brier, ece, ece_width, f1_macro, f1_weighted, kl_to_teacher, mean_iou, nll, "
+        "pixel_accuracy, precision_macro, precision_weighted, recall_macro, recall_weighted.",
     ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
     ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
     (
         {"noise": {"kind": "salt"}},
-        "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair', 'matrix', 'margin'.",
+        "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair', 'matrix', 'margin', "
+        "'one_sided', 'additive', 'heavy_tailed'.",
     ),
     ({"teacher": {"labels": "all"}}, "teacher.labels='all' is not allowed: it must be one of 'clean', 'noisy', 'own'."),
     (
@@ -247,7 +249,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"teacher": {"model": ["mlp-8", "vgg-18"]}},
-        "teacher.model: There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, vit.",
+        "teacher.model: There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, unet, "
+        "vit.",
     ),
     # groups and lists
     ({"teacher": "mlp-8"}, "teacher='mlp-8' is not allowed: it must be a group of keys and values."),

@@ -19,7 +19,7 @@ def test_a_softmax_at_the_end_is_left_out_in_training_and_put_back_after(own: Da
     model = keras.Sequential(layers)
     model.save(tmp_path / "s.keras")
     student = student_model(tmp_path / "s.keras", own, ModelOptions(warm_start=True))
-    assert student.softmax
+    assert student.ending == "softmax"
     assert student.warm is not None
     sent = shipped_model(student, student.warm, own)
     raw = own.x_test[:20].astype(np.float32)
@@ -32,9 +32,9 @@ def test_a_softmax_at_the_end_is_left_out_in_training_and_put_back_after(own: Da
 def test_a_softmax_layer_at_the_end_too(own: Dataset, last: object):
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10), last()])
     student = student_model(model, own, ModelOptions())
-    assert student.softmax
+    assert student.ending == "softmax"
     assert student.warm is None
-    assert student.functional.classes == 10
+    assert student.functional.output_shape == (10,)
 
 
 def test_what_is_shipped_scales_its_inputs_itself(own: Dataset):

@@ -95,7 +95,9 @@ def threshold(settings: Settings, classes: int | None) -> float:
         settings: noise, temperature and losses.
         classes: C, where it is known.
     """
-    noise, squared = settings.noise, settings.label_loss == "squared"
+    noise, squared = settings.noise, settings.squared
+    if settings.task in ("binary", "multilabel"):
+        classes = 2  # of each label
     if not noise.perturbs or not (squared or settings.loss in ("kl", "cross_entropy")):
         return math.nan
     temperature = 1.0 if squared else settings.temperature

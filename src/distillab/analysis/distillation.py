@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.metrics import all_metrics
+from distillab.data.labels import Array
+from distillab.metrics.metric import METRICS
 from distillab.stats import Verdict, mcnemar, paired_t, t_interval, verdict
-from distillab.stats.same_examples import SameExamples
+from distillab.stats.same_examples import SameExamples, paired_bootstrap
 from distillab.study.storage.records import TrialResult
-
-COMPARED = ("accuracy", "f1_macro", "nll", "ece", "agreement")
-"""The metrics by which student, baseline and teacher are compared."""
+from distillab.tasks import Task, known_entries
+from distillab.tasks.evaluation import decisions, evaluate
+from distillab.tasks.resampling import example_metric
 
 
 class Estimate(NamedTuple):
@@ -40,8 +42,9 @@ class Comparison:
     """A distilled student beside its baseline and its teacher, on the test examples.
 
     Args:
-        verdict: by accuracy, paired over seeds, by the rule of studies: the student takes the place of the one
-            intermediate alpha, the baseline that of alpha = 1.
+        metric: what the verdict is about.
+        verdict: paired over seeds, by the rule of studies: the student takes the place of the one intermediate alpha,
+            the baseline that of alpha = 1.
         student, baseline: by metric, over the seeds.
         teacher: by metric.
         gain: by metric, student minus baseline, paired by seed.
@@ -50,6 +53,7 @@ class Comparison:
         by_seed: of "student" and "baseline", by metric, seed by seed.
     """
 
+    metric: str
     verdict: Verdict
     student: Mapping[str, Estimate]
     baseline: Mapping[str, Estimate]
@@ -61,7 +65,7 @@ class Comparison:
 
 
 class PredictedTest(NamedTuple):
-    """Logits for the test examples, shape (M, C) each."""
+    """Outputs for the test examples, shape (M, ..., C) each; real ones in the labels' unit."""
 
     student: NDArray[np.float32]
     """Of the shipped student."""
@@ -74,8 +78,10 @@ def compare(
     student: Sequence[TrialResult],
     baseline: Sequence[TrialResult],
     predictions: PredictedTest,
-    labels: NDArray[np.int32],
+    labels: Array,
     *,
+    task: Task,
+    metric: str,
     margin: float,
 ) -> Comparison:
     """Compare a student with the same one without a teacher, and with the teacher.
@@ -84,28 +90,41 @@ def compare(
         student: its results, seed by seed; the first is the shipped one.
         baseline: those of the same seeds without a teacher.
         predictions: of the first seed's student and baseline, and of the teacher.
-        labels: of the test examples, shape (M,).
-        margin: the largest gain in accuracy that does not matter, as a proportion.
+        labels: of the test examples, shape (M, ...).
+        task: what outputs and labels mean.
+        metric: what the verdict is about.
+        margin: the largest gain that does not matter, in the metric's own numbers.
     """
+    names = tuple(dict.fromkeys((metric, *(task.map_compared if predictions.student.ndim > 2 else task.compared))))
     results = {"student": student, "baseline": baseline}
     columns = {
-        who: {metric: np.array([trial.metrics["test", metric] for trial in of]) for metric in COMPARED}
+        who: {name: np.array([trial.metrics["test", name] for trial in of]) for name in names}
         for who, of in results.items()
     }
-    scores = np.stack([columns["student"]["accuracy"], columns["baseline"]["accuracy"]], axis=1)
-    right = [logits.argmax(-1) == labels for logits in predictions]
-    teacher = all_metrics(predictions.teacher, labels, predictions.teacher)
+    sign = METRICS[metric].sign
+    scores = sign * np.stack([columns["student"][metric], columns["baseline"][metric]], axis=1)
+    teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
+    against = partial(_same_examples, task, metric, labels, predictions.student)
     estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
     return Comparison(
-        verdict=verdict(scores, [0.5, 1.0], margin=margin),
+        metric=metric,
+        verdict=verdict(scores, [0.5, 1.0], margin=margin, shares=False),
         student=estimates["student"],
         baseline=estimates["baseline"],
-        teacher={metric: teacher[metric] for metric in COMPARED},
-        gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in COMPARED},
-        examples=mcnemar(right[0], right[1]),
-        against_teacher=mcnemar(right[0], right[2]),
+        teacher={name: teacher[name] for name in names},
+        gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in names},
+        examples=against(predictions.baseline),
+        against_teacher=against(predictions.teacher),
         by_seed={who: {name: tuple(values.tolist()) for name, values in of.items()} for who, of in columns.items()},
     )
+
+
+def _same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:
+    """Two models on the same examples: exactly where the metric counts right decisions, else by the bootstrap."""
+    if metric == "accuracy":
+        return mcnemar(*(decisions(task, outputs) == labels for outputs in (first, second)))
+    one, other = (example_metric(task, metric, outputs, labels) for outputs in (first, second))
+    return paired_bootstrap(one, other, len(labels), rng=np.random.default_rng(0))
 
 
 def _estimate(values: NDArray[np.float64]) -> Estimate:
@@ -124,22 +143,39 @@ def paired_gain(differences: NDArray[np.float64]) -> PairedGain:
 
 
 class Memorised(NamedTuple):
-    """The teacher's accuracy where it is so much better on validation examples that it has probably seen them."""
+    """The teacher's mean score where it is so much better on validation examples that it has probably seen them."""
 
     validation: float
     test: float
 
 
-def memorised(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> Memorised | None:
-    """Both accuracies of a teacher that has learned the validation examples by heart; None where it has not.
-
-    Formula: its accuracy on them exceeds that on test examples by more than 0.02 and 3 standard errors.
+def example_scores(task: Task, outputs: Array, labels: Array) -> NDArray[np.float64]:
+    """How well a model predicts each example: its share of right decisions, or of the explained variance.
 
     Args:
-        validation: whether it is right, example by example, shape (V,).
+        task: what outputs and labels mean.
+        outputs: shape (M, ..., C); real ones standardised.
+        labels: shape (M, ...), as the engine trains on them.
+
+    Returns:
+        Shape (M,), at most 1; of real outputs `1 - (p - y)^2`, in standard deviations of the labels.
+    """
+    decided, known = decisions(task, outputs), known_entries(labels, task)
+    fits = (decided == labels) if task.discrete else 1 - (decided - np.nan_to_num(labels)) ** 2
+    fits, known = (array.reshape(len(labels), -1) for array in (fits, known))
+    return np.asarray((fits * known).sum(axis=1) / np.maximum(1, known.sum(axis=1)))
+
+
+def memorised(validation: NDArray[np.floating], test: NDArray[np.floating]) -> Memorised | None:
+    """Both mean scores of a teacher that has learned the validation examples by heart; None where it has not.
+
+    Formula: its score on them exceeds that on test examples by more than 0.02 and 3 standard errors.
+
+    Args:
+        validation: the share of right decisions, or of the explained variance, example by example, shape (V,).
         test: the same for the test examples, shape (M,).
     """
     shares = Memorised(float(validation.mean()), float(test.mean()))
-    variances = (share * (1 - share) / len(right) for share, right in zip(shares, (validation, test), strict=True))
+    variances = (np.var(scores) / len(scores) for scores in (validation, test))
     exceeds = shares.validation - shares.test > max(0.02, 3.0 * np.sqrt(sum(variances)))
     return shares if exceeds else None

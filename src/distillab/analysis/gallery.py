@@ -59,6 +59,23 @@ class Gallery(NamedTuple):
     """Examples that most students at the chosen alpha predict wrongly."""
 
 
+class Recorded(NamedTuple):
+    """What was recorded of the gallery's K examples for one setting, by R seeds and A alphas."""
+
+    examples: str
+    alphas: tuple[float, ...]
+    chosen: float
+    seeds: list[int]
+    clean: NDArray[np.int16]
+    """Shape (K,), or (K, ...) where an example has several labels or a map."""
+    given: NDArray[np.int16]
+    """Shape (R, K, ...)."""
+    logits: Logits
+    """Shape (R, A, K, C)."""
+    teacher: Logits
+    """Shape (K, C)."""
+
+
 def galleries(
     curves: Sequence[AlphaCurve],
     settings: Sequence[SettingResult],
@@ -83,14 +100,23 @@ def galleries(
     return tuple(_of_setting(*pair, examples, predictions, teachers) for pair in pairs)
 
 
-def _of_setting(
+def recorded_predictions(
     curve: AlphaCurve,
     result: SettingResult,
     examples: Mapping[str, GalleryExamples],
     predictions: Mapping[str, GalleryPredictions],
     teachers: Mapping[tuple[str, str], Logits],
-) -> Gallery | None:
-    if result.best is None or curve.settings.label_loss == "squared":
+) -> Recorded | None:
+    """What was recorded of one setting's gallery, at the chosen alpha and both ends of the grid.
+
+    Args:
+        curve, result: of the setting.
+        examples, predictions, teachers: as in `galleries`.
+
+    Returns:
+        None where nothing was recorded, or no alpha could be chosen.
+    """
+    if result.best is None:
         return None
     grid, chosen = curve.alphas[curve.sound].tolist(), result.best.alpha
     alphas = tuple(sorted({grid[0], chosen, grid[-1]}))
@@ -105,7 +131,22 @@ def _of_setting(
     by_seed = [[predictions[recorded[seed, alpha].id] for alpha in alphas] for seed in seeds]
     given = np.stack([row[0].labels for row in by_seed])  # (R, K)
     logits = np.stack([[student.logits for student in row] for row in by_seed])  # (R, A, K, C)
-    clean, teacher, temperature = examples[name].labels, teachers[first.teacher, name], curve.settings.temperature
+    return Recorded(name, alphas, chosen, seeds, examples[name].labels, given, logits, teachers[first.teacher, name])
+
+
+def _of_setting(
+    curve: AlphaCurve,
+    result: SettingResult,
+    examples: Mapping[str, GalleryExamples],
+    predictions: Mapping[str, GalleryPredictions],
+    teachers: Mapping[tuple[str, str], Logits],
+) -> Gallery | None:
+    kept = recorded_predictions(curve, result, examples, predictions, teachers)
+    # Maps have a gallery of their own (`map_galleries`), and several labels no single class to show.
+    if kept is None or curve.settings.squared or kept.clean.ndim > 1:
+        return None
+    name, alphas, chosen, seeds, clean, given, logits, teacher = kept
+    temperature = curve.settings.temperature
     predicted = logits.argmax(-1)  # (R, A, K)
     at_chosen, at_labels_alone = predicted[:, alphas.index(chosen)], predicted[:, -1]
     perturbed = given != clean

@@ -12,6 +12,7 @@ from distillab.analysis.finding import with_metric
 from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
+from distillab.study.settings import Objective
 from distillab.study.spec import Spec
 from distillab.study.storage.records import TeacherResult, TrialResult
 
@@ -39,8 +40,20 @@ def compare_metrics(
     for metric in METRICS.values():
         if metric.name in recorded:
             curve = alpha_curves(with_metric(spec, metric.name, trials), trials, teachers)[setting]
-            results.append(MetricResult(metric, compare_alphas(curve, margin=spec.objective.margin)))
+            results.append(MetricResult(metric, compare_alphas(curve, margin=margin_of(spec, metric))))
     return tuple(results)
+
+
+def margin_of(spec: Spec, metric: Metric) -> float:
+    """The study's margin for metrics of its own metric's kind; the default one for others: units do not compare.
+
+    Args:
+        spec: the study.
+        metric: one of its metrics.
+    """
+    if METRICS[spec.objective.metric].in_label_unit and not metric.in_label_unit:
+        return float(Objective.model_fields["margin"].default)
+    return spec.objective.margin
 
 
 class ClassScores(NamedTuple):

@@ -74,7 +74,7 @@ class Prediction:
 def predict_alphas(
     curves: Sequence[AlphaCurve], settings: Sequence[SettingResult], predictions: Mapping[str, ValidationPredictions]
 ) -> tuple[Prediction, ...]:
-    """Predict the best alpha of every setting with a seed whose predictions at both ends were kept.
+    """Predict the best alpha of every setting of classes with a seed whose predictions at both ends were kept.
 
     Formula: with the probabilities `p0` and `p1` of a seed's two students and the one-hot labels y, squared errors are
     summed over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
@@ -95,6 +95,8 @@ def predict_alphas(
 def _of_setting(
     curve: AlphaCurve, result: SettingResult, predictions: Mapping[str, ValidationPredictions]
 ) -> Prediction | None:
+    if curve.settings.task != "categorical":
+        return None
     kept = {(trial.seed, trial.alpha): predictions[trial.id] for trial in curve.trials if trial.id in predictions}
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
     if not seeds or result.best is None:

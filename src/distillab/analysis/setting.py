@@ -70,7 +70,7 @@ class SettingResult:
         missing: students not recorded yet.
         diverged: every diverged student.
         perturbed: whether training labels are perturbed.
-        dataset, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
+        dataset, task, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
     """
 
     label: str
@@ -92,6 +92,7 @@ class SettingResult:
     temperature: float
     teacher_labels: str
     validation_labels: str
+    task: str = "categorical"
 
     @property
     def kind(self) -> VerdictKind:
@@ -163,6 +164,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
         missing=curve.missing,
         diverged=curve.diverged,
         dataset=settings.dataset,
+        task=settings.task,
         loss=settings.loss,
         noise_kind=settings.noise.kind,
         noise_rate=settings.noise.rate,

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from distillab.analysis.distillation import PredictedTest, memorised
+from distillab.analysis.distillation import PredictedTest, example_scores, memorised
 from distillab.api.finding import distillation_finding
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
@@ -32,6 +33,7 @@ from distillab.search.pipeline import Pipeline
 from distillab.search.request import Request, request
 from distillab.search.space import Candidate
 from distillab.study.folder import Folder
+from distillab.study.opening import Opened, opened, opened_teachers
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
 from distillab.study.results import KeptStudent
@@ -42,6 +44,7 @@ from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel, teacher_models
 from distillab.study.teachers import TeacherPredictions
+from distillab.tasks import Head, check_head
 
 STUDENT = "student.keras"
 
@@ -181,12 +184,16 @@ def distill(
     """
     started, wanted = now(), request(**settings)
     options, progress = options or RunOptions(), progress or Silence()
-    dataset = data if isinstance(data, Dataset) and data.validation is not None else read_data(data, read)
+    named = opened_teachers(_listed(teacher), wanted.options)
+    architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
+    heads = [one.head for one in (*named, *architectures) if isinstance(one, Opened)]
+    dataset = _data(data, read, wanted, [head for head in heads if head is not None])
+    wanted = wanted.resolved(dataset)
+    teachers = teacher_models(named, dataset, wanted.options)
+    students = _students(architectures, dataset, teachers, wanted)
+    _check(wanted, dataset, teachers)
     for note in dataset.notes:
         progress.note(note)
-    teachers = teacher_models(_listed(teacher), dataset, wanted.options)
-    students = _students(student, dataset, teachers, wanted)
-    _check(wanted, dataset, teachers)
     with _work(out, dataset, options, progress) as work:
         teacher_name = "+".join(work.models.add_teacher(one) for one in teachers)
         names = [work.models.add_student(one) for one in students]
@@ -208,30 +215,44 @@ def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Stor
     if len(pipeline.students) > 1 and pipeline.request.search != "optuna":
         pipeline.screen()
     found = pipeline.search(work.folder.path / "optuna.db")
-    work.progress.note(f"Chosen: {_named(found.distilled)}; without a teacher: {_named(found.baseline)}.")
+    softens = pipeline.dataset.task.softens
+    chosen, alone = (_named(one, softens) for one in (found.distilled, found.baseline))
+    work.progress.note(f"Chosen: {chosen}; without a teacher: {alone}.")
     finals = pipeline.finals(found)
     first, baseline = (KeptStudent.read(work.folder.student(of[0].id)) for of in (finals.student, finals.baseline))
     model = shipped_model(pipeline.student(found.distilled), first.variables, pipeline.dataset)
     teacher = pipeline.teacher_predictions()
-    predictions = PredictedTest(first.test_logits, baseline.test_logits, teacher.test)
+    outputs = (first.test_logits, baseline.test_logits, teacher.test)
+    predictions = PredictedTest(*map(pipeline.dataset.in_units, outputs))
     finding = distillation_finding(pipeline, found, finals, predictions, teachers, model)
     finding["memorised"] = _memorised(teacher, pipeline.dataset)
     return Distillation(finding | {"provenance": store.runs()[-1]}, None, model)
 
 
 def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float] | None:
-    """The teacher's accuracies where it has probably learned the validation examples; otherwise None."""
-    validation = teacher.validation.argmax(-1) == dataset.y_train[dataset.validation]
-    learned = memorised(validation, teacher.test.argmax(-1) == dataset.y_test)
+    """The teacher's scores where it has probably learned the validation examples; otherwise None."""
+    parts = (teacher.validation, dataset.y_train[dataset.validation]), (teacher.test, dataset.y_test)
+    learned = memorised(*(example_scores(dataset.task, outputs, dataset.targets(labels)) for outputs, labels in parts))
     return None if learned is None else learned._asdict()
+
+
+def _data(data: Any, read: ReadOptions | None, wanted: Request, heads: Sequence[Head]) -> Dataset:
+    """The data, their task recognised from labels and models where the request does not state it."""
+    if isinstance(data, Dataset) and data.validation is not None:
+        for head in heads:
+            check_head(data.task, head)
+        return data
+    read = read or ReadOptions()
+    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads)
 
 
 def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _students(student: Any, dataset: Dataset, teachers: Sequence[TeacherModel], wanted: Request) -> list[StudentModel]:
-    sources = _listed(student)
+def _students(
+    sources: Sequence[Any], dataset: Dataset, teachers: Sequence[TeacherModel], wanted: Request
+) -> list[StudentModel]:
     if sources == [AUTO]:
         sources = auto_students(dataset, teachers, wanted)
     return [student_model(source, dataset, wanted.options) for source in sources]
@@ -243,7 +264,7 @@ def _check(wanted: Request, dataset: Dataset, teachers: Sequence[TeacherModel]) 
 
         check_optuna()
     augmentation = Augmentation(wanted.shift, wanted.flip)
-    augmentation.check(dataset.input_shape)
+    augmentation.check(dataset.input_shape, dataset.positions)
     if augmentation and any(teacher.member is None for teacher in teachers):
         raise RequestError(
             "Stored predictions and models that JAX cannot run match unaugmented images, so they cannot be used with "
@@ -271,8 +292,8 @@ def _described(
     }
 
 
-def _named(one: Candidate) -> str:
-    temperature = f", T = {one.temperature:g}" if one.distilled else ""
+def _named(one: Candidate, softens: bool) -> str:
+    temperature = f", T = {one.temperature:g}" if one.distilled and softens else ""
     return f"alpha = {one.alpha:g}{temperature}, learning rate {one.learning_rate:g}"
 
 
@@ -283,6 +304,7 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_train": dataset.y_train[drawn],
         "x_test": dataset.x_test[:EXAMPLES],
         "y_test": dataset.y_test[:EXAMPLES],
+        "task": dataset.task.name,
     }
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path

@@ -10,12 +10,15 @@ import numpy as np
 
 from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, paired_gain
 from distillab.data import Dataset
+from distillab.data.labels import Array
 from distillab.engine.cost import Cost, cost
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
 from distillab.search.pipeline import Finals, Pipeline
 from distillab.search.space import Score
 from distillab.study.student_models import StudentModel
 from distillab.study.teacher_models import TeacherModel
+from distillab.tasks.detail import detail
+from distillab.tasks.evaluation import confusion
 
 
 def distillation_finding(
@@ -40,7 +43,10 @@ def distillation_finding(
         Plain values: names, verdict, chosen settings, search, candidates, costs, data and request.
     """
     wanted, dataset, architecture = pipeline.request, pipeline.dataset, pipeline.student(found.distilled)
-    compared = compare(finals.student, finals.baseline, predictions, dataset.y_test, margin=wanted.margin)
+    compared = compare(
+        finals.student, finals.baseline, predictions, dataset.y_test,
+        task=dataset.task, metric=pipeline.metric.name, margin=wanted.margin or 0.001,
+    )  # fmt: skip
     return {
         "kind": "distillation",
         "names": {
@@ -52,18 +58,19 @@ def distillation_finding(
         "chosen": found.distilled._asdict(),
         "baseline": found.baseline._asdict(),
         "search": _search(pipeline, found),
-        "candidates": [_candidate(one, wanted.search_seeds) for one in found.scores],
+        "candidates": [_candidate(one, wanted.search_seeds, pipeline.metric.sign) for one in found.scores],
+        "detail": {who: _detail(outputs, dataset) for who, outputs in predictions._asdict().items()},
         "costs": _costs(model, architecture, teachers, dataset),
         "data": _data(dataset, architecture),
-        "unlabelled": _effect_of_unlabelled(finals, dataset),
+        "unlabelled": _effect_of_unlabelled(finals, dataset, pipeline.metric.name),
         "request": wanted.model_dump(mode="json"),
     }
 
 
-def _candidate(score: Score, seeds: int) -> dict[str, Any]:
+def _candidate(score: Score, seeds: int, sign: int) -> dict[str, Any]:
     return {
         **score.candidate._asdict(),
-        "score": score.value,
+        "score": sign * score.value,
         "nll": -score.tie,
         "trainings": seeds * score.repeats,
     }
@@ -72,6 +79,7 @@ def _candidate(score: Score, seeds: int) -> dict[str, Any]:
 def _verdict(compared: Comparison) -> dict[str, Any]:
     ruling = compared.verdict
     return {
+        "metric": compared.metric,
         "kind": ruling.kind,
         "seeds": ruling.n,
         "seeds_needed": ruling.seeds_needed,
@@ -86,10 +94,18 @@ def _verdict(compared: Comparison) -> dict[str, Any]:
     }
 
 
+def _detail(outputs: Array, dataset: Dataset) -> dict[str, Any]:
+    """What a page draws of one model's test predictions."""
+    drawn = dict(detail(dataset.task, outputs, dataset.y_test))
+    if dataset.task.exclusive:
+        drawn["confusion"] = confusion(dataset.task, outputs, dataset.y_test).tolist()
+    return drawn
+
+
 def _search(pipeline: Pipeline, found: SearchResult) -> dict[str, Any]:
     return {
         "method": found.method,
-        "metric": pipeline.request.metric,
+        "metric": pipeline.metric.name,
         "distilled": found.count(True),
         "baseline": found.count(False),
         "trainings": pipeline.request.search_seeds,
@@ -122,21 +138,22 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "validation": 0 if dataset.validation is None else len(dataset.validation),
         "unlabelled": len(dataset.unlabelled),
         "test": len(dataset.y_test),
+        "task": dataset.task.name,
         "class_names": list(dataset.class_names),
+        "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
         "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
-        "student_gives": "probabilities" if student.softmax else "logits",
+        "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }
 
 
-def _effect_of_unlabelled(finals: Finals, dataset: Dataset) -> dict[str, Any] | None:
-    """What the unlabelled examples gained in test accuracy; its gain is None where a student without them diverged."""
+def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict[str, Any] | None:
+    """What the unlabelled examples gained on the test set; its gain is None where a student without them diverged."""
     if not finals.labelled:
         return None
     with_them, without = (
-        np.array([one.metrics.get(("test", "accuracy"), np.nan) for one in of])
-        for of in (finals.student, finals.labelled)
+        np.array([one.metrics.get(("test", metric), np.nan) for one in of]) for of in (finals.student, finals.labelled)
     )
     gain: PairedGain | None = None
     if np.isfinite(with_them - without).all():

@@ -144,7 +144,7 @@ def _engine_teacher(examples: int) -> Result:
 
     images, labels, _ = _random_data(examples)
     model = Functional(build(TEACHER, SHAPE, CLASSES))
-    data, recipe = Examples.for_labels(images, 1 / 255, CLASSES), Recipe(4, TEACHER_BATCH)
+    data, recipe = Examples.for_labels(images, 1 / 255, (CLASSES,)), Recipe(4, TEACHER_BATCH)
     trained: list[Any] = []
 
     def train(on_epoch: Callable[[Any], None]) -> None:

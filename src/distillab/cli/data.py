@@ -88,4 +88,4 @@ def _check_study(folder: Path) -> None:
 def _line(entry: Entry) -> str:
     where = f"  {entry.path}" if entry.path else ""
     advice = f"  {entry.do}" if entry.do else ""
-    return in_one_line(f"{entry.name:<14} {entry.status:<9}{where}{advice}")
+    return in_one_line(f"{entry.name:<19} {entry.task:<11} {entry.status:<9}{where}{advice}")

@@ -11,7 +11,7 @@ import click
 from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "label")
+READING = ("validation", "test", "label", "ignore_class")
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -39,7 +39,9 @@ READING = ("validation", "test", "label")
 @click.option("--schedule", help="cosine, linear or constant.")
 @click.option("--shift", type=int, help="Shift images at random by up to so many pixels.")
 @click.option("--flip", is_flag=True, help="Mirror images at random.")
-@click.option("--metric", help="Metric that chooses: accuracy, f1_macro or balanced_accuracy.")
+@click.option("--task", help="What outputs mean: categorical, binary, multilabel or regression; otherwise recognised.")
+@click.option("--label-loss", help="The loss against labels, such as huber for regression.")
+@click.option("--metric", help="Metric that chooses and judges, such as accuracy, auroc, map, mae or mean_iou.")
 @click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
 @click.option("--latency", help="For auto: time for one example, such as 200us.")
 @click.option("--flops", type=float, help="For auto: operations for one example.")
@@ -49,6 +51,7 @@ READING = ("validation", "test", "label")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
 @click.option("--label", help="Label column of a table.")
+@click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
 @click.option(
     "--validation",
     type=float,

@@ -21,16 +21,28 @@ if TYPE_CHECKING:
 )
 @click.option("--data", help="A data set, a name or a path: its first 1,000 test examples are compared.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The folder of the data files.")
+@click.option(
+    "--task",
+    type=click.Choice(["categorical", "binary", "multilabel", "regression"]),
+    help="What the outputs mean; by default the task of the examples, or what the last activation says.",
+)
 @click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
 def export(
-    model: Path, to: Format, out: Path, data: str | None, data_dir: Path | None, int8: bool, trust: bool
+    model: Path,
+    to: Format,
+    out: Path,
+    data: str | None,
+    data_dir: Path | None,
+    task: str | None,
+    int8: bool,
+    trust: bool,
 ) -> None:
     """Write MODEL, a .keras file, as ONNX; or, if TensorFlow is installed, as LiteRT or SavedModel.
 
     The file is written only if its runtime predicts as Keras does: on test examples of --data, on those that
-    `distillab distill` wrote beside MODEL, or else on random numbers from 0 to 1. With --int8 it is written only if at
-    most one point of accuracy is lost on them.
+    `distillab distill` wrote beside MODEL, or else on random numbers from 0 to 1. With --int8 it is written only if
+    at most one point of accuracy, or of the task's own metric, is lost on them.
 
     \b
     Examples:
@@ -42,26 +54,36 @@ def export(
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from distillab.export import export_model
 
-    exported = export_model(model, to=to, out=out, data=data, data_dir=data_dir, int8=int8, trust=trust)
+    exported = export_model(model, to=to, out=out, data=data, data_dir=data_dir, task=task, int8=int8, trust=trust)
     for line in _lines(exported, f"({model.name}: {model.stat().st_size:,})"):
         click.echo(line)
 
 
 def _lines(exported: Exported, model_size: str) -> Iterator[str]:
-    agreement = exported.agreement
+    agreement, before, after = exported.agreement, exported.keras_quality, exported.quality
     size = f"{exported.path}: {exported.bytes:,} bytes {model_size}"
-    compared = f"{agreement.same_labels:,} of {agreement.n:,} {exported.examples}"
-    if exported.keras_accuracy is not None and exported.accuracy is not None:
+    labels = _labels(exported)
+    if before is not None and after is not None:
         yield f"{size}, 8 bits, calibrated on {exported.calibration} training examples"
-        yield f"accuracy: {100 * exported.keras_accuracy:.2f} % with Keras, {100 * exported.accuracy:.2f} % in 8 bits"
-        yield f"labels agree on {compared}"
+        yield f"{after.label}: {before.text} with Keras, {after.text} in 8 bits"
+        yield labels or f"predictions: equal to Keras's within {agreement.difference:.2g}"
     else:
         yield size
-        yield f"predictions: equal to Keras's within {agreement.difference:.1e}, labels agree on {compared}"
-        if exported.accuracy is not None:
-            yield f"accuracy on them: {100 * exported.accuracy:.2f} %"
+        on = f", {labels}" if labels else f" on {len(exported.predictions):,} {exported.examples}"
+        yield f"predictions: equal to Keras's within {agreement.difference:.1e}{on}"
+        if after is not None:
+            yield f"{after.label} on them: {after.text}"
     for batch, latency in exported.latency.items():
         yield f"latency, batch {batch}, one thread: p50 {_duration(latency.p50)}, p99 {_duration(latency.p99)}"
+
+
+def _labels(exported: Exported) -> str:
+    """How many labels agree: one an example, or those of all positions and names; nothing for real numbers."""
+    same, n, count = exported.agreement.same_labels, exported.agreement.n, len(exported.predictions)
+    if same is None:
+        return ""
+    examples = exported.examples if n == count else f"in {count:,} {exported.examples}"
+    return f"labels agree on {same:,} of {n:,} {examples}"
 
 
 def _duration(seconds: float) -> str:

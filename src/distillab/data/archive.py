@@ -11,9 +11,10 @@ import numpy as np
 
 from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import ARRAYS, Dataset
-from distillab.data.labels import Array
+from distillab.data.labels import Array, class_names, label_positions
 from distillab.errors import RequestError, not_allowed, reason
 from distillab.io import DAMAGE, replace_file
+from distillab.tasks import TASKS, canonical_labels, recognise, task_named
 
 
 def read_arrays(
@@ -45,6 +46,8 @@ def read_arrays(
                 return {name: _read_array(path, archive, name, do, store) for name in names or stored}
     except RequestError:
         raise
+    except FileNotFoundError as error:
+        raise RequestError(f"{path}: the file cannot be read (No such file). Correct the path.") from error
     except DAMAGE as error:
         raise RequestError(f"{path}: the file cannot be read ({reason(error)}). {do}") from error
 
@@ -91,22 +94,32 @@ def default_scale(x: Array) -> float:
     return 1 / 255 if x.dtype == np.uint8 else 1.0
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, task: str | None = None) -> Dataset:
     """Read a data set from a file; it is named after the file, and its classes "0", "1", ...
 
     Args:
         path: an `.npz` with x_train, y_train, x_test, y_test: inputs (N, H, W, C), (N, H, W) for grey images, or
-            (N, F), as bytes (scale 1/255) or floats (scale 1); labels (N,), integers from 0 without a gap.
+            (N, F), as bytes (scale 1/255) or floats (scale 1); labels (N,), integers from 0 without a gap, or those of
+            another task, of which several or one for each pixel.
+        task: a name in `TASKS`; None: whole numbers, one an example, are classes, and other labels are recognised.
 
     Raises:
         RequestError: the file or its contents are unusable; the message names file and array.
     """
     do = "Save it again with numpy.savez_compressed(file, x_train=..., y_train=..., x_test=..., y_test=...)."
     arrays = read_arrays(path, do)
+    y = {part: arrays[f"y_{part}"] for part in ("train", "test")}
     try:
-        names = tuple(str(number) for number in range(_count_classes(arrays["y_train"])))
+        if y["train"].ndim < 2 and task in (None, "categorical"):
+            meaning, names = TASKS["categorical"], tuple(str(number) for number in range(_count_classes(y["train"])))
+        else:
+            meaning = task_named(task) if task else recognise(y["train"])
+            positions = label_positions(y["train"])
+            y = {p: canonical_labels(v, meaning, f"y_{p}", positions=positions) for p, v in y.items()}
+            names = class_names(y["train"], meaning)
         x_train, x_test = with_channels(arrays["x_train"]), with_channels(arrays["x_test"])
-        return Dataset(path.stem, x_train, arrays["y_train"], x_test, arrays["y_test"], names, default_scale(x_train))
+        scale = default_scale(x_train)
+        return Dataset(path.stem, x_train, y["train"], x_test, y["test"], names, scale, task=meaning)
     except RequestError as error:
         raise RequestError(f"{path}: {error}") from error
 
@@ -118,7 +131,8 @@ def _count_classes(labels: Array) -> int:
     present = np.unique(labels)
     gaps = np.flatnonzero(present != np.arange(len(present)))
     if present[0] >= 0 and len(gaps):
-        do = f"No training example has label {gaps[0]}; number the classes from 0 without a gap."
+        do = f"No training example has label {gaps[0]}; number the classes from 0 without a gap, or state "
+        do += "task=regression."
         raise not_allowed(f"{len(present)} classes with largest label", int(present[-1]), f"{len(present) - 1}", do)
     if len(present) < 2:
         raise not_allowed("y_train", f"{present[0]} everywhere", "labels of at least 2 classes")

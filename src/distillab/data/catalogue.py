@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from distillab.data import paths
+from distillab.data import canvases, paths
 from distillab.data.archive import read_arrays, read_dataset, with_channels
 from distillab.data.dataset import Dataset
 from distillab.data.digests import find_mismatch
@@ -16,7 +16,8 @@ from distillab.data.digits import digits
 from distillab.data.download import download as fetch
 from distillab.data.images import ARCHIVES, read_image_dataset, read_images
 from distillab.data.synthetic import synthetic
-from distillab.errors import RequestError, unknown
+from distillab.data.tabular import breast_cancer, diabetes
+from distillab.errors import RequestError, not_allowed, unknown
 
 Loader = Callable[[Path | None, bool], Dataset]
 
@@ -25,7 +26,9 @@ CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True) -> Dataset:
+def load(
+    name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True, task: str | None = None
+) -> Dataset:
     """Load and check a data set.
 
     A file is searched for in `data_dir`, in the folder named by DISTILLAB_DATA, and in the user's cache
@@ -36,9 +39,12 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
             of one (see `read_image_dataset`).
         data_dir: the folder to search first.
         download: whether the network may be used.
+        task: what the labels of an `.npz` mean, a name in `TASKS`; by default as in `read_dataset`. A named set and
+            images have their own.
 
     Raises:
-        RequestError: an unknown name, a folder that does not exist, a file that is missing, damaged or mislabelled.
+        RequestError: an unknown name, another task than the data have, a folder that does not exist, a file that is
+            missing, damaged or mislabelled.
         WorkError: the download failed.
 
     Example:
@@ -50,9 +56,36 @@ def load(name: str | os.PathLike[str], *, data_dir: Path | None = None, download
         data_dir = paths.existing_folder(data_dir)
     if is_path(text):
         path = Path(text).expanduser()
-        return read_image_dataset(path) if _holds_images(path) else read_dataset(path)
-    check_name(text)
-    return LOADERS[text](data_dir, download)
+        if not _holds_images(path):
+            return read_dataset(path, task)
+    else:
+        check_name(text)
+    has = task_of(text) or "categorical"
+    if task not in (None, has):
+        raise not_allowed("task", task, f"{has}: that is the task of {text}")
+    return read_image_dataset(path) if is_path(text) else LOADERS[text](data_dir, download)
+
+
+def task_of(name: str) -> str | None:
+    """The task of a named data set, which is not loaded; None for a path.
+
+    Args:
+        name: as for `load`.
+
+    Example:
+        >>> task_of("diabetes"), task_of("digits"), task_of("./mine.npz")
+        ('regression', 'categorical', None)
+    """
+    return None if is_path(name) else TASK_OF.get(name, "categorical")
+
+
+def published_as(name: str) -> str | None:
+    """The published data set whose file a named one is read from; None if it needs no file.
+
+    Args:
+        name: a name in `LOADERS`.
+    """
+    return "mnist" if name == "mnist-multilabel" else name if name in CLASS_NAMES else None
 
 
 def check_name(name: str) -> None:
@@ -138,6 +171,27 @@ LOADERS: Mapping[str, Loader] = MappingProxyType(
         "fashion_mnist": partial(_published, "fashion_mnist"),
         "cifar10": partial(_published, "cifar10"),
         "synthetic": lambda data_dir, download: synthetic(train=2_000, test=1_000, classes=10, side=12, seed=0),
+        "breast_cancer": lambda data_dir, download: breast_cancer(),
+        "diabetes": lambda data_dir, download: diabetes(),
+        "digits-multilabel": lambda data_dir, download: canvases.multilabel(
+            digits(), canvases.SMALL, "digits-multilabel"
+        ),
+        "digits-segmentation": lambda data_dir, download: canvases.segmentation(
+            digits(), canvases.SMALL, "digits-segmentation"
+        ),
+        "mnist-multilabel": lambda data_dir, download: canvases.multilabel(
+            _published("mnist", data_dir, download), canvases.LARGE, "mnist-multilabel"
+        ),
     }
 )
 """Every named data set."""
+
+TASK_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "breast_cancer": "binary",
+        "diabetes": "regression",
+        "digits-multilabel": "multilabel",
+        "mnist-multilabel": "multilabel",
+    }
+)
+"""The tasks of the named data sets that are not categorical."""

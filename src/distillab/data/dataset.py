@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.array_store import ArrayStore, is_mapped
-from distillab.data.labels import Array, Labels, Rows, as_labels
+from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
+from distillab.data.standardisation import target_scale
 from distillab.errors import not_allowed
+from distillab.tasks import TASKS, Task, known_entries
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _NO_ROWS = np.empty(0, np.intp)
@@ -29,17 +31,22 @@ class Dataset:
     Args:
         name: its name in reports; not part of the digest.
         x_train: training inputs, (N, H, W, C) for images or (N, F) for features; bytes (uint8) or floats, finite.
-        y_train: training labels, (N,), class numbers in 0..C-1.
+        y_train: training labels in the form of `tasks.canonical_labels`: (N,) class numbers in 0..C-1, or those of
+            another task, or of positions. Some labels of an example may then be unknown, never all.
         x_test: test inputs, of the same type and shape per example.
         y_test: test labels.
-        class_names: C >= 2 different names, in the order of the class numbers.
+        class_names: different names of the C classes, labels or numbers, in their order.
         scale: the factor applied to inputs before a model reads them, > 0 (1/255 for bytes).
         validation: fixed validation rows of the training examples, sorted; None: none are fixed.
         unlabelled: inputs without labels, (U, ...), of the type and shape per example of x_train; U may be 0.
         mean: mean of each feature for standardisation, (F,); None for images.
         spread: standard deviation of each feature, (F,), > 0; None for images.
+        task: what the labels mean.
         notes: the changes made when the data were read, one sentence each.
         store: allocates arrays derived from the data.
+
+    Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
+    standard deviation of each number over the training labels, (C,).
 
     Raises:
         RequestError: an array of the wrong shape, type or values; the message names it.
@@ -52,28 +59,34 @@ class Dataset:
 
     name: str
     x_train: Array = field(repr=False)
-    y_train: Labels = field(repr=False)
+    y_train: Array = field(repr=False)
     x_test: Array = field(repr=False)
-    y_test: Labels = field(repr=False)
+    y_test: Array = field(repr=False)
     class_names: tuple[str, ...]
     scale: float
     validation: Rows | None = field(default=None, repr=False)
     unlabelled: Array = field(default_factory=lambda: _NO_ROWS, repr=False)
     mean: NDArray[np.float32] | None = field(default=None, repr=False)
     spread: NDArray[np.float32] | None = field(default=None, repr=False)
+    task: Task = field(default=TASKS["categorical"], repr=False, kw_only=True)
     notes: tuple[str, ...] = field(default=(), repr=False)
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
+    target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
+    target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         names = tuple(str(name) for name in self.class_names)
-        if len(names) < 2 or len(set(names)) < len(names):
-            raise not_allowed("class_names", names, "at least 2 names, all different")
+        least = 1 if self.task.name in SEVERAL else 2
+        if len(names) < least or len(set(names)) < len(names):
+            raise not_allowed("class_names", names, f"at least {least} name{'s' * (least > 1)}, all different")
+        if self.task.name == "binary" and len(names) > 2:
+            raise not_allowed("class_names", names, "2 names with task=binary: those of 0 and of 1")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise not_allowed("scale", self.scale, "a finite number > 0", "Bytes are usually scaled by 1/255.")
         checked: dict[str, object] = {"class_names": names, "scale": float(self.scale)}
         for part in ("train", "test"):
             x = _inputs(getattr(self, f"x_{part}"), f"x_{part}")
-            y = as_labels(getattr(self, f"y_{part}"), f"y_{part}", classes=len(names))
+            y = as_task_labels(getattr(self, f"y_{part}"), self.task, f"y_{part}", names=len(names))
             if len(x) != len(y):
                 raise not_allowed(f"len(y_{part})", len(y), f"{len(x)}: one label for each example of x_{part}")
             y.setflags(write=False)
@@ -84,6 +97,7 @@ class Dataset:
         self._check_like_training("unlabelled", unlabelled)
         validation = None if self.validation is None else _validation_rows(self.validation, len(self.y_train))
         self._set({"unlabelled": unlabelled, "validation": validation})
+        self._check_labels()
 
     def _set(self, values: dict[str, object]) -> None:
         for key, value in values.items():
@@ -95,10 +109,47 @@ class Dataset:
         if x.shape[1:] != self.input_shape:
             raise not_allowed(f"{name}.shape[1:]", x.shape[1:], f"{self.input_shape}, as in x_train")
 
+    def _check_labels(self) -> None:
+        shape = self.y_train.shape[1:]
+        if self.y_test.shape[1:] != shape:
+            raise not_allowed("y_test.shape[1:]", self.y_test.shape[1:], f"{shape}, as in y_train")
+        parts = {"training": self.y_train[self.training], "test": self.y_test}
+        if self.validation is not None:
+            parts["validation"] = self.y_train[self.validation]
+        for part, labels in parts.items():
+            check_variety(labels, self.task, self.class_names, part)
+        self._set(dict(zip(("target_mean", "target_spread"), self._target_scale(), strict=True)))
+
+    def _target_scale(self) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        if self.task.name != "regression":
+            return None, None
+        return target_scale(self.y_train[self.training], self.class_names)
+
     @property
     def classes(self) -> int:
-        """C, the number of classes."""
+        """C, the number of classes, labels or numbers."""
         return len(self.class_names)
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs of a model at one position."""
+        return self.task.outputs(self.classes)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The lengths of the axes of positions: (H, W) for maps, () where an example has one prediction."""
+        shape: tuple[int, ...] = self.y_train.shape
+        return shape[1:-1] if self.task.name in SEVERAL else shape[1:]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of a model's outputs for one example."""
+        return (*self.positions, self.outputs)
+
+    @cached_property
+    def partly_labelled(self) -> bool:
+        """Whether some entries of the training labels are unknown."""
+        return not known_entries(self.y_train, self.task).all()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -114,7 +165,7 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256, in hex, of all data a model can see: the arrays with type and shape, and the scale.
 
-        Validation rows and unlabelled inputs are included if there are any.
+        Validation rows and unlabelled inputs are included if there are any, the task if it is not one class an example.
         """
         arrays = {name: getattr(self, name) for name in ARRAYS}
         if self.validation is not None or len(self.unlabelled):
@@ -125,6 +176,8 @@ class Dataset:
             sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             sha.update(array.reshape(-1).view(np.uint8).data)
         sha.update(f"scale {self.scale.hex()}\n".encode())
+        if self.task.name != "categorical" or self.positions:
+            sha.update(f"task {self.task.name}\n".encode())
         return sha.hexdigest()
 
     def inputs(self, x: Array) -> NDArray[np.float32]:
@@ -134,6 +187,34 @@ class Dataset:
             x: stored inputs, any shape.
         """
         return np.multiply(x, np.float32(self.scale), dtype=np.float32)
+
+    def standardised(self, values: Array) -> Array:
+        """Numbers in the data's unit as a model predicts them, float32; those of other tasks unchanged.
+
+        Args:
+            values: labels or predictions, (M, P..., C).
+        """
+        if self.target_mean is None or self.target_spread is None:
+            return values
+        return ((values.astype(np.float64) - self.target_mean) / self.target_spread).astype(np.float32)
+
+    def targets(self, y: Array) -> Array:
+        """What a model trains on: standardised numbers; labels of other tasks unchanged.
+
+        Args:
+            y: labels, (M, P...) or (M, P..., C).
+        """
+        return self.standardised(y)
+
+    def in_units(self, outputs: Array) -> Array:
+        """A model's outputs in the data's unit, float32; those of other tasks unchanged. Reverses `standardised`.
+
+        Args:
+            outputs: (M, P..., C).
+        """
+        if self.target_mean is None or self.target_spread is None:
+            return outputs
+        return (outputs.astype(np.float64) * self.target_spread + self.target_mean).astype(np.float32)
 
     def prepared(self, *parts: Array | tuple[Array, Rows | None]) -> Array:
         """Concatenate stored inputs by rows, and standardise features; images stay as stored (`scale` comes later).
@@ -170,7 +251,8 @@ def _inputs(values: Array, name: str) -> Array:
     # A NaN passes through min() and max() and fails both comparisons; float32 is what every model computes in.
     low, high, limit = float(array.min()), float(array.max()), float(np.finfo(np.float32).max)
     if not (low >= -limit and high <= limit):
-        raise not_allowed(f"{name}", f"from {low} to {high}", "finite in float32 everywhere")
+        row = next(row for row in range(len(array)) if not (np.abs(array[row]) <= limit).all())
+        raise not_allowed(f"{name}", f"from {low} to {high}", "finite in float32 everywhere", f"Row {row} is not.")
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     if array.flags.writeable:
         array = array.view() if is_mapped(array) else array.copy()

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from distillab.data import paths
-from distillab.data.catalogue import CLASS_NAMES, LOADERS, check_name, files_of, is_path, load, read_published
+from distillab.data.catalogue import (
+    LOADERS,
+    check_name,
+    files_of,
+    is_path,
+    load,
+    published_as,
+    read_published,
+    task_of,
+)
 from distillab.errors import RequestError
 
 Status = Literal["present", "embedded", "missing", "damaged"]
@@ -23,12 +32,14 @@ class Entry:
         status: `present` (a valid file), `embedded` (needs no file), `missing`, or `damaged` (an invalid file).
         path: the file; None if there is none.
         do: the remedy, a sentence; empty if none is needed.
+        task: what its labels mean; empty for a path, whose labels say it when they are read.
     """
 
     name: str
     status: Status
     path: Path | None = None
     do: str = ""
+    task: str = ""
 
 
 def inventory(data_dir: Path | None = None) -> list[Entry]:
@@ -54,20 +65,21 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
         RequestError: an unknown name, or a folder that does not exist.
     """
     text = os.fspath(name)
-    path = find(text, data_dir)
-    if not is_path(text) and text not in CLASS_NAMES:
-        return Entry(name=text, status="embedded")
+    path, task = find(text, data_dir), task_of(text) or ""
+    published = None if is_path(text) else published_as(text)
+    if not is_path(text) and published is None:
+        return Entry(name=text, status="embedded", task=task)
     if path is None:
-        do = "Correct the path." if is_path(text) else _how_to_get(text, data_dir)
-        return Entry(name=text, status="missing", do=do)
+        do = "Correct the path." if published is None else _how_to_get(published, data_dir)
+        return Entry(name=text, status="missing", do=do, task=task)
     try:
-        if is_path(text):
+        if published is None:
             load(text)
         else:
-            read_published(text, path)
+            read_published(published, path)
     except RequestError as error:
-        return Entry(name=text, status="damaged", path=path, do=str(error))
-    return Entry(name=text, status="present", path=path)
+        return Entry(name=text, status="damaged", path=path, do=str(error), task=task)
+    return Entry(name=text, status="present", path=path, task=task)
 
 
 def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | None:
@@ -87,7 +99,8 @@ def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | N
         path = Path(text).expanduser()
         return path if path.exists() else None
     check_name(text)
-    return paths.find_first(files_of(text), data_dir) if text in CLASS_NAMES else None
+    published = published_as(text)
+    return None if published is None else paths.find_first(files_of(published), data_dir)
 
 
 def _how_to_get(name: str, data_dir: Path | None) -> str:

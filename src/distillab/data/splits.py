@@ -8,8 +8,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distillab.data.apportion import largest_remainder
-from distillab.data.labels import Labels, Rows, as_labels
+from distillab.data.labels import Array, Labels, Rows, as_labels
 from distillab.errors import not_allowed
+from distillab.tasks import Task
+
+
+def strata(task: Task, labels: Array) -> Labels:
+    """The groups that a split keeps in proportion: the classes, where an example is of one; else a single group.
+
+    Args:
+        task: what the labels mean.
+        labels: in the form of `canonical_labels`, N examples.
+
+    Returns:
+        Group numbers, shape (N,).
+
+    Example:
+        >>> from distillab.tasks import TASKS
+        >>> strata(TASKS["binary"], np.array([1, 0])).tolist(), strata(TASKS["regression"], np.ones((2, 1))).tolist()
+        ([1, 0], [0, 0])
+    """
+    one_class = task.name in ("categorical", "binary") and labels.ndim == 1
+    return labels if one_class else np.zeros(len(labels), np.int32)
 
 
 def stratified_split(labels: ArrayLike, *, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:

@@ -26,10 +26,14 @@ class Table(NamedTuple):
     class_names: tuple[str, ...]
     features: tuple[str, ...]
     """The names of the feature columns, in order."""
+    label: str
+    """The name of the label column."""
+    numbers: NDArray[np.float64] | None
+    """The labels as numbers, NaN for an empty one; None if one is no number."""
 
 
 def read_table(path: Path, *, label: str | None = None) -> Table:
-    """Read a CSV file; its classes are the distinct labels, whole numbers first in their order, then text.
+    """Read a CSV file; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
         path: the file; comma-separated, with a header.
@@ -65,7 +69,17 @@ def read_table(path: Path, *, label: str | None = None) -> Table:
     for row_number, row in enumerate(rows):
         for feature, column in enumerate(columns):
             x[row_number, feature] = _number(row[column], path, row_number + 2, header[column])
-    return Table(x, y, tuple(names), tuple(header[column] for column in columns))
+    features = tuple(header[column] for column in columns)
+    return Table(x, y, tuple(names), features, header[label_column], _as_numbers(labels))
+
+
+def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
+    try:
+        values = np.array([float(text or "nan") for text in labels])
+    except ValueError:
+        return None
+    words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
+    return None if words else values  # "nan" and "inf" are words
 
 
 def _label_column(header: list[str], label: str | None) -> int:

@@ -27,15 +27,21 @@ class Augmentation:
     def __bool__(self) -> bool:
         return bool(self.shift or self.flip)
 
-    def check(self, input_shape: tuple[int, ...]) -> None:
-        """Check that the augmentation fits the inputs.
+    def check(self, input_shape: tuple[int, ...], positions: tuple[int, ...] = ()) -> None:
+        """Check that the augmentation fits the data.
 
         Args:
             input_shape: the shape of one input.
+            positions: of its outputs: a map would have to move with its image.
 
         Raises:
-            RequestError: the inputs are no images, or too small for the shift.
+            RequestError: the inputs are no images, or too small for the shift, or labels are maps.
         """
+        if self and positions:
+            raise RequestError(
+                "Augmentation moves images, and labels at every position would have to move with them. Leave shift at "
+                "0 and flip at false."
+            )
         if self and len(input_shape) != 3:
             raise RequestError(
                 f"Augmentation needs images (height, width, channels), and the inputs have shape {input_shape}. "

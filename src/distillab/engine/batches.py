@@ -15,10 +15,10 @@ TEACHER_BATCH = 64  # rows in a teacher's, whose activations then fit the cache 
 def batched_logits(
     predict: Callable[[jax.Array], jax.Array], inputs: jax.Array, batch: int = EVALUATION_BATCH
 ) -> jax.Array:
-    """Predict the logits (M, C) of many inputs one batch at a time, so that memory does not grow with their number.
+    """Predict logits (M, ..., C) of many inputs one batch at a time, so that memory does not grow with their number.
 
     Args:
-        predict: from a batch (B, ...) to logits (B, C).
+        predict: from a batch (B, ...) to logits (B, ..., C).
         inputs: shape (M, ...).
         batch: rows per batch.
     """
@@ -28,7 +28,7 @@ def batched_logits(
     parts = []
     if whole:
         logits = lax.map(predict, batches)
-        parts.append(logits.reshape(whole, logits.shape[-1]))
+        parts.append(logits.reshape(whole, *logits.shape[2:]))
     if whole < count or not count:
         parts.append(predict(inputs[whole:]))
     return jnp.concatenate(parts)

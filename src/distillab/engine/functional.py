@@ -14,11 +14,12 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from keras.src.backend import get_keras_mask  # Keras has no public name for it
 
-from distillab.engine.classifier import check_model, rebuilt
 from distillab.engine.devices import ROWS
 from distillab.engine.lowering import lower
 from distillab.engine.randomness import stream
+from distillab.engine.trainable import check_model, rebuilt
 from distillab.errors import RequestError
 
 Weights = list[Any]  # arrays of JAX or NumPy
@@ -38,22 +39,23 @@ jax.tree_util.register_dataclass(Variables, ["trainable", "fixed"], [])
 class ModelOutput(NamedTuple):
     """A model's result for a batch."""
 
-    logits: jax.Array  # (B, C), float32
+    logits: jax.Array  # (B, ..., C), float32: raw outputs
+    mask: jax.Array | None  # (B, ...): which positions count, where the model says so, as layers that mask padding do
     fixed: Weights  # the fixed variables as the pass leaves them
     penalty: jax.Array  # the sum of the losses that layers add themselves, such as weight decay; 0 in inference
 
 
 @dataclass(frozen=True)
 class Functional:
-    """A Keras classifier as a pure function of its variables, with its convolutions lowered.
+    """A Keras model as a pure function of its variables, with its convolutions lowered.
 
     Args:
-        model: a built Keras model that maps (B, ...) inputs to (B, C) logits.
+        model: a built Keras model that maps (B, ...) inputs to raw outputs (B, ..., C).
         rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
 
     Raises:
-        RequestError: where Keras does not run on JAX, the model is not built, it does not map one input to (B, C), or
-            it ends in probabilities.
+        RequestError: where Keras does not run on JAX, the model is not built, it does not map one input to one
+            output, or it ends in probabilities.
     """
 
     model: keras.Model
@@ -73,9 +75,9 @@ class Functional:
         check_model(self.model)
 
     @property
-    def classes(self) -> int:
-        """C, the number of logits."""
-        return int(self.model.output_shape[-1])
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one example's outputs: (C,), or (..., C) for predictions at many positions."""
+        return tuple(int(side) for side in self.model.output_shape[1:])
 
     @cached_property
     def depends_on_batch(self) -> bool:
@@ -98,7 +100,7 @@ class Functional:
             options = {"training": training, "return_losses": True}
             logits, after, losses = self.model.stateless_call(trainable, fixed, batch, **options)
             penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
-            return ModelOutput(logits.astype(jnp.float32), list(after), penalty)
+            return ModelOutput(logits.astype(jnp.float32), get_keras_mask(logits), list(after), penalty)
 
         if self.rows is not None and len(inputs) % self.rows.size == 0:
             inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))

@@ -15,7 +15,7 @@ from distillab.models.digests import add_array, architecture
 
 
 def teacher_logits(teacher: Functional, variables: Variables, inputs: np.ndarray, scale: float) -> np.ndarray:
-    """Predict the logits of many inputs with one model, in inference mode: float32, shape (N, C).
+    """Predict the logits of many inputs with one model, in inference mode: float32, shape (N, ..., C).
 
     Args:
         teacher: the architecture.

@@ -38,7 +38,7 @@ def train_teacher(
     Args:
         teacher: the architecture.
         examples: such as `Examples.for_labels`.
-        labels: shape (N,).
+        labels: shape (N, ...).
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the peak learning rate.
         seed: of the initial weights and the order.
@@ -57,12 +57,12 @@ def train_teacher(
 def live_teacher(
     teachers: Sequence[Sequence[tuple[Functional, Variables, float]]],
     inputs: np.ndarray,
-    classes: int,
+    output_shape: tuple[int, ...],
     augmentation: Augmentation,
     *,
-    linear: bool = False,
+    average: str = DEFAULT_AVERAGE,
 ) -> LiveTeacher:
-    """Make the function (teacher's index, seed, epoch) -> its logits (N, C) for the images as augmented then.
+    """Make the function (teacher's index, seed, epoch) -> its logits (N, ..., C) for the images as augmented then.
 
     The images are augmented by the very draws that the students use, so a teacher runs once an epoch for all students
     of a seed, whatever their alphas.
@@ -71,9 +71,9 @@ def live_teacher(
         teachers: of each, the architecture, weights and input scale of its members, whose logits are averaged; a
             teacher without members is uniform.
         inputs: training inputs as stored, shape (N, ...).
-        classes: C.
+        output_shape: of one example, (..., C).
         augmentation: the students' own.
-        linear: whether the outputs estimate the one-hot labels, as after training by squared error.
+        average: how several predictions become one, as in `average_predictions`.
     """
 
     def compiled(teacher: Functional, scale: float) -> Callable[..., jax.Array]:
@@ -91,13 +91,13 @@ def live_teacher(
 
     def live(which: int, seed: int, epoch: int) -> np.ndarray:
         if not teachers[which]:
-            return np.zeros((len(inputs), classes), np.float32)
+            return np.zeros((len(inputs), *output_shape), np.float32)
         logits = []
         for program, (teacher, variables, _) in zip(programs[which], teachers[which], strict=True):
             arguments = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
             if teacher.rows is not None:
                 arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
             logits.append(np.asarray(program(*arguments)))
-        return average_predictions(logits, average="outputs" if linear else DEFAULT_AVERAGE)
+        return average_predictions(logits, average=average)
 
     return live

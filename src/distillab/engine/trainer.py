@@ -25,6 +25,7 @@ from distillab.engine.functional import Functional
 from distillab.engine.randomness import epoch_order
 from distillab.engine.training import SharedArrays, StudentState, Training
 from distillab.engine.types import Epoch, Examples, Footprint, LiveTeacher, Outcome, Recipe, Student
+from distillab.tasks import TASKS
 
 
 class CohortTrainer:
@@ -224,6 +225,7 @@ class CohortTrainer:
             raise ValueError(f"a cohort of {len(students)} students does not fit {self.capacity} slots")
         rows = partial(self._rows, slots=self._slots_of(len(students)))
         variables = jax.tree.map(lambda *leaves: rows(leaves), *(s.initial for s in students))
+        labels = np.int32 if TASKS[self.recipe.task].discrete else np.float32
         states = StudentState(
             variables=variables,
             optimiser=self._fresh_optimiser(variables.trainable),
@@ -232,8 +234,8 @@ class CohortTrainer:
             learning_rate=rows([np.float32(s.learning_rate) for s in students]),
             seed=rows([np.uint32(s.seed % 2**32) for s in students]),
             teacher=rows([np.int32(s.teacher) for s in students]),
-            labels=rows([s.labels.astype(np.int32) for s in students]),
-            validation_labels=rows([s.validation_labels.astype(np.int32) for s in students]),
+            labels=rows([s.labels.astype(labels) for s in students]),
+            validation_labels=rows([s.validation_labels.astype(labels) for s in students]),
         )
         return states, jax.device_put(self._students_per_device(len(students)), self._by_student)
 

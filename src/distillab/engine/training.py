@@ -16,7 +16,8 @@ from distillab.engine.functional import Functional, Variables
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
 from distillab.engine.types import Recipe
-from distillab.losses import LABEL_LOSSES, LOSSES, objective
+from distillab.losses import label_losses_for, losses_for, objective
+from distillab.tasks import TASKS, Task
 
 
 class StudentState(NamedTuple):
@@ -133,9 +134,9 @@ class Training:
             inputs = self.recipe.augmentation(example_keys("augmentation", state.seed, epoch, rows), inputs)
         labels, label_weights = state.labels[rows], None
         if self.recipe.unlabelled:
-            known = state.labels >= 0
-            label_weights = jnp.where(known[rows], len(known) / jnp.maximum(1, jnp.sum(known)), 0)
-            labels = jnp.maximum(labels, 0)
+            known = self._known(state.labels)
+            label_weights = jnp.where(known[rows], known.size / jnp.maximum(1, jnp.sum(known)), 0)
+            labels = jnp.where(known[rows], labels, 0)
 
         def loss(trainable: Any) -> tuple[jax.Array, Any]:
             output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
@@ -143,11 +144,11 @@ class Training:
                 output.logits,
                 shared.teacher_logits[state.teacher, rows],
                 labels,
-                weight,
+                _at_positions(weight, output.mask),
                 alpha=state.alpha,
                 temperature=state.temperature,
-                distillation_loss=LOSSES[self.recipe.loss],
-                label_loss=LABEL_LOSSES[self.recipe.label_loss],
+                distillation_loss=losses_for(self.recipe.task)[self.recipe.loss],
+                label_loss=label_losses_for(self.recipe.task)[self.recipe.label_loss],
                 label_weights=label_weights,
             )
             whole = terms.loss + output.penalty
@@ -167,7 +168,7 @@ class Training:
         ), None
 
     def evaluate(self, state: StudentState, shared: SharedArrays) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Predict the logits of the test inputs (M, C), the validation inputs (V, C) and the gallery's (K, C).
+        """Predict the logits of the test inputs (M, ..., C), the validation inputs and the gallery's.
 
         Args:
             state: the student's arrays.
@@ -179,21 +180,53 @@ class Training:
         return test, validation, gallery
 
     def predict_training(self, state: StudentState, shared: SharedArrays) -> jax.Array:
-        """Predict the class numbers of the training inputs, without augmentation: int32, shape (N,).
+        """Predict the training inputs without augmentation: decisions or real outputs, in the labels' shape.
 
         Args:
             state: the student's arrays.
             shared: the examples.
         """
-        return jnp.argmax(self._logits(state.variables, shared.x_train), axis=-1).astype(jnp.int32)
+        return self._decided(self._logits(state.variables, shared.x_train))
+
+    def _decided(self, logits: jax.Array) -> jax.Array:
+        """What outputs say: class numbers, 0 and 1, or real numbers as they are."""
+        match self._task.name:
+            case "categorical":
+                return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+            case "binary":
+                return (logits[..., 0] > 0).astype(jnp.int32)
+            case "multilabel":
+                return (logits > 0).astype(jnp.int32)
+            case _:
+                return logits
+
+    @property
+    def _task(self) -> Task:
+        return TASKS[self.recipe.task]
+
+    def _known(self, labels: jax.Array) -> jax.Array:
+        return labels >= 0 if self._task.discrete else ~jnp.isnan(labels)
 
     def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
+        """The share of right decisions; for real outputs R2, the share of the variance that is explained."""
         if not len(inputs):
             return jnp.float32(jnp.nan)
-        return jnp.mean(jnp.argmax(self._logits(variables, inputs), axis=-1) == labels)
+        decided, known = self._decided(self._logits(variables, inputs)), self._known(labels)
+        if self._task.discrete:
+            return jnp.sum((decided == labels) & known) / jnp.sum(known)
+        mean = jnp.nanmean(labels, axis=0)
+        left, whole = (jnp.sum(jnp.where(known, (y - labels) ** 2, 0)) for y in (decided, mean))
+        return 1 - left / whole
 
     def _logits(self, variables: Variables, inputs: jax.Array) -> jax.Array:
         return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
 
     def _inputs(self, stored: jax.Array) -> jax.Array:
         return stored.astype(jnp.float32) * self.scale
+
+
+def _at_positions(weights: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """Weights of examples, or where a model masks positions, of the positions of examples."""
+    if mask is None:
+        return weights
+    return weights.reshape(len(weights), *[1] * (mask.ndim - 1)) * mask

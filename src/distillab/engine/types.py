@@ -20,7 +20,7 @@ class Examples:
         x_train: training inputs as stored, shape (N, ...), any number type.
         x_validation: validation inputs, shape (V, ...); V may be 0.
         x_test: test inputs, shape (M, ...).
-        teacher_logits: predictions for the training inputs, shape (teachers, N, C).
+        teacher_logits: predictions for the training inputs, shape (teachers, N, ..., C).
         scale: stored inputs times this are the models' inputs.
         x_examples: further inputs that trained students predict, for the gallery, shape (K, ...); None for none.
     """
@@ -33,15 +33,15 @@ class Examples:
     x_examples: np.ndarray | None = None
 
     @classmethod
-    def for_labels(cls, x_train: np.ndarray, scale: float, classes: int) -> Examples:
+    def for_labels(cls, x_train: np.ndarray, scale: float, output_shape: tuple[int, ...]) -> Examples:
         """Training inputs alone, to learn their labels: no teacher, nothing to validate or to test with.
 
         Args:
             x_train, scale: as above.
-            classes: C.
+            output_shape: of one example, (..., C).
         """
         none = x_train[:0]
-        return cls(x_train, none, none, np.zeros((1, len(x_train), classes), np.float32), scale)
+        return cls(x_train, none, none, np.zeros((1, len(x_train), *output_shape), np.float32), scale)
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Student:
         learning_rate: the peak learning rate, > 0.
         seed: decides the order of the examples.
         initial: the weights to start from.
-        labels: training labels, perturbed or not, shape (N,); with `Recipe.unlabelled`, -1 where there is none.
-        validation_labels: shape (V,).
+        labels: training labels, perturbed or not, shape (N, ...); with `Recipe.unlabelled`, -1 or NaN where there is
+            none.
+        validation_labels: shape (V, ...).
         teacher: which row of the shared teacher logits to learn from.
     """
 
@@ -74,15 +75,16 @@ class Recipe:
     """What a cohort's students share besides the data: how they are trained.
 
     Args:
+        task: what outputs and labels mean, a name in `distillab.tasks.TASKS`.
         epochs: passes over the training examples.
         batch_size: examples a step; the last batch of an epoch may be smaller.
-        loss: a name in `distillab.losses.LOSSES`.
-        label_loss: a name in `distillab.losses.LABEL_LOSSES`.
+        loss: a name in `distillab.losses.losses_for(task)`.
+        label_loss: a name in `distillab.losses.label_losses_for(task)`.
         optimiser: a name in `OPTIMISERS`.
         schedule: a name in `SCHEDULES`, stretched over the whole training.
         augmentation: of training images, anew in every epoch; alpha < 1 then needs a live teacher.
-        unlabelled: whether labels may be missing. An example without one counts for the distillation loss alone, and
-            the label loss is averaged over the examples that have one.
+        unlabelled: whether labels, or entries of them, may be missing. Such an entry counts for the distillation loss
+            alone, and the label loss is averaged over the entries that are there.
     """
 
     epochs: int
@@ -93,10 +95,11 @@ class Recipe:
     schedule: str = "cosine"
     augmentation: Augmentation = NONE
     unlabelled: bool = False
+    task: str = "categorical"
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]
-"""(teacher's index, seed, epoch) -> its logits (N, C) for the training images as augmented for that seed and epoch."""
+"""(teacher's index, seed, epoch) -> its logits (N, ..., C) for the images as augmented for that seed and epoch."""
 
 
 class Epoch(NamedTuple):
@@ -106,7 +109,7 @@ class Epoch(NamedTuple):
     loss: np.ndarray  # mean over the epoch's steps
     label_loss: np.ndarray
     distillation_loss: np.ndarray
-    validation_accuracy: np.ndarray  # nan where there is no validation split
+    validation_accuracy: np.ndarray  # share of right decisions, for real outputs R2; nan without a validation split
     finite_steps: np.ndarray  # steps taken before the first loss that is not finite
     last_finite_loss: np.ndarray
 
@@ -115,10 +118,10 @@ class Outcome(NamedTuple):
     """A trained cohort, one row a student."""
 
     variables: Variables  # leaves of shape (S, ...)
-    test_logits: np.ndarray  # (S, M, C)
-    validation_logits: np.ndarray  # (S, V, C)
-    train_predictions: np.ndarray | None  # (S, N), class numbers; None where they were not requested
-    example_logits: np.ndarray | None = None  # (S, K, C); None without `Examples.x_examples`
+    test_logits: np.ndarray  # (S, M, ..., C)
+    validation_logits: np.ndarray  # (S, V, ..., C)
+    train_predictions: np.ndarray | None  # (S, N, ...), decisions or real outputs; None where they were not requested
+    example_logits: np.ndarray | None = None  # (S, K, ..., C); None without `Examples.x_examples`
 
 
 class Footprint(NamedTuple):

@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distillab.errors import WorkError, not_allowed, reason
+from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement
-from distillab.export.classifier import (
+from distillab.export.exported import (
     Exported,
-    accuracy,
     keras_predictions,
     measured_latency,
     predict_in_batches,
     quiet,
 )
+from distillab.export.meaning import Quality, meaning_of
 from distillab.export.onnx import check_tools, convert, onnx_predict
 from distillab.io import replace_file
+from distillab.metrics import METRICS
 
 if TYPE_CHECKING:
     import keras
 
 LOSS = 0.01
-"""Largest loss of accuracy, as a fraction."""
+"""Largest loss of a metric that is a proportion, such as accuracy: one point."""
+
+RELATIVE_LOSS = 0.02
+"""Largest loss of a metric in the data's own unit, such as the mean absolute error, as a fraction of its value."""
 
 BATCH = 64
 
@@ -42,53 +46,70 @@ def export_int8(
     examples: ArrayLike,
     labels: ArrayLike,
     calibration: ArrayLike,
+    *,
+    task: str | None = None,
 ) -> Exported:
-    """Write a classifier as ONNX with weights and activations of 8 bits.
+    """Write a model as ONNX with weights and activations of 8 bits.
 
     Weights have one scale per channel; activations one per tensor, from their range over the calibration examples.
-    The file is written only if at most one point of accuracy is lost.
+    The file is written only if the task's default metric loses at most one point, or 2 % of an error in the data's own
+    unit.
 
     Args:
         model: as for `export_onnx`.
         path: of the file; ends in .onnx.
-        examples: inputs for the accuracy, scaled as the model reads them, shape (N, ...).
-        labels: their classes, shape (N,).
+        examples: inputs for the metric, scaled as the model reads them, shape (N, ...).
+        labels: their labels, as `distillab.tasks.canonical_labels` takes them: for one of several classes (N,).
         calibration: training inputs, (M, ...); a few hundred are enough.
+        task: what outputs and labels mean, as in `export_onnx`.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
-        WorkError: a layer has no counterpart, or more than a point of accuracy is lost; no file is written.
+        WorkError: a layer has no counterpart, or too much is lost; no file is written.
     """
     path, examples = Path(path), np.asarray(examples, np.float32)
     calibration = np.asarray(calibration, np.float32)
     check_tools(path)
-    ours = keras_predictions(model, examples)
-    truth = np.asarray(labels)
-    if truth.shape != (len(examples),):
-        raise not_allowed("labels.shape", truth.shape, f"({len(examples)},): one for each example")
+    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    truth = meaning.checked(labels, ours.shape)
     if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
         raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
-    content = _quantised(convert(model, examples.shape[1:]), calibration)
+    before = meaning.quality(ours, truth)
+    if np.isnan(before.value):
+        raise RequestError(
+            f"The {before.label} is not defined on these {len(truth):,} examples: all labels are the same. Give other "
+            "examples, or export without --int8."
+        )
+    content = _quantised(convert(model, examples.shape[1:], meaning.output_name), calibration)
     predict = onnx_predict(content)
     theirs = predict_in_batches(predict, examples)
-    before, after = accuracy(ours, truth), accuracy(theirs, truth)
-    if before - after > LOSS:
-        raise WorkError(
-            f"In 8 bits the accuracy falls from {100 * before:.2f} to {100 * after:.2f} % on {len(truth):,} examples, "
-            f"by more than {100 * LOSS:g} point. No file was written. Export without --int8."
-        )
+    after = meaning.quality(theirs, truth)
+    _check_loss(before, after, len(truth))
     latency = measured_latency(predict, examples)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(
         path=path,
         bytes=len(content),
-        agreement=agreement(ours, theirs),
+        agreement=agreement(ours, theirs, meaning),
         predictions=theirs,
         latency=latency,
-        accuracy=after,
-        keras_accuracy=before,
+        quality=after,
+        keras_quality=before,
         calibration=len(calibration),
     )
+
+
+def _check_loss(before: Quality, after: Quality, examples: int) -> None:
+    metric = METRICS[before.metric]
+    relative = metric.unit != "%"
+    allowed = RELATIVE_LOSS * abs(before.value) if relative else LOSS
+    if metric.sign * (before.value - after.value) > allowed:
+        moves = "rises" if metric.lower_is_better else "falls"
+        most = f"{100 * RELATIVE_LOSS:g} %" if relative else f"{100 * LOSS:g} point"
+        raise WorkError(
+            f"In 8 bits the {before.label} {moves} from {before.text.removesuffix(' %')} to {after.text} on "
+            f"{examples:,} examples, by more than {most}. No file was written. Export without --int8."
+        )
 
 
 def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:

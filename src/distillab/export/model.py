@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from distillab.data import Dataset, load
+from distillab.data import load
 from distillab.data.archive import read_arrays
-from distillab.data.dataset import ARRAYS
 from distillab.errors import RequestError, not_allowed
-from distillab.export.classifier import Exported, accuracy
+from distillab.export.exported import Exported, check_model
 from distillab.export.int8 import export_int8
+from distillab.export.meaning import meaning_of
 from distillab.export.onnx import check_tools, export_onnx
 from distillab.export.tensorflow import check_tensorflow, export_tensorflow
 from distillab.models.files import read_model
@@ -29,10 +30,28 @@ EXAMPLES = 1_000
 """Number of examples on which predictions are compared."""
 
 MOST_EXAMPLES = 10_000
-"""Largest number of test examples on which the accuracy in 8 bits is measured."""
+"""Largest number of test examples on which a model in 8 bits is evaluated."""
 
 CALIBRATION = 512
 """Largest number of training examples that calibrate a model in 8 bits."""
+
+
+class _Examples(NamedTuple):
+    """What an export is checked on.
+
+    Args:
+        kind: in words, for reports.
+        inputs: as the model reads them, (N, ...).
+        labels: their labels; None: there are none.
+        calibration: training inputs, (M, ...); None: there are none.
+        task: what the labels mean; None: there are none.
+    """
+
+    kind: str
+    inputs: NDArray[np.float32]
+    labels: NDArray[Any] | None = None
+    calibration: NDArray[np.float32] | None = None
+    task: str | None = None
 
 
 def export_model(
@@ -42,6 +61,7 @@ def export_model(
     out: str | os.PathLike[str],
     data: str | os.PathLike[str] | None = None,
     data_dir: Path | None = None,
+    task: str | None = None,
     int8: bool = False,
     trust: bool = False,
 ) -> Exported:
@@ -56,35 +76,41 @@ def export_model(
         out: the file to write; for "saved_model", the folder.
         data: a data set, by name or path.
         data_dir: the folder of named data sets.
+        task: what the model's outputs mean, a name in `distillab.tasks.TASKS`; None: the task of the examples, or
+            without labels what the model's last activation says.
         int8: quantise weights and activations to 8 bits; for "onnx", with data.
         trust: let code in the model file run.
 
     Raises:
-        RequestError: a file, format, package or data set does not fit; nothing is written.
-        WorkError: the exported model differs from Keras's, or loses too much accuracy; nothing is written.
+        RequestError: a file, format, package, task or data set does not fit; nothing is written.
+        WorkError: the exported model differs from Keras's, or loses too much of its quality; nothing is written.
     """
     model, out = Path(model), Path(out)
     stored = model.with_name("examples.npz")
     _check_request(to, out, int8, data is not None or stored.is_file())
     student = read_model(model, trust=trust)
-    dataset = _dataset(student, stored) if data is None else load(data, data_dir=data_dir)
-    if dataset is not None and reads_raw(student):
-        dataset = replace(dataset, scale=1.0)
-    if dataset is None:
-        examples, labels, source = _random_inputs(student), None, "inputs of random numbers"
+    count = MOST_EXAMPLES if int8 else EXAMPLES
+    if data is not None:
+        examples = _of_data(student, data, data_dir, task, count)
+    elif stored.is_file():
+        examples = _stored(stored, count)
     else:
-        count = MOST_EXAMPLES if int8 else EXAMPLES
-        examples, labels = dataset.inputs(dataset.x_test[:count]), dataset.y_test[:count]
-        source = f"test examples of {dataset.name}"
-    if int8 and dataset is not None and labels is not None:
-        rows = np.random.default_rng(0).permutation(len(dataset.x_train))[:CALIBRATION]
-        exported = export_int8(student, out, examples, labels, dataset.inputs(dataset.x_train[rows]))
+        examples = _Examples("inputs of random numbers", _random_inputs(student))
+    task = task or examples.task
+    labels, meaning = examples.labels, None
+    if labels is not None:
+        check_model(student, examples.inputs)
+        meaning = meaning_of(student, task)
+        labels = meaning.checked(labels, student.compute_output_shape(examples.inputs.shape))
+    if int8 and labels is not None and examples.calibration is not None:
+        exported = export_int8(student, out, examples.inputs, labels, examples.calibration, task=task)
     elif to == "onnx":
-        exported = export_onnx(student, out, examples)
+        exported = export_onnx(student, out, examples.inputs, task=task)
     else:
-        exported = export_tensorflow(student, out, examples, to)
-    measured = None if labels is None else accuracy(exported.predictions, labels)
-    return replace(exported, examples=source, accuracy=measured)
+        exported = export_tensorflow(student, out, examples.inputs, to, task=task)
+    if meaning is not None and labels is not None:
+        exported = replace(exported, quality=meaning.quality(exported.predictions, labels))
+    return replace(exported, examples=examples.kind)
 
 
 def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
@@ -98,14 +124,32 @@ def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
         check_tensorflow(out, to)
 
 
-def _dataset(student: keras.Model, stored: Path) -> Dataset | None:
-    """The examples that a distillation wrote beside its student, which scales them itself; None if there are none."""
-    if not stored.is_file():
-        return None
-    arrays = read_arrays(stored, "Delete it and give --data.")
-    x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
-    names = tuple(map(str, range(student.output_shape[-1])))
-    return Dataset("the distillation", x_train, y_train, x_test, y_test, names, 1.0)
+def _of_data(
+    student: keras.Model, data: str | os.PathLike[str], data_dir: Path | None, task: str | None, count: int
+) -> _Examples:
+    dataset = load(data, data_dir=data_dir, task=task)
+    dataset = replace(dataset, scale=1.0) if reads_raw(student) else dataset
+    return _Examples(
+        f"test examples of {dataset.name}",
+        dataset.inputs(dataset.x_test[:count]),
+        dataset.y_test[:count],
+        dataset.inputs(dataset.x_train[_calibration(len(dataset.x_train))]),
+        dataset.task.name,
+    )
+
+
+def _stored(path: Path, count: int) -> _Examples:
+    """The examples that a distillation wrote beside its student, which scales them itself."""
+    do = "Delete it and give --data."
+    arrays = read_arrays(path, do)
+    task = read_arrays(path, do, None).get("task", "categorical")
+    x_train, x_test = (np.asarray(arrays[f"x_{part}"], np.float32) for part in ("train", "test"))
+    drawn = x_train[_calibration(len(x_train))]
+    return _Examples("test examples of the distillation", x_test[:count], arrays["y_test"][:count], drawn, str(task))
+
+
+def _calibration(examples: int) -> NDArray[np.intp]:
+    return np.random.default_rng(0).permutation(examples)[:CALIBRATION]
 
 
 def _random_inputs(student: keras.Model) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A Keras classifier as ONNX: converted, checked, compared with Keras and timed before its file is written."""
+"""A Keras model as ONNX: converted, checked, compared with Keras and timed before its file is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement, check_agreement
-from distillab.export.classifier import (
+from distillab.export.exported import (
     Exported,
     Predict,
     keras_predictions,
@@ -23,6 +23,7 @@ from distillab.export.classifier import (
     predict_in_batches,
     quiet,
 )
+from distillab.export.meaning import meaning_of
 from distillab.export.pools import with_plain_pools
 from distillab.io import replace_file
 
@@ -33,20 +34,23 @@ NEEDS = ("jax2onnx", "onnx", "onnxruntime")
 INPUT = "inputs"
 
 
-def export_onnx(model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike) -> Exported:
-    """Write a classifier as ONNX for any batch size.
+def export_onnx(
+    model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, *, task: str | None = None
+) -> Exported:
+    """Write a model as ONNX for any batch size.
 
     The file is written only if the model passes ONNX's checker and ONNX Runtime predicts the examples as Keras does;
     otherwise an earlier file stays as it is.
 
     Args:
-        model: one input, (B, ...), and one output, (B, C); on Keras's JAX backend.
+        model: one input, (B, ...), and one output, (B, ..., C); on Keras's JAX backend.
         path: of the file; ends in .onnx.
         examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
+        task: what the outputs mean, a name in `distillab.tasks.TASKS`; None: as its last activation says.
 
     Returns:
         `Exported`. The graph's input is called "inputs"; its output "probabilities" if the model ends in a softmax
-        or sigmoid, "logits" otherwise.
+        or sigmoid, "predictions" if it predicts real numbers, "logits" otherwise.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or the model does not fit the examples.
@@ -54,13 +58,14 @@ def export_onnx(model: keras.Model, path: str | os.PathLike[str], examples: Arra
     """
     path, examples = Path(path), np.asarray(examples, np.float32)
     check_tools(path)
-    ours = keras_predictions(model, examples)
-    content = convert(model, examples.shape[1:])
+    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    content = convert(model, examples.shape[1:], meaning.output_name)
     predict = onnx_predict(content)
     theirs = predict_in_batches(predict, examples)
-    compared = agreement(ours, theirs)
+    compared = agreement(ours, theirs, meaning)
     check_agreement(compared, "ONNX")
-    check_agreement(agreement(ours[:1], predict(examples[:1])), "ONNX")  # any batch size: one example alone is the same
+    alone = agreement(ours[:1], predict(examples[:1]), meaning)  # any batch size: one example alone is the same
+    check_agreement(alone._replace(scale=compared.scale), "ONNX")
     latency = measured_latency(predict, examples)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(path=path, bytes=len(content), agreement=compared, predictions=theirs, latency=latency)
@@ -89,7 +94,7 @@ def check_tools(path: Path) -> None:
 
 
 def onnx_predict(content: bytes) -> Predict:
-    """Load an ONNX model as a function from (B, ...) to (B, C), run by ONNX Runtime on one thread.
+    """Load an ONNX model as a function from (B, ...) to (B, ..., C), run by ONNX Runtime on one thread.
 
     Args:
         content: the model's file.
@@ -117,20 +122,19 @@ def onnx_predict(content: bytes) -> Predict:
     return predict
 
 
-def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
+def convert(model: keras.Model, shape: tuple[int, ...], output_name: str) -> bytes:
     """Convert a model to the content of an ONNX file, and run ONNX's checker.
 
     Args:
-        model: the classifier.
+        model: one input to one output.
         shape: of one input.
+        output_name: what the graph calls its output.
 
     Raises:
         WorkError: a layer has no counterpart.
     """
     import keras
     import onnx
-
-    from distillab.models.ending import ending
 
     signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]
     with tempfile.TemporaryDirectory(prefix="distillab-") as folder, warnings.catch_warnings(), quiet(logging.WARNING):
@@ -142,7 +146,7 @@ def convert(model: keras.Model, shape: tuple[int, ...]) -> bytes:
             what = f"The model {model.name!r} cannot be written as ONNX"
             raise WorkError(f"{what} ({reason(error)}). No file was written.") from error
         written = with_plain_pools(onnx.load(file))
-    _rename_output(written.graph, "probabilities" if ending(model) in ("softmax", "sigmoid") else "logits")
+    _rename_output(written.graph, output_name)
     try:
         onnx.checker.check_model(written, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

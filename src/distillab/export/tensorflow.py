@@ -1,4 +1,4 @@
-"""A Keras classifier for TensorFlow's runtimes: a SavedModel folder or a LiteRT file, checked against Keras."""
+"""A Keras model for TensorFlow's runtimes: a SavedModel folder or a LiteRT file, checked against Keras."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from distillab.engine.latency import Latency
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
-from distillab.export.classifier import BATCHES, Exported, keras_predictions
+from distillab.export.exported import BATCHES, Exported, keras_predictions
+from distillab.export.meaning import meaning_of
 from distillab.io import replace_file
 
 if TYPE_CHECKING:
@@ -27,17 +28,20 @@ Form = Literal["saved_model", "litert"]
 NAMES = {"saved_model": "SavedModel", "litert": "LiteRT"}
 
 
-def export_tensorflow(model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, form: Form) -> Exported:
-    """Write a classifier for TensorFlow, for any batch size.
+def export_tensorflow(
+    model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, form: Form, *, task: str | None = None
+) -> Exported:
+    """Write a model for TensorFlow, for any batch size.
 
     A second process runs Keras on TensorFlow. The result is written only if it predicts the examples as Keras does
     here; otherwise an earlier one stays as it is.
 
     Args:
-        model: one input, (B, ...), and one output, (B, C).
+        model: one input, (B, ...), and one output, (B, ..., C).
         path: of the LiteRT file, which ends in .tflite, or of the SavedModel's folder.
         examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
         form: "saved_model" or "litert".
+        task: what the outputs mean, as in `export_onnx`.
 
     Raises:
         RequestError: TensorFlow is missing, the path is unsuitable, or the model does not fit the examples.
@@ -45,7 +49,7 @@ def export_tensorflow(model: keras.Model, path: str | os.PathLike[str], examples
     """
     path, examples = Path(path), np.asarray(examples, np.float32)
     check_tensorflow(path, form)
-    ours = keras_predictions(model, examples)
+    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
     with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
         folder = Path(temporary)
         model.save(folder / "model.keras")
@@ -55,9 +59,9 @@ def export_tensorflow(model: keras.Model, path: str | os.PathLike[str], examples
         with np.load(folder / "result.npz", allow_pickle=False) as result:
             theirs, alone = result["predictions"], result["alone"]
             rows = {size: result[f"latency_{size}"].tolist() for size in BATCHES}
-        compared = agreement(ours, theirs)
+        compared = agreement(ours, theirs, meaning)
         check_agreement(compared, NAMES[form])
-        check_agreement(agreement(ours[:1], alone), NAMES[form])
+        check_agreement(agreement(ours[:1], alone, meaning)._replace(scale=compared.scale), NAMES[form])
         size = _bytes(written)
         _move(written, path)
     latency = {batch: Latency(p50, p99, int(calls)) for batch, (p50, p99, calls) in rows.items()}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.export.classifier import Predict, measured_latency, predict_in_batches
+from distillab.export.exported import Predict, measured_latency, predict_in_batches
 
 
 def _main(model: Path, target: Path, form: str, inputs: Path, result: Path) -> None:

@@ -1,13 +1,11 @@
 """Compiled JAX steps of a distiller: the teacher's weights travel with each batch, and convolutions are rewritten.
 
-As constants the teacher's weights would be compiled into the program; in the model's state they would be donated to
-each step, and an interrupted training would lose them.
+As constants the teacher's weights would be compiled into the program; in the model's state they would be trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -60,24 +58,79 @@ def lowered(function: Callable[..., Any]) -> Callable[..., Any]:
     return lower(function)
 
 
-@contextmanager
-def restored_on_failure(variables: Sequence[Any]) -> Iterator[None]:
-    """Restore a model's weights where its first compiled step fails.
+class Kept:
+    """The newest complete state of a model that trains, so that no interrupt or error loses its weights.
 
-    Keras empties a model's variables before its first compiled step. Where that step cannot even be traced (an error
-    in a custom loss, labels of another shape) they would stay empty, and the student would be lost.
+    Keras empties a model's variables before the first step of an epoch, and by default JAX reuses the memory of a
+    step's arguments (donation): whatever stops the training between two steps would take the student, or the
+    optimiser's state, with it. Without donation the arguments of the step that runs remain; this holds them.
+    """
+
+    def __init__(self) -> None:
+        self._variables: list[list[Any]] = []
+        self._state: tuple[list[Any], ...] = ()
+
+    def take(self, variables: list[list[Any]], state: tuple[list[Any], ...]) -> None:
+        """Hold the state that a loop of steps starts from.
+
+        Args:
+            variables: the model's, in the groups of the state.
+            state: their values.
+        """
+        self._variables, self._state = variables, state
+
+    def following(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A step function that puts each new state here.
+
+        Args:
+            function: of (state, iterator of batches), gives outputs and the new state.
+        """
+
+        def run(state: Any, batches: Any) -> Any:
+            outputs, new = function(state, batches)
+            self._state = new
+            return outputs, new
+
+        return run
+
+    def restore(self) -> None:
+        """Fill the variables that are empty."""
+        for variables, values in zip(self._variables, self._state, strict=False):
+            for variable, value in zip(variables, values, strict=True):
+                if variable._value is None:
+                    variable.assign(value)
+
+
+def without_donation(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a step so that its arguments remain, at the cost of the memory of one more state.
+
+    On 2 CPU cores it costs 1 to 8 % of a step's processor time, for students of 50 thousand to 10 million weights.
 
     Args:
-        variables: the model's.
+        step: compiled by Keras, or not compiled. Under a distribution it remains as it is.
     """
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    values = [variable.value for variable in variables]
-    try:
-        yield
-    except BaseException:  # an interruption too: it continues after the weights are restored
-        for variable, value in zip(variables, values, strict=True):
-            if variable._value is None and not value.is_deleted():
-                variable.assign(value)
-        raise
+    import jax
+
+    plain = getattr(step, "__wrapped__", None) if hasattr(step, "lower") else None
+    return step if plain is None or keras.distribution.distribution() is not None else jax.jit(plain)
+
+
+def interruptible(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of a distiller that trains or evaluates leave the weights whole, however it ends.
+
+    Args:
+        method: `fit`, `evaluate` or `predict`.
+    """
+
+    @wraps(method)
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return method(self, *arguments, **options)
+        except BaseException:  # an interrupt too: it continues after the weights are restored
+            if keras.backend.backend() == "jax":
+                self._jax_state, self._jax_state_synced = None, True
+                self._losses_override.clear()
+                self._hidden.kept.restore()
+            raise
+
+    return run

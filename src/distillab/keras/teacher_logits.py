@@ -14,11 +14,13 @@ import numpy as np
 
 from distillab.data.paths import cache_folder
 from distillab.errors import RequestError, WorkError
-from distillab.keras.inputs import join
+from distillab.keras.inputs import is_array, join
+from distillab.keras.recognition import from_models, of_stream
 from distillab.keras.teachers import Teachers
 from distillab.models.averaging import DEFAULT_AVERAGE
 from distillab.models.digests import add_array, architecture, row_digests
 from distillab.models.predictions import Predictions, stored_predictions
+from distillab.tasks import Task, recognise
 
 CHANGING = (
     "The teacher has not predicted one of these inputs: the data set changes its examples from pass to pass, as "
@@ -37,6 +39,7 @@ def with_teacher_logits(
     average: str = DEFAULT_AVERAGE,
     teacher_inputs: Callable[[Any], Any] | None = None,
     cache: str | Path | None = "",
+    task: str | None = None,
 ) -> Any:
     """Add the teacher's logits to a data set, so that `Distiller` need not run the teacher again.
 
@@ -52,9 +55,10 @@ def with_teacher_logits(
         teacher_inputs: as in `Distiller`.
         cache: the folder that stores the logits, under a digest of teacher and examples; by default in the user's
             cache. None: in memory alone.
+        task: as in `Distiller`; only needed for several teachers whose last layers do not show it.
 
     Raises:
-        RequestError: a data set that can be read only once, or of another kind.
+        RequestError: a data set that can be read only once, or of another kind; a task that is not clear.
         WorkError: logits that are not finite, or a file of the cache that was changed.
 
     Example:
@@ -64,7 +68,8 @@ def with_teacher_logits(
         >>> data[0]["teacher_logits"].shape
         (4, 3)
     """
-    teachers = Teachers(teacher, teacher_weights, average, teacher_inputs)
+    teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task)
+    teachers.task = _task(teachers, data, task)
     folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
     predict = partial(_predictions, teachers, folder)
     if isinstance(data, keras.utils.PyDataset):
@@ -81,6 +86,16 @@ def with_teacher_logits(
         f"A data set of type {type(data).__name__} cannot hold a teacher's logits: it must be arrays, a tuple (x, y), "
         "a tf.data.Dataset, a keras.utils.PyDataset or a torch DataLoader. Make a PyDataset of a generator."
     )
+
+
+def _task(teachers: Teachers, data: Any, given: str | None) -> Task | None:
+    """The task, which decides how several teachers are averaged; a single one needs none."""
+    task = from_models(teachers.heads, given)
+    if task is not None or len(teachers.models) == 1:
+        return task
+    if isinstance(data, tuple) and len(data) > 1 and is_array(data[1]):
+        return recognise(np.asarray(data[1]), teachers.heads)
+    return of_stream(None, teachers.heads)
 
 
 def _is_dataset_of(data: Any, package: str) -> bool:
@@ -111,6 +126,8 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
     """Read the data once for their digests, and a second time only where the predictions are not stored."""
     keys = np.unique(np.concatenate([_keys(batch) for batch in batches()]))
     shape = (len(keys), *teachers.shape[1:])
+    if None in shape:  # the size of a map is open in the model, and that of the data decides
+        shape = (len(keys), *teachers.predict(next(iter(batches()))).shape[1:])
 
     def compute() -> np.ndarray:
         logits, missing = np.zeros(shape, np.float32), np.ones(len(keys), bool)
@@ -138,6 +155,8 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
 def _digest(teachers: Teachers, keys: np.ndarray) -> str:
     """Digest of all that the predictions depend on: the teachers, how they are averaged, and the examples."""
     digest = hashlib.sha256(f"{teachers.weights} {teachers.average} ".encode())
+    if teachers.task is not None and teachers.task.name != "categorical":
+        digest.update(teachers.task.name.encode())
     for model in teachers.models:
         digest.update(json.dumps(architecture(model), sort_keys=True).encode())
         for variable in model.variables:

@@ -13,10 +13,11 @@ import numpy as np
 from keras import ops
 
 from distillab.errors import RequestError, not_allowed
-from distillab.keras.checks import checked_logits_model, logits_shape
+from distillab.keras.checks import RawModel, check_pair, checked_model, fit, maps_differ
 from distillab.keras.jax_steps import lowered
 from distillab.losses import Array
 from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
+from distillab.tasks import Head, Task
 
 AVERAGES = ("logits", "probabilities")
 
@@ -29,10 +30,14 @@ class Teachers:
         weights: relative weight of each; None: equal weights.
         average: how several predictions become one: "logits" or "probabilities", as in `average_predictions`.
         inputs: makes the teachers' inputs from the student's (another size, another scale); None: the same inputs.
+        task: as the user states it.
 
     Raises:
-        RequestError: a model is no built classifier with logits or softmax, or the numbers of classes differ.
+        RequestError: a model is not built, or the numbers of classes differ.
     """
+
+    task: Task | None = None
+    """What the outputs mean, once that is known; it decides how several teachers are averaged."""
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Teachers:
         weights: Sequence[float] | None = None,
         average: str = DEFAULT_AVERAGE,
         inputs: Callable[[Any], Any] | None = None,
+        task: str | None = None,
     ) -> None:
         self.models: list[keras.Model] = list(models) if isinstance(models, (list, tuple)) else [models]
         if not self.models:
@@ -52,20 +58,39 @@ class Teachers:
                 "teacher_weights", list(weights or []), f"{len(self.models)} numbers > 0, one for each teacher"
             )
         self.average, self.inputs = average, inputs
-        self._logits_models = [checked_logits_model(model, "teacher") for model in self.models]
-        classes = {model.name: logits_shape(model)[-1] for model in self._logits_models}
+        self._raw = [checked_model(model, "teacher", task) for model in self.models]
+        classes = {model.name: raw.head.outputs for model, raw in zip(self.models, self._raw, strict=True)}
         if len(set(classes.values())) > 1:
             raise RequestError(f"The teachers' numbers of classes differ: {classes}. They must be the same.")
-        self.shape: tuple[Any, ...] = tuple(logits_shape(self._logits_models[0]))  # (None, ..., C)
-        # Listed once: Keras walks through all layers to list them, which would be done for every batch.
-        self._variables = [variable for model in self._logits_models for variable in model.variables]
+        if not all(fit(raw.shape, self.shape) for raw in self._raw):
+            raise RequestError(
+                f"The teachers' outputs differ in shape: {[raw.shape for raw in self._raw]}. They must be the same."
+            )
+        # Listed once: Keras walks through all layers to list them, which would be done for every batch. A functional
+        # twin does not list variables that a custom class owns itself.
+        self._variables = [variable for model in self.models for variable in model.variables]
         self._weights_in_use: list[Any] | None = None
         self._compiled: Callable[..., Any] | None = None
 
     @property
-    def classes(self) -> int:
-        """C, the number of classes."""
-        return int(self.shape[-1])
+    def shape(self) -> tuple[Any, ...]:
+        """Of the outputs, (None, ..., C)."""
+        return self._raw[0].shape
+
+    @property
+    def heads(self) -> list[Head]:
+        """The outputs of each teacher."""
+        return [raw.head for raw in self._raw]
+
+    def check_student(self, student: RawModel, model: keras.Model) -> None:
+        """Check that a student has the same outputs and inputs.
+
+        Args:
+            student: of raw outputs.
+            model: as the user has it.
+        """
+        for teacher in self._raw:
+            check_pair(student, model, teacher, adapted=self.inputs is not None)
 
     @property
     def given(self) -> Any:
@@ -73,7 +98,7 @@ class Teachers:
         return self.models[0] if len(self.models) == 1 else self.models
 
     def logits(self, inputs: Any) -> Array:
-        """Predict a batch's logits, float32 (B, ..., C), inside a training step or outside; no gradient flows back.
+        """Predict a batch's raw outputs, float32 (B, ..., C), in a training step or outside; no gradient flows back.
 
         Args:
             inputs: the student's inputs, shape (B, ...).
@@ -81,11 +106,24 @@ class Teachers:
         if self.inputs is not None:
             inputs = self.inputs(inputs)
         with _without_gradient():
-            predictions = [ops.cast(self._predict_one(model, inputs), "float32") for model in self._logits_models]
-            return ops.stop_gradient(average_predictions(predictions, self.weights, self.average, xp=ops))
+            predictions = [ops.cast(self._predict_one(raw.model, inputs), "float32") for raw in self._raw]
+            if any(prediction.shape[1:-1] != predictions[0].shape[1:-1] for prediction in predictions):
+                raise maps_differ(predictions[0].shape, predictions[-1].shape)
+            return ops.stop_gradient(self._averaged(predictions))
+
+    def _averaged(self, outputs: list[Array]) -> Array:
+        if len(outputs) == 1:
+            return outputs[0]
+        if self.task is None or self.task.name == "categorical":
+            return average_predictions(outputs, self.weights, self.average, xp=ops)
+        if self.task.name == "regression":
+            return average_predictions(outputs, self.weights, "outputs", xp=ops)
+        two_classes = [ops.stack([ops.zeros_like(z), z], axis=-1) for z in outputs]  # of each label, by their logits
+        averaged = average_predictions(two_classes, self.weights, self.average, xp=ops)
+        return averaged[..., 1] - averaged[..., 0]
 
     def predict(self, inputs: Any) -> np.ndarray:
-        """Predict a batch's logits, float32 (B, ..., C), outside of training, compiled where the backend can.
+        """Predict a batch's raw outputs, float32 (B, ..., C), outside of training, compiled where the backend can.
 
         Args:
             inputs: the student's inputs, shape (B, ...).

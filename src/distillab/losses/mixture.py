@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from keras import ops
@@ -43,23 +44,34 @@ def objective(
 ) -> LossTerms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
-    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples by `weights`.
+    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples, or their
+    positions, by `weights`, and counts each entry of a label alike.
 
     Args:
-        student_logits, teacher_logits: shape (B, C).
-        labels: class numbers, shape (B,).
-        weights: shape (B,): 1 for an example, 0 for the padding that fills up the last batch.
+        student_logits, teacher_logits: shape (B, ..., C).
+        labels: shape (B,) or more: a class number for each position, or a number for each output.
+        weights: shape (B,), or (B, positions): 1 for an example, 0 for the padding that fills up the last batch or a
+            sequence.
         alpha: weight of the labels, a scalar in [0, 1].
         temperature: T > 0, a scalar.
         distillation_loss: D, one of `distillab.losses.LOSSES`, or a function with the same signature.
-        label_loss: H, one of `distillab.losses.LABEL_LOSSES`.
-        label_weights: a further weight of each example's label, shape (B,): 0 where it has none, and N over the number
-            of labels for the others, so that over an epoch H is averaged over the labels that exist. None: 1 for all.
+        label_loss: H, one of `label_losses_for(task)`; it has a value for every entry of the labels.
+        label_weights: a further weight of each entry of the labels: 0 where it is missing, and the number of entries
+            over the number of known ones for the others, so that over an epoch H is averaged over the labels that
+            exist. None: 1 for all.
     """
     share = weights / ops.sum(weights)
-    label_share = share if label_weights is None else share * label_weights
-    from_labels = ops.sum(label_share * label_loss(student_logits, labels))
+    of_labels = label_loss(student_logits, labels)
+    label_share = _spread(share, of_labels)
+    label_share = label_share if label_weights is None else label_share * label_weights
+    from_labels = ops.sum(label_share * of_labels)
     options = {"weights": weights} if relates_examples(distillation_loss) else {}
     values = distillation_loss(student_logits, teacher_logits, labels, temperature=temperature, **options)
-    from_teacher = ops.sum(share * values)
+    from_teacher = ops.sum(_spread(share, values) * values)
     return LossTerms(mix(from_labels, from_teacher, alpha), from_labels, from_teacher)
+
+
+def _spread(share: Array, values: Array) -> Array:
+    """Each example's share of the mean, divided among the further entries that its value has."""
+    further = values.shape[len(share.shape) :]
+    return ops.reshape(share, (*share.shape, *[1] * len(further))) / math.prod(further) if further else share

@@ -17,33 +17,76 @@ class LossFacts(NamedTuple):
     """What a configuration must know of a distillation loss.
 
     Args:
-        function: its name in `distillab.losses`.
+        functions: its name in `distillab.losses`, by each task that it is defined for.
         needs_labels: whether it reads the labels, so that examples without labels cannot count for it.
-        needs_teacher: whether it reads the teacher's logits.
+        needs_teacher: whether it reads the teacher's predictions.
     """
 
-    function: str
+    functions: Mapping[str, str]
     needs_labels: bool = False
     needs_teacher: bool = True
 
 
+def _of(classes: str = "", *, independent: str = "", numbers: str = "") -> Mapping[str, str]:
+    """The functions by task: for one of C classes, for independent labels, for real numbers."""
+    by_task = {"categorical": classes, "binary": independent, "multilabel": independent, "regression": numbers}
+    return MappingProxyType({task: function for task, function in by_task.items() if function})
+
+
 DISTILLATION_LOSSES: Mapping[str, LossFacts] = MappingProxyType(
     {
-        "kl": LossFacts("distillation_kl"),
-        "cross_entropy": LossFacts("distillation_cross_entropy"),
-        "reverse_kl": LossFacts("reverse_kl"),
-        "jensen_shannon": LossFacts("jensen_shannon"),
-        "generalised": LossFacts("generalised_skew_kl"),
-        "logit_mse": LossFacts("logit_mse"),
-        "decoupled": LossFacts("decoupled", needs_labels=True),
-        "dist": LossFacts("dist"),
-        "standardised": LossFacts("standardised_kl"),
-        "teacher_free": LossFacts("teacher_free", needs_labels=True, needs_teacher=False),
+        "kl": LossFacts(_of("distillation_kl", independent="bernoulli_kl")),
+        "cross_entropy": LossFacts(_of("distillation_cross_entropy", independent="bernoulli_cross_entropy")),
+        "reverse_kl": LossFacts(_of("reverse_kl", independent="bernoulli_reverse_kl")),
+        "jensen_shannon": LossFacts(_of("jensen_shannon", independent="bernoulli_jensen_shannon")),
+        "generalised": LossFacts(_of("generalised_skew_kl", independent="bernoulli_generalised")),
+        "logit_mse": LossFacts(_of("logit_mse", independent="bernoulli_logit_mse")),
+        "decoupled": LossFacts(_of("decoupled"), needs_labels=True),
+        "dist": LossFacts(_of("dist")),
+        "standardised": LossFacts(_of("standardised_kl")),
+        "teacher_free": LossFacts(_of("teacher_free"), needs_labels=True, needs_teacher=False),
+        "squared": LossFacts(_of(numbers="teacher_squared_error")),
+        "absolute": LossFacts(_of(numbers="teacher_absolute_error")),
+        "huber": LossFacts(_of(numbers="teacher_huber")),
+        "bounded": LossFacts(_of(numbers="teacher_bounded"), needs_labels=True),
     }
 )
-"""Every distillation loss that a study's `loss` key and `Distiller.compile` accept; `LOSSES` holds the functions."""
+"""Every distillation loss that a study's `loss` key and `Distiller.compile` accept; `losses_for` holds the functions.
 
-LABEL_LOSS_FUNCTIONS: Mapping[str, str] = MappingProxyType(
-    {"cross_entropy": "label_cross_entropy", "squared": "label_squared_error"}
+A task's default is the first that is defined for it."""
+
+LABEL_LOSS_FUNCTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "cross_entropy": _of("label_cross_entropy", independent="label_binary_cross_entropy"),
+        "squared": _of("label_squared_error", numbers="squared_error"),
+        "absolute": _of(numbers="absolute_error"),
+        "huber": _of(numbers="huber"),
+    }
 )
-"""Every label loss that a study's `label_loss` key accepts; `LABEL_LOSSES` holds the functions."""
+"""Every label loss that a study's `label_loss` key accepts, by task; `label_losses_for` holds the functions."""
+
+
+def distillation_loss_names(task: str) -> tuple[str, ...]:
+    """The distillation losses that are defined for a task, its default first.
+
+    Args:
+        task: a name in `distillab.tasks.TASKS`.
+
+    Example:
+        >>> distillation_loss_names("regression")
+        ('squared', 'absolute', 'huber', 'bounded')
+    """
+    return tuple(name for name, facts in DISTILLATION_LOSSES.items() if task in facts.functions)
+
+
+def label_loss_names(task: str) -> tuple[str, ...]:
+    """The label losses that are defined for a task, its default first.
+
+    Args:
+        task: a name in `distillab.tasks.TASKS`.
+
+    Example:
+        >>> label_loss_names("binary")
+        ('cross_entropy',)
+    """
+    return tuple(name for name, functions in LABEL_LOSS_FUNCTIONS.items() if task in functions)

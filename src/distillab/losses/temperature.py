@@ -31,9 +31,10 @@ def soften(student_logits: Array, teacher_logits: Array, temperature: Array) -> 
 
 
 def _column(temperature: Array, logits: Array) -> Array:
-    """A temperature, scalar or (B,), in a shape that divides logits of shape (B, C)."""
+    """A temperature, scalar or one an example, in a shape that divides logits of shape (B, ..., C)."""
     temperature = ops.cast(ops.convert_to_tensor(temperature), float_type(logits))
-    return ops.expand_dims(temperature, -1) if len(temperature.shape) == 1 else temperature
+    missing = len(logits.shape) - len(temperature.shape) if len(temperature.shape) else 0
+    return ops.reshape(temperature, (*temperature.shape, *[1] * missing)) if missing else temperature
 
 
 def float_type(logits: Array) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.metrics.counts import class_counts
+
 Logits = NDArray[np.floating]
 Labels = NDArray[np.integer]
 
@@ -51,13 +53,8 @@ def precision_recall_f1(confusion: NDArray[np.integer]) -> tuple[NDArray[np.floa
         >>> precision.tolist(), recall.tolist()
         ([0.5, 1.0], [1.0, 0.5])
     """
-    hits = np.diag(confusion).astype(np.float64)
-    predicted, labelled = confusion.sum(0).astype(np.float64), confusion.sum(1).astype(np.float64)
-
-    def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
-
-    return ratio(hits, predicted), ratio(hits, labelled), ratio(2 * hits, predicted + labelled)
+    counts = class_counts(confusion)
+    return counts.precision, counts.recall, counts.f1
 
 
 def balanced_accuracy(confusion: NDArray[np.integer]) -> float:
@@ -76,8 +73,16 @@ def nll(logits: Logits, labels: Labels) -> float:
     Args:
         logits, labels: shapes (M, C) and (M,).
     """
-    log_probabilities = _log_softmax(logits)
-    return float(-np.mean(log_probabilities[np.arange(len(labels)), labels]))
+    return float(np.mean(nll_of_examples(logits, labels)))
+
+
+def nll_of_examples(logits: Logits, labels: Labels) -> NDArray[np.float64]:
+    """Negative log-likelihood of each label in nats, shape (M,).
+
+    Args:
+        logits, labels: shapes (M, C) and (M,).
+    """
+    return _nll(_log_softmax(logits), labels)
 
 
 def brier(logits: Logits, labels: Labels) -> float:
@@ -90,7 +95,16 @@ def brier(logits: Logits, labels: Labels) -> float:
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    return squared_error(np.exp(_log_softmax(logits)), labels)
+    return float(np.mean(brier_of_examples(logits, labels)))
+
+
+def brier_of_examples(logits: Logits, labels: Labels) -> NDArray[np.float64]:
+    """Squared distance between the predicted probabilities and the one-hot label of each example, shape (M,).
+
+    Args:
+        logits, labels: shapes (M, C) and (M,).
+    """
+    return squared_error_of_examples(np.exp(_log_softmax(logits)), labels)
 
 
 def squared_error(outputs: Logits, labels: Labels) -> float:
@@ -100,9 +114,19 @@ def squared_error(outputs: Logits, labels: Labels) -> float:
         outputs: estimates of the one-hot labels, shape (M, C).
         labels: class numbers, shape (M,).
     """
+    return float(np.mean(squared_error_of_examples(outputs, labels)))
+
+
+def squared_error_of_examples(outputs: Logits, labels: Labels) -> NDArray[np.float64]:
+    """Squared distance between outputs and the one-hot label of each example, shape (M,).
+
+    Args:
+        outputs: estimates of the one-hot labels, shape (M, C).
+        labels: class numbers, shape (M,).
+    """
     residuals = outputs.astype(np.float64)
     residuals[np.arange(len(labels)), labels] -= 1
-    return float(np.mean(np.sum(residuals**2, axis=-1)))
+    return np.asarray(np.sum(residuals**2, axis=-1))
 
 
 def expected_calibration_error(
@@ -121,8 +145,20 @@ def expected_calibration_error(
     Source: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing
     models", 2015, who choose equal mass; Naeini, Cooper and Hauskrecht, 2015, use equal width.
     """
-    confidence = np.exp(_log_softmax(logits)).max(-1)
-    hit = (logits.argmax(-1) == labels).astype(np.float64)
+    return calibration_error(confidence(logits), logits.argmax(-1) == labels, bins=bins, equal=equal)
+
+
+def calibration_error(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], *, bins: int = CALIBRATION_BINS, equal: str = "mass"
+) -> float:
+    """`expected_calibration_error` from confidences.
+
+    Args:
+        confidence: probability of the predicted class, shape (M,).
+        right: whether it is the label's, shape (M,).
+        bins, equal: as there.
+    """
+    hit = right.astype(np.float64)
     order = np.argsort(confidence, kind="stable")
     if equal == "mass":
         cuts: Sequence[int] | int = min(bins, len(order))
@@ -149,14 +185,13 @@ def reliability(logits: Logits, labels: Labels, *, bins: int = CALIBRATION_BINS)
 
     Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983.
     """
-    confidence = np.exp(_log_softmax(logits)).max(-1)
-    hit = logits.argmax(-1) == labels
-    bin_of = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
+    sure, hit = confidence(logits), logits.argmax(-1) == labels
+    bin_of = np.searchsorted(np.arange(1, bins) / bins, sure, side="left")
     table: list[list[float]] = []
     for number in range(bins):
         inside = bin_of == number
         count = int(inside.sum())
-        means = (confidence[inside].mean(), hit[inside].mean()) if count else (0.0, 0.0)
+        means = (sure[inside].mean(), hit[inside].mean()) if count else (0.0, 0.0)
         table.append([count, *(round(float(mean), 6) for mean in means)])
     return table
 
@@ -176,8 +211,26 @@ def kl_to_teacher(logits: Logits, teacher_logits: Logits) -> float:
     Args:
         logits, teacher_logits: the student's and the teacher's, shape (M, C).
     """
+    return float(np.mean(kl_of_examples(logits, teacher_logits)))
+
+
+def kl_of_examples(logits: Logits, teacher_logits: Logits) -> NDArray[np.float64]:
+    """Divergence of student from teacher on each example, in nats, shape (M,).
+
+    Args:
+        logits, teacher_logits: the student's and the teacher's, shape (M, C).
+    """
     student, teacher = (_log_softmax(z) for z in (logits, teacher_logits))
-    return float(np.mean(np.sum(np.exp(teacher) * (teacher - student), axis=-1)))
+    return np.asarray(np.sum(np.exp(teacher) * (teacher - student), axis=-1))
+
+
+def confidence(logits: Logits) -> NDArray[np.float64]:
+    """Probability of each example's predicted class, shape (M,).
+
+    Args:
+        logits: shape (M, C).
+    """
+    return np.asarray(np.exp(_log_softmax(logits)).max(-1))
 
 
 def denoising(predicted: Labels, clean: Labels, given: Labels) -> dict[str, float]:
@@ -228,20 +281,26 @@ def all_metrics(
         "precision_weighted": float(np.average(precision, weights=labelled)),
         "recall_weighted": float(np.average(recall, weights=labelled)),
         "f1_weighted": float(np.average(f1, weights=labelled)),
-        "brier": (squared_error if linear else brier)(logits, labels),
     }
     if teacher_logits is not None:
         values["agreement"] = agreement(logits, teacher_logits)
     if linear:
-        return values
+        return values | {"brier": squared_error(logits, labels)}
+    log_probabilities = _log_softmax(logits)  # once: most of the time where there are many classes or positions
+    probabilities, right = np.exp(log_probabilities), logits.argmax(-1) == labels
     values |= {
-        "nll": nll(logits, labels),
-        "ece": expected_calibration_error(logits, labels),
-        "ece_width": expected_calibration_error(logits, labels, equal="width"),
+        "nll": float(np.mean(_nll(log_probabilities, labels))),
+        "brier": float(np.mean(squared_error_of_examples(probabilities, labels))),
+        "ece": calibration_error(probabilities.max(-1), right),
+        "ece_width": calibration_error(probabilities.max(-1), right, equal="width"),
     }
     if teacher_logits is not None:
         values["kl_to_teacher"] = kl_to_teacher(logits, teacher_logits)
     return values
+
+
+def _nll(log_probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    return -log_probabilities[np.arange(len(labels)), labels]
 
 
 def _log_softmax(logits: Logits) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ class Metric(NamedTuple):
     Args:
         name: as stores, configurations and commands write it, such as "f1_macro".
         label: as sentences and tables write it.
-        unit: "%" for a proportion (values are stored from 0 to 1); "nats", or empty.
+        unit: "%" for a proportion (values are stored from 0 to 1); "nats"; empty for none, or for the data's own.
         lower_is_better: whether smaller values are better.
 
     Example:
@@ -41,6 +41,23 @@ class Metric(NamedTuple):
         """The title of an axis or a column: label and unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    def shown(self, value: float) -> str:
+        """A value with its name and unit, for a note.
+
+        Args:
+            value: as stored.
+
+        Example:
+            >>> METRICS["accuracy"].shown(0.98304), METRICS["nll"].shown(0.04536)
+            ('accuracy 98.30%', 'negative log-likelihood 0.04536 nats')
+        """
+        return f"{self.label} {value:.2%}" if self.unit == "%" else f"{self.label} {value:.4g} {self.unit}".rstrip()
+
+    @property
+    def in_label_unit(self) -> bool:
+        """Whether its values have the unit of real-valued labels."""
+        return self.name in ("mae", "rmse", "mae_to_teacher")
+
     @property
     def difference_unit(self) -> str:
         """The unit of differences; empty for a metric without a unit."""
@@ -59,12 +76,27 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("precision_weighted", "weighted precision"),
             Metric("recall_weighted", "weighted recall"),
             Metric("f1_weighted", "weighted F1"),
+            Metric("auroc", "AUROC"),
+            Metric("average_precision", "average precision"),
+            Metric("f1", "F1"),
+            Metric("iou", "intersection over union"),
+            Metric("map", "mean average precision"),
+            Metric("f1_micro", "micro F1"),
+            Metric("auroc_macro", "macro AUROC"),
+            Metric("label_accuracy", "label accuracy"),
+            Metric("mean_iou", "mean intersection over union"),
+            Metric("pixel_accuracy", "pixel accuracy"),
+            Metric("mae", "mean absolute error", "", lower_is_better=True),
+            Metric("rmse", "root mean squared error", "", lower_is_better=True),
+            Metric("r2", "R²", ""),
+            Metric("spearman", "Spearman correlation", ""),
             Metric("agreement", "agreement with the teacher"),
             Metric("nll", "negative log-likelihood", "nats", lower_is_better=True),
             Metric("brier", "Brier score", "", lower_is_better=True),
             Metric("ece", "calibration error", lower_is_better=True),
             Metric("ece_width", "calibration error (bins of equal width)", lower_is_better=True),
             Metric("kl_to_teacher", "divergence from the teacher", "nats", lower_is_better=True),
+            Metric("mae_to_teacher", "mean absolute difference from the teacher", "", lower_is_better=True),
         )
     }
 )

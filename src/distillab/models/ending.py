@@ -1,63 +1,197 @@
-"""The last operation of a model, and its logits where that is a softmax."""
+"""The last operation of a model of any construction, and its outputs before a final softmax or sigmoid."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
 from keras import ops
 
 _OPERATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
+_RESHAPING = {
+    *("Flatten", "Reshape", "Permute", "Squeeze", "Identity", "Dropout"),
+    *(f"Global{kind}Pooling{axes}D" for kind in ("Average", "Max") for axes in (1, 2, 3)),
+}
+
+
+def as_graph(model: keras.Model) -> keras.Model | None:
+    """A model whose operations are visible: the model itself, or a functional twin of a custom class's.
+
+    The twin has the same weights, not copies. It is made by calling the model on symbolic inputs.
+
+    Args:
+        model: a built model.
+
+    Returns:
+        None where the model cannot be traced, or computes differently in training (beyond what its layers do).
+    """
+    if getattr(model, "outputs", None):
+        return model
+    shapes = (model.get_build_config() or {}).get("input_shape")
+    if shapes is None:
+        return None
+    for dtype in ("float32", "int32"):
+        try:
+            inputs = keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=dtype), shapes)  # noqa: B023
+            twin = keras.Model(inputs, _traced(model, (inputs,), {}), name=model.name)
+        except Exception:  # a class's own code can raise anything
+            continue
+        return twin
+    return None
+
+
+def _traced(layer: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A layer's output as the operations inside it computed it.
+
+    Raises:
+        ValueError: the operations depend on whether the layer trains, which one graph cannot express.
+    """
+    if "training" not in inspect.signature(layer.call).parameters:
+        return layer.call(*inputs, **options)
+    outputs = [layer.call(*inputs, **{**options, "training": training}) for training in (True, False, None)]
+    graphs = [_operations(output) for output in outputs]
+    if not graphs[0] == graphs[1] == graphs[2]:
+        raise ValueError("The layer computes differently in training.")
+    return outputs[2]
+
+
+def _operations(output: Any) -> list[str]:
+    """The kinds of the operations that lead to an output, the last first."""
+    found, waiting, seen = [], [output], set()
+    while waiting:
+        tensor = waiting.pop()
+        node = _node(tensor)
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        found.append(type(node.operation).__name__)
+        waiting += node.input_tensors
+    return found
+
+
+def _node(tensor: Any) -> Any:
+    """Where a symbolic tensor comes from; None for an input."""
+    history = getattr(tensor, "_keras_history", None)
+    node = history.operation._inbound_nodes[history.node_index] if history else None
+    return None if node is None or node.is_input else node
+
+
+def _last_node(output: Any) -> Any:
+    """The last operation that can be seen, inside nested models and custom layers too."""
+    node = _node(output)
+    while node is not None:
+        inner = _inside(node)
+        if inner is None:
+            return node
+        node = _node(inner)
+    return node
+
+
+def _inside(node: Any) -> Any:
+    """What a nested model or a custom layer computes, as a symbolic tensor; None for a single operation."""
+    operation = node.operation
+    if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
+        return operation.outputs[0]
+    return _expanded(node)
+
+
+def _expanded(node: Any) -> Any:
+    """The same computation as the operations of a nested model or custom layer, in the graph around it."""
+    operation = node.operation
+    builtin = type(operation).__module__.partition(".")[0] == "keras" and not isinstance(operation, keras.Model)
+    if builtin or not isinstance(operation, keras.Layer) or isinstance(operation, _Preactivation):
+        return None
+    options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
+    try:
+        output = _traced(operation, node.arguments.args, options)
+    except Exception:  # a class's own code can raise anything
+        return None
+    return output if _node(output) is not None else None
 
 
 def last_layer(model: keras.Model) -> Any:
-    """The layer or operation that computes a model's output, inside nested models too.
+    """The layer or operation that computes a model's output, inside nested models and custom classes too.
 
     Args:
         model: of one output.
     """
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return model.layers[-1] if model.layers else model
-    operation = outputs[0]._keras_history.operation
-    return last_layer(operation) if isinstance(operation, keras.Model) else operation
+    graph = as_graph(model)
+    node = None if graph is None else _last_node(graph.outputs[0])
+    if node is not None:
+        return node.operation
+    return model.layers[-1] if model.layers else model
 
 
 def ending(model: keras.Model) -> str:
-    """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for logits.
+    """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for none that is known.
 
     Args:
-        model: its last layer or operation decides; computations inside a custom class are not visible.
+        model: its last layer or operation decides.
 
     Example:
         >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
         'softmax'
     """
-    last = last_layer(model)
-    name = getattr(getattr(last, "activation", None), "__name__", "")
-    name = name or _OPERATIONS.get(type(last).__name__, "")
+    return "" if as_graph(model) is None else _activation(last_layer(model))
+
+
+def _activation(operation: Any) -> str:
+    name = getattr(getattr(operation, "activation", None), "__name__", "")
+    name = name or _OPERATIONS.get(type(operation).__name__, "")
     return name if name in _OPERATIONS.values() else ""
 
 
-def without_softmax(model: keras.Model) -> keras.Model:
-    """A functional model with the same weights (not copies) that gives the logits of one ending in softmax.
+def ending_is_certain(model: keras.Model) -> bool:
+    """Whether the last operations show the final activation, or that there is none: trial inputs need not decide it.
 
     Args:
-        model: Sequential or functional, ending in softmax as an activation, a layer or an operation.
+        model: of one output.
     """
-    output = model.outputs[0]
-    history = output._keras_history
-    operation = history.operation
-    before = operation._inbound_nodes[history.node_index].input_tensors
-    if isinstance(operation, keras.Model):
-        logits = without_softmax(operation)(before if len(before) > 1 else before[0])
-    elif type(operation).__name__ == "Softmax" or isinstance(operation, keras.layers.Activation):
-        logits = before[0]
-    else:
-        logits = _Preactivation(operation)(before if len(before) > 1 else before[0])
-    inputs = getattr(model, "_inputs_struct", model.inputs)  # one, a list or a mapping
+    graph = as_graph(model)
+    node = None if graph is None else _last_node(graph.outputs[0])
+    if node is None:
+        return False
+    if _activation(node.operation):
+        return True
+    while node is not None and type(node.operation).__name__ in _RESHAPING:
+        node = _last_node(node.input_tensors[0])
+    return node is not None and _is_unbounded(getattr(node.operation, "activation", ""))
+
+
+def _is_unbounded(activation: Any) -> bool:
+    """Whether an activation is one of Keras's that give no probabilities; "" for an operation without one."""
+    name, module = (getattr(activation, part, "") for part in ("__name__", "__module__"))
+    bounded = any(part in name for part in ("sigmoid", "softmax", "sparsemax"))
+    return activation is None or (module.startswith("keras.") and not bounded)
+
+
+def without_activation(model: keras.Model) -> keras.Model:
+    """A functional model with the same weights (not copies) that ends before the final softmax or sigmoid.
+
+    Args:
+        model: one whose `ending` is "softmax" or "sigmoid": as an activation, a layer or an operation.
+    """
+    graph = as_graph(model)
+    if graph is None:
+        raise ValueError(f"{model.name} cannot be traced.")
+    inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
-    return keras.Model(inputs, logits, name=f"{model.name}_logits")
+    return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+
+
+def _before_activation(output: Any) -> Any:
+    node = _node(output)
+    operation, before = node.operation, node.input_tensors
+    single = before if len(before) > 1 else before[0]
+    if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
+        return without_activation(operation)(single)
+    inside = _expanded(node)
+    if inside is not None:
+        return _before_activation(inside)
+    if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
+        return before[0]
+    return _Preactivation(operation)(single)
 
 
 class _Preactivation(keras.layers.Layer):
@@ -66,6 +200,8 @@ class _Preactivation(keras.layers.Layer):
     def __init__(self, layer: Any) -> None:
         super().__init__(name=f"{layer.name}_logits", dtype=layer.dtype_policy)
         self.layer = layer
+        self.supports_masking = layer.supports_masking
+        self.activation = None
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -78,7 +214,7 @@ class _Preactivation(keras.layers.Layer):
 
 
 def gives_probabilities(outputs: Any) -> bool:
-    """Whether every row is a distribution: nothing below 0, and a sum of 1.
+    """Whether every row is a distribution over several outputs: nothing below 0, and a sum of 1.
 
     Args:
         outputs: shape (B, ..., C).

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.io import DAMAGE, replace_file
 from distillab.models.digests import Keys, row_digests
+from distillab.tasks import TASKS, Task
 
 LEAST = 1e-7
-"""Smallest probability before the logarithm: about float32's spacing at 1."""
+"""Smallest probability before the logarithm, and smallest distance from 1: about float32's spacing at 1."""
 
 
 def stored_predictions(
@@ -79,7 +80,8 @@ def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLik
     Args:
         path: ends in .npy; a second file, ending in .rows.npy, receives the digests of the inputs.
         inputs: as distillab reads them (`distillab.read_data`), shape (N, ...).
-        predictions: probabilities or logits of these inputs, shape (N, C), finite.
+        predictions: probabilities, logits or real numbers for these inputs, finite, shape (N, C), or (N, ..., C) at
+            many positions; C = 1, or (N,), for one output. `as_logits` says how they are read.
 
     Raises:
         RequestError: another suffix, shapes that do not fit, NaN.
@@ -95,6 +97,7 @@ def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLik
     if target.suffix != ".npy":
         raise not_allowed("path", str(path), "a file that ends in .npy")
     array, count = np.asarray(predictions, np.float32), len(np.asarray(inputs))
+    array = array[:, None] if array.ndim == 1 else array
     _check(array, str(path))
     if len(array) != count:
         raise not_allowed("len(predictions)", len(array), f"{count}, one for each input")
@@ -116,11 +119,12 @@ class Predictions:
         self.keys, self.logits = keys[order], logits[order]
 
     @classmethod
-    def read(cls, path: Path) -> Predictions:
-        """Read the files of `store_predictions`, as logits.
+    def read(cls, path: Path, task: Task = TASKS["categorical"]) -> Predictions:
+        """Read the files of `store_predictions`, as logits, or for regression as they are.
 
         Args:
             path: the `.npy` file.
+            task: what the predictions mean.
 
         Raises:
             RequestError: a file is missing or damaged, or the two do not belong together.
@@ -138,12 +142,7 @@ class Predictions:
         if keys.dtype != np.uint64 or keys.shape != predictions.shape[:1]:
             raise RequestError(f"{path} and {keys_file.name} do not belong together. Store them again.")
         _check(predictions, str(path))
-        return cls(keys, as_logits(predictions))
-
-    @property
-    def classes(self) -> int:
-        """C."""
-        return int(self.logits.shape[-1])
+        return cls(keys, as_logits(predictions, task))
 
     def of(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.float32]:
         """Look up the logits of some inputs, shape (N, ..., C).
@@ -168,25 +167,37 @@ class Predictions:
         return np.asarray(self.logits[rows], np.float32)
 
 
-def as_logits(predictions: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Logits unchanged; of probabilities, recognised by rows that sum to 1, the logarithm, clipped at 1e-7.
+def as_logits(predictions: NDArray[np.floating], task: Task = TASKS["categorical"]) -> NDArray[np.float32]:
+    """Logits of a model's predictions, which are left unchanged unless they are recognised as probabilities.
+
+    Probabilities of classes are recognised by rows that sum to 1, and become their logarithms. Probabilities of
+    independent labels are recognised by values that all lie from 0 to 1, and become `log(p / (1 - p))`. Logits that all
+    lie from 0 to 1 are then misread: give the probabilities, `1 / (1 + exp(-z))`, instead. Both are clipped at 1e-7.
 
     Args:
-        predictions: shape (N, C).
+        predictions: shape (N, ..., C).
+        task: what they mean. Those of regression are never changed.
 
     Example:
         >>> as_logits(np.array([[1.0, 3.0]])).tolist(), as_logits(np.array([[0.5, 0.5]])).round(3).tolist()
         ([[1.0, 3.0]], [[-0.693..., -0.693...]])
+        >>> as_logits(np.array([[0.5], [0.9]]), TASKS["binary"]).round(3).tolist()
+        [[0.0], [2.197...]]
     """
-    sums = predictions.sum(axis=-1, dtype=np.float64)
-    if bool((predictions >= 0).all()) and bool((np.abs(sums - 1) < 1e-3).all()):
-        return np.asarray(np.log(np.maximum(predictions, LEAST)), np.float32)
+    if task.activation == "softmax":
+        sums = predictions.sum(axis=-1, dtype=np.float64)
+        if bool((predictions >= 0).all()) and bool((np.abs(sums - 1) < 1e-3).all()):
+            return np.asarray(np.log(np.maximum(predictions, LEAST)), np.float32)
+    elif task.activation == "sigmoid" and bool(((predictions >= 0) & (predictions <= 1)).all()):
+        p = np.clip(predictions.astype(np.float64), LEAST, 1 - LEAST)
+        return np.asarray(np.log(p) - np.log1p(-p), np.float32)
     return predictions.astype(np.float32)
 
 
 def _check(array: NDArray[np.floating], name: str) -> None:
-    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[0] == 0 or array.shape[1] < 2:
-        raise not_allowed(f"{name}: shape", (array.shape, str(array.dtype)), "(N, C) numbers, C at least 2")
+    if array.dtype.kind != "f" or array.ndim < 2 or array.size == 0:
+        allowed = "(N, C) numbers, or (N, ..., C), no axis of length 0"
+        raise not_allowed(f"{name}: shape", (array.shape, str(array.dtype)), allowed)
     bad = _first_not_finite(array)
     if bad is not None:
         raise RequestError(f"{name}: the prediction in row {bad} is not finite. Fix the teacher, or leave the row out.")
@@ -194,7 +205,7 @@ def _check(array: NDArray[np.floating], name: str) -> None:
 
 def _first_not_finite(array: NDArray[np.floating]) -> int | None:
     """The first row with a number that is not finite; None if there is none."""
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=-1))
+    bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=-1))
     return int(bad[0]) if len(bad) else None
 
 

@@ -1,4 +1,4 @@
-"""The zoo: architectures by name, for any input shape and number of classes. Every one ends in logits.
+"""The zoo: architectures by name, for any input shape and number of outputs. Every one ends in logits.
 
 Names are checked without Keras, which is imported when a model is built.
 """
@@ -36,10 +36,11 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
     Args:
         name: architecture and widths, such as `cnn-16-32` or `mlp-64-32`.
         input_shape: one input's shape without the batch: (H, W, C) for images, (F,) for features.
-        classes: C, the number of logits, at least 2.
+        classes: the number of outputs, at least 1: classes, labels or numbers.
 
     Returns:
-        A built model, inputs (B, *input_shape) to logits (B, classes).
+        A built model, inputs (B, *input_shape) to logits (B, classes); of an architecture that gives maps, to
+        (B, H, W, classes).
 
     Raises:
         RequestError: the name is unknown or does not fit the input.
@@ -219,6 +220,35 @@ def _vit(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
     return keras.Model(inputs, layers.Dense(classes)(x), name=name)
 
 
+def _unet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """Logits at every pixel: two convolutions a width, each width at half the size, and back up beside what was there.
+
+    Unlike the paper's, convolutions keep the size, strides take the place of pooling and repetition that of the
+    transposed convolution. An odd size is rounded up on the way down and cropped on the way back.
+
+    Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, 2015,
+    section 2 and figure 1.
+    """
+    import keras
+
+    layers = keras.layers
+
+    def convolved(x: Any, filters: int, strides: int = 1) -> Any:
+        return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")(x)
+
+    x = inputs = keras.Input(input_shape)
+    levels: list[Any] = []
+    for filters in widths:
+        x = convolved(convolved(x, filters, strides=2 if levels else 1), filters)
+        levels.append(x)
+    for filters, before in zip(widths[-2::-1], levels[-2::-1], strict=True):
+        x = layers.UpSampling2D(2)(x)
+        beyond = [(0, x.shape[axis] - before.shape[axis]) for axis in (1, 2)]
+        x = layers.Cropping2D(beyond)(x) if beyond != [(0, 0), (0, 0)] else x
+        x = convolved(layers.Concatenate()([before, x]), filters)
+    return keras.Model(inputs, layers.Conv2D(classes, 1)(x), name=name)
+
+
 Builder = Callable[[str, tuple[int, ...], int, tuple[int, ...]], "keras.Model"]
 
 
@@ -230,6 +260,7 @@ class Architecture(NamedTuple):
     meaning: str
     numbers: int | None = None  # the required count of numbers; None: one or more
     images: bool = True  # whether it needs images as inputs
+    maps: bool = False  # whether it predicts at every pixel; the others predict once an example
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
@@ -241,6 +272,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),
         "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers"),
         "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers"),
+        "unet": Architecture(_unet, "unet-8-16", "the filters of its levels", maps=True),
         "vit": Architecture(_vit, "vit-32-2", "its width and its number of blocks", 2),
     }
 )

@@ -8,11 +8,16 @@ from typing import Any
 
 from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
 from distillab.report.charts.layers import template
+from distillab.report.charts.ranking import CURVES, ranking_chart, ranking_data
+from distillab.report.charts.residuals import pairs_chart, residuals_chart, residuals_data
+from distillab.report.charts.theme import CURVE, LABELS, TEACHER
 from distillab.report.payload import Compact
 from distillab.report.rendering import render_markdown, render_page
 from distillab.report.view.distillation import DistillationView, distillation_view
 from distillab.report.write import write_files
 from distillab.study.folder import Folder
+
+COLOURS = {"student": CURVE, "without a teacher": LABELS, "teacher": TEACHER}
 
 
 def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: Path | None = None) -> tuple[Path, ...]:
@@ -35,9 +40,25 @@ def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: P
 def _chart_data(view: DistillationView) -> dict[str, Any]:
     """The page's charts and their data; null for a chart that has none."""
     seeds, search, compact = view.seeds, view.candidates, Compact()
+    charts = {
+        "seeds": seeds_chart(),
+        "search": search_chart(colour=search["colour"]),
+        "pairs": pairs_chart(),
+        "residuals": residuals_chart(),
+    }
+    charts |= {which: ranking_chart(which, COLOURS) for which in CURVES}
+    student = view.detail.get("student", {})
     return {
-        "charts": {"seeds": template(seeds_chart()), "search": template(search_chart())},
-        "seeds": seeds and compact.encode("seeds", seeds_data(seeds["student"], seeds["baseline"], seeds["teacher"])),
+        "charts": {name: template(chart) for name, chart in charts.items()},
+        "seeds": seeds and compact.encode("seeds", seeds_data(view.metric, **seeds), y=f"test {view.metric.axis}"),
+        **{
+            which: compact.encode(which, ranking_data(view.detail, which)) if which in student else None
+            for which in CURVES
+        },
+        **{
+            name: compact.encode(name, residuals_data(student)) if "pairs" in student else None
+            for name in ("pairs", "residuals")
+        },
         "search": compact.encode("search", search_data(search), y=f"validation {search['metric']}")
         if search["distilled"]
         else None,

@@ -11,17 +11,17 @@ import numpy as np
 
 import distillab.report.formatting as fmt
 from distillab.analysis import AlphaCurve, Finding
-from distillab.analysis.denoising import Denoising
 from distillab.analysis.prediction import Prediction
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics.metric import Metric
 from distillab.report.charts import accuracy_vs_alpha, axis_trend
-from distillab.report.charts.denoising import denoising_chart, denoising_data
+from distillab.report.charts.denoising import NOISE, WRONG, denoising_chart, denoising_data
 from distillab.report.charts.layers import MOST_PANELS, captioned, panels
-from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
+from distillab.report.charts.learning_curves import curve_titles, learning_curves_chart, learning_curves_data
 from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.predicted import predicted_chart, predicted_data
 from distillab.report.view.setting import noise
+from distillab.report.view.study import wrong_labels
 
 MOST_ROWS = 8
 """Rows of panels along an axis."""
@@ -45,7 +45,7 @@ def study_charts(curves: Sequence[AlphaCurve], finding: Finding) -> dict[str, An
     if finding.trends:
         charts["alpha_across"] = _across_figure(finding.trends, finding.metric)
     if finding.denoising:
-        charts["denoising"] = _denoising_figure(finding.denoising)
+        charts["denoising"] = _denoising_figure(finding)
     if finding.predictions:
         charts["predicted"] = _predicted_figure(finding.predictions)
     return charts
@@ -80,7 +80,7 @@ def _learning_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.Conc
     caption = "Means over the seeds, diverged students left out."
     if noisy:
         caption += " Validation labels are perturbed like the training labels, so 100 % is out of reach."
-    title, shown = CURVES["validation_accuracy"], curves[:MOST_PANELS]
+    title, shown = curve_titles(finding.settings[0].task)["validation_accuracy"], curves[:MOST_PANELS]
     charts = [learning_curves_chart(learning_curves_data(curve), y=title) for curve in shown]
     return panels(charts, [curve.label for curve in shown], caption + _first_of(curves), width=300)
 
@@ -99,15 +99,18 @@ def _across_figure(trends: Sequence[AxisTrend], metric: Metric) -> Any:
     return captioned(alt.vconcat(*rows, spacing=30), caption, 1000)
 
 
-def _denoising_figure(settings: Sequence[Denoising]) -> alt.ConcatChart:
+def _denoising_figure(finding: Finding) -> alt.ConcatChart:
     """What becomes of wrong labels, a panel for each setting."""
+    settings, marks = finding.denoising, "Lines and bands: mean over the seeds, 95 % t interval; dashes: the teacher"
+    of_numbers = finding.settings[0].task == "regression"
     caption = (
-        "Shares of the training examples whose label is wrong: predicted as the clean class (recovered) or as the "
-        "wrong label (memorised). Lines and bands: mean over the seeds, 95 % t interval; dashes: the teacher; dotted: "
-        "the alpha below which an ideal teacher outvotes every wrong label." + _first_of(settings)
-    )
+        f"{wrong_labels(finding).replace('Corrected', 'Recovered').replace('repeated', 'memorised')}. {marks}."
+        if of_numbers
+        else "Shares of the training examples whose label is wrong: predicted as the clean class (recovered) or as the "
+        f"wrong label (memorised). {marks}; dotted: the alpha below which an ideal teacher outvotes every wrong label."
+    ) + _first_of(settings)
     shown = settings[:MOST_PANELS]
-    charts = [denoising_chart(denoising_data(setting)) for setting in shown]
+    charts = [denoising_chart(denoising_data(setting), y=NOISE if of_numbers else WRONG) for setting in shown]
     return panels(charts, [setting.label for setting in shown], caption, width=300)
 
 
@@ -135,9 +138,10 @@ def caption_of(finding: Finding) -> str:
     settings = finding.settings
     sets = ", ".join(dict.fromkeys(PurePath(setting.dataset).name for setting in settings))
     noises = dict.fromkeys(noise(setting) for setting in settings)
-    temperatures = dict.fromkeys(f"{setting.temperature:g}" for setting in settings)
+    temperatures = dict.fromkeys(f"{setting.temperature:g}" for setting in settings if setting.task != "regression")
     counts = sorted({row.n for setting in settings for row in setting.alphas if row.n})
-    caption = f"{sets}; {' / '.join(noises)}; temperature {', '.join(temperatures)}."
+    softened = f"; temperature {', '.join(temperatures)}" if temperatures else ""
+    caption = f"{sets}; {' / '.join(noises)}{softened}."
     if counts:
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else fmt.counted(counts[0], "seed")
         caption += (

@@ -7,9 +7,11 @@ from typing import Any
 
 import distillab.report.formatting as fmt
 from distillab.analysis.finding import Finding
+from distillab.report.charts.learning_curves import curve_titles
+from distillab.report.payload import DETAILS, label_tables
 from distillab.report.rendering import render_page
 from distillab.report.results import Results
-from distillab.report.view.study import WRONG_LABELS, study_view
+from distillab.report.view.study import study_view, wrong_labels
 from distillab.report.view.table import KeyFigure
 
 METHOD = (
@@ -36,12 +38,16 @@ def study_page(results: Results, finding: Finding, payload: Mapping[str, Any]) -
         script="page.js",
         data=payload,
         view=study_view(finding),
-        wrong_labels=WRONG_LABELS,
+        wrong_labels=wrong_labels(finding),
+        label_tables=[table for table in label_tables(results, finding) if table],
+        learning=list(curve_titles(finding.settings[0].task).items()),
+        drawn={name for name in DETAILS for setting in settings if setting[name]},
         method=METHOD,
         has_classes=any(setting["confusion"] for setting in settings),
         has_reliability=any(setting["reliability"] for setting in settings),
         has_agreement=bool({"agreement", "ece"} & set(payload["measures"])),
         has_gallery=any(setting["gallery"] for setting in settings),
+        has_maps=any("maps" in (setting["gallery"] or {}) for setting in settings),
         cost=_cost(results),
         command=str(runs[-1].get("command") or "") if runs else "",
         facts=_facts(runs),

@@ -12,22 +12,29 @@ from numpy.typing import NDArray
 import distillab.report.formatting as fmt
 from distillab.analysis import AlphaCurve, Finding, alpha_curves, with_metric
 from distillab.analysis.calibration import reliability
+from distillab.analysis.details import CHOSEN, compared_details
 from distillab.analysis.gallery import Exhibit, Gallery, galleries
+from distillab.analysis.map_gallery import MapExhibit, MapGallery, map_galleries
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
 from distillab.metrics.metric import METRICS, Metric
 from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, mean_chart, spans
 from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
 from distillab.report.charts.confusion import confusion_chart, confusion_data
-from distillab.report.charts.denoising import denoising_chart, denoising_data
+from distillab.report.charts.denoising import NOISE, WRONG, denoising_chart, denoising_data
 from distillab.report.charts.differences import differences_chart, differences_data
 from distillab.report.charts.layers import Tables, template
-from distillab.report.charts.learning_curves import CURVES, learning_curves_chart, learning_curves_data
+from distillab.report.charts.learning_curves import curve_titles, learning_curves_chart, learning_curves_data
 from distillab.report.charts.metric_numbers import MetricNumbers, metric_numbers
 from distillab.report.charts.predicted import predicted_chart, predicted_data
+from distillab.report.charts.ranking import CURVES, ranking_chart, ranking_data
 from distillab.report.charts.reliability import reliability_chart, reliability_data
-from distillab.report.picture import pictures
+from distillab.report.charts.residuals import pairs_chart, residuals_chart, residuals_data
+from distillab.report.charts.theme import CURVE, LABELS, TEACHER_ALONE
+from distillab.report.picture import map_picture, pictures
 from distillab.report.results import Results
+from distillab.report.view.table import Table
+from distillab.report.view.tables import labels_table
 
 MOST_GALLERIES = 12
 """Settings whose examples are shown; pictures are large."""
@@ -42,7 +49,13 @@ DIGITS = 5
 EXACT = ("alpha", "epoch", "n", "count")
 """Fields that are not rounded."""
 
+DETAILS = ("roc", "pr", "pairs", "residuals")
+"""Charts of test predictions, which some tasks have."""
+
 KINDS = {"informative": "Most informative", "recovered": "Most often put right", "wrong": "Most often wrong"}
+
+
+COLOURS = {CHOSEN: CURVE, "labels alone": LABELS, "teacher alone": TEACHER_ALONE}
 
 
 class Compact:
@@ -104,6 +117,9 @@ def _settings(
     shown = galleries(
         curves, finding.settings, results.examples, results.example_predictions, results.teacher_example_predictions
     )
+    maps = map_galleries(
+        curves, finding.settings, results.examples, results.example_predictions, results.teacher_example_predictions
+    )
     bins, matrices = reliability(curves, results.reliability), _confusions(results, curves, compact)
     denoised = {shares.label: shares for shares in finding.denoising}
     predicted = {prediction.label: prediction for prediction in finding.predictions}
@@ -123,13 +139,19 @@ def _settings(
                 },
                 "learning": {
                     which: compact.encode("learning", learning_curves_data(curve, which), y=title)
-                    for which, title in CURVES.items()
+                    for which, title in curve_titles(setting.task).items()
                 },
                 "confusion": matrices[index],
                 "reliability": pooled and compact.encode("reliability", reliability_data(pooled, curve.alphas, best)),
-                "denoising": wrong and compact.encode("denoising", denoising_data(wrong)),
+                "denoising": wrong
+                and compact.encode(
+                    "denoising", denoising_data(wrong), y=NOISE if setting.task == "regression" else WRONG
+                ),
                 "predicted": ends and compact.encode("predicted", predicted_data(ends)),
-                "gallery": _gallery(shown[index], results) if index < MOST_GALLERIES else None,
+                "gallery": (_gallery(shown[index], results) or _map_gallery(maps[index], results))
+                if index < MOST_GALLERIES
+                else None,
+                **_details(compared_details(curve, setting, results.details), compact),
             }
         )
     return settings
@@ -158,6 +180,9 @@ def _charts(finding: Finding, classes: Sequence[str]) -> dict[str, Any]:
         "reliability": reliability_chart(),
         "mean": mean_chart(),
         "predicted": predicted_chart(),
+        **{which: ranking_chart(which, COLOURS) for which in CURVES},
+        "pairs": pairs_chart(),
+        "residuals": residuals_chart(),
     }
     return {name: template(chart) for name, chart in charts.items()}
 
@@ -235,6 +260,34 @@ def _confusions(results: Results, curves: Sequence[AlphaCurve], compact: Compact
     return settings
 
 
+def _details(models: Mapping[str, Mapping[str, Any]], compact: Compact) -> dict[str, Any]:
+    """The data of the charts of test predictions, None for those that the task does not have."""
+    chosen = models.get(CHOSEN, {})
+    return {
+        **{which: compact.encode(which, ranking_data(models, which)) if which in chosen else None for which in CURVES},
+        **{
+            name: compact.encode(name, residuals_data(chosen)) if "pairs" in chosen else None
+            for name in ("pairs", "residuals")
+        },
+    }
+
+
+def label_tables(results: Results, finding: Finding) -> list[Table | None]:
+    """A table of the single labels of each setting; None where an example has one label.
+
+    Args:
+        results: what the folder holds.
+        finding: of these results.
+    """
+    if not results.details:
+        return [None] * len(finding.settings)
+    curves = alpha_curves(results.spec, results.trials, results.teachers)
+    return [
+        setting.best and labels_table(curve, setting.best.alpha, results.details, results.class_names)
+        for curve, setting in zip(curves, finding.settings, strict=True)
+    ]
+
+
 def _gallery(gallery: Gallery | None, results: Results) -> dict[str, Any] | None:
     if gallery is None:
         return None
@@ -248,6 +301,34 @@ def _gallery(gallery: Gallery | None, results: Results) -> dict[str, Any] | None
             {"title": title, "exhibits": [_exhibit(kind, exhibit, gallery) for exhibit in exhibits[kind]]}
             for kind, title in KINDS.items()
         ],
+    }
+
+
+def _map_gallery(gallery: MapGallery | None, results: Results) -> dict[str, Any] | None:
+    """Examples whose label is a map: every map as a picture."""
+    if gallery is None:
+        return None
+    examples = results.examples[gallery.examples]
+    images = pictures(examples, [exhibit.place for exhibit in gallery.exhibits]) or {}
+    sides = examples.inputs.shape[1:3]
+    positions = examples.labels.shape[1]
+    shape = (sides[0], sides[1]) if len(sides) == 2 and math.prod(sides) == positions else (1, positions)
+
+    def shown(exhibit: MapExhibit) -> list[tuple[str, str]]:
+        maps = [("label", exhibit.clean), ("given label", exhibit.given), ("teacher", exhibit.teacher)]
+        maps += [(f"α {alpha:g}", of) for alpha, of in zip(gallery.alphas, exhibit.students, strict=True)]
+        drawn = [(name, map_picture(of, exhibit.clean, shape)) for name, of in maps]
+        return [*([("input", images[exhibit.place])] if images else []), *drawn]
+
+    return {
+        "maps": [
+            {
+                "told": f"students at alpha = {gallery.chosen:g} predict {100 * exhibit.wrong:.1f} % of the positions "
+                "wrongly",
+                "pictures": shown(exhibit),
+            }
+            for exhibit in gallery.exhibits
+        ]
     }
 
 

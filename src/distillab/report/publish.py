@@ -14,15 +14,18 @@ from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.analysis.other_metrics import class_scores, compare_metrics
 from distillab.errors import RequestError
+from distillab.metrics.metric import METRICS
 from distillab.report.charts.render import render
 from distillab.report.figures import study_charts
+from distillab.report.payload import label_tables
 from distillab.report.rendering import render_markdown
 from distillab.report.results import Results, finding_of, read_results
-from distillab.report.view.study import WRONG_LABELS, study_view
+from distillab.report.view.study import study_view, wrong_labels
 from distillab.report.view.table import Table
 from distillab.report.view.tables import classes_table, metrics_sentence, metrics_table
 from distillab.report.write import check_folder, write_files
 from distillab.study.folder import Folder
+from distillab.tasks import TASKS
 
 ANSWER = "**Answer.** "
 INDEX = "README.md"
@@ -83,6 +86,7 @@ class _Details(NamedTuple):
     metrics: Table
     metrics_sentence: str
     classes: Table | None
+    labels: Table | None
 
 
 def _page(results: Results, finding: Finding, curves: Sequence[AlphaCurve], figures: Sequence[Path]) -> str:
@@ -90,9 +94,10 @@ def _page(results: Results, finding: Finding, curves: Sequence[AlphaCurve], figu
         "study.md.j2",
         view=study_view(finding),
         figures=figures,
-        wrong_labels=WRONG_LABELS,
+        wrong_labels=wrong_labels(finding),
         details=list(_details(results, finding, curves)),
         margin=finding.margin,
+        in_label_unit=finding.metric.in_label_unit,
         protocol=list(_protocol(results, finding)),
         cost=_cost(results),
         runs=results.runs,
@@ -113,6 +118,7 @@ def _details(results: Results, finding: Finding, curves: Sequence[AlphaCurve]) -
             metrics=metrics_table(metrics),
             metrics_sentence=metrics_sentence(metrics),
             classes=classes_table(scores, results.class_names) if scores and few else None,
+            labels=label_tables(results, finding)[index],
         )
 
 
@@ -129,12 +135,14 @@ def _protocol(results: Results, finding: Finding) -> Iterator[str]:
         f"{fmt.counted(finding.students, 'student')}: {fmt.counted(finding.seeds, 'seed')} for every point of the grid "
         f"({axes})."
     )
+    task = TASKS[base.task]
     for teacher in sorted(results.teachers.values(), key=lambda teacher: str(teacher.settings)):
         settings = teacher.settings
+        metric = next(name for name in (task.map_metrics[0], *task.metrics) if name in teacher.metrics)
         snapshot = f", snapshot after {settings['snapshot']:g}" if settings.get("snapshot") is not None else ""
         yield (
             f"Teacher {settings['model']}, {settings['labels']} labels, {teacher.examples:,} examples, "
-            f"{settings['epochs']} epochs{snapshot}: test accuracy {teacher.metrics['accuracy']:.2%}."
+            f"{settings['epochs']} epochs{snapshot}: test {METRICS[metric].shown(teacher.metrics[metric])}."
         )
 
 

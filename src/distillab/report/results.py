@@ -36,6 +36,7 @@ class Results(NamedTuple):
     confusions: dict[str, list[list[int]]]
     predictions: dict[str, ValidationPredictions]
     reliability: dict[str, list[list[float]]]
+    details: dict[str, dict[str, Any]]
     examples: dict[str, GalleryExamples]
     example_predictions: dict[str, GalleryPredictions]
     teacher_example_predictions: dict[tuple[str, str], NDArray[np.float16]]
@@ -68,6 +69,7 @@ def read_results(folder: Folder) -> Results:
             confusions=store.confusions(),
             predictions=store.validation_predictions(),
             reliability=store.reliability(),
+            details=store.details(),
             examples=store.examples(),
             example_predictions=store.example_predictions(),
             teacher_example_predictions=store.teacher_example_predictions(),

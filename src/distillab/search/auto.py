@@ -22,6 +22,7 @@ IMAGES = (
     *(f"resnet-{width}-{2 * width}-{4 * width}" for width in (4, 8, 12, 16, 24, 32)),
     *(f"mobilenet-{width}-{2 * width}-{4 * width}-{4 * width}" for width in (8, 16, 24, 32, 48)),
 )
+MAPS = tuple(f"unet-{width}-{2 * width}" for width in (4, 8, 12, 16, 24, 32))
 FEATURES = ("linear", *(f"mlp-{width}-{width}" for width in (8, 16, 32, 64, 128, 256)))
 """The models that "auto" chooses from, each family from small to large."""
 
@@ -48,8 +49,8 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     families: dict[str, list[str]] = {}
     described: list[str] = []
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
-    for name in IMAGES if len(dataset.input_shape) == 3 else FEATURES:
-        model = build(name, dataset.input_shape, dataset.classes)
+    for name in MAPS if dataset.positions else IMAGES if len(dataset.input_shape) == 3 else FEATURES:
+        model = build(name, dataset.input_shape, dataset.outputs)
         size, operations = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or operations <= request.flops)
         text = f"{name} has {size:,} bytes and {operations:,} operations"

@@ -10,7 +10,8 @@ import numpy as np
 
 from distillab.data import Dataset
 from distillab.errors import RequestError, WorkError
-from distillab.losses import DISTILLATION_LOSSES
+from distillab.losses import DEFAULT_TEMPERATURE, DISTILLATION_LOSSES
+from distillab.metrics.metric import METRICS, Metric
 from distillab.search.budget import Budget, Cost
 from distillab.search.grid import SearchResult, grid_search
 from distillab.search.request import Request
@@ -22,6 +23,7 @@ from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial, trial
+from distillab.tasks.evaluation import evaluate
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
 SEARCH_SEED = 1_000
@@ -66,11 +68,22 @@ class Pipeline:
         self.budget = Budget(request.budget, *costs, request.seeds, request.epochs)
 
     @property
+    def metric(self) -> Metric:
+        """Chooses among the candidates."""
+        return METRICS[self.request.metric or self.dataset.task.metrics_of(bool(self.dataset.positions))[0]]
+
+    @property
+    def loss(self) -> str:
+        """The distillation loss where a candidate has none of its own."""
+        return self.request.loss or self.dataset.task.losses[0]
+
+    @property
     def space(self) -> Space:
         """The values that the search chooses from."""
         request = self.request
         alpha = None if request.alpha == "predicted" else request.alpha
-        space = Space.of(alpha, request.temperature, request.learning_rate)
+        fixed = request.temperature if self.dataset.task.softens else DEFAULT_TEMPERATURE
+        space = Space.of(alpha, fixed, request.learning_rate)
         return space._replace(losses=request.losses or ("",), students=len(self.students))
 
     def settings(
@@ -91,14 +104,17 @@ class Pipeline:
         labelled = len(self.dataset.y_train) if evaluate == "test" else len(self.dataset.training)
         if not unlabelled:
             epochs = max(1, round(epochs * (labelled + len(self.dataset.unlabelled)) / labelled))
+        task = self.dataset.task
         return Settings(
             dataset=self.dataset.name,
+            task=task.name,
             teacher=Teacher(model=self.teacher),
             target="teacher" if candidate.distilled else "uniform",
             student=Student(model=self.students[candidate.student]),
-            loss=(candidate.loss or request.loss) if candidate.distilled else "kl",  # plain: it smooths the labels
+            loss=(candidate.loss or self.loss) if candidate.distilled else task.losses[0],  # plain: it smooths labels
+            label_loss=request.label_loss or task.label_losses[0],
             alpha=candidate.alpha,
-            temperature=candidate.temperature,
+            temperature=candidate.temperature if task.softens else DEFAULT_TEMPERATURE,
             epochs=epochs,
             batch_size=request.batch_size,
             learning_rate=candidate.learning_rate,
@@ -114,10 +130,12 @@ class Pipeline:
         epochs = max(1, round(self.budget.epochs / SCREENING))
         candidates = [self.space.middle._replace(student=index) for index in range(len(self.students))]
         results = self._train([(self.settings(c, "validation", epochs=epochs), SEARCH_SEED, c) for c in candidates])
-        scores = [result.metrics.get(("validation", self.request.metric), -np.inf) for result in results]
+        metric = self.metric
+        scores = [metric.sign * result.metrics.get(("validation", metric.name), np.nan) for result in results]
+        scores = [-np.inf if np.isnan(score) else score for score in scores]
         for name, score in zip(self.students, scores, strict=True):
             called = self.work.models.student(Student(model=name)).name
-            self.work.progress.note(f"{called}: {100 * score:.2f} % after {epochs} epochs.")
+            self.work.progress.note(f"{called}: {metric.shown(metric.sign * score)} after {epochs} epochs.")
         self.students = [self.students[int(np.argmax(scores))]]
 
     def search(self, storage: Path | None) -> SearchResult:
@@ -165,9 +183,11 @@ class Pipeline:
         """
         split(self.dataset, self.settings(self.space.middle, "validation"))
         split(self.dataset, self.settings(self.space.plain, "validation"))
-        for loss in self.request.losses or (self.request.loss,):
-            if len(self.dataset.unlabelled) and DISTILLATION_LOSSES[loss].needs_labels:
-                raise RequestError(f"The loss {loss} needs every label. With unlabelled examples choose kl.")
+        incomplete = len(self.dataset.unlabelled) > 0 or self.dataset.partly_labelled
+        for loss in self.request.losses or (self.loss,):
+            if incomplete and DISTILLATION_LOSSES[loss].needs_labels:
+                default = self.dataset.task.losses[0]
+                raise RequestError(f"The loss {loss} needs every label. With missing labels choose {default}.")
 
     @property
     def runner(self) -> Runner:
@@ -189,10 +209,11 @@ class Pipeline:
         names = ensemble(self.teacher)
         called = " + ".join(self.work.models.teacher(name).name for name in names)
         self.work.progress.note(f"Predicting with {called}.")
-        predictions = self.teacher_predictions("validation")
-        labels = self.dataset.y_train[self.dataset.validation]
-        right = float(np.mean(predictions.validation.argmax(-1) == labels))
-        self.work.progress.note(f"{called}: accuracy {right:.2%} on {len(labels):,} validation examples.")
+        data, predictions = self.dataset, self.teacher_predictions("validation")
+        labels = data.y_train[data.validation]
+        metrics = evaluate(data.task, data.in_units(predictions.validation), labels)
+        shown = self.metric.shown(metrics[self.metric.name])
+        self.work.progress.note(f"{called}: {shown} on {len(labels):,} validation examples.")
 
     def teacher_predictions(self, evaluate: Evaluated = "all") -> TeacherPredictions:
         """The teacher's predictions for the validation and, unless only they are evaluated, the test examples.
@@ -228,8 +249,9 @@ class Pipeline:
         seeds, each = self._seeds(repeats), self.request.search_seeds * repeats
         results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
         rows = [results[i : i + each] for i in range(0, len(results), each)]
+        metric, tie = self.metric, METRICS["nll" if self.dataset.task.softens else "rmse"]
         return [
-            Score(candidate, _mean(row, self.request.metric), -_mean(row, "nll"), repeats)
+            Score(candidate, metric.sign * _mean(row, metric.name), tie.sign * _mean(row, tie.name), repeats)
             for candidate, row in zip(candidates, rows, strict=True)
         ]
 

@@ -8,14 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from distillab.data import Dataset
 from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
+from distillab.metrics.metric import METRICS
 from distillab.study.checking import validated
 from distillab.study.model_options import ModelOptions, Scale
-from distillab.study.settings import Count, CountFromZero, Frozen, Optimiser, Positive, Schedule, Share
+from distillab.study.settings import (
+    Count,
+    CountFromZero,
+    Frozen,
+    LabelLoss,
+    MetricName,
+    Optimiser,
+    Positive,
+    Schedule,
+    Share,
+)
+from distillab.tasks import TaskName
 
-Metric = Literal["accuracy", "f1_macro", "balanced_accuracy"]
-"""The metrics that may choose the settings; ties are settled by the likelihood."""
+OF_TEACHER = ("agreement", "kl_to_teacher", "mae_to_teacher")
+"""Metrics that compare with the teacher: they cannot choose how much to listen to it."""
+
+REGRESSION_MARGIN = 0.01
+"""The default margin of metrics in the labels' own unit, in standard deviations of the labels."""
 
 LOSSES = tuple(name for name, facts in DISTILLATION_LOSSES.items() if facts.needs_teacher)
 if TYPE_CHECKING:
@@ -44,10 +60,13 @@ class Request(Frozen):
         seeds: trainings of the final student, and of its baseline.
         budget: seconds for search and final trainings together; what does not fit is cut, and the result says so.
         losses: for "optuna": to choose from, instead of `loss`.
-        epochs, batch_size, loss, optimiser, schedule: the training, as in a study.
+        epochs, batch_size, loss, optimiser, schedule: the training, as in a study; loss None: the task's default.
         shift, flip: augmentation of images, as in a study.
-        metric: chooses on the validation examples.
-        margin: the largest gain that does not matter, > 0, as in a study.
+        task: what outputs and labels mean; None: recognised from models and labels.
+        label_loss: against the labels; None: the task's default.
+        metric: chooses on the validation examples, and judges on the test examples; None: the task's default.
+        margin: the largest gain that does not matter, > 0, in the metric's own numbers; None: 0.001, and for metrics in
+            the labels' own unit a hundredth of their standard deviation.
         size: the student's weights, at most so many bytes, or such a share of the teacher's; for student "auto".
         latency: seconds for one example, at most; for student "auto".
         flops: operations for one example, at most; for student "auto".
@@ -68,14 +87,16 @@ class Request(Frozen):
     budget: Positive | None = None
     epochs: Count = 10
     batch_size: Count = 32
-    loss: Loss = "kl"
+    loss: Loss | None = None
     losses: tuple[Loss, ...] = ()
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
     shift: CountFromZero = 0
     flip: bool = False
-    metric: Metric = "accuracy"
-    margin: Positive = 0.001
+    task: TaskName | None = None
+    label_loss: LabelLoss | None = None
+    metric: MetricName | None = None
+    margin: Positive | None = None
     size: float | str | None = None
     latency: Positive | None = None
     flops: Positive | None = None
@@ -91,6 +112,40 @@ class Request(Frozen):
         if self.losses and self.search != "optuna":
             raise not_allowed("losses", self.losses, "left out with search='grid'", "Give one, or --search optuna.")
         return self
+
+    def resolved(self, dataset: Dataset) -> Request:
+        """The same request, what it leaves to the task filled in.
+
+        Args:
+            dataset: the data, whose task is known.
+
+        Raises:
+            RequestError: a value that the task does not have.
+        """
+        task, positions = dataset.task, bool(dataset.positions)
+        metrics = [name for name in task.metrics_of(positions) if name not in OF_TEACHER]
+        task.check_temperature(self.temperature)
+        for loss in (self.loss, *self.losses):
+            task.check_loss(loss or task.losses[0])
+        task.check_label_loss(self.label_loss or task.label_losses[0])
+        if self.metric is not None and self.metric not in metrics:
+            raise not_allowed("metric", self.metric, f"one of task={task.name}: {', '.join(metrics)}")
+        if self.alpha == "predicted" and (positions or task.name not in ("categorical", "binary")):
+            raise not_allowed("alpha", self.alpha, "a number or 'search' with this task", "It predicts class labels.")
+        metric = self.metric or metrics[0]
+        spread = dataset.target_spread
+        margin = self.margin or 0.001
+        if self.margin is None and spread is not None and METRICS[metric].in_label_unit:
+            margin = float(f"{REGRESSION_MARGIN * float(spread.mean()):.2g}")
+        return self.model_copy(
+            update={
+                "task": task.name,
+                "loss": self.loss or task.losses[0],
+                "label_loss": self.label_loss or task.label_losses[0],
+                "metric": metric,
+                "margin": margin,
+            }
+        )
 
     @property
     def options(self) -> ModelOptions:

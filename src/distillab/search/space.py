@@ -45,7 +45,7 @@ class Score(NamedTuple):
     value: float
     """Of the metric that chooses."""
     tie: float
-    """Minus the negative log-likelihood, which settles ties."""
+    """Minus the negative log-likelihood, for real outputs minus the root mean squared error, which settles ties."""
     repeats: int = 1
     """How many times the seeds of a first evaluation it rests on."""
 

@@ -13,7 +13,7 @@ from distillab.stats.multiple import holm
 from distillab.stats.paired import PairedTest, paired_t, paired_ts, sign_flip, sign_flips
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
 from distillab.stats.power import one_sided_power, paired_power, tost_power
-from distillab.stats.same_examples import SameExamples, mcnemar
+from distillab.stats.same_examples import SameExamples, mcnemar, paired_bootstrap
 from distillab.stats.t_test import TTest, one_sample_t
 from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
 
@@ -39,6 +39,7 @@ __all__ = [
     "model_confidence_set",
     "one_sample_t",
     "one_sided_power",
+    "paired_bootstrap",
     "paired_power",
     "paired_t",
     "paired_ts",

@@ -82,15 +82,16 @@ class GroupTrainer:
         self._measured, self._compiled = self.limit is None, False
         settings, student = group.settings, group.student
         self._teacher_index = {name: index for index, name in enumerate(group.teachers)}
-        self._y_test = dataset.y_test if group.splits.test else dataset.y_test[:0]
         self._gallery: tuple[str, Rows] | None = None
         x_examples = None
-        if settings.evaluate == "all":
-            positions, shown = gallery(dataset, group.splits)
-            self._gallery, x_examples = (shown.id, positions), shown.inputs
+        drawn = gallery(dataset, group.splits) if settings.evaluate == "all" else None
+        if drawn is not None:
+            positions, shown = drawn
+            self._gallery, x_examples = (shown.id, positions), dataset.prepared(shown.inputs)
         examples = _examples(dataset, group, x_examples)
-        self._live = _live(group, examples, dataset.classes)
-        self.trainer = CohortTrainer(student.functional, examples, _recipe(settings), mesh=mesh, capacity=capacity)
+        self._live = _live(group, examples, dataset.output_shape)
+        recipe = _recipe(settings, dataset)
+        self.trainer = CohortTrainer(student.functional, examples, recipe, mesh=mesh, capacity=capacity)
         self._initial: dict[int, Variables] = {}
 
     def train(self, trainings: Sequence[Training], report: Callable[[float], None]) -> CohortResult:
@@ -184,7 +185,9 @@ class GroupTrainer:
             live=self._live,
             predict_training=any(drawn.changed.any() for drawn in labels),
         ):
-            cohort = Evaluation(outcome, epochs, self.trainer.steps, self._y_test, self._gallery)
+            cohort = Evaluation(
+                outcome, epochs, self.trainer.steps, self.dataset, self.group.splits.test, self._gallery
+            )
             for slot, (trials, drawn) in enumerate(zip(trainings, labels, strict=True)):
                 for trial in trials:
                     if stops[trial.id] == stop:
@@ -198,7 +201,7 @@ class GroupTrainer:
         teacher, splits = self.group.teachers[trial.teacher], self.group.splits
         logits = None
         if trial.settings.noise.kind == "margin" and teacher.train is not None:
-            logits = np.empty((len(splits.used), self.dataset.classes), np.float32)
+            logits = np.empty((len(splits.used), *self.dataset.output_shape), np.float32)
             logits[np.isin(splits.used, splits.train)] = teacher.train
             logits[np.isin(splits.used, splits.validation)] = teacher.validation
         return draw_labels(self.dataset, trial.settings, splits, trial.seed, logits)
@@ -213,8 +216,8 @@ class GroupTrainer:
             learning_rate=settings.learning_rate,
             seed=trial.seed,
             initial=self._initial[trial.seed],
-            labels=labels.train,
-            validation_labels=labels.validation,
+            labels=self.dataset.targets(labels.train),
+            validation_labels=self.dataset.targets(labels.validation),
             teacher=self._teacher_index[trial.teacher],
         )
 
@@ -223,7 +226,7 @@ def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.ge
     """The arrays of a group: training rows, then unlabelled inputs; features standardised where the data ask for it."""
     splits = group.splits
     x_train = dataset.prepared((dataset.x_train, splits.train), *([dataset.unlabelled] if splits.unlabelled else []))
-    zeros = np.zeros((len(x_train), dataset.classes), np.float32)
+    zeros = np.zeros((len(x_train), *dataset.output_shape), np.float32)
     logits = [zeros if teacher.train is None else teacher.train for teacher in group.teachers.values()]
     return Examples(
         x_train,
@@ -235,7 +238,7 @@ def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.ge
     )
 
 
-def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeacher | None:
+def _live(group: TrainingInputs, examples: Examples, output_shape: tuple[int, ...]) -> LiveTeacher | None:
     settings, teachers = group.settings, group.teachers.values()
     if not settings.live:
         if any(teacher.train is None for teacher in teachers):
@@ -250,11 +253,12 @@ def _live(group: TrainingInputs, examples: Examples, classes: int) -> LiveTeache
             )
     augmentation = Augmentation(**settings.augmentation.model_dump())
     live = [teacher.members for teacher in teachers]
-    return live_teacher(live, examples.x_train, classes, augmentation, linear=settings.squared)
+    return live_teacher(live, examples.x_train, output_shape, augmentation, average=settings.average)
 
 
-def _recipe(settings: Settings) -> Recipe:
+def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
     return Recipe(
+        task=settings.task,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         loss=settings.loss,
@@ -262,5 +266,5 @@ def _recipe(settings: Settings) -> Recipe:
         optimiser=settings.optimiser,
         schedule=settings.schedule,
         augmentation=Augmentation(**settings.augmentation.model_dump()),
-        unlabelled=settings.unlabelled,
+        unlabelled=settings.unlabelled or dataset.partly_labelled,
     )

@@ -22,8 +22,8 @@ class Models:
 
     Example:
         >>> from distillab.data import load
-        >>> Models(load("digits")).student(Student(model="linear")).functional.classes
-        10
+        >>> Models(load("digits")).student(Student(model="linear")).functional.output_shape
+        (10,)
     """
 
     def __init__(self, dataset: Dataset) -> None:

@@ -11,15 +11,20 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data import Dataset
+from distillab.data.labels import Array
 from distillab.engine.functional import Variables
 from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
 from distillab.io import DAMAGE, replace_file
-from distillab.metrics import all_metrics, confusion_matrix, denoising, reliability
 from distillab.study.splits import Labels, Rows
-from distillab.study.storage.records import GalleryPredictions, TrialResult, halves, validation_predictions
+from distillab.study.storage.records import GalleryPredictions, TrialResult, gallery_predictions, validation_predictions
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
+from distillab.tasks.calibration import reliability
+from distillab.tasks.denoising import denoising
+from distillab.tasks.detail import detail
+from distillab.tasks.evaluation import confusion, decisions, evaluate
 
 
 class KeptStudent(NamedTuple):
@@ -28,7 +33,7 @@ class KeptStudent(NamedTuple):
     variables: Variables
     """Its weights."""
     test_logits: NDArray[np.float32]
-    """Shape (M, C)."""
+    """Shape (M, ..., C); real outputs are standardised."""
 
     def write(self, path: Path) -> None:
         """Write it as `.npz`.
@@ -78,8 +83,9 @@ class Evaluation(NamedTuple):
     epochs: Sequence[Epoch]
     steps: int
     """Of an epoch."""
-    y_test: NDArray[np.int32]
-    """Test labels, shape (M,); M is 0 where the test set is not read."""
+    dataset: Dataset
+    test: bool
+    """Whether the test set is read."""
     gallery: tuple[str, Rows] | None
     """Identity of the gallery's examples, and their positions in the training rows; None: there is none."""
 
@@ -118,34 +124,37 @@ def trial_result(
 def _with_metrics(
     result: TrialResult, trial: Trial, slot: int, labels: Labels, teacher: TeacherPredictions, cohort: Evaluation
 ) -> TrialResult:
-    outcome, squared = cohort.outcome, trial.settings.squared
-    test, validation = outcome.test_logits[slot], outcome.validation_logits[slot]
+    outcome, data, squared = cohort.outcome, cohort.dataset, trial.settings.squared
+    task, y_test = data.task, data.y_test if cohort.test else data.y_test[:0]
+    test, validation = data.in_units(outcome.test_logits[slot]), data.in_units(outcome.validation_logits[slot])
     metrics: dict[tuple[str, str], float] = {}
-    for split, logits, truth, reference in (
-        ("test", test, cohort.y_test, teacher.test),
+    for split, outputs, truth, reference in (
+        ("test", test, y_test, teacher.test),
         ("validation", validation, labels.validation, teacher.validation),
     ):
         if len(truth):
-            values = all_metrics(logits, truth, reference, linear=squared)
+            values = evaluate(task, outputs, truth, data.in_units(reference), linear=squared)
             metrics |= {(split, name): value for name, value in values.items()}
     if outcome.train_predictions is not None and labels.changed.any():
-        metrics |= _denoising(outcome.train_predictions[slot], labels, teacher)
+        metrics |= _denoising(outcome.train_predictions[slot], labels, teacher, data)
     return replace(
         result,
         metrics=metrics,
-        confusion=confusion_matrix(test, cohort.y_test).tolist() if len(test) else None,
-        reliability=reliability(test, cohort.y_test) if len(test) and not squared else None,
-        validation_predictions=validation_predictions(result.alpha, validation, labels.validation, linear=squared),
+        confusion=confusion(task, test, y_test).tolist() if len(test) and task.exclusive else None,
+        reliability=reliability(task, test, y_test) if len(test) and not squared else None,
+        detail=(detail(task, test, y_test) or None) if len(test) else None,
+        validation_predictions=validation_predictions(task, result.alpha, validation, labels.validation, squared),
         example_predictions=_example_predictions(slot, labels, cohort),
     )
 
 
 def _denoising(
-    predictions: NDArray[np.integer], labels: Labels, teacher: TeacherPredictions
+    predictions: Array, labels: Labels, teacher: TeacherPredictions, data: Dataset
 ) -> dict[tuple[str, str], float]:
-    shares = denoising(predictions, labels.clean, labels.train)
+    shares = denoising(data.task, data.in_units(predictions), labels.clean, labels.train)
     if teacher.train is not None:
-        of_teacher = denoising(teacher.train.argmax(-1), labels.clean, labels.train)
+        decided = decisions(data.task, data.in_units(teacher.train))
+        of_teacher = denoising(data.task, decided, labels.clean, labels.train)
         shares |= {f"teacher_{name}": value for name, value in of_teacher.items()}
     return {("train", name): value for name, value in shares.items()}
 
@@ -154,8 +163,8 @@ def _example_predictions(slot: int, labels: Labels, cohort: Evaluation) -> Galle
     if cohort.gallery is None or cohort.outcome.example_logits is None:
         return None
     name, positions = cohort.gallery
-    given = labels.train[positions].astype(np.int16)
-    return GalleryPredictions(name, given, halves(cohort.outcome.example_logits[slot]))
+    outputs = cohort.dataset.in_units(cohort.outcome.example_logits[slot])
+    return gallery_predictions(cohort.dataset.task, name, labels.train[positions], outputs)
 
 
 def _epoch_row(epoch: Epoch, slot: int) -> tuple[float, float, float, float]:

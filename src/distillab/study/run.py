@@ -99,7 +99,7 @@ def run_study(
     """
     started, clock = now(), time.perf_counter()
     options, progress = replace(options or RunOptions(), **values), progress or Silence()
-    dataset = load(spec.base.dataset, data_dir=options.data_dir)
+    dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.task)
     folder = Folder(out)
     work = work_in(folder, dataset, options, progress)
     every = list(study_trials(spec, dataset.digest))
@@ -139,7 +139,7 @@ def work_in(folder: Folder, dataset: Dataset, options: RunOptions, progress: Pro
     """
     grid = mesh(options.devices)
     executor = options.executor or Local(grid, options.slots, options.memory, trainers)
-    costs = Costs(dataset.input_shape, dataset.classes, grid, executor.resources, options.speeds)
+    costs = Costs(dataset.input_shape, dataset.outputs, grid, executor.resources, options.speeds)
     return Work(dataset, Models(dataset), folder, executor, costs, progress)
 
 

@@ -23,6 +23,7 @@ from distillab.study.provenance import now, provenance
 from distillab.study.queue import Queue
 from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
+from distillab.study.storage.records import gallery_outputs
 from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions
 from distillab.study.trials import Group, Trial, groups, members, training_identity
@@ -86,8 +87,11 @@ class Work:
         return Plan(tuple(planned), splits, estimate(planned, list(teachers.values()), self.costs))
 
     def _check(self, group: Group) -> None:
-        Augmentation(**group.settings.augmentation.model_dump()).check(self.dataset.input_shape)
-        classes = self.dataset.classes
+        data, settings = self.dataset, group.settings
+        if settings.task != data.task.name:
+            raise not_allowed("task", settings.task, f"{data.task.name}, the task of {data.name}")
+        Augmentation(**settings.augmentation.model_dump()).check(data.input_shape, data.positions)
+        classes = data.classes
         for noise in {trial.settings.noise for trials in group.trainings for trial in trials}:
             if noise.matrix is not None and len(noise.matrix) != classes:
                 raise not_allowed(
@@ -116,7 +120,7 @@ class Work:
     def _teacher_seconds(self, settings: Settings, splits: Splits) -> float:
         """Seconds of the training of a single teacher."""
         build(
-            settings.teacher.model, self.dataset.input_shape, self.dataset.classes
+            settings.teacher.model, self.dataset.input_shape, self.dataset.outputs
         )  # rejects a model that does not fit
         return self.costs.teacher(settings, len(teacher_rows(self.dataset, settings, splits)[0]))
 
@@ -205,12 +209,15 @@ class Runner:
         settings, by_teacher = group.settings, group.teachers
         training = any(trials[0].settings.needs_stored_predictions for trials in group.trainings)
         teachers = {name: self._teacher(name, of, splits, training=training) for name, of in by_teacher.items()}
-        if settings.evaluate == "all":
-            positions, examples = gallery(self.work.dataset, splits)
+        drawn = gallery(self.work.dataset, splits) if settings.evaluate == "all" else None
+        if drawn is not None:
+            positions, examples = drawn
             shown = {
                 name: self.teachers.gallery(teachers[name], of, splits, positions) for name, of in by_teacher.items()
             }
-            self.store.add_examples(examples, shown)
+            task = self.work.dataset.task
+            kept = {name: gallery_outputs(task, outputs) for name, outputs in shown.items()}
+            self.store.add_examples(examples, kept)
         return TrainingInputs(settings, splits, self.work.models.student(settings.student), teachers, by_teacher, keep)
 
     def _teacher(self, name: str, settings: Settings, splits: Splits, *, training: bool) -> TeacherPredictions:

@@ -11,6 +11,8 @@ from distillab.errors import RequestError, not_allowed
 from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, DISTILLATION_LOSSES, LABEL_LOSS_FUNCTIONS
 from distillab.metrics.metric import METRICS
 from distillab.models import parse
+from distillab.models.averaging import DEFAULT_AVERAGE
+from distillab.tasks import TaskName, task_named
 
 OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
@@ -75,7 +77,7 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
 Evaluated = Literal["all", "validation", "test"]
-NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin"]
+NoiseKind = Literal["shift", "symmetric", "pair", "matrix", "margin", "one_sided", "additive", "heavy_tailed"]
 """The names of `distillab.data.NOISE_KINDS`; a test holds the two together."""
 ROUNDING = 1e-6
 """How far from 1 the shares of a class may sum: six printed decimals are enough, the rest is put right exactly."""
@@ -106,7 +108,7 @@ class Noise(Frozen):
 
     Args:
         kind: as in `distillab.data.perturb`; `margin` makes those examples wrong that the teacher finds hardest.
-        rate: the share of wrong labels; not with `matrix`.
+        rate: the share of wrong labels; of real labels, the noise in standard deviations; not with `matrix`.
         matrix: for the kind `matrix`: a row for each class, the shares of its examples by the class they are given.
     """
 
@@ -198,6 +200,7 @@ class Settings(Frozen):
     """Everything that decides a student's result, except its seed.
 
     Args:
+        task: what outputs and labels mean; it must be the data's.
         label_loss: of the students and of their teacher.
         snapshot: the epoch of a training of `epochs` after which the student is evaluated; by default the last. Trials
             that differ in nothing else are one training, evaluated several times.
@@ -209,6 +212,7 @@ class Settings(Frozen):
     """
 
     dataset: str
+    task: TaskName = "categorical"
     train_size: Count | None = None
     noise: Noise = Noise()
     teacher: Teacher = Teacher()
@@ -236,8 +240,13 @@ class Settings(Frozen):
 
     @property
     def squared(self) -> bool:
-        """Whether outputs estimate the labels themselves, trained by squared error, and are no logits."""
-        return self.label_loss == "squared"
+        """Whether outputs estimate one-hot labels themselves, trained by squared error, and are no logits."""
+        return self.task == "categorical" and self.label_loss == "squared"
+
+    @property
+    def average(self) -> str:
+        """How several teachers' predictions become one: only logits of classes have a free constant."""
+        return DEFAULT_AVERAGE if self.task == "categorical" and not self.squared else "outputs"
 
     @property
     def needs_stored_predictions(self) -> bool:
@@ -248,7 +257,14 @@ class Settings(Frozen):
     def _sensible(self) -> Settings:
         if self.snapshot is not None and self.snapshot > self.epochs:
             raise not_allowed("snapshot", self.snapshot, f"at most epochs={self.epochs}, the length of the training")
-        if self.label_loss == "squared" and self.loss != "logit_mse":
+        task = task_named(self.task)
+        task.check_loss(self.loss)
+        task.check_label_loss(self.label_loss)
+        task.check_temperature(None if self.temperature == DEFAULT_TEMPERATURE else self.temperature)
+        if self.noise.perturbs and self.noise.kind not in task.noise:
+            allowed = f"one that is defined for task={self.task}: {', '.join(task.noise)}"
+            raise not_allowed("noise.kind", self.noise.kind, allowed)
+        if self.squared and self.loss != "logit_mse":
             raise RequestError(
                 f"label_loss=squared is not allowed with loss={self.loss}: outputs that estimate the labels are no "
                 "logits to soften. Set loss to logit_mse."

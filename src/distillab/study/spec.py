@@ -14,10 +14,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from distillab.data.catalogue import task_of
 from distillab.errors import RequestError, not_allowed, shown, unknown
 from distillab.study.checking import validated
 from distillab.study.settings import OF_PROBABILITIES, SEARCH_KEYS, Objective, Settings
 from distillab.study.yaml import read_yaml
+from distillab.tasks import TASKS
 
 PRESETS = Path(__file__).with_name("presets")
 MATRIX = "noise.matrix"  # the one setting whose single value is a list
@@ -78,7 +80,8 @@ class Spec:
 
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
-        tree = self.objective.model_dump() | self.base.model_dump(exclude=set(SEARCH_KEYS))
+        aside = {*SEARCH_KEYS} if TASKS[self.base.task].softens else {*SEARCH_KEYS, "temperature"}
+        tree = self.objective.model_dump() | self.base.model_dump(exclude=aside)
         for axis in self.axes:
             tree = _with(tree, axis.key, list(axis.values))
         return tree
@@ -110,6 +113,11 @@ class SearchSpec:
     """
 
     search: Mapping[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """The metric that chooses among its trials; every one of them is evaluated by it."""
+        return str(self.search.get("metric") or "accuracy")
 
     def to_yaml(self) -> str:
         """The request as a study file."""
@@ -146,6 +154,7 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
         raise RequestError(f"{source} names no dataset. Add a line such as 'dataset: digits'.")
     tree = {key: value for key, value in tree.items() if key != QUICK}
     _check_keys(tree, KEYS, "")
+    tree = _with_task(tree)
     objective = validated(Objective, {key: tree[key] for key in Objective.model_fields if key in tree})
     first: dict[str, Any] = {key: tree[key] for key in Settings.model_fields if key in tree}
     lists = list(_axes(first))
@@ -169,6 +178,25 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     return spec
 
 
+def _with_task(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping with its task, by default that of a named data set, and the defaults that the task changes."""
+    name = tree.get("task") or task_of(str(tree["dataset"])) or "categorical"
+    if not isinstance(name, str) or name not in TASKS:  # refused below
+        return {**tree, "task": name}
+    task = TASKS[name]
+    allowed = dict.fromkeys((*task.metrics, *task.map_metrics))
+    if isinstance(metric := tree.get("metric"), str) and metric not in allowed:
+        raise unknown(f"metric of task={name}", metric, allowed)
+    if not task.softens and "temperature" in tree:
+        task.check_temperature(tree["temperature"])
+    defaults = {"metric": task.metrics[0], "loss": task.losses[0], "label_loss": task.label_losses[0]}
+    filled = {"task": name, **(defaults if name != "categorical" else {}), **tree}
+    noise = tree.get("noise")
+    if isinstance(noise, Mapping) and "kind" not in noise and name != "categorical":
+        filled["noise"] = {"kind": task.noise[0], **noise}
+    return filled
+
+
 def _checked(tree: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted key, as a whole tree of settings has it once checked."""
     return functools.reduce(operator.getitem, key.split("."), validated(Settings, tree).model_dump())
@@ -180,6 +208,8 @@ def _check_crossings(spec: Spec) -> None:
         if axis.key == "dataset" and len(axis.values) > 1:
             do = "Run a study for each of them, in a folder of its own."
             raise not_allowed("dataset", list(axis.values), "a single data set", do)
+        if axis.key == "task":
+            raise not_allowed("task", list(axis.values), "a single task, that of the data set")
     crossed = Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha"))
     for cell in crossed.cells():
         if cell.settings.label_loss == "squared" and spec.objective.metric in OF_PROBABILITIES:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset, perturb, stratified_split, stratified_subset
+from distillab.data.labels import Array, check_variety
+from distillab.data.splits import strata
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
 from distillab.study.settings import Settings, Teacher
-from distillab.study.storage.records import GalleryExamples
+from distillab.study.storage.records import GalleryExamples, gallery_labels
+from distillab.tasks import UNKNOWN, known_entries
 
 Rows = NDArray[np.intp]
-UNLABELLED = -1
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,15 @@ class Labels:
     """A draw of labels for the rows of a split.
 
     Args:
-        train: shape (N,); -1 for the unlabelled inputs at the end.
-        validation: shape (V,).
-        changed, clean: where the training labels differ from the original ones, and those, shape (N,).
+        train: shape (N, ...); -1 or NaN for the unlabelled inputs at the end.
+        validation: shape (V, ...).
+        changed, clean: where the training labels differ from the original ones, and those, shape (N, ...).
     """
 
-    train: NDArray[np.int32]
-    validation: NDArray[np.int32]
+    train: Array
+    validation: Array
     changed: NDArray[np.bool_]
-    clean: NDArray[np.int32]
+    clean: Array
 
 
 def split(dataset: Dataset, settings: Settings) -> Splits:
@@ -80,11 +84,14 @@ def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
     size = examples if settings.train_size is None else settings.train_size
     if size > examples:
         raise not_allowed("train_size", size, f"at most {examples}, the training examples of {dataset.name}")
-    used = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
+    classes = strata(dataset.task, dataset.y_train)
+    used = stratified_subset(classes, size=size, rng=stream("training subset", 0))
     share = settings.validation.share
-    train, held_out = stratified_split(dataset.y_train[used], share=share, rng=stream("validation split", 0))
+    train, held_out = stratified_split(classes[used], share=share, rng=stream("validation split", 0))
     if not len(held_out):
         raise not_allowed("validation.share", share, f"large enough to hold out one of {size} examples")
+    for part, rows in (("training", train), ("validation", held_out)):
+        check_variety(dataset.y_train[used[rows]], dataset.task, dataset.class_names, part)
     return used, used[train], used[held_out]
 
 
@@ -97,18 +104,19 @@ def draw_labels(
 
     Args:
         dataset, settings, splits, seed: of the students.
-        logits: the teacher's predictions for the used rows, shape (U, C), for noise that depends on its margin.
+        logits: the teacher's predictions for the used rows, shape (U, ..., C), for noise that depends on its margin.
     """
     draw = 0 if settings.teacher.labels == "noisy" else seed
     noisy = _perturbed(dataset, settings, splits.used, stream("label noise", draw), logits)
     clean = dataset.y_train[splits.used]
     train, validation = np.isin(splits.used, splits.train), np.isin(splits.used, splits.validation)
     seen = noisy[validation] if settings.validation.labels == "noisy" else clean[validation]
-    none = np.full(splits.unlabelled, UNLABELLED, np.int32)
+    changed = (noisy != clean) & known_entries(clean, dataset.task)
+    none = np.full((splits.unlabelled, *clean.shape[1:]), UNKNOWN if dataset.task.discrete else np.nan, clean.dtype)
     return Labels(
         np.concatenate([noisy[train], none]),
         seen,
-        np.concatenate([(noisy != clean)[train], none > 0]),
+        np.concatenate([changed[train], np.zeros(none.shape, np.bool_)]),
         np.concatenate([clean[train], none]),
     )
 
@@ -119,15 +127,16 @@ def _perturbed(
     rows: Rows,
     rng: np.random.Generator,
     logits: NDArray[np.float32] | None = None,
-) -> NDArray[np.int32]:
+) -> Array:
     noise, labels = settings.noise, dataset.y_train[rows]
     if not noise.perturbs:
         return labels
-    how = {"matrix": noise.matrix} if noise.kind == "matrix" else {"rate": noise.rate, "logits": logits}
-    return perturb(labels, kind=noise.kind, classes=dataset.classes, rng=rng, **how).labels
+    how: dict[str, Any] = {"matrix": noise.matrix} if noise.kind == "matrix" else {"rate": noise.rate, "logits": logits}
+    of_data: dict[str, Any] = {"task": dataset.task, "classes": dataset.classes, "spread": dataset.target_spread}
+    return perturb(labels, kind=noise.kind, rng=rng, **of_data, **how).labels
 
 
-def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[Rows, NDArray[np.int32]]:
+def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[Rows, Array]:
     """Choose the rows and labels that a trial's teacher trains on; never a validation row.
 
     Args:
@@ -162,24 +171,30 @@ def _teacher_rows(dataset: Dataset, teacher: Teacher, splits: Splits) -> Rows:
         return splits.train
     if size > examples:
         raise not_allowed("teacher.train_size", size, f"at most {examples}, the training examples")
-    wanted = stratified_subset(dataset.y_train, size=size, rng=stream("training subset", 0))
+    classes = strata(dataset.task, dataset.y_train)
+    wanted = stratified_subset(classes, size=size, rng=stream("training subset", 0))
     return np.setdiff1d(wanted, splits.validation)
 
 
-GALLERY_MOST, GALLERY_LEAST, GALLERY_NUMBERS = 256, 24, 4096
-"""Most and fewest gallery examples; in between as many as make about 4096 numbers a student."""
+GALLERY_MOST, GALLERY_LEAST, GALLERY_MAPS, GALLERY_NUMBERS = 256, 24, 8, 4096
+"""Most and fewest gallery examples, fewest maps; in between as many as make about 4096 numbers a student."""
 
 
-def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples]:
+def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples] | None:
     """Draw the training examples whose predictions are kept one by one: the same for all students of the same rows.
 
     Args:
         dataset, splits: of the students.
 
     Returns:
-        Their positions in `splits.train`, ascending, shape (K,), and the examples.
+        Their positions in `splits.train`, ascending, shape (K,), and the examples; None for real outputs.
     """
-    count = min(max(GALLERY_NUMBERS // dataset.classes, GALLERY_LEAST), GALLERY_MOST, len(splits.train))
+    if not dataset.task.discrete:
+        return None
+    numbers, least = dataset.classes, GALLERY_LEAST
+    if dataset.positions:
+        numbers, least = math.prod(dataset.positions), GALLERY_MAPS
+    count = min(max(GALLERY_NUMBERS // numbers, least), GALLERY_MOST, len(splits.train))
     positions = np.sort(stream("shown examples", 0).choice(len(splits.train), size=count, replace=False))
     rows = splits.train[positions]
-    return positions, GalleryExamples(dataset.x_train[rows], dataset.y_train[rows].astype(np.int16), dataset.scale)
+    return positions, GalleryExamples(dataset.x_train[rows], gallery_labels(dataset.y_train[rows]), dataset.scale)

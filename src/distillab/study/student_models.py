@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from distillab.data import Dataset
-from distillab.engine.classifier import rebuilt
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
+from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
 from distillab.models import build
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, last_layer
-from distillab.models.files import read_model
 from distillab.models.functions import model_from_function, names_function
 from distillab.models.scaling import reads_raw
 from distillab.study.model_options import ModelOptions
+from distillab.study.opening import Opened, opened
+from distillab.study.outputs import check_outputs
+from distillab.tasks import check_head
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,20 @@ class StudentModel:
         functional: for the engine.
         scale: stored inputs times this are its inputs.
         warm: the weights to start from; None: drawn anew for each seed.
-        softmax: whether the user's model ended in a softmax, which the shipped model gets back.
+        ending: "softmax" or "sigmoid", which the shipped model ends in; "": it gives logits, or real numbers.
     """
 
     name: str
     functional: Functional
     scale: float
     warm: Variables | None = None
-    softmax: bool = False
+    ending: str = ""
 
     @property
     def digest(self) -> str:
         """Of everything that decides a training of it, except settings and seed."""
         digest = hashlib.sha256(json.dumps(architecture(self.functional.model), sort_keys=True).encode())
-        digest.update(f"{self.scale!r} {self.softmax}".encode())
+        digest.update(f"{self.scale!r} {self.ending == 'softmax'}".encode())
         for array in [] if self.warm is None else [*self.warm.trainable, *self.warm.fixed]:
             add_array(digest, array)
         return digest.hexdigest()[:16]
@@ -70,66 +71,76 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    built = build(name, dataset.input_shape, dataset.classes)
-    return StudentModel(name, Functional(in_precision(built, precision)), dataset.scale)
+    functional = Functional(in_precision(build(name, dataset.input_shape, dataset.outputs), precision))
+    check_outputs(f"The student {name}", functional.output_shape, dataset)
+    return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset))
+
+
+def _own_ending(dataset: Dataset) -> str:
+    """What a student of the zoo is shipped with: a bare logit would be taken for a probability."""
+    return "sigmoid" if dataset.task.activation == "sigmoid" else ""
 
 
 def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> StudentModel:
     """Read the student that a user names.
 
     Args:
-        source: a keras.Model, a `.keras` file, `module:function`, or a zoo name such as "cnn-16-32".
+        source: a keras.Model, a `.keras` file, `module:function`, or a zoo name such as "cnn-16-32"; or what `opened`
+            made of it.
         dataset: the data.
         options: how models are read.
 
     Raises:
         RequestError: it is missing, cannot be loaded or trained, or does not fit the data.
     """
-    shape, classes = dataset.input_shape, dataset.classes
-    model, name = _read(source, dataset, options)
-    softmax = ending(model) == "softmax"
-    if softmax:
-        model = _without_softmax(model, name)
+    shape, named = dataset.input_shape, opened(source, options)
+    model, name = _built(named, dataset), named.name
+    head = Opened(f"the student {name}", source, model).head
+    if head is not None:
+        check_head(dataset.task, head)
+    ends = ending(model)
+    if ends in ("softmax", "sigmoid"):
+        model = _without_activation(model, name)
+    elif model is not named.model and not names_function(name):
+        ends = _own_ending(dataset)
     functional = Functional(model)
-    if functional.classes != classes:
-        raise RequestError(
-            f"The student {name} predicts {functional.classes} classes, and the data have {classes}. Give its last "
-            f"layer {classes} outputs."
-        )
+    check_outputs(f"The student {name}", functional.output_shape, dataset)
     reads = tuple(model.input_shape[1:])
     if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
         size = " Give --image-size." if len(reads) == len(shape) == 3 and reads[-1] == shape[-1] else ""
         raise RequestError(f"The student {name} reads inputs of shape {reads}, and the data have {shape}.{size}")
     raw = reads_raw(model) if options.student_scale is None else options.student_scale == "raw"
+    if options.warm_start and dataset.task.name == "regression":
+        raise RequestError(
+            "--warm-start is not allowed with task=regression: the student trains on standardised labels, and its "
+            "weights give the labels' own unit. Leave it out."
+        )
     warm = read_variables(model) if options.warm_start else None
-    return StudentModel(name, functional, 1.0 if raw else dataset.scale, warm, softmax)
+    return StudentModel(name, functional, 1.0 if raw else dataset.scale, warm, "" if ends == "log_softmax" else ends)
 
 
-def _read(source: Any, dataset: Dataset, options: ModelOptions) -> tuple[keras.Model, str]:
-    if isinstance(source, keras.Model):
-        return source, source.name
-    text, path = str(source), Path(str(source)).expanduser()
-    if path.suffix == ".keras":
-        return read_model(path, trust=options.trust, modules=options.modules), path.name
-    if names_function(text):
-        return model_from_function(text, dataset.input_shape, dataset.classes), text
-    return build(text, dataset.input_shape, dataset.classes), text
+def _built(named: Opened, dataset: Dataset) -> keras.Model:
+    if named.model is not None:
+        return named.model
+    if names_function(named.name):
+        return model_from_function(named.name, dataset.input_shape, dataset.outputs)
+    return build(str(named.source), dataset.input_shape, dataset.outputs)
 
 
-def _without_softmax(model: keras.Model, name: str) -> keras.Model:
+def _without_activation(model: keras.Model, name: str) -> keras.Model:
     """The same architecture and weights, ending in logits."""
     last = last_layer(model)
 
     def linear(layer: keras.Layer) -> keras.Layer:
         if layer.name != last.name:
             return layer.__class__.from_config(layer.get_config())
-        if isinstance(layer, keras.layers.Softmax):
+        if not hasattr(layer, "activation"):
             return keras.layers.Activation("linear", name=layer.name)
         return layer.__class__.from_config({**layer.get_config(), "activation": "linear"})
 
     twin = rebuilt(model, linear)
-    if ending(twin) == "softmax":
-        raise RequestError(f"The student {name} ends in a softmax inside a nested model. Let it end in logits.")
+    if ending(twin):
+        raise RequestError(f"The student {name} ends in a {ending(twin)} inside a nested model. Let it end in logits.")
     twin.set_weights(model.get_weights())
     return twin
 
@@ -148,6 +159,8 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
     if student.scale != 1:
         x = keras.layers.Rescaling(student.scale)(x)
     x = core(x)
-    if student.softmax:
-        x = keras.layers.Softmax()(x)
+    if student.ending:
+        x = keras.layers.Activation(student.ending)(x) if student.ending == "sigmoid" else keras.layers.Softmax()(x)
+    if dataset.target_mean is not None and dataset.target_spread is not None:
+        x = keras.layers.Rescaling(dataset.target_spread.tolist(), dataset.target_mean.tolist())(x)
     return keras.Model(inputs, x, name="student")

@@ -18,15 +18,18 @@ from distillab.data.labels import Array
 from distillab.engine.functional import Functional, Variables, read_variables
 from distillab.engine.logits import teacher_logits
 from distillab.errors import RequestError, not_allowed
-from distillab.metrics import accuracy
+from distillab.metrics.metric import METRICS
 from distillab.models.digests import add_array, architecture
-from distillab.models.ending import ending, without_softmax
-from distillab.models.files import read_model
-from distillab.models.functions import model_from_function, names_function
+from distillab.models.ending import as_graph, ending, without_activation
+from distillab.models.functions import model_from_function
 from distillab.models.predictions import Predictions, as_logits
-from distillab.models.saved_model import is_saved_model, saved_model
+from distillab.models.saved_model import saved_model
 from distillab.models.scaling import reads_raw
 from distillab.study.model_options import ModelOptions
+from distillab.study.opening import Opened, opened_teachers
+from distillab.study.outputs import check_outputs
+from distillab.tasks import Head, check_head
+from distillab.tasks.evaluation import evaluate
 
 BATCH = 64
 CHANCE = 2.0
@@ -51,7 +54,7 @@ class TeacherModel:
     Args:
         name: its name in reports.
         digest: of everything its predictions depend on, except the inputs.
-        predict: from inputs as stored, (N, ...), to logits (N, C).
+        predict: from inputs as stored, (N, ...), to logits (N, ..., C); real outputs are standardised.
         member: None where JAX cannot run it.
         model: the Keras model as the user has it, for its cost; None for stored predictions.
     """
@@ -68,61 +71,43 @@ def teacher_models(sources: Sequence[Any], dataset: Dataset, options: ModelOptio
 
     Args:
         sources: of each a keras.Model, a `.keras` file, a SavedModel folder, a folder of `.keras` files,
-            `module:function` or an `.npy` of stored predictions.
+            `module:function` or an `.npy` of stored predictions; or what `opened_teachers` made of them.
         dataset: the data.
         options: how models are read.
 
     Raises:
         RequestError: one is missing, cannot be loaded, or does not fit the data.
     """
-    files = [file for source in sources for file in _files(source)]
-    if not files:
-        raise RequestError("There is no teacher. Name a .keras file, a folder of them, or stored predictions.")
-    teachers = [_teacher_model(file, dataset, options) for file in files]
+    teachers = [_teacher_model(source, dataset, options) for source in opened_teachers(sources, options)]
     for teacher in teachers:
         _check_scale(teacher, dataset)
     return teachers
 
 
-def _files(source: Any) -> list[Any]:
-    """The `.keras` files of a folder; otherwise the source itself."""
-    if not isinstance(source, (str, Path)):
-        return [source]
-    path = Path(source).expanduser()
-    if path.is_dir() and not is_saved_model(path):
-        files = sorted(path.glob("*.keras"))
-        if not files:
-            raise RequestError(f"{path} holds neither .keras files nor a SavedModel.")
-        return list(files)
-    return [source]
-
-
-def _teacher_model(source: Any, dataset: Dataset, options: ModelOptions) -> TeacherModel:
-    if isinstance(source, keras.Model):
-        return _of_model(source, source.name, dataset, options)
-    text, path = str(source), Path(source).expanduser()
-    if path.suffix == ".npy":
-        return _of_predictions(path, dataset)
-    if is_saved_model(path):
-        return _of_saved_model(path, dataset, options)
-    if names_function(text):
-        return _of_model(model_from_function(text, dataset.input_shape, dataset.classes), text, dataset, options)
-    return _of_model(read_model(path, trust=options.trust, modules=options.modules), path.name, dataset, options)
+def _teacher_model(opened: Opened, dataset: Dataset, options: ModelOptions) -> TeacherModel:
+    source = opened.source
+    if opened.model is not None:
+        return _of_model(opened.model, opened.name, dataset, options)
+    if opened.is_predictions:
+        return _of_predictions(source, dataset)
+    if isinstance(source, Path):
+        return _of_saved_model(source, dataset, options)
+    return _of_model(model_from_function(source, dataset.input_shape, dataset.outputs), source, dataset, options)
 
 
 def _of_predictions(path: Path, dataset: Dataset) -> TeacherModel:
-    stored = Predictions.read(path)
-    _check_classes(path.name, stored.classes, dataset)
+    stored = Predictions.read(path, dataset.task)
+    check_outputs(f"The teacher {path.name}", stored.logits.shape[1:], dataset)
     for part in (dataset.x_train, dataset.unlabelled, dataset.x_test):
         stored.of(part)  # missing predictions are an error now, not after the search
     digest = hashlib.sha256(stored.keys.tobytes() + stored.logits.tobytes()).hexdigest()
-    return TeacherModel(path.name, digest, stored.of)
+    return TeacherModel(path.name, digest, lambda inputs: dataset.standardised(stored.of(inputs)))
 
 
 def _of_saved_model(path: Path, dataset: Dataset, options: ModelOptions) -> TeacherModel:
     scale = 1.0 if options.teacher_scale == "raw" else dataset.scale
-    predict = _called(saved_model(path, trust=options.trust), scale)
-    _check_classes(path.name, predict(dataset.x_train[:2]).shape[-1], dataset)
+    predict = _called(saved_model(path, trust=options.trust), scale, dataset)
+    check_outputs(f"The teacher {path.name}", predict(dataset.x_train[:2]).shape[1:], dataset)
     digest = hashlib.sha256(repr(float(np.float32(scale))).encode())
     for file in sorted(path.rglob("*")):
         if file.is_file():
@@ -131,22 +116,28 @@ def _of_saved_model(path: Path, dataset: Dataset, options: ModelOptions) -> Teac
 
 
 def _of_model(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> TeacherModel:
-    functional_model = bool(getattr(model, "inputs", None))
-    if functional_model:
-        _check_classes(name, model.output_shape[-1] if isinstance(model.output_shape, tuple) else None, dataset)
+    graph = as_graph(model)
+    if graph is not None:
+        check_head(dataset.task, Head(graph.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
+        check_outputs(f"The teacher {name}", graph.output_shape[1:], dataset)
     raw = reads_raw(model) if options.teacher_scale is None else options.teacher_scale == "raw"
     scale = 1.0 if raw else dataset.scale
-    logits = without_softmax(model) if functional_model and ending(model) == "softmax" else model
+    traced = model if graph is None else graph
+    logits = without_activation(traced) if ending(traced) in ("softmax", "sigmoid") else traced
     adapted = _with_input(logits, name, dataset, options)
-    digest = _model_digest(model, functional_model, f"{scale!r} {options.teacher_input}")
-    if not functional_model:  # a subclassed model is called, not traced
-        called = _called(lambda batch: adapted(batch, training=False), scale)
-        _check_classes(name, called(dataset.x_train[:2]).shape[-1], dataset)
+    digest = _model_digest(traced, graph is not None, f"{scale!r} {options.teacher_input}")
+    if graph is None:  # a custom class that shows no operations is called, not traced
+        called = _called(lambda batch: adapted(batch, training=False), scale, dataset)
+        check_outputs(f"The teacher {name}", called(dataset.x_train[:2]).shape[1:], dataset)
         return TeacherModel(name, digest, called, None, model)
+    adapted = _standardised(adapted, dataset)
     member = Member(Functional(adapted), read_variables(adapted), scale)
-    return TeacherModel(
-        name, digest, lambda inputs: as_logits(teacher_logits(*member[:2], inputs, scale)), member, model
-    )
+
+    def predict(inputs: Array) -> NDArray[np.float32]:
+        outputs = teacher_logits(*member[:2], inputs, scale)
+        return as_logits(outputs) if dataset.task.name == "categorical" else outputs
+
+    return TeacherModel(name, digest, predict, member, model)
 
 
 def _model_digest(model: keras.Model, functional_model: bool, more: str) -> str:
@@ -157,13 +148,22 @@ def _model_digest(model: keras.Model, functional_model: bool, more: str) -> str:
     return digest.hexdigest()
 
 
-def _called(call: Callable[[Array], Any], scale: float) -> Predict:
+def _standardised(model: keras.Model, dataset: Dataset) -> keras.Model:
+    """A model of real outputs in the unit of the engine: standard deviations of the labels, from their mean."""
+    mean, spread = dataset.target_mean, dataset.target_spread
+    if mean is None or spread is None:
+        return model
+    outputs = keras.layers.Rescaling((1 / spread).tolist(), (-mean / spread).tolist())(model.outputs[0])
+    return keras.Model(model.inputs[0], outputs, name=f"{model.name}_standardised")
+
+
+def _called(call: Callable[[Array], Any], scale: float, dataset: Dataset) -> Predict:
     """Predictions by calling a model on one batch after another."""
 
     def predict(inputs: Array) -> NDArray[np.float32]:
         batches = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
         outputs = [np.asarray(call(batch.astype(np.float32) * np.float32(scale))) for batch in batches]
-        return as_logits(np.concatenate(outputs).astype(np.float32))
+        return dataset.standardised(as_logits(np.concatenate(outputs).astype(np.float32), dataset.task))
 
     return predict
 
@@ -198,29 +198,32 @@ def _fits(reads: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
     return len(reads) == len(shape) and all(a in (None, b) for a, b in zip(reads, shape, strict=True))
 
 
-def _check_classes(name: str, classes: int | None, dataset: Dataset) -> None:
-    if classes != dataset.classes:
-        names = ", ".join([*dataset.class_names[:5], *(["..."] if dataset.classes > 5 else [])])
-        raise RequestError(
-            f"The teacher {name} predicts {classes} classes, and the data have {dataset.classes} ({names}). "
-            "Give data and teacher of the same classes."
-        )
-
-
 def _check_scale(teacher: TeacherModel, dataset: Dataset) -> None:
-    """Reject a teacher that is hardly better than chance where another scale of its inputs is much better."""
+    """Reject a teacher that is bad at its inputs' scale and much better at another."""
+    if dataset.scale == 1 or teacher.member is None:
+        return
     rows = (dataset.training if dataset.validation is None else dataset.validation)[:500]
     inputs, labels = dataset.x_train[rows], dataset.y_train[rows]
-    right = accuracy(teacher.predict(inputs), labels)
-    most = float(np.bincount(labels).max() / len(labels))
-    if right > min(0.5, CHANCE * most) or right > most + 0.1 or dataset.scale == 1 or teacher.member is None:
+    metric = METRICS[dataset.task.metrics_of(bool(dataset.positions))[0]]
+    if metric.name == "accuracy":
+        most = float(np.bincount(labels).max() / len(labels))
+        enough = min(0.5, CHANCE * most), most + 0.1
+    else:
+        enough = (0.5, 0.5) if metric.unit == "%" else (np.inf, np.inf)
+
+    def measured(logits: NDArray[np.float32]) -> float:
+        return evaluate(dataset.task, dataset.in_units(logits), labels)[metric.name]
+
+    right = measured(teacher.predict(inputs))
+    if right > enough[0] or right > enough[1]:
         return
     functional, variables, scale = teacher.member
     other = 1.0 if scale != 1 else dataset.scale
-    better = accuracy(teacher_logits(functional, variables, inputs, other), labels)
-    if better > right + 0.1:
+    better = measured(teacher_logits(functional, variables, inputs, other))
+    if better > right + 0.1 if metric.sign > 0 else better < right / 2:
         names = {1.0: "raw", dataset.scale: "unit"}
         raise RequestError(
-            f"The teacher {teacher.name} has an accuracy of {right:.1%} on {len(rows)} validation examples with inputs "
-            f"scaled as {names[scale]!r}, and {better:.1%} with {names[other]!r}. Give --teacher-scale {names[other]}."
+            f"The teacher {teacher.name} has {metric.shown(right)} on {len(rows)} validation examples with inputs "
+            f"scaled as {names[scale]!r}, and {metric.shown(better)} with {names[other]!r}. Give --teacher-scale "
+            f"{names[other]}."
         )

@@ -24,9 +24,9 @@ from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
-from distillab.metrics import all_metrics
+from distillab.metrics.metric import METRICS
 from distillab.models import build
-from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
+from distillab.models.averaging import average_predictions
 from distillab.models.digests import add_array
 from distillab.models.predictions import stored_predictions
 from distillab.study.folder import Folder
@@ -38,6 +38,8 @@ from distillab.study.storage.records import TeacherResult
 from distillab.study.storage.store import Store
 from distillab.study.teacher_models import BATCH, Member, TeacherModel
 from distillab.study.trials import members, teacher_identity, training_identity
+from distillab.tasks import task_named
+from distillab.tasks.evaluation import evaluate
 
 CHUNK = 64 * 2**20
 """Bytes of inputs that a teacher predicts at a time, so that inputs larger than memory are never read whole."""
@@ -51,9 +53,9 @@ class TeacherPredictions:
 
     Args:
         members: of a live teacher; several where predictions are averaged, none for `uniform`.
-        train: for the students' training rows without augmentation, shape (N, C); None where they are not used.
-        validation: shape (V, C).
-        test: shape (M, C).
+        train: for the students' training rows without augmentation, shape (N, ..., C); None where they are not used.
+        validation: shape (V, ..., C).
+        test: shape (M, ..., C).
     """
 
     members: tuple[Member, ...]
@@ -115,18 +117,20 @@ class TeacherCache:
         Raises:
             WorkError: a training diverges, or a file is not the teacher that was recorded.
         """
-        models, squared = [self._model(member, splits) for member in members(settings)], settings.squared
+        models, average = [self._model(member, splits) for member in members(settings)], settings.average
         if settings.target == "uniform":
             live: tuple[Member, ...] = ()
-            train: Logits | None = np.zeros((len(splits.train) + splits.unlabelled, self.dataset.classes), np.float32)
+            train: Logits | None = np.zeros(
+                (len(splits.train) + splits.unlabelled, *self.dataset.output_shape), np.float32
+            )
         else:
             live = tuple(model.member for model in models if model.member is not None)
-            train = self._rows(models, splits.train, squared) if training else None
+            train = self._rows(models, splits.train, average) if training else None
             if train is not None and splits.unlabelled:
-                train = np.concatenate([train, self._predict(models, self.dataset.unlabelled, squared)])
+                train = np.concatenate([train, self._predict(models, self.dataset.unlabelled, average)])
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
-        validation = self._rows(models, splits.validation, squared)
-        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, squared))
+        validation = self._rows(models, splits.validation, average)
+        predictions = TeacherPredictions(live, train, validation, self._predict(models, test, average))
         if splits.test:
             self._record_all(settings, models, splits, predictions.test)
         return predictions
@@ -139,26 +143,26 @@ class TeacherCache:
             positions: in `splits.train`, shape (K,).
 
         Returns:
-            Shape (K, C).
+            Shape (K, ..., C).
         """
         if predictions.train is not None:
             return predictions.train[positions]
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
-        return _averaged(several, settings.squared)
+        return average_predictions(several, average=settings.average)
 
-    def _rows(self, models: Sequence[TeacherModel], rows: Rows, squared: bool) -> Logits:
+    def _rows(self, models: Sequence[TeacherModel], rows: Rows, average: str) -> Logits:
         if self.dataset.validation is None:
-            return self._predict(models, self.dataset.x_train[rows], squared)
+            return self._predict(models, self.dataset.x_train[rows], average)
         # Search and final trainings use different rows of one set: all of it is predicted once.
         name = " ".join(model.digest for model in models)
         if name not in self._whole:
-            self._whole[name] = self._predict(models, self.dataset.x_train, squared)
+            self._whole[name] = self._predict(models, self.dataset.x_train, average)
         return self._whole[name][rows]
 
-    def _predict(self, models: Sequence[TeacherModel], inputs: Array, squared: bool) -> Logits:
+    def _predict(self, models: Sequence[TeacherModel], inputs: Array, average: str) -> Logits:
         """Logits of teachers together; each predicts the same inputs once in the folder's life."""
-        shape, logits = (len(inputs), self.dataset.classes), []
+        shape, logits = (len(inputs), *self.dataset.output_shape), []
         if not len(inputs):
             return np.zeros(shape, np.float32)
         for model in models:
@@ -170,21 +174,25 @@ class TeacherCache:
                 return np.concatenate([model.predict(inputs[i : i + step]) for i in range(0, len(inputs), step)])
 
             logits.append(stored_predictions(self.folder.predictions, digest.hexdigest(), shape, compute))
-        return _averaged(logits, squared)
+        return average_predictions(logits, average=average)
 
     def _model(self, settings: Settings, splits: Splits) -> TeacherModel:
         """One teacher: a user's, or one trained here where the folder has no file of it."""
-        name, scale = settings.teacher.model, self.dataset.scale
+        name, data = settings.teacher.model, self.dataset
         if is_given(name):
             return self.models.teacher(name)
-        built = build(name, self.dataset.input_shape, self.dataset.classes)
+        built = build(name, data.input_shape, data.outputs)
         functional = Functional(built, rows=rows_mesh())
         path = self._file(training_identity(settings, self.dataset.digest))
         if not path.exists():
             self._train(functional, settings, splits)
-        member = Member(functional, _load(path), scale)
-        digest = teacher_digest(functional, member.variables, scale)
-        return TeacherModel(name, digest, lambda inputs: teacher_logits(*member[:2], inputs, scale), member, built)
+        member = Member(functional, _load(path), data.scale)
+        digest = teacher_digest(functional, member.variables, data.scale)
+
+        def predict(inputs: Array) -> Logits:
+            return teacher_logits(*member[:2], data.prepared(inputs), data.scale)
+
+        return TeacherModel(name, digest, predict, member, built)
 
     def _train(self, functional: Functional, settings: Settings, splits: Splits) -> None:
         """Train a teacher, and file it with every other snapshot of the same training."""
@@ -205,9 +213,11 @@ class TeacherCache:
 
         training = train_teacher(
             functional,
-            Examples.for_labels(self.dataset.x_train[rows], self.dataset.scale, self.dataset.classes),
-            labels,
-            _recipe(settings),
+            Examples.for_labels(
+                self.dataset.prepared((self.dataset.x_train, rows)), self.dataset.scale, self.dataset.output_shape
+            ),
+            self.dataset.targets(labels),
+            _recipe(settings, self.dataset),
             learning_rate=teacher.learning_rate,
             seed=teacher.seed,
             stops=missing.values(),
@@ -232,7 +242,7 @@ class TeacherCache:
 
     def _record_all(self, settings: Settings, models: Sequence[TeacherModel], splits: Splits, test: Logits) -> None:
         for member, model in zip(members(settings), models, strict=True):
-            alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.squared)
+            alone = test if len(models) == 1 else self._predict([model], self.dataset.x_test, settings.average)
             file = self._file(training_identity(member, self.dataset.digest), "json")
             self._record(member, [model], splits, alone, json.loads(file.read_text()) if file.is_file() else [])
         if len(models) > 1:
@@ -248,11 +258,13 @@ class TeacherCache:
         if recorded is None:
             given = is_given(settings.teacher.model)
             examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
-            metrics = all_metrics(test, self.dataset.y_test, linear=settings.squared)
+            data = self.dataset
+            metrics = evaluate(data.task, data.in_units(test), data.y_test, linear=settings.squared)
             described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}
             self.store.add_teacher(TeacherResult(name, described, weights, examples, metrics, losses))
             if not given:
-                self.progress.note(f"Teacher {_described(settings)}: test accuracy {metrics['accuracy']:.2%}.")
+                metric, value = next(iter(metrics.items()))
+                self.progress.note(f"Teacher {_described(settings)}: test {METRICS[metric].shown(value)}.")
         elif recorded.weights != weights:
             raise WorkError(
                 f"{self._file(name)} is not the teacher that this study's students learned from: its weights differ. "
@@ -266,15 +278,14 @@ class TeacherCache:
         return self.folder.teachers / f"{name}.{kind}"
 
 
-def _averaged(logits: Sequence[Logits], squared: bool) -> Logits:
-    return average_predictions(logits, average="outputs" if squared else DEFAULT_AVERAGE)
-
-
-def _recipe(settings: Settings) -> Recipe:
+def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
     teacher = settings.teacher
     return Recipe(
         teacher.epochs,
         teacher.batch_size,
+        task=settings.task,
+        unlabelled=dataset.partly_labelled,
+        loss=task_named(settings.task).losses[0],  # at alpha = 1 any will do
         label_loss=settings.label_loss,
         optimiser=teacher.optimiser,
         schedule=teacher.schedule,

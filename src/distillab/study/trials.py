@@ -19,7 +19,7 @@ Settings at their defaults are left out of an identity, so that a setting that i
 default raises this number too."""
 
 SHARED = (
-    *("dataset", "train_size", "student", "loss", "label_loss"),
+    *("dataset", "task", "train_size", "student", "loss", "label_loss"),
     *("epochs", "batch_size", "optimiser", "schedule", "augmentation", "evaluate", "unlabelled"),
 )
 """Settings that the students of one group have in common, with `validation.share`; the rest are numbers."""
@@ -137,7 +137,7 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     parts: dict[str, Any] = {"data": data, "teacher": described, **rows}
     if not settings.noise.perturbs:  # all labels are clean, whatever `labels` says
         described.pop("labels", None)
-    if settings.squared:
+    if settings.label_loss != Settings.model_fields["label_loss"].default:
         parts["label_loss"] = settings.label_loss
     if "labels" in described:
         parts["noise"] = settings.noise.model_dump(exclude_defaults=True)

@@ -22,10 +22,13 @@ from distillab.study.storage.records import (
     TeacherResult,
     TrialResult,
     ValidationPredictions,
+    gallery_outputs,
 )
-from distillab.study.storage.schema import EARLIER_ID
+from distillab.study.storage.schema import EARLIER_ID, VERSION
 from distillab.study.storage.store import Store
+from distillab.tasks import TASKS
 
+CLASSES = TASKS["categorical"]
 TEACHER = TeacherResult("t", {"model": "cnn-1-1"}, "w", 10, {"accuracy": 0.5}, [1.0, 0.5])
 
 
@@ -142,7 +145,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(RequestError, match="has schema 99, and this distillab reads schema 1"):
+    with pytest.raises(RequestError, match=f"has schema 99, and this distillab reads schema {VERSION}"):
         Store(path)
 
 
@@ -187,6 +190,27 @@ def test_predictions_survive_the_round_trip(tmp_path: Path) -> None:
     arrays(examples[1], shown)
 
 
+def test_a_file_of_schema_1_is_read_as_it_is_and_brought_up_when_it_is_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    with Store(path) as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a"))
+    with sqlite3.connect(path) as file:
+        file.executescript("DROP TABLE details; PRAGMA user_version = 1;")
+    file.close()
+    before = path.read_bytes()
+    with Store(path, read_only=True) as store:
+        assert (store.details(), [result.id for result in store.trials()]) == ({}, ["a"])
+    assert path.read_bytes() == before
+    with Store(path) as store:
+        add(store, trial("b", detail={"roc": [[0.0, 0.0], [1.0, 1.0]]}))
+    with Store(path, read_only=True) as store:
+        assert store.details() == {"b": {"roc": [[0.0, 0.0], [1.0, 1.0]]}}
+    with sqlite3.connect(path) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    file.close()
+
+
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("version", [1, 6])
 def test_a_file_of_an_earlier_schema_says_what_to_do_and_stays(tmp_path: Path, version: int, read_only: bool) -> None:
@@ -198,8 +222,8 @@ def test_a_file_of_an_earlier_schema_says_what_to_do_and_stays(tmp_path: Path, v
     file.close()
     before = path.read_bytes()
     message = (
-        rf"study\.db was written by an earlier version of distillab \(schema {version}; this one reads schema 1\)\. "
-        r"Run the study again in a new folder with --out\."
+        rf"study\.db was written by an earlier version of distillab \(schema {version}; "
+        rf"this one reads schema {VERSION}\)\. Run the study again in a new folder with --out\."
     )
     with pytest.raises(RequestError, match=message):
         Store(path, read_only=read_only)
@@ -305,8 +329,10 @@ def test_shown_examples_and_their_teachers_answers_are_kept_once(tmp_path: Path,
     examples = GalleryExamples(inputs, np.array([2, 0, 1], np.int16), 0.5)
     logits = rng.normal(size=(3, 4)).astype(np.float32)
     with Store(tmp_path / "study.db") as store:
-        store.add_examples(examples, {"t": logits})
-        store.add_examples(examples, {"t": logits + 1, "u": 1e9 * logits})
+        store.add_examples(examples, {"t": gallery_outputs(CLASSES, logits)})
+        store.add_examples(
+            examples, {name: gallery_outputs(CLASSES, z) for name, z in (("t", logits + 1), ("u", 1e9 * logits))}
+        )
     with Store(tmp_path / "study.db", read_only=True) as store:
         (stored,) = store.examples().values()
         answers = store.teacher_example_predictions()

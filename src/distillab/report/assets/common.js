@@ -14,8 +14,8 @@ window.distillab = (() => {
     if (!place) return;
     const spec = JSON.parse(JSON.stringify(data.charts[chart]), (key, value) =>
       typeof value === "string" && value.startsWith("$") ? values?.[value.slice(1)] ?? value : value);
-    spec.datasets = Object.fromEntries(Object.entries(data.fields[fields]).map(([table, names]) =>
-      [table, without.includes(table) ? [] : rows(names, tables[table] ?? [])]));
+    Object.assign(spec.datasets ??= {}, Object.fromEntries(Object.entries(data.fields[fields]).map(([table, names]) =>
+      [table, without.includes(table) ? [] : rows(names, tables[table] ?? [])])));
     shown.charts[name]?.finalize();
     const logLevel = 1; // errors alone: tables may be empty, of which Vega warns
     shown.charts[name] = await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel });

@@ -86,6 +86,7 @@
 
   function drawGallery() {
     const one = setting(), gallery = one.gallery, place = find("gallery");
+    if (gallery?.maps) return drawMaps(gallery.maps, place);
     show("gallery-controls", gallery);
     show("no-gallery", !gallery);
     if (!place) return;
@@ -99,6 +100,21 @@
       place.append(row);
     }
     soften();
+  }
+
+  function drawMaps(maps, place) {
+    place.replaceChildren(...maps.map(({ told, pictures }) => {
+      const box = element("article", "exhibit maps"), row = element("div", "map-row");
+      row.append(...pictures.map(([name, address]) => {
+        const figure = element("figure"), image = element("img");
+        image.src = address;
+        image.alt = `${name}, as a map of classes`;
+        figure.append(image, element("figcaption", "soft", name));
+        return figure;
+      }));
+      box.append(row, element("p", "soft", told));
+      return box;
+    }));
   }
 
   function exhibited(exhibit, gallery, one) {
@@ -157,12 +173,13 @@
   async function drawSetting() {
     const { alphas, best, gallery, denoising, predicted } = setting();
     options("alpha", alphas.map((alpha, index) => [String(index), `alpha = ${alpha}${alpha === best ? " (chosen)" : ""}`]), String(alphaChosen()));
-    if (gallery) find("temperature").value = gallery.temperature;
+    if (gallery && !gallery.maps) find("temperature").value = gallery.temperature;
     await drawMetric();
     await drawDifferences();
     await drawLearning();
     await drawCalibration();
     await drawConfusion();
+    for (const name of ["roc", "pr", "pairs", "residuals"]) await drawIfThere(`chart-${name}`, name, setting()[name]);
     await drawIfThere("wrong-labels-of-setting", "denoising", denoising);
     await drawIfThere("predicted-of-setting", "predicted", predicted);
     drawGallery();

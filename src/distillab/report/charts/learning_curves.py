@@ -9,8 +9,20 @@ from distillab.analysis.curves import AlphaCurve, Floats
 from distillab.report.charts.layers import Tables, frame, layer, limits, message, tips, value_axis
 from distillab.report.charts.theme import VIRIDIS
 
-CURVES = {"validation_accuracy": "validation accuracy (%)", "loss": "training loss"}
-"""Titles of the y axis, by what is shown."""
+_SCORES = {"multilabel": "validation accuracy of single labels (%)", "regression": "validation variance explained (%)"}
+
+
+def curve_titles(task: str) -> dict[str, str]:
+    """Titles of the y axis, by what is shown.
+
+    Args:
+        task: a name in `distillab.tasks.TASKS`.
+
+    Example:
+        >>> curve_titles("regression")["validation_accuracy"]
+        'validation variance explained (%)'
+    """
+    return {"validation_accuracy": _SCORES.get(task, "validation accuracy (%)"), "loss": "training loss"}
 
 
 def learning_curves_data(curve: AlphaCurve, which: str = "validation_accuracy") -> Tables:

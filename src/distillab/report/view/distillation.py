@@ -9,6 +9,7 @@ from typing import Any
 import distillab.report.formatting as fmt
 from distillab.metrics.metric import METRICS, Metric
 from distillab.report.view.table import KeyFigure, Table
+from distillab.tasks import TASKS, Task
 
 MOST_CLASSES = 20
 """Further class names are left to the result's file."""
@@ -16,11 +17,9 @@ MOST_CLASSES = 20
 CAVEATS = (
     "Settings were chosen on validation examples, for student and baseline alike; the test examples were read once, at "
     "the end.",
-    "Intervals over seeds cover the randomness of training on these test examples. McNemar's test covers other test "
-    "examples, for the two trained models compared. Neither covers other kinds of data.",
+    "Intervals over seeds cover the randomness of training on these test examples. The test over examples covers other "
+    "test examples, for the two trained models compared. Neither covers other kinds of data.",
 )
-
-ACCURACY = METRICS["accuracy"]
 
 Candidate = Mapping[str, Any]
 """A searched setting: "distilled", "alpha", "temperature", "learning_rate", "loss", its mean validation "score", and
@@ -31,7 +30,8 @@ the number of "trainings" behind it."""
 class DistillationView:
     """A distillation in words and rows; `seeds` and `candidates` are the numbers of its charts.
 
-    `caveat`, `cuts`, `use`, `versions` and `command` are empty where the result does not hold them.
+    `caveat`, `cuts`, `use`, `versions` and `command` are empty where the result does not hold them. `labels` has a row
+    for each of several labels, and `detail` what charts draw of the test predictions, by model.
     """
 
     title: str
@@ -40,7 +40,10 @@ class DistillationView:
     verdict: str
     caveat: str
     key_figures: tuple[KeyFigure, ...]
+    metric: Metric
     quality: Table
+    labels: Table | None
+    detail: Mapping[str, Any]
     against_teacher: str
     method: str
     cuts: str
@@ -68,11 +71,14 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
         lead=f"On {names['data']}: {data['test']:,} test examples.",
         kind=verdict["kind"],
         verdict=verdict_sentence(verdict),
-        caveat=_memorised(result["memorised"]),
+        caveat=_memorised(result["memorised"], _task(result)),
         key_figures=_key_figures(result),
+        metric=_metric(verdict),
         quality=_quality(verdict),
-        against_teacher=_against_teacher(verdict["against_teacher"]),
-        method=_method(result["search"]),
+        labels=_labels(result),
+        detail={MODELS[who]: of for who, of in result.get("detail", {}).items()},
+        against_teacher=_against_teacher(verdict),
+        method=_method(result["search"], _task(result)),
         cuts=f"To keep the time budget: {', '.join(result['search']['cuts'])}." if result["search"]["cuts"] else "",
         cost=_cost(result["costs"]),
         use=_use(data),
@@ -85,13 +91,27 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
     )
 
 
+MODELS = {"student": "student", "baseline": "without a teacher", "teacher": "teacher"}
+"""By the finding's word for a model, the page's."""
+
+
+def _metric(verdict: Mapping[str, Any]) -> Metric:
+    """What the verdict is about."""
+    return METRICS[verdict.get("metric", "accuracy")]
+
+
+def _task(result: Mapping[str, Any]) -> Task:
+    return TASKS[result["data"].get("task", "categorical")]
+
+
 def verdict_sentence(verdict: Mapping[str, Any]) -> str:
     """The verdict in a sentence.
 
     Args:
-        verdict: "kind", "seeds", "gain" by metric, "examples" and, where undecided, "seeds_needed".
+        verdict: "metric", "kind", "seeds", "gain" by metric, "examples" and, where undecided, "seeds_needed".
     """
-    gain, examples, kind = verdict["gain"]["accuracy"], verdict["examples"], verdict["kind"]
+    metric, examples, kind = _metric(verdict), verdict["examples"], verdict["kind"]
+    gain, less = verdict["gain"][metric.name], ", of which less is better" if metric.lower_is_better else ""
     seeds = fmt.counted(verdict["seeds"], "seed")
     start = {
         "supported": "Supported: distillation beats the same student without a teacher by",
@@ -100,10 +120,10 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         "undecided": f"Undecided: {seeds} do not show whether distillation beats the same student without a teacher:",
     }[kind]
     sentence = (
-        f"{start} {fmt.difference(ACCURACY, gain['mean'], unit=True)} of test accuracy (95 % interval "
-        f"{_interval(ACCURACY, gain, signed=True)}, paired over {seeds}, "
-        f"p {fmt.p_value(gain['p'])}); McNemar's exact test of the shipped pair on the test examples: "
-        f"{fmt.difference(ACCURACY, examples['difference'])}, p {fmt.p_value(examples['p'])}."
+        f"{start} {fmt.difference(metric, gain['mean'], unit=True)} of test {metric.label}{less} (95 % interval "
+        f"{_interval(metric, gain, signed=True)}, paired over {seeds}, "
+        f"p {fmt.p_value(gain['p'])}); {_test_over_examples(examples)} of the shipped pair on the test examples: "
+        f"{fmt.difference(metric, examples['difference'])}, p {fmt.p_value(examples['p'])}."
     )
     if kind == "undecided" and verdict.get("seeds_needed"):
         sentence += f" {verdict['seeds_needed']} seeds would probably decide it."
@@ -114,24 +134,33 @@ def _interval(metric: Metric, estimate: Mapping[str, float], *, signed: bool = F
     return fmt.interval(metric, estimate["low"], estimate["high"], signed=signed)
 
 
-def _against_teacher(test: Mapping[str, float]) -> str:
+def _test_over_examples(examples: Mapping[str, Any]) -> str:
+    exact = str(examples.get("method", "exact McNemar")).startswith("exact McNemar")
+    return "McNemar's exact test" if exact else "a paired bootstrap"
+
+
+def _against_teacher(verdict: Mapping[str, Any]) -> str:
+    metric, test = _metric(verdict), verdict["against_teacher"]
+    unit = "points" if metric.unit == "%" else f"of {metric.label}"
+    how = "McNemar" if "McNemar" in _test_over_examples(test) else "paired bootstrap"
     return (
-        f"Shipped student against the teacher: {fmt.difference(ACCURACY, test['difference'])} points on the test "
-        f"examples (95 % interval {_interval(ACCURACY, test, signed=True)}, McNemar, "
+        f"Shipped student against the teacher: {fmt.difference(metric, test['difference'])} {unit} on the test "
+        f"examples (95 % interval {_interval(metric, test, signed=True)}, {how}, "
         f"p {fmt.p_value(test['p'])})."
     )
 
 
 def _key_figures(result: Mapping[str, Any]) -> tuple[KeyFigure, ...]:
-    verdict = result["verdict"]
-    gain, student, alone = (verdict[who]["accuracy"] for who in ("gain", "student", "baseline"))
-    points = f"percentage points; {_interval(ACCURACY, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
+    verdict, metric = result["verdict"], _metric(result["verdict"])
+    gain, student, alone = (verdict[who][metric.name] for who in ("gain", "student", "baseline"))
+    unit = f"{metric.difference_unit}; " if metric.difference_unit else f"of {metric.label}; "
+    points = f"{unit}{_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
     return (
         KeyFigure("verdict", verdict["kind"], f"{verdict['seeds']} seeds, paired"),
-        KeyFigure("gain over no teacher", fmt.difference(ACCURACY, gain["mean"]), points),
-        KeyFigure("student", fmt.value(ACCURACY, student["mean"]), f"95 % interval {_interval(ACCURACY, student)}"),
-        KeyFigure("without a teacher", fmt.value(ACCURACY, alone["mean"]), _interval(ACCURACY, alone)),
-        KeyFigure("teacher", fmt.value(ACCURACY, verdict["teacher"]["accuracy"]), _size(result["costs"])),
+        KeyFigure("gain over no teacher", fmt.difference(metric, gain["mean"]), points),
+        KeyFigure("student", fmt.value(metric, student["mean"]), f"95 % interval {_interval(metric, student)}"),
+        KeyFigure("without a teacher", fmt.value(metric, alone["mean"]), _interval(metric, alone)),
+        KeyFigure("teacher", fmt.value(metric, verdict["teacher"][metric.name]), _size(result["costs"])),
     )
 
 
@@ -147,8 +176,8 @@ def _by_seed(verdict: Mapping[str, Any]) -> dict[str, Any] | None:
     values = verdict.get("by_seed")
     if not values:
         return None
-    accuracy = {who: values[who]["accuracy"] for who in ("student", "baseline")}
-    return {**accuracy, "teacher": verdict["teacher"]["accuracy"]}
+    name = _metric(verdict).name
+    return {**{who: values[who][name] for who in ("student", "baseline")}, "teacher": verdict["teacher"][name]}
 
 
 def _quality(verdict: Mapping[str, Any]) -> Table:
@@ -165,18 +194,40 @@ def _quality(verdict: Mapping[str, Any]) -> Table:
     return Table("quality", caption, ("metric", "student", "without a teacher", "gain", "teacher"), tuple(rows))
 
 
-def _memorised(teacher: Mapping[str, float] | None) -> str:
+def _labels(result: Mapping[str, Any]) -> Table | None:
+    """A row for each label, where an example has several: the shipped student beside the teacher."""
+    rows = {who: of.get("labels") for who, of in result.get("detail", {}).items()}
+    student, teacher = rows.get("student"), rows.get("teacher")
+    if not student or not teacher:
+        return None
+    names = result["data"]["class_names"]
+
+    def cell(of: Mapping[str, Any], key: str) -> str:
+        return fmt.NOTHING if of[key] is None else f"{100 * of[key]:.1f}"
+
+    keys = ("average_precision", "auroc", "f1")
+    cells = tuple(
+        (names[one["label"]], f"{one['positives']:,}", *(cell(of, key) for key in keys for of in (one, other)))
+        for one, other in zip(student, teacher, strict=True)
+    )
+    heads = [f"{METRICS[key].label}, {who}" for key in keys for who in ("student", "teacher")]
+    caption = "The shipped student and the teacher on the test examples, label by label, in per cent."
+    return Table("labels", caption, ("label", "positives", *heads), cells)
+
+
+def _memorised(teacher: Mapping[str, float] | None, task: Task) -> str:
     if teacher is None:
         return ""
+    score = "accuracy" if task.discrete else "share of explained variance"
     return (
-        f"The teacher's accuracy is {teacher['validation']:.1%} on the validation examples and {teacher['test']:.1%} "
+        f"The teacher's {score} is {teacher['validation']:.1%} on the validation examples and {teacher['test']:.1%} "
         "on the test examples: it has probably learned the validation examples. Predictions for memorised examples "
         "teach little and make a small alpha look better than it is. Keep a validation part from the teacher, or store "
         "out-of-fold predictions (cross-validation)."
     )
 
 
-def _method(search: Mapping[str, Any]) -> str:
+def _method(search: Mapping[str, Any], task: Task) -> str:
     each = fmt.counted(search["trainings"], "training")
     repeated = (
         f"; the best {search['finalists']} of either kind were trained {search['repeats']} times as often"
@@ -184,38 +235,44 @@ def _method(search: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"{search['method']} chose the settings by validation {search['metric'].replace('_', ' ')} (ties by "
-        f"likelihood): {search['distilled']} candidates with the teacher and {search['baseline']} without, {each} "
-        f"each{repeated}."
+        f"{search['method']} chose the settings by validation {METRICS[search['metric']].label} (ties by "
+        f"{'likelihood' if task.softens else 'squared error'}): {search['distilled']} candidates with the teacher and "
+        f"{search['baseline']} without, {each} each{repeated}."
     )
 
 
-def _unlabelled(effect: Mapping[str, Any] | None) -> list[str]:
+def _unlabelled(effect: Mapping[str, Any] | None, metric: Metric) -> list[str]:
     if effect is None:
         return []
     gain = effect["gain"]
     if gain is None:
         return ["The effect of the unlabelled examples is unknown: a student without them diverged."]
     return [
-        f"The {effect['count']:,} unlabelled examples changed the test accuracy by "
-        f"{fmt.difference(ACCURACY, gain['mean'])} points (95 % interval "
-        f"{_interval(ACCURACY, gain, signed=True)}, p {fmt.p_value(gain['p'])}), compared with "
+        f"The {effect['count']:,} unlabelled examples changed the test {metric.label} by "
+        f"{fmt.difference(metric, gain['mean'])}{' points' if metric.unit == '%' else ''} (95 % interval "
+        f"{_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}), compared with "
         "the same student trained on the labelled ones alone in as many steps."
     ]
 
 
 def _search(result: Mapping[str, Any]) -> dict[str, Any]:
     """The search as the page's chart reads it."""
-    metric, chosen = METRICS[result["request"]["metric"]], result["chosen"]
+    metric, chosen = METRICS[result["search"]["metric"]], result["chosen"]
     candidates: list[Candidate] = result["candidates"]
     baselines = [candidate for candidate in candidates if not candidate["distilled"]]
     most = max((candidate["trainings"] for candidate in candidates), default=0)
     return {
         "metric": metric.axis,
         "factor": metric.factor,
+        "sign": metric.sign,
+        "colour": "temperature" if _task(result).softens else "learning rate",
         "distilled": [candidate for candidate in candidates if candidate["distilled"]],
         # The largest of many noisy scores is optimistic: the level is the best of those with the most trainings.
-        "alone": max((alone["score"] for alone in baselines if alone["trainings"] == most), default=None),
+        "alone": max(
+            (alone["score"] for alone in baselines if alone["trainings"] == most),
+            key=lambda score: metric.sign * score,
+            default=None,
+        ),
         "chosen": {key: chosen[key] for key in ("alpha", "temperature", "learning_rate")},
     }
 
@@ -241,35 +298,58 @@ def _use(data: Mapping[str, Any]) -> str:
     classes = data["class_names"]
     names = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_CLASSES]))
     more = f", and {len(classes) - MOST_CLASSES} more (answer.json)" if len(classes) > MOST_CLASSES else ""
-    gives = data["student_gives"]
-    outputs = gives if gives == "probabilities" else "logits (apply softmax for probabilities)"
     return (
         f"reads inputs of shape {tuple(data['input_shape'])} {data['reads']}; its preprocessing is inside. It returns "
-        f"{outputs}. Classes: {names}{more}."
+        f"{_outputs(data)}. {_NAMED[data.get('task', 'categorical')]}: {names}{more}."
     )
+
+
+_NAMED = {"categorical": "Classes", "binary": "Classes", "multilabel": "Labels", "regression": "Numbers"}
+
+
+def _outputs(data: Mapping[str, Any]) -> str:
+    """What the student returns, and how to read it."""
+    task, gives = TASKS[data.get("task", "categorical")], data["student_gives"]
+    if not task.softens:
+        return "real numbers in the labels' unit"
+    outputs = gives if gives == "probabilities" else f"logits (apply {task.activation} for probabilities)"
+    if task.name == "binary":
+        outputs = f"the {outputs.replace('probabilities', 'probability', 1)}" if gives == "probabilities" else outputs
+        outputs += f" of {data['class_names'][1]!r}"
+    elif task.name == "multilabel":
+        outputs += ", one for each label"
+    if len(data.get("output_shape", ())) > 1:
+        outputs += f", at every position: shape {tuple(data['output_shape'])}"
+        outputs += "; the class is their argmax over the last axis" if task.name == "categorical" else ""
+    return outputs
 
 
 def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
     data, request = result["data"], result["request"]
     loss = "" if result["chosen"].get("loss") else f", loss {request['loss']}"
+    task = _task(result)
+    if request.get("label_loss") not in (None, "cross_entropy"):
+        loss += f", label loss {request['label_loss']}"
     return (
         f"Data: {result['names']['data']}; {data['labelled']:,} labelled training examples ({data['validation']:,} of "
         f"them chose the settings, then joined the training), {data['unlabelled']:,} unlabelled, {data['test']:,} test "
         "examples.",
         *(str(note) for note in data["notes"]),
-        *_unlabelled(result["unlabelled"]),
-        f"Student: {_settings(result['chosen'])}.",
-        f"Baseline, the same student without a teacher: {_settings(result['baseline'])}.",
+        *_unlabelled(result["unlabelled"], _metric(result["verdict"])),
+        f"Student: {_settings(result['chosen'], task)}.",
+        f"Baseline, the same student without a teacher: {_settings(result['baseline'], task)}.",
         f"Both: {request['epochs']} epochs of batches of {request['batch_size']}, {request['optimiser']}, "
         f"{request['schedule']} schedule{loss}; the baseline takes as many steps.",
     )
 
 
-def _settings(candidate: Candidate) -> str:
+def _settings(candidate: Candidate, task: Task) -> str:
     rate = f"learning rate {candidate['learning_rate']:g}"
     if candidate["distilled"]:
         loss = f", loss {candidate['loss']}" if candidate.get("loss") else ""
-        return f"alpha = {candidate['alpha']:g}, temperature {candidate['temperature']:g}, {rate}{loss}"
+        temperature = f", temperature {candidate['temperature']:g}" if task.softens else ""
+        return f"alpha = {candidate['alpha']:g}{temperature}, {rate}{loss}"
     if candidate["alpha"] == 1:
         return f"labels alone, {rate}"
-    return f"label smoothing {1 - candidate['alpha']:.3g}, {rate}"
+    smoothing = "label smoothing" if task.softens else "pull towards the labels' mean"
+    return f"{smoothing} {1 - candidate['alpha']:.3g}, {rate}"

@@ -55,10 +55,28 @@ def noise(setting: SettingResult) -> str:
     Args:
         setting: of a study.
     """
+    return _noise(setting) or "clean labels"
+
+
+def _noise(setting: SettingResult) -> str:
+    """The label noise in words; empty where there is none."""
     if not setting.perturbed:
-        return "clean labels"
-    share = "" if setting.noise_kind == "matrix" else f"{100 * setting.noise_rate:g} % of "
-    return f"{share}training labels perturbed ({setting.noise_kind})"
+        return ""
+    kind, rate = setting.noise_kind, f"{100 * setting.noise_rate:g} %"
+    size = f"of {setting.noise_rate:g} standard deviations on the training labels"
+    what = "training labels" if setting.task == "binary" else "entries of the training labels"
+    match kind:
+        case "additive":
+            return f"Gaussian noise {size}"
+        case "heavy_tailed":
+            return f"heavy-tailed noise {size}"
+        case "one_sided":
+            return f"{rate} of the positive {what} given as negative"
+        case "symmetric" if setting.task in ("binary", "multilabel"):
+            return f"{rate} of the {what} flipped"
+        case "matrix":
+            return "training labels perturbed (matrix)"
+    return f"{rate} of training labels perturbed ({kind})"
 
 
 def _verdict(finding: Finding, setting: SettingResult) -> str:
@@ -141,25 +159,30 @@ def _range(setting: SettingResult) -> str:
 
 def _circumstances(finding: Finding, setting: SettingResult) -> str:
     """Noise, temperature and teacher, in a few sentences."""
-    temperature = f"temperature {setting.temperature:g}"
+    temperature = f"; temperature {setting.temperature:g}" if setting.task != "regression" else ""
     if setting.perturbed:
-        share = "The" if setting.noise_kind == "matrix" else f"{100 * setting.noise_rate:g} % of the"
         drawn = (
             "The labels are drawn anew for each seed"
             if setting.teacher_labels != "noisy"
             else "The teacher trained on the perturbed labels, so all seeds share one draw and one teacher"
         )
         validation = "perturbed in the same way" if setting.validation_labels == "noisy" else "clean"
-        facts = (
-            f"{share} training labels are perturbed ({setting.noise_kind}); {temperature}. {drawn}; validation labels "
-            f"are {validation}."
-        )
+        facts = f"{_sentence(setting)}{temperature}. {drawn}; validation labels are {validation}."
     else:
-        facts = f"No labels are perturbed; {temperature}."
+        facts = f"No labels are perturbed{temperature}."
     if setting.teacher is None:
         return facts
     metric = finding.metric
     return f"{facts} The teacher's test {metric.label} is {fmt.value(metric, setting.teacher)}."
+
+
+def _sentence(setting: SettingResult) -> str:
+    """The label noise as the start of a sentence."""
+    if setting.task == "categorical":
+        share = "The" if setting.noise_kind == "matrix" else f"{100 * setting.noise_rate:g} % of the"
+        return f"{share} training labels are perturbed ({setting.noise_kind})"
+    words = _noise(setting)
+    return words[0].upper() + words[1:]
 
 
 def _missing_comparison(setting: SettingResult) -> str:

@@ -23,6 +23,20 @@ WRONG_LABELS = (
     "wrong label"
 )
 
+NOISY_NUMBERS = (
+    "Corrected: the share of the noise's variance that a student's predictions for its training examples do not have; "
+    "repeated: the share of the noise that they follow"
+)
+
+
+def wrong_labels(finding: Finding) -> str:
+    """What corrected and repeated labels are, for the study's task.
+
+    Args:
+        finding: of a study.
+    """
+    return NOISY_NUMBERS if finding.settings[0].task == "regression" else WRONG_LABELS
+
 
 PREDICTED_CAPTION = (
     "predicted: the alpha of least squared error on the validation labels, from the students at alpha = 0 and 1 alone; "

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import distillab.report.formatting as fmt
+from distillab.analysis.curves import AlphaCurve
+from distillab.analysis.details import LABEL_SCORES, Details, label_scores
 from distillab.analysis.other_metrics import ClassScores, MetricResult
 from distillab.analysis.prediction import Shortfall
 from distillab.analysis.setting import Gain, SettingResult
-from distillab.metrics.metric import Metric
+from distillab.metrics.metric import METRICS, Metric
 from distillab.report.view.table import Table
 
 
@@ -84,6 +86,36 @@ def metrics_table(results: Sequence[MetricResult]) -> Table:
         columns = ("verdict", "alpha", "optimal range", "test", "to labels alone", "interval")
         rows.append((metric.label, *(cells[name] for name in columns)))
     return Table("results by metric", "", head, tuple(rows))
+
+
+def labels_table(curve: AlphaCurve, chosen: float, details: Details, names: Sequence[str]) -> Table | None:
+    """Average precision, AUROC and F1 of each of several labels, in percent; None where an example has one label.
+
+    Args:
+        curve: of a setting.
+        chosen: its chosen alpha.
+        details: of the study's students.
+        names: of the labels, as far as they are known.
+    """
+    alphas = sorted({chosen, curve.alphas.tolist()[-1]})
+    scores = label_scores(curve, details, alphas)
+    if scores is None:
+        return None
+
+    def cell(value: float | None) -> str:
+        return fmt.NOTHING if value is None else f"{100 * value:.1f}"
+
+    head = [f"{METRICS[score].label} at {alpha:g}" for score in LABEL_SCORES for alpha in alphas]
+    rows = tuple(
+        (
+            names[row["label"]] if row["label"] < len(names) else str(row["label"]),
+            f"{row['positives']:,}",
+            *(cell(row[score, alpha]) for score in LABEL_SCORES for alpha in alphas),
+        )
+        for row in scores
+    )
+    caption = "Means over the seeds in per cent, at the chosen alpha and at the end of the grid."
+    return Table(f"labels, {curve.label}" if curve.label else "labels", caption, ("label", "positives", *head), rows)
 
 
 def classes_table(scores: ClassScores, names: Sequence[str]) -> Table:

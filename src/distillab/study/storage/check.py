@@ -72,6 +72,7 @@ def strays(store: Store) -> Iterator[str]:
         ("epochs", "epoch_values", "number"),
         ("metrics", "metric_values", "number"),
         ("confusion counts", "confusions", "id"),
+        ("details", "details", "id"),
         ("example predictions", "example_predictions", "id"),
     ):
         count = _strays(store, "count(DISTINCT trial)", table, "trial", f"{key} FROM trials")
@@ -92,7 +93,7 @@ def _of_trials(store: Store, spec: Spec | SearchSpec) -> Iterator[str]:
     """Students with missing rows, or with rows that they should not have."""
     lengths = dict(store.select(_PLANNED_EPOCHS))
     splits = ("validation", "test") if isinstance(spec, SearchSpec) else ("test",)
-    metric = "accuracy" if isinstance(spec, SearchSpec) else spec.objective.metric
+    metric = spec.metric if isinstance(spec, SearchSpec) else spec.objective.metric
     evaluated = {number for split in splits for (number,) in store.select(_WITH_METRIC, (split, metric))}
     epochs = dict(store.select("SELECT trial, count(*) FROM epoch_values GROUP BY trial"))
     with_metrics = {number for (number,) in store.select(_DIVERGED_WITH_METRICS)}

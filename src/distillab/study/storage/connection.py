@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from distillab.errors import MAKE_SPACE, RequestError, WorkError
-from distillab.study.storage.schema import APPLICATION_ID, EARLIER_ID, SCHEMA, VERSION
+from distillab.study.storage.schema import ADDED, APPLICATION_ID, EARLIER_ID, SCHEMA, VERSION
 
 PATIENCE = 30.0
 """Seconds that readers and writers wait for each other."""
@@ -145,11 +145,22 @@ def _check(path: Path, connection: sqlite3.Connection, *, create: bool) -> None:
         raise RequestError(f"{path} is empty: its content is lost. Restore a backup, or delete it to start again.")
     elif application != APPLICATION_ID:
         raise RequestError(f"{path} is not a distillab study. Choose another folder with --out.")
+    elif 1 <= version < VERSION:
+        _bring_up(connection, version, write=create)
     elif version != VERSION:
         raise RequestError(
             f"{path} has schema {version}, and this distillab reads schema {VERSION}. Install a newer distillab, or "
             "choose another folder with --out."
         )
+
+
+def _bring_up(connection: sqlite3.Connection, version: int, *, write: bool) -> None:
+    """Add the tables that an older file lacks: in the file, or, for reading, beside it and empty."""
+    for later, (table, columns) in ADDED.items():
+        if later > version:
+            connection.execute(f"CREATE {'' if write else 'TEMP '}TABLE IF NOT EXISTS {table} {columns}")
+    if write:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _check_schema(path: Path, connection: sqlite3.Connection) -> tuple[int, int]:

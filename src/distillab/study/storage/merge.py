@@ -122,8 +122,9 @@ def _add_results(connection: sqlite3.Connection) -> Merged:
     )
     _add_rows(connection, "epoch_values", _EPOCHS, name=f"{_TRIAL_NAME} || ' ' || ours.epoch")
     _add_rows(connection, "metric_values", _METRICS, name=f"{_TRIAL_NAME} || ' ' || {_METRIC_NAME}")
-    for table in RESULTS:
-        if table not in ("trials", "epochs", "metrics"):  # the keys of the others mean the same in both files
+    theirs = {name for (name,) in connection.execute("SELECT name FROM other.sqlite_master")}
+    for table in RESULTS:  # an older file lacks some
+        if table in theirs - {"trials", "epochs", "metrics"}:  # the keys of the others mean the same in both files
             _add_rows(connection, table, f"SELECT * FROM other.{table}")
     return Merged(total - known, known)
 

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from distillab.data.labels import Array
 from distillab.models.digests import add_array
+from distillab.tasks import Task
+from distillab.tasks.evaluation import class_logits, decisions
 
 KEPT_ALPHAS = (0.0, 0.5, 1.0)
 """Alphas whose validation predictions are recorded: both ends predict the best alpha, the middle tests that."""
@@ -28,18 +31,20 @@ class ValidationPredictions(NamedTuple):
 
 
 def validation_predictions(
-    alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer], *, linear: bool = False
+    task: Task, alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer], linear: bool = False
 ) -> ValidationPredictions | None:
     """The validation predictions to record of a student; None unless its alpha is one of `KEPT_ALPHAS`.
 
     Args:
+        task: what the outputs mean; other than one of several classes, nothing is recorded.
         alpha: the weight of the labels.
         logits: for the validation examples, shape (V, C).
         labels: as given, shape (V,).
         linear: record the outputs as they are, for a student trained by squared error.
     """
-    if alpha not in KEPT_ALPHAS or not len(labels):
+    if alpha not in KEPT_ALPHAS or not len(labels) or labels.ndim > 1 or task.name not in ("categorical", "binary"):
         return None
+    logits = logits if task.name == "categorical" else class_logits(logits)
     probabilities = logits if linear else softmax(logits.astype(np.float64), axis=1)
     return ValidationPredictions(probabilities.astype(np.float16), labels.astype(np.int16))
 
@@ -50,7 +55,7 @@ class GalleryExamples(NamedTuple):
     inputs: NDArray[np.generic]
     """As stored, shape (K, ...); `scale` times these are the inputs of models."""
     labels: NDArray[np.int16]
-    """Clean, shape (K,)."""
+    """Clean, shape (K,); of several labels, or maps laid out in a row, (K, ...)."""
     scale: float
 
     @property
@@ -68,16 +73,56 @@ class GalleryPredictions(NamedTuple):
     examples: str
     """`GalleryExamples.id`."""
     labels: NDArray[np.int16]
-    """As given to this student, possibly wrong, shape (K,)."""
+    """As given to this student, possibly wrong, shape (K,) or (K, ...) as `GalleryExamples.labels`."""
     logits: NDArray[np.float16]
-    """Shape (K, C)."""
+    """`gallery_outputs`, shape (K, C)."""
+
+
+def gallery_outputs(task: Task, outputs: NDArray[np.floating]) -> NDArray[np.float16]:
+    """What is kept of outputs for the gallery: logits of the classes, or the decided class at every position.
+
+    Args:
+        task: what the outputs mean; not real numbers.
+        outputs: shape (K, ..., C).
+
+    Returns:
+        Shape (K, C); for maps and sequences (K, positions), decided classes; for yes or no (K, 2), two logits.
+    """
+    if outputs.ndim > 2:
+        outputs = decisions(task, outputs).reshape(len(outputs), -1)
+    elif task.name == "binary":
+        outputs = class_logits(outputs)
+    end = float(np.finfo(np.float16).max)
+    return np.asarray(np.clip(outputs, -end, end), np.float16)
+
+
+def gallery_predictions(task: Task, examples: str, labels: Array, outputs: NDArray[np.floating]) -> GalleryPredictions:
+    """A student's predictions for the gallery's examples.
+
+    Args:
+        task: what the outputs mean.
+        examples: `GalleryExamples.id`.
+        labels: as given to this student, shape (K, ...).
+        outputs: shape (K, ..., C).
+    """
+    return GalleryPredictions(examples, gallery_labels(labels), gallery_outputs(task, outputs))
+
+
+def gallery_labels(labels: Array) -> NDArray[np.int16]:
+    """Labels as the gallery keeps them: maps laid out in a row.
+
+    Args:
+        labels: shape (K, ...), whole numbers.
+    """
+    flat = labels if labels.ndim == 1 else labels.reshape(len(labels), -1)
+    return flat.astype(np.int16)
 
 
 @dataclass(frozen=True)
 class TrialResult:
     """A trained student.
 
-    `Store.trials` leaves out the last four fields; the store's method of the same name reads each for all trials.
+    `Store.trials` leaves out the last five fields; the store's method of the same name reads each for all trials.
 
     Args:
         id: the trial's identity.
@@ -97,6 +142,7 @@ class TrialResult:
         reliability: test predictions in bins of confidence of equal width: their number, mean confidence, fraction
             correct; None for outputs that are not probabilities.
         example_predictions: for the gallery's examples.
+        detail: what a page draws of the test predictions, see `distillab.tasks.detail`; None where there is nothing.
     """
 
     id: str
@@ -113,6 +159,7 @@ class TrialResult:
     validation_predictions: ValidationPredictions | None = None
     reliability: Sequence[Sequence[float]] | None = None
     example_predictions: GalleryPredictions | None = None
+    detail: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,13 +181,3 @@ class TeacherResult:
     examples: int
     metrics: Mapping[str, float]
     losses: Sequence[float]
-
-
-def halves(logits: NDArray[np.floating]) -> NDArray[np.float16]:
-    """Logits as float16, clipped to its range.
-
-    Args:
-        logits: of any shape.
-    """
-    end = float(np.finfo(np.float16).max)
-    return np.asarray(np.clip(logits, -end, end), np.float16)

@@ -6,8 +6,8 @@ APPLICATION_ID = 0x646C6162
 EARLIER_ID = 0x64697374
 """"dist", in files that distillab wrote before schema 1."""
 
-VERSION = 1
-"""`PRAGMA user_version`; any new table or column raises it."""
+VERSION = 2
+"""`PRAGMA user_version`; any new table or column raises it. `ADDED` brings an older file up to it."""
 
 SCHEMA = f"""
 CREATE TABLE teachers (id TEXT PRIMARY KEY, settings TEXT, weights TEXT, examples INTEGER, metrics TEXT);
@@ -29,6 +29,7 @@ CREATE TABLE metric_values (
     PRIMARY KEY (metric, trial)) WITHOUT ROWID;
 CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials (id), counts TEXT);
 CREATE TABLE reliability (trial TEXT PRIMARY KEY REFERENCES trials (id), bins TEXT);
+CREATE TABLE details (trial TEXT PRIMARY KEY REFERENCES trials (id), content TEXT);
 CREATE TABLE validation_predictions (
     trial TEXT PRIMARY KEY REFERENCES trials (id), classes INTEGER, probabilities BLOB, labels BLOB);
 CREATE TABLE examples (id TEXT PRIMARY KEY, type TEXT, shape TEXT, scale REAL, inputs BLOB, labels BLOB);
@@ -50,13 +51,16 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 """
 
+ADDED = {2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)")}
+"""By version, the table that it added to the one before."""
+
 RESULTS = {
     "trials": "SELECT trials.id, seed, alpha, coordinates, settings, teacher, state, diverged_epoch, last_finite_loss "
     "FROM trials JOIN cells ON cells.number = cell",
     **{
         name: f"SELECT * FROM {name}"
         for name in (
-            *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability"),
+            *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability", "details"),
             *("validation_predictions", "examples", "example_predictions", "teacher_example_predictions"),
         )
     },

@@ -31,7 +31,6 @@ from distillab.study.storage.records import (
     TeacherResult,
     TrialResult,
     ValidationPredictions,
-    halves,
 )
 from distillab.study.storage.schema import INVALID, RESULTS
 
@@ -134,21 +133,19 @@ class Store:
             rows = [(record.id, epoch, loss) for epoch, loss in enumerate(record.losses)]
             connection.executemany("INSERT INTO teacher_epochs VALUES (?, ?, ?)", rows)
 
-    def add_examples(self, examples: GalleryExamples, teachers: Mapping[str, NDArray[np.float32]]) -> None:
+    def add_examples(self, examples: GalleryExamples, teachers: Mapping[str, NDArray[np.float16]]) -> None:
         """Record the gallery's examples and teachers' predictions for them; rows that exist stay.
 
         Args:
             examples: K of them.
-            teachers: logits by teacher, shape (K, C).
+            teachers: `gallery_outputs` by teacher, shape (K, C).
         """
         with self.transaction() as connection:
             inputs = np.ascontiguousarray(examples.inputs, examples.inputs.dtype.newbyteorder("<"))
             described = (examples.id, inputs.dtype.str, json.dumps(inputs.shape), examples.scale)
             row = (*described, _packed(inputs), _packed(examples.labels, "<i2"))
             connection.execute("INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", row)
-            rows = [
-                (name, row[0], logits.shape[1], _packed(halves(logits), "<f2")) for name, logits in teachers.items()
-            ]
+            rows = [(name, row[0], logits.shape[1], _packed(logits, "<f2")) for name, logits in teachers.items()]
             connection.executemany("INSERT OR IGNORE INTO teacher_example_predictions VALUES (?, ?, ?, ?)", rows)
 
     def add_cohort(
@@ -266,6 +263,10 @@ class Store:
         """Bins of confidence by trial; see `TrialResult`."""
         return self._by_trial("reliability")
 
+    def details(self) -> dict[str, dict[str, Any]]:
+        """What a page draws of test predictions, by trial; see `distillab.tasks.detail`."""
+        return self._by_trial("details")
+
     def validation_predictions(self) -> dict[str, ValidationPredictions]:
         """The recorded validation predictions, by trial."""
         return self._by_trial("validation_predictions")
@@ -336,7 +337,13 @@ def _logits(classes: int, content: bytes) -> NDArray[np.float16]:
 
 
 def _examples(kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
-    return GalleryExamples(_unpacked(inputs, kind).reshape(json.loads(shape)), _unpacked(labels, "<i2"), scale)
+    stored = _unpacked(inputs, kind).reshape(json.loads(shape))
+    return GalleryExamples(stored, _gallery_labels(len(stored), labels), scale)
+
+
+def _gallery_labels(examples: int, content: bytes) -> NDArray[np.int16]:
+    labels = _unpacked(content, "<i2")
+    return labels if len(labels) == examples else labels.reshape(examples, -1)
 
 
 def _compact(value: Any) -> str:
@@ -371,6 +378,7 @@ def _matrix(text: str) -> list[list[Any]]:
 _BY_TRIAL: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]] = {
     "confusions": ("confusion", lambda counts: (_compact(counts),), _matrix),
     "reliability": ("reliability", lambda bins: (_compact(bins),), _matrix),
+    "details": ("detail", lambda detail: (_compact(detail),), _mapping),
     "validation_predictions": (
         "validation_predictions",
         lambda of: (of.probabilities.shape[1], _packed(of.probabilities, "<f2"), _packed(of.labels, "<i2")),
@@ -379,7 +387,9 @@ _BY_TRIAL: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Callable[..., 
     "example_predictions": (
         "example_predictions",
         lambda of: (of.examples, of.logits.shape[1], _packed(of.labels, "<i2"), _packed(of.logits, "<f2")),
-        lambda examples, c, labels, values: GalleryPredictions(examples, _unpacked(labels, "<i2"), _logits(c, values)),
+        lambda examples, c, labels, values: GalleryPredictions(
+            examples, _gallery_labels(len(_logits(c, values)), labels), _logits(c, values)
+        ),
     ),
 }
 """By table with at most one row a trial: the field of `TrialResult` that it holds, to its columns, and back."""

@@ -1,4 +1,4 @@
-"""What all formats share: checking a Keras classifier, its predictions, and the result of an export."""
+"""What all formats share: checking a Keras model, its predictions, and the result of an export."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from distillab.engine.latency import Latency, latency
 from distillab.errors import RequestError, not_allowed
 from distillab.export.agreement import Agreement
+from distillab.export.meaning import Quality
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +24,7 @@ BATCHES = (1, 64)
 """Batch sizes whose latency is measured."""
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From inputs (B, ...) to predictions (B, C)."""
+"""From inputs (B, ...) to predictions (B, ..., C)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,11 @@ class Exported:
         path: its file, or a SavedModel's folder.
         bytes: its size.
         agreement: its predictions compared with Keras's.
-        predictions: the exported model's predictions for the examples, shape (N, C).
+        predictions: the exported model's predictions for the examples, shape (N, ..., C).
         latency: by batch size, on one thread.
         examples: the kind of examples, for a report ("test examples of mnist"); empty if the caller chose them.
-        accuracy: of the exported model on the examples, 0..1; None without labels.
-        keras_accuracy: of the Keras model on the same examples; None if it was not measured.
+        quality: of the exported model on the examples, by the task's default metric; None without labels.
+        keras_quality: of the Keras model on the same examples; None if it was not measured.
         calibration: number of calibration examples of an 8-bit model; None for other models.
     """
 
@@ -48,36 +49,39 @@ class Exported:
     predictions: NDArray[np.float32] = field(repr=False)
     latency: Mapping[int, Latency]
     examples: str = ""
-    accuracy: float | None = None
-    keras_accuracy: float | None = None
+    quality: Quality | None = None
+    keras_quality: Quality | None = None
     calibration: int | None = None
 
 
-def accuracy(predictions: NDArray[np.float32], labels: ArrayLike) -> float:
-    """The fraction of examples whose largest prediction is that of their class.
-
-    Args:
-        predictions: shape (N, C).
-        labels: class numbers, shape (N,).
-    """
-    return float(np.mean(predictions.argmax(-1) == np.asarray(labels)))
-
-
 def keras_predictions(model: keras.Model, examples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Check that a model is a float32 classifier of these examples, and return its predictions (N, C).
+    """Check a model and its inputs, and return its predictions (N, ..., C).
 
     Args:
-        model: one input (B, ...), one output (B, C).
+        model, examples: as for `check_model`.
+
+    Raises:
+        RequestError: as `check_model` raises.
+    """
+    check_model(model, examples)
+    return np.asarray(model.predict(examples, batch_size=256, verbose=0), np.float32)
+
+
+def check_model(model: keras.Model, examples: NDArray[np.float32]) -> None:
+    """Check that a model computes in float32 and reads these examples.
+
+    Args:
+        model: one input (B, ...), one output (B, ..., C).
         examples: inputs, shape (N, ...), N >= 1.
 
     Raises:
         RequestError: the model has several inputs or outputs, computes in half precision, or reads another shape.
     """
     inputs, outputs = (getattr(model, name, None) or () for name in ("inputs", "outputs"))
-    if len(inputs) != 1 or len(outputs) != 1 or len(model.output_shape) != 2:
+    if len(inputs) != 1 or len(outputs) != 1 or len(model.output_shape) < 2:
         raise RequestError(
             f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; export "
-            "takes a Sequential or functional classifier, one input to one output (batch, classes)."
+            "takes a Sequential or functional model, one input to one output (batch, ..., outputs)."
         )
     half = next((layer for layer in model.layers if layer.compute_dtype in ("float16", "bfloat16")), None)
     if half is not None:
@@ -90,11 +94,10 @@ def keras_predictions(model: keras.Model, examples: NDArray[np.float32]) -> NDAr
     fits = len(shape) == len(sides) and all(a in (None, b) for a, b in zip(shape, sides, strict=True))
     if len(examples) == 0 or not fits:
         raise not_allowed("examples.shape", examples.shape, f"(N, *{shape}), the model's input shape")
-    return np.asarray(model.predict(examples, batch_size=256, verbose=0), np.float32)
 
 
 def predict_in_batches(predict: Predict, examples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Predictions for all examples, 256 at once: shape (N, C).
+    """Predictions for all examples, 256 at once: shape (N, ..., C).
 
     Args:
         predict: the model.

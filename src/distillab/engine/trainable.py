@@ -1,4 +1,4 @@
-"""Requirements of trainable models: a classifier that ends in logits, can be traced by JAX, and can be rebuilt."""
+"""Requirements of trainable models: one output without activation, traceable by JAX, and able to be rebuilt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distillab.models.ending import ending, last_layer
 
 
 def check_model(model: keras.Model) -> None:
-    """Check that a model is a classifier with one input that ends in logits, and that JAX can trace it.
+    """Check that a model has one input and one raw output, and that JAX can trace it.
 
     Args:
         model: a built model.
@@ -21,11 +21,11 @@ def check_model(model: keras.Model) -> None:
     Raises:
         RequestError: it is not, or JAX cannot; the message names the layer.
     """
-    _check_classifier(model)
+    _check_output(model)
     _check_traceable(model)
 
 
-def _check_classifier(model: keras.Model) -> None:
+def _check_output(model: keras.Model) -> None:
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if inputs is not None and len(inputs) != 1:
         raise RequestError(
@@ -35,17 +35,17 @@ def _check_classifier(model: keras.Model) -> None:
     shape = model.output_shape
     last = last_layer(model)
     if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
-        raise RequestError(f"The model {model.name!r} has several outputs, and must have one: logits (batch, classes).")
-    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
+        raise RequestError(f"The model {model.name!r} has several outputs, and must have one.")
+    if len(shape) < 2 or any(side is None for side in shape[1:]):
         raise RequestError(
-            f"The model {model.name!r} is not a classifier: its last layer {last.name!r} gives shape {shape}, and must "
-            "give (batch, classes) with at least 2 classes. End it with Flatten and Dense(classes)."
+            f"The last layer {last.name!r} of the model {model.name!r} gives shape {shape}, and must give (batch, "
+            "outputs), or (batch, positions, outputs) of known size. End it with Flatten and Dense(outputs)."
         )
     name = ending(model)
     if name in ("softmax", "sigmoid"):  # log-probabilities are logits: they are defined up to a constant
         raise RequestError(
             f"The model {model.name!r} ends in {name} (layer {last.name!r}), and must end in logits: the loss applies "
-            "the softmax itself. Remove that activation."
+            f"the {name} itself. Remove that activation."
         )
 
 
