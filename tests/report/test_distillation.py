@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,7 @@ def of_numbers() -> dict[str, Any]:
 
 def test_a_distillation_of_a_real_number_speaks_of_errors_and_of_no_temperature(tmp_path: Path) -> None:
     view = distillation_view(of_numbers())
-    assert "-0.5000 of test mean absolute error, of which less is better" in view.verdict
+    assert "the student's test mean absolute error is 0.5000 lower" in view.verdict
     assert "a paired bootstrap of the shipped pair on the test examples: -0.4000" in view.verdict
     assert "real numbers in the labels' unit. Numbers: 0 price" in view.use
     whole = " ".join((*view.training, view.method))
@@ -264,3 +265,48 @@ def test_several_labels_have_a_row_each_beside_the_teachers(tmp_path: Path) -> N
     assert [cells[:4] for cells in table.rows] == [("no", "4", "50.0", "50.0"), ("yes", "4", "-", "-")]
     _, data = written(tmp_path, finding)
     assert {row[0] for row in data["roc"]["tables"]["rows"]} == {"student", "without a teacher", "teacher"}
+
+
+def test_the_confusion_matrix_is_drawn_and_curves_that_are_undefined_are_left_out(tmp_path: Path) -> None:
+    finding = example()
+    finding["data"] |= {"task": "binary", "output_shape": [1]}
+    finding["detail"] = {"student": {"roc": None, "pr": None, "confusion": [[9, 1], [0, 5]]}}
+    text, data = written(tmp_path, finding)
+    assert data["fields"]["confusion"]["counts"] == ["label", "prediction", "count"]
+    assert data["confusion"]["tables"]["counts"] == [[0, 0, 9], [0, 1, 1], [1, 1, 5]]
+    assert 'id="chart-confusion"' in text
+    assert (data["roc"], data["pr"]) == (None, None)
+    assert 'id="chart-roc"' not in text
+
+
+def test_a_page_of_several_numbers_says_which_one_is_drawn(tmp_path: Path) -> None:
+    finding = of_numbers()
+    finding["data"]["class_names"] = ["price", "age"]
+    text, _ = written(tmp_path, finding)
+    assert "Of the numbers, the first: price." in text
+    assert "all numbers together" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "gain", "words"),
+    [
+        ("supported", -0.5, "without a teacher: the student's test mean absolute error is 0.5000 lower (95 % interval"),
+        ("contradicted", 0.25, "without a teacher: the student's test mean absolute error is 0.2500 higher"),
+        ("practically equivalent", -0.25, "hardly differ: the student's test mean absolute error is 0.2500 lower"),
+    ],
+)
+def test_a_metric_of_which_less_is_better_is_lower_or_higher(kind: str, gain: float, words: str) -> None:
+    finding = of_numbers()
+    verdict = finding["verdict"] | {"kind": kind, "gain": {"mae": estimate(gain)}}
+    assert words in verdict_sentence(verdict)
+    assert "lower is better" in distillation_view(finding).key_figures[1].note
+
+
+def test_a_test_over_examples_without_a_result_says_so() -> None:
+    finding = of_numbers()
+    undefined = {"difference": -0.4, "low": math.nan, "high": math.nan, "p": math.nan, "method": "paired bootstrap"}
+    finding["verdict"] |= {"examples": undefined, "against_teacher": undefined}
+    view = distillation_view(finding)
+    for sentence in (view.verdict, view.against_teacher):
+        assert "p unknown (undefined on most resamples)" in sentence
+        assert "nan" not in sentence

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from distillab.report.charts.confusion import confusion_chart, confusion_data
 from distillab.report.charts.distillation import search_chart, search_data, seeds_chart, seeds_data
 from distillab.report.charts.layers import template
 from distillab.report.charts.ranking import CURVES, ranking_chart, ranking_data
 from distillab.report.charts.residuals import pairs_chart, residuals_chart, residuals_data
 from distillab.report.charts.theme import CURVE, LABELS, TEACHER
-from distillab.report.payload import Compact
+from distillab.report.payload import MOST_NUMBERS, Compact
 from distillab.report.rendering import render_markdown, render_page
 from distillab.report.view.distillation import DistillationView, distillation_view
 from distillab.report.write import write_files
@@ -32,7 +35,9 @@ def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: P
         WorkError: the file cannot be written.
     """
     file, view = out or folder.report, distillation_view(finding)
-    page = render_page("distillation.html.j2", script="distillation.js", data=_chart_data(view), view=view)
+    data = _chart_data(view)
+    drawn = {name for name in data["charts"] if data[name]}
+    page = render_page("distillation.html.j2", script="distillation.js", data=data, view=view, drawn=drawn)
     write_files({file: page.encode()})
     return (file,)
 
@@ -45,20 +50,23 @@ def _chart_data(view: DistillationView) -> dict[str, Any]:
         "search": search_chart(colour=search["colour"]),
         "pairs": pairs_chart(),
         "residuals": residuals_chart(),
+        "confusion": confusion_chart(None, view.classes),
     }
     charts |= {which: ranking_chart(which, COLOURS) for which in CURVES}
     student = view.detail.get("student", {})
+    counts = np.array(student.get("confusion") or [])
     return {
         "charts": {name: template(chart) for name, chart in charts.items()},
         "seeds": seeds and compact.encode("seeds", seeds_data(view.metric, **seeds), y=f"test {view.metric.axis}"),
         **{
-            which: compact.encode(which, ranking_data(view.detail, which)) if which in student else None
+            which: compact.encode(which, ranking_data(view.detail, which)) if student.get(which) else None
             for which in CURVES
         },
         **{
             name: compact.encode(name, residuals_data(student)) if "pairs" in student else None
             for name in ("pairs", "residuals")
         },
+        "confusion": compact.encode("confusion", confusion_data(counts)) if 0 < counts.size <= MOST_NUMBERS else None,
         "search": compact.encode("search", search_data(search), y=f"validation {search['metric']}")
         if search["distilled"]
         else None,

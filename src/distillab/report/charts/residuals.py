@@ -56,7 +56,7 @@ def residuals_chart(tables: Tables | None = None) -> alt.LayerChart:
         tables: as `residuals_data` gives them; None where the page supplies them.
     """
     x = alt.X("from:Q").title("prediction minus label").bin("binned")
-    y = alt.Y("count:Q").title("test examples")
+    y = alt.Y("count:Q").title("test predictions")
     bars = layer(tables, "bins").mark_bar(color=CURVE, opacity=0.8)
     zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color=SOFT, strokeDash=[3, 3])
     return alt.layer(

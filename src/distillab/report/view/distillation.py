@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ class DistillationView:
     """A distillation in words and rows; `seeds` and `candidates` are the numbers of its charts.
 
     `caveat`, `cuts`, `use`, `versions` and `command` are empty where the result does not hold them. `labels` has a row
-    for each of several labels, and `detail` what charts draw of the test predictions, by model.
+    for each of several labels, `detail` what charts draw of the test predictions, by model, and `classes` their names.
     """
 
     title: str
@@ -44,6 +45,7 @@ class DistillationView:
     quality: Table
     labels: Table | None
     detail: Mapping[str, Any]
+    classes: tuple[str, ...]
     against_teacher: str
     method: str
     cuts: str
@@ -77,6 +79,7 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
         quality=_quality(verdict),
         labels=_labels(result),
         detail={MODELS[who]: of for who, of in result.get("detail", {}).items()},
+        classes=tuple(data["class_names"]),
         against_teacher=_against_teacher(verdict),
         method=_method(result["search"], _task(result)),
         cuts=f"To keep the time budget: {', '.join(result['search']['cuts'])}." if result["search"]["cuts"] else "",
@@ -111,19 +114,22 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         verdict: "metric", "kind", "seeds", "gain" by metric, "examples" and, where undecided, "seeds_needed".
     """
     metric, examples, kind = _metric(verdict), verdict["examples"], verdict["kind"]
-    gain, less = verdict["gain"][metric.name], ", of which less is better" if metric.lower_is_better else ""
-    seeds = fmt.counted(verdict["seeds"], "seed")
+    gain, seeds = verdict["gain"][metric.name], fmt.counted(verdict["seeds"], "seed")
     start = {
         "supported": "Supported: distillation beats the same student without a teacher by",
         "practically equivalent": "Practically equivalent: student and the same student without a teacher differ by",
         "contradicted": "Contradicted: distillation does not beat the same student without a teacher:",
         "undecided": f"Undecided: {seeds} do not show whether distillation beats the same student without a teacher:",
     }[kind]
+    change = f"{fmt.difference(metric, gain['mean'], unit=True)} of test {metric.label}"
+    if metric.lower_is_better:  # "beats by -0.5" would read like a loss
+        start = start.replace(" differ by", " hardly differ:").replace(" by", ":")
+        way = "lower" if gain["mean"] < 0 else "higher"
+        change = f"the student's test {metric.label} is {fmt.amount(metric, gain['mean'])} {way}"
     sentence = (
-        f"{start} {fmt.difference(metric, gain['mean'], unit=True)} of test {metric.label}{less} (95 % interval "
-        f"{_interval(metric, gain, signed=True)}, paired over {seeds}, "
+        f"{start} {change} (95 % interval {_interval(metric, gain, signed=True)}, paired over {seeds}, "
         f"p {fmt.p_value(gain['p'])}); {_test_over_examples(examples)} of the shipped pair on the test examples: "
-        f"{fmt.difference(metric, examples['difference'])}, p {fmt.p_value(examples['p'])}."
+        f"{fmt.difference(metric, examples['difference'])}, {_p_over_examples(examples)}."
     )
     if kind == "undecided" and verdict.get("seeds_needed"):
         sentence += f" {verdict['seeds_needed']} seeds would probably decide it."
@@ -139,22 +145,28 @@ def _test_over_examples(examples: Mapping[str, Any]) -> str:
     return "McNemar's exact test" if exact else "a paired bootstrap"
 
 
+def _p_over_examples(test: Mapping[str, Any]) -> str:
+    """The p value; a metric that needs both labels can be undefined on most resamples of few examples."""
+    unknown = math.isnan(test["p"])
+    return "p unknown (undefined on most resamples)" if unknown else f"p {fmt.p_value(test['p'])}"
+
+
 def _against_teacher(verdict: Mapping[str, Any]) -> str:
     metric, test = _metric(verdict), verdict["against_teacher"]
     unit = "points" if metric.unit == "%" else f"of {metric.label}"
     how = "McNemar" if "McNemar" in _test_over_examples(test) else "paired bootstrap"
     return (
         f"Shipped student against the teacher: {fmt.difference(metric, test['difference'])} {unit} on the test "
-        f"examples (95 % interval {_interval(metric, test, signed=True)}, {how}, "
-        f"p {fmt.p_value(test['p'])})."
+        f"examples (95 % interval {_interval(metric, test, signed=True)}, {how}, {_p_over_examples(test)})."
     )
 
 
 def _key_figures(result: Mapping[str, Any]) -> tuple[KeyFigure, ...]:
     verdict, metric = result["verdict"], _metric(result["verdict"])
     gain, student, alone = (verdict[who][metric.name] for who in ("gain", "student", "baseline"))
-    unit = f"{metric.difference_unit}; " if metric.difference_unit else f"of {metric.label}; "
-    points = f"{unit}{_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
+    unit = metric.difference_unit or f"of {metric.label}"
+    better = ", lower is better" if metric.lower_is_better else ""
+    points = f"{unit}{better}; {_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
     return (
         KeyFigure("verdict", verdict["kind"], f"{verdict['seeds']} seeds, paired"),
         KeyFigure("gain over no teacher", fmt.difference(metric, gain["mean"]), points),
@@ -236,8 +248,8 @@ def _method(search: Mapping[str, Any], task: Task) -> str:
     )
     return (
         f"{search['method']} chose the settings by validation {METRICS[search['metric']].label} (ties by "
-        f"{'likelihood' if task.softens else 'squared error'}): {search['distilled']} candidates with the teacher and "
-        f"{search['baseline']} without, {each} each{repeated}."
+        f"{'likelihood' if task.softens else 'squared error'}): {fmt.counted(search['distilled'], 'candidate')} with "
+        f"the teacher and {search['baseline']} without, {each} each{repeated}."
     )
 
 
