@@ -14,6 +14,8 @@ FIRST = 4
 def reads_raw(model: keras.Model) -> bool:
     """Whether one of a model's first layers is a Rescaling or a Normalization, so that it reads inputs as stored.
 
+    One after the first layer with weights scales what that layer gives, and no input.
+
     Args:
         model: any model.
 
@@ -29,4 +31,6 @@ def reads_raw(model: keras.Model) -> bool:
             return True
         if isinstance(layer, keras.Model):
             return reads_raw(layer)
+        if layer.weights:
+            return False
     return False

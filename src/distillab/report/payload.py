@@ -264,7 +264,9 @@ def _details(models: Mapping[str, Mapping[str, Any]], compact: Compact) -> dict[
     """The data of the charts of test predictions, None for those that the task does not have."""
     chosen = models.get(CHOSEN, {})
     return {
-        **{which: compact.encode(which, ranking_data(models, which)) if which in chosen else None for which in CURVES},
+        **{
+            which: compact.encode(which, ranking_data(models, which)) if chosen.get(which) else None for which in CURVES
+        },
         **{
             name: compact.encode(name, residuals_data(chosen)) if "pairs" in chosen else None
             for name in ("pairs", "residuals")

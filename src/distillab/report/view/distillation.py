@@ -241,11 +241,9 @@ def _memorised(teacher: Mapping[str, float] | None, task: Task) -> str:
 
 def _method(search: Mapping[str, Any], task: Task) -> str:
     each = fmt.counted(search["trainings"], "training")
-    repeated = (
-        f"; the best {search['finalists']} of either kind were trained {search['repeats']} times as often"
-        if search["finalists"]
-        else ""
-    )
+    finalists = min(search["finalists"], max(search["distilled"], search["baseline"]))
+    best = "the best of either kind was" if finalists == 1 else f"the best {finalists} of either kind were"
+    repeated = f"; {best} trained {search['repeats']} times as often" if finalists else ""
     return (
         f"{search['method']} chose the settings by validation {METRICS[search['metric']].label} (ties by "
         f"{'likelihood' if task.softens else 'squared error'}): {fmt.counted(search['distilled'], 'candidate')} with "
