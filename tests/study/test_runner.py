@@ -20,7 +20,7 @@ from distillab.study import folder as folder_module
 from distillab.study.folder import Folder
 from distillab.study.run import run_study
 from distillab.study.settings import OF_PROBABILITIES
-from distillab.study.spec import Spec
+from distillab.study.spec import Spec, read_spec
 from distillab.study.splits import draw_labels, split
 from distillab.study.storage.records import KEPT_ALPHAS, TeacherResult, TrialResult
 from distillab.study.storage.store import Store
@@ -145,6 +145,18 @@ def test_a_study_that_cannot_run_leaves_nothing_behind(
 ) -> None:
     with pytest.raises(RequestError, match=message):
         run_study(tiny(**keys), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_reads_labels_is_refused_where_some_are_missing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)).astype(np.float32), rng.normal(size=(60, 2))
+    y[3, 1] = np.nan
+    np.savez(tmp_path / "partly.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    tree = {"dataset": str(tmp_path / "partly.npz"), "task": "regression", "loss": "bounded", "margin": 0.1}
+    spec = read_spec({**tree, "student": {"model": "linear"}, "teacher": {"model": "linear"}, "batch_size": 8})
+    with pytest.raises(RequestError, match=r"bounded needs every label, and some of partly.* Set loss to squared"):
+        run_study(spec, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

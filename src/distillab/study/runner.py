@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.functional import Functional
-from distillab.errors import not_allowed
+from distillab.errors import RequestError, not_allowed
+from distillab.losses import DISTILLATION_LOSSES
 from distillab.models import build
 from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.estimate import Costs, RunEstimate, estimate
@@ -91,6 +92,12 @@ class Work:
         if settings.task != data.task.name:
             raise not_allowed("task", settings.task, f"{data.task.name}, the task of {data.name}")
         Augmentation(**settings.augmentation.model_dump()).check(data.input_shape, data.positions)
+        if data.partly_labelled and DISTILLATION_LOSSES[settings.loss].needs_labels:
+            default = data.task.losses[0]
+            raise RequestError(
+                f"The loss {settings.loss} needs every label, and some of {data.name} are missing. Set loss to "
+                f"{default}."
+            )
         classes = data.classes
         for noise in {trial.settings.noise for trials in group.trainings for trial in trials}:
             if noise.matrix is not None and len(noise.matrix) != classes:
