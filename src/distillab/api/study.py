@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -45,13 +46,13 @@ class Study:
         >>> study.to_pandas().groupby("alpha")["test_accuracy"].mean()  # doctest: +SKIP
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Folder(Path(folder))
         self.spec, store = self.folder.read()
         store.close()
 
     @classmethod
-    def load(cls, folder: str | Path) -> Study:
+    def load(cls, folder: str | os.PathLike[str]) -> Study:
         """Read a study.
 
         Args:
@@ -65,8 +66,8 @@ class Study:
     @classmethod
     def run(
         cls,
-        study: Spec | Mapping[str, Any] | str,
-        out: str | Path,
+        study: Spec | Mapping[str, Any] | str | os.PathLike[str],
+        out: str | os.PathLike[str],
         options: RunOptions | None = None,
         *,
         progress: Progress | None = None,
@@ -95,7 +96,7 @@ class Study:
         from distillab.study.run import run_study
         from distillab.tracking import open_tracker
 
-        if isinstance(study, str):
+        if isinstance(study, str | os.PathLike):
             study = load_spec(study)
         spec = study if isinstance(study, Spec) else read_spec(study)
         trackers = [open_tracker(name, Path(out)) for name in dict.fromkeys(logs)]
@@ -166,7 +167,7 @@ class Study:
         """
         return finding_json(self.answer(metric))
 
-    def report(self, out: str | Path | None = None) -> tuple[Path, ...]:
+    def report(self, out: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
         """Write figures, `answer.json` and page into the folder, or the page alone elsewhere.
 
         Args:
@@ -182,7 +183,7 @@ class Study:
 
         return write_report(self.folder, None if out is None else Path(out))
 
-    def export(self, to: str | Path, *, epochs: bool = False) -> Path:
+    def export(self, to: str | os.PathLike[str], *, epochs: bool = False) -> Path:
         """Write the students as a table.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,7 +95,7 @@ def default_scale(x: Array) -> float:
     return 1 / 255 if x.dtype == np.uint8 else 1.0
 
 
-def read_dataset(path: Path, task: str | None = None) -> Dataset:
+def read_dataset(path: str | os.PathLike[str], task: str | None = None) -> Dataset:
     """Read a data set from a file; it is named after the file, and its classes "0", "1", ...
 
     Args:
@@ -106,6 +107,7 @@ def read_dataset(path: Path, task: str | None = None) -> Dataset:
     Raises:
         RequestError: the file or its contents are unusable; the message names file and array.
     """
+    path = Path(path)
     do = "Save it again with numpy.savez_compressed(file, x_train=..., y_train=..., x_test=..., y_test=...)."
     arrays = read_arrays(path, do)
     y = {part: arrays[f"y_{part}"] for part in ("train", "test")}

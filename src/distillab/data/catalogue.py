@@ -19,7 +19,7 @@ from distillab.data.synthetic import synthetic
 from distillab.data.tabular import breast_cancer, diabetes
 from distillab.errors import RequestError, not_allowed, unknown
 
-Loader = Callable[[Path | None, bool], Dataset]
+Loader = Callable[[str | os.PathLike[str] | None, bool], Dataset]
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -27,7 +27,11 @@ THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse
 
 
 def load(
-    name: str | os.PathLike[str], *, data_dir: Path | None = None, download: bool = True, task: str | None = None
+    name: str | os.PathLike[str],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    task: str | None = None,
 ) -> Dataset:
     """Load and check a data set.
 
@@ -126,7 +130,7 @@ def _holds_images(path: Path) -> bool:
     return path.is_dir() or path.name.lower().endswith(ARCHIVES)
 
 
-def read_published(name: str, path: Path) -> Dataset:
+def read_published(name: str, path: str | os.PathLike[str]) -> Dataset:
     """Read the images of a published data set, bytes of scale 1/255, and refuse a file with other contents.
 
     Args:
@@ -136,6 +140,7 @@ def read_published(name: str, path: Path) -> Dataset:
     Raises:
         RequestError: the file is damaged or holds something else.
     """
+    path = Path(path)
     do = f"Move the file away and load {name!r} again to download it, or replace it with an intact copy."
     if _holds_images(path):
         arrays, classes = read_images(path)
@@ -151,7 +156,7 @@ def read_published(name: str, path: Path) -> Dataset:
     return Dataset(name, x_train, arrays["y_train"], x_test, arrays["y_test"], CLASS_NAMES[name], 1 / 255)
 
 
-def _published(name: str, data_dir: Path | None, download: bool) -> Dataset:
+def _published(name: str, data_dir: str | os.PathLike[str] | None, download: bool) -> Dataset:
     path = paths.find_first(files_of(name), data_dir)
     if path is None and not download:
         do = paths.how_to_provide(f"{name}.npz", data_dir)

@@ -16,7 +16,7 @@ from distillab.data.labels import Array
 from distillab.errors import WorkError, reason
 
 
-def download(name: str, data_dir: Path | None = None) -> Path:
+def download(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Download a data set through `keras.datasets` into the cache folder, and return its file.
 
     Args:

@@ -58,7 +58,7 @@ class Photographs:
 
 
 def read_photographs(
-    path: Path, *, size: tuple[int, int] | None = None, store: ArrayStore | None = None
+    path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, store: ArrayStore | None = None
 ) -> Photographs:
     """Read the images of a folder, on all cores.
 
@@ -72,6 +72,7 @@ def read_photographs(
         RequestError: the folder has another structure, fewer than two classes, or more unreadable images than
             `SKIPPED_AT_MOST`; the message names them.
     """
+    path = Path(path)
     images = list(_files(path))
     classes = _classes(path, images)
     files, store = [file for *_, file in images], store or ArrayStore()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ WORTH_CACHING = 5_000
 """Number of images, which take a second or more to decode, from which the decoded images are cached."""
 
 
-def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
+def read_images(path: str | os.PathLike[str]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Read every image of a folder or an archive. Many are cached decoded, under a digest of the encoded ones.
 
     Args:
@@ -51,6 +52,7 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     Raises:
         RequestError: the folders are not as described, an image cannot be read, or sizes differ.
     """
+    path = Path(path)
     files = _from_archive(path) if path.is_file() else _from_folder(path)
     classes, tested = (tuple(sorted({group for where, group, _ in files if where == part})) for part in PARTS)
     if len(classes) < 2 or tested != classes:
@@ -72,7 +74,7 @@ def read_images(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     return read_arrays(cached, "Delete it: the images will be decoded again."), classes
 
 
-def read_image_dataset(path: Path) -> Dataset:
+def read_image_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Read an image folder, or an archive of one, as a data set.
 
     Args:
@@ -81,6 +83,7 @@ def read_image_dataset(path: Path) -> Dataset:
     Raises:
         RequestError: as `read_images`, or its images are no valid data set.
     """
+    path = Path(path)
     arrays, classes = read_images(path)
     try:
         x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
@@ -90,7 +93,7 @@ def read_image_dataset(path: Path) -> Dataset:
 
 
 @contextmanager
-def open_image(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+def open_image(source: str | os.PathLike[str] | IO[bytes]) -> Iterator[Image.Image]:
     """Open a PNG or JPEG image; other formats are refused.
 
     Args:

@@ -42,7 +42,7 @@ class Entry:
     task: str = ""
 
 
-def inventory(data_dir: Path | None = None) -> list[Entry]:
+def inventory(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
     """Check the contents of every named data set, in the order of `LOADERS`; nothing is downloaded.
 
     Args:
@@ -54,7 +54,7 @@ def inventory(data_dir: Path | None = None) -> list[Entry]:
     return [check(name, data_dir) for name in LOADERS]
 
 
-def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
+def check(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None) -> Entry:
     """Check the contents of one data set; nothing is downloaded. A damaged file is reported, not raised.
 
     Args:
@@ -82,7 +82,7 @@ def check(name: str | os.PathLike[str], data_dir: Path | None = None) -> Entry:
     return Entry(name=text, status="present", path=path, task=task)
 
 
-def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | None:
+def find(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None) -> Path | None:
     """Find the file that a data set would be loaded from, unread; None if the set needs no file or has none.
 
     Args:
@@ -103,6 +103,6 @@ def find(name: str | os.PathLike[str], data_dir: Path | None = None) -> Path | N
     return None if published is None else paths.find_first(files_of(published), data_dir)
 
 
-def _how_to_get(name: str, data_dir: Path | None) -> str:
+def _how_to_get(name: str, data_dir: str | os.PathLike[str] | None) -> str:
     by_hand = paths.how_to_provide(f"{name}.npz", data_dir)
     return f"With internet it is downloaded at first use. Without: {by_hand[0].lower()}{by_hand[1:]}"

@@ -18,7 +18,7 @@ def cache_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "distillab"
 
 
-def _search_folders(data_dir: Path | None) -> list[Path]:
+def _search_folders(data_dir: str | os.PathLike[str] | None) -> list[Path]:
     """The folders to search, in this order: `data_dir`, DISTILLAB_DATA, the cache. The first two must exist."""
     folders = [] if data_dir is None else [existing_folder(data_dir)]
     variable = os.environ.get(VARIABLE, "")
@@ -30,7 +30,7 @@ def _search_folders(data_dir: Path | None) -> list[Path]:
     return [*folders, cache_folder()]
 
 
-def existing_folder(data_dir: Path) -> Path:
+def existing_folder(data_dir: str | os.PathLike[str]) -> Path:
     """Check the folder given as `data_dir`.
 
     Args:
@@ -45,7 +45,7 @@ def existing_folder(data_dir: Path) -> Path:
     return folder
 
 
-def find_first(names: Sequence[str], data_dir: Path | None = None) -> Path | None:
+def find_first(names: Sequence[str], data_dir: str | os.PathLike[str] | None = None) -> Path | None:
     """Find the first file or folder with one of several names; None if there is none.
 
     Args:
@@ -56,7 +56,7 @@ def find_first(names: Sequence[str], data_dir: Path | None = None) -> Path | Non
     return next((path for path in candidates if path.exists()), None)
 
 
-def searched(data_dir: Path | None = None) -> str:
+def searched(data_dir: str | os.PathLike[str] | None = None) -> str:
     """List the searched folders, for a message.
 
     Args:
@@ -65,7 +65,7 @@ def searched(data_dir: Path | None = None) -> str:
     return ", ".join(str(folder) for folder in _search_folders(data_dir))
 
 
-def how_to_provide(filename: str, data_dir: Path | None = None) -> str:
+def how_to_provide(filename: str, data_dir: str | os.PathLike[str] | None = None) -> str:
     """Say how to provide a missing file by hand, in a sentence.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class ReadOptions:
         RequestError: a fraction is out of range, or there is no such task.
     """
 
-    data_dir: Path | None = None
+    data_dir: str | os.PathLike[str] | None = None
     validation: float = 0.1
     test: float = 0.2
     size: tuple[int, int] | None = None
@@ -91,7 +92,7 @@ def read_source(data: Any, options: ReadOptions) -> Source:
         arrays = {name: getattr(data, name) for name in ARRAYS}
         task = None if data.task.name == "categorical" else data.task.name
         return Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
-    if isinstance(data, (str, Path)):
+    if isinstance(data, str | os.PathLike):
         return _from_path(Path(data).expanduser(), options, store)
     name = type(data).__name__
     if isinstance(data, Mapping):

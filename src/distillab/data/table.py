@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Table(NamedTuple):
     """The labels as numbers, NaN for an empty one; None if one is no number."""
 
 
-def read_table(path: Path, *, label: str | None = None) -> Table:
+def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
     """Read a CSV file; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
@@ -43,6 +44,7 @@ def read_table(path: Path, *, label: str | None = None) -> Table:
         RequestError: no such column, a row of another length, a feature that is no finite number, fewer than two
             classes; the message names line and column.
     """
+    path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))

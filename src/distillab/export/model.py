@@ -60,7 +60,7 @@ def export_model(
     to: Format,
     out: str | os.PathLike[str],
     data: str | os.PathLike[str] | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     task: str | None = None,
     int8: bool = False,
     trust: bool = False,
@@ -125,7 +125,11 @@ def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
 
 
 def _of_data(
-    student: keras.Model, data: str | os.PathLike[str], data_dir: Path | None, task: str | None, count: int
+    student: keras.Model,
+    data: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None,
+    task: str | None,
+    count: int,
 ) -> _Examples:
     dataset = load(data, data_dir=data_dir, task=task)
     dataset = replace(dataset, scale=1.0) if reads_raw(student) else dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ def with_teacher_logits(
     teacher_weights: Sequence[float] | None = None,
     average: str = DEFAULT_AVERAGE,
     teacher_inputs: Callable[[Any], Any] | None = None,
-    cache: str | Path | None = "",
+    cache: str | os.PathLike[str] | None = "",
     task: str | None = None,
 ) -> Any:
     """Add the teacher's logits to a data set, so that `Distiller` need not run the teacher again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ UNSAFE = FILE_ACCESS | CODE
 """Operations of a graph that access files or run code."""
 
 
-def is_saved_model(path: Path) -> bool:
+def is_saved_model(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a SavedModel's folder.
 
     Args:
         path: any path.
     """
-    return (path / "saved_model.pb").is_file()
+    return (Path(path) / "saved_model.pb").is_file()
 
 
-def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def saved_model(
+    path: str | os.PathLike[str], *, trust: bool = False
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Load the function "serving_default" of a SavedModel, from inputs (B, ...) to predictions (B, C).
 
     Args:
@@ -38,6 +41,7 @@ def saved_model(path: Path, *, trust: bool = False) -> Callable[[NDArray[np.floa
         RequestError: TensorFlow is missing, the folder is damaged, the graph has operations in `UNSAFE`, or several
             inputs or outputs.
     """
+    path = Path(path)
     if importlib.util.find_spec("tensorflow") is None:
         raise RequestError(
             f"{path} is a SavedModel and needs TensorFlow. Install it: pip install 'distillab[tensorflow]'."

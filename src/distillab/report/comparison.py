@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +40,7 @@ class _Study(NamedTuple):
         return [f"{self.name}: {setting.label}" if setting.label else self.name for setting in self.finding.settings]
 
 
-def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
+def write_comparison(folders: Sequence[Folder], to: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write the page that sets studies side by side, and return its path.
 
     Args:
@@ -50,6 +51,7 @@ def write_comparison(folders: Sequence[Folder], to: Path) -> tuple[Path, ...]:
         RequestError: a folder holds no study, or is given twice; `to` is a folder.
         WorkError: the file cannot be written.
     """
+    to = Path(to)
     paths = [folder.path.resolve() for folder in folders]
     twice = next((path for index, path in enumerate(paths) if path in paths[:index]), None)
     if twice is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from distillab.study.folder import Folder
 COLOURS = {"student": CURVE, "without a teacher": LABELS, "teacher": TEACHER}
 
 
-def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: Path | None = None) -> tuple[Path, ...]:
+def write_distillation_report(
+    folder: Folder, finding: Mapping[str, Any], out: str | os.PathLike[str] | None = None
+) -> tuple[Path, ...]:
     """Write the page of a distillation into its folder, or elsewhere, and return its path.
 
     Args:
@@ -34,7 +37,7 @@ def write_distillation_report(folder: Folder, finding: Mapping[str, Any], out: P
     Raises:
         WorkError: the file cannot be written.
     """
-    file, view = out or folder.report, distillation_view(finding)
+    file, view = Path(out or folder.report), distillation_view(finding)
     data = _chart_data(view)
     drawn = {name for name in data["charts"] if data[name]}
     page = render_page("distillation.html.j2", script="distillation.js", data=data, view=view, drawn=drawn)

@@ -5,6 +5,7 @@ Everything on a page comes from the run's folder: the same folder gives the same
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +35,7 @@ MOST_CLASSES = 100
 """Tables of more classes are left out."""
 
 
-def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
+def publish(folder: Folder, to: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write a study's page and figures, update the index of pages, and return the paths of all these files.
 
     Args:
@@ -46,6 +47,7 @@ def publish(folder: Folder, to: Path) -> tuple[Path, ...]:
             page's or the index's name.
         WorkError: a file cannot be written.
     """
+    to = Path(to)
     name = folder.path.resolve().name
     check_folder(to, "--to")
     _check_names(to, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ Columns = Mapping[str, Sequence[Any]]
 _EPOCH_COLUMNS = ("loss", "label_loss", "distillation_loss", "validation_accuracy")
 
 
-def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
+def write_table(folder: str | os.PathLike[str], to: str | os.PathLike[str], *, epochs: bool = False) -> Path:
     """Write a study's students as .csv or .parquet, and return the file.
 
     Args:
@@ -34,6 +35,7 @@ def write_table(folder: Path, to: Path, *, epochs: bool = False) -> Path:
         RequestError: the folder holds no study, the suffix is another one, or pyarrow is missing.
         WorkError: the file cannot be written.
     """
+    to = Path(to)
     writers = {".csv": _write_csv, ".parquet": _write_parquet}
     if to.suffix.lower() not in writers:
         raise not_allowed("--to", str(to), "a name that ends in .csv or .parquet")

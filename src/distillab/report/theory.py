@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def in_words(rows: Sequence[Row], *, quick: bool) -> str:
     return "\n".join([*lines, "", summary])
 
 
-def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Path, ...]:
+def write(out: str | os.PathLike[str], rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Path, ...]:
     """Write table and figures, and return their paths.
 
     Args:
@@ -51,6 +52,7 @@ def write(out: Path, rows: Sequence[Row], *, quick: bool, seed: int) -> tuple[Pa
     Raises:
         WorkError: a file cannot be written.
     """
+    out = Path(out)
     draws = {"draws": QUICK_DRAWS if quick else DRAWS, "seed": seed}
     figures = {
         "risk_vs_alpha": charts.risk_chart(pictures.risk_panels(**draws)),

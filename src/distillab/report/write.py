@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from distillab.report.view import finding_json
 from distillab.study.folder import Folder
 
 
-def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
+def write_report(folder: Folder, out: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
     """Write a study's figures (PNG, SVG), `answer.json` and page into its folder, or the page alone elsewhere.
 
     Args:
@@ -34,8 +35,9 @@ def write_report(folder: Folder, out: Path | None = None) -> tuple[Path, ...]:
     finding = finding_of(results, curves)
     page = study_page(results, finding, study_payload(results, curves, finding)).encode()
     if out is not None:
-        write_files({out: page})
-        return (out,)
+        file = Path(out)
+        write_files({file: page})
+        return (file,)
     files = {
         folder.figures / f"{name}.{form}": render(chart, form)
         for name, chart in study_charts(curves, finding).items()

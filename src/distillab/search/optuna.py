@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ def check_optuna() -> None:
         raise RequestError("--search optuna needs Optuna. Install it: pip install 'distillab[optuna]'.")
 
 
-def optuna_search(space: Space, evaluate: Evaluate, *, trials: int, storage: Path | None = None) -> SearchResult:
+def optuna_search(
+    space: Space, evaluate: Evaluate, *, trials: int, storage: str | os.PathLike[str] | None = None
+) -> SearchResult:
     """Search alpha, temperature, learning rate, loss and architecture by Optuna's TPE.
 
     The baseline has the best architecture; its smoothing and learning rate are searched.
@@ -54,7 +57,7 @@ def optuna_search(space: Space, evaluate: Evaluate, *, trials: int, storage: Pat
     for distilled in (True, False):
         study = optuna.create_study(
             study_name="distilled" if distilled else f"baseline of student {student}",
-            storage=None if storage is None else f"sqlite:///{storage.resolve()}",
+            storage=None if storage is None else f"sqlite:///{Path(storage).resolve()}",
             sampler=optuna.samplers.TPESampler(seed=0, multivariate=False, constant_liar=True),
             direction="maximize",
             load_if_exists=True,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -138,7 +138,7 @@ class Pipeline:
             self.work.progress.note(f"{called}: {metric.shown(metric.sign * score)} after {epochs} epochs.")
         self.students = [self.students[int(np.argmax(scores))]]
 
-    def search(self, storage: Path | None) -> SearchResult:
+    def search(self, storage: str | os.PathLike[str] | None) -> SearchResult:
         """Choose the settings of student and baseline on the validation examples.
 
         Args:

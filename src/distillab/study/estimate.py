@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -104,11 +105,17 @@ class Costs:
     """
 
     def __init__(
-        self, input_shape: Sequence[int], classes: int, grid: Mesh, resources: Resources, file: Path | None = None
+        self,
+        input_shape: Sequence[int],
+        classes: int,
+        grid: Mesh,
+        resources: Resources,
+        file: str | os.PathLike[str] | None = None,
     ) -> None:
         self.input_shape, self.classes, self.grid, self.resources = tuple(input_shape), classes, grid, resources
         self.measured = True
-        self._file, self._saved = file, _read(file)
+        self._file = None if file is None else Path(file)
+        self._saved = _read(self._file)
         self._paces: dict[str, list[float]] = {}
 
     def seconds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,8 @@ class Folder:
         figures, report, answer: the charts, the page, and the answer as JSON.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path = Path(path)
         self.spec, self.store = path / "study.yaml", path / "study.db"
         self.teachers, self.predictions, self.students = path / "teachers", path / "predictions", path / "students"
         self.figures, self.report, self.answer = path / "figures", path / "report.html", path / "answer.json"

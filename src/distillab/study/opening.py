@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,8 @@ def opened(source: Any, options: ModelOptions) -> Opened:
         return source
     if isinstance(source, keras.Model):
         return Opened(source.name, source, source)
-    text, path = str(source), Path(str(source)).expanduser()
+    text = os.fspath(source) if isinstance(source, os.PathLike) else str(source)
+    path = Path(text).expanduser()
     if path.suffix == ".npy":
         Predictions.read(path)  # a damaged file is refused now
         return Opened(path.name, path)
@@ -112,7 +114,7 @@ def opened_teachers(sources: Sequence[Any], options: ModelOptions) -> list[Opene
 
 def _files(source: Any) -> list[Any]:
     """The `.keras` files of a folder; otherwise the source itself."""
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, str | os.PathLike):
         return [source]
     path = Path(source).expanduser()
     if path.is_dir() and not is_saved_model(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ class KeptStudent(NamedTuple):
     test_logits: NDArray[np.float32]
     """Shape (M, ..., C); real outputs are standardised."""
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as `.npz`.
 
         Args:
@@ -43,10 +44,10 @@ class KeptStudent(NamedTuple):
         """
         weights = {f"trainable_{i}": array for i, array in enumerate(self.variables.trainable)}
         weights |= {f"fixed_{i}": array for i, array in enumerate(self.variables.fixed)}
-        replace_file(path, lambda temporary: np.savez(temporary, test_logits=self.test_logits, **weights))
+        replace_file(Path(path), lambda temporary: np.savez(temporary, test_logits=self.test_logits, **weights))
 
     @classmethod
-    def read(cls, path: Path) -> KeptStudent:
+    def read(cls, path: str | os.PathLike[str]) -> KeptStudent:
         """Read what `write` wrote.
 
         Args:

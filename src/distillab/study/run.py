@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -43,13 +44,13 @@ class RunOptions:
         command: what started this run, for its provenance.
     """
 
-    data_dir: Path | None = None
+    data_dir: str | os.PathLike[str] | None = None
     devices: int | None = None
     slots: int | None = None
     memory: int | None = None
     most: int | None = None
     part: tuple[int, int] = (1, 1)
-    speeds: Path | None = None
+    speeds: str | os.PathLike[str] | None = None
     executor: Executor | None = None
     command: str = ""
 
@@ -75,7 +76,7 @@ class Summary:
 
 def run_study(
     spec: Spec,
-    out: Path,
+    out: str | os.PathLike[str],
     options: RunOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -124,7 +125,7 @@ def run_study(
                     diverged += sum(result.diverged_epoch is not None for result in cohort.results)
                     if on_results is not None:
                         on_results(cohort.results)
-    return Summary(out, len(trials), trained, diverged, time.perf_counter() - clock)
+    return Summary(folder.path, len(trials), trained, diverged, time.perf_counter() - clock)
 
 
 def work_in(folder: Folder, dataset: Dataset, options: RunOptions, progress: Progress, *, trainers: int = 1) -> Work:

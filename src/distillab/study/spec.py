@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import operator
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,7 @@ def _check_crossings(spec: Spec) -> None:
             raise not_allowed("metric", spec.objective.metric, allowed, do)
 
 
-def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) -> Spec:
+def load_spec(name: str | os.PathLike[str], overrides: Sequence[str] = (), *, quick: bool = False) -> Spec:
     """Read a study by name or from a file, and apply `KEY=VALUE` overrides.
 
     Args:
@@ -238,7 +239,7 @@ def load_spec(name: str, overrides: Sequence[str] = (), *, quick: bool = False) 
     return read_spec(tree, source=str(path) if path.parent != PRESETS else f"The preset {name!r}")
 
 
-def load_folder_spec(path: Path) -> Spec | SearchSpec:
+def load_folder_spec(path: str | os.PathLike[str]) -> Spec | SearchSpec:
     """Read the `study.yaml` of a folder: a study's grid, or the request of a search.
 
     Args:
@@ -247,7 +248,7 @@ def load_folder_spec(path: Path) -> Spec | SearchSpec:
     Raises:
         RequestError: it is neither.
     """
-    tree = _read_file(path)
+    tree = _read_file(Path(path))
     if isinstance(tree, Mapping) and isinstance(tree.get(SEARCH), Mapping):
         return SearchSpec(tree[SEARCH])
     return read_spec(tree, source=str(path))
@@ -258,16 +259,17 @@ def presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
 
 
-def study_file(name: str) -> Path:
+def study_file(name: str | os.PathLike[str]) -> Path:
     """The file of a study.
 
     Args:
         name: as in `load_spec`.
     """
-    known = presets()
-    if name in known:
+    known, is_path = presets(), not isinstance(name, str)
+    name = os.fspath(name)
+    if name in known and not is_path:
         return known[name]
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if is_path or name.endswith((".yaml", ".yml")) or "/" in name:
         path = Path(name)
         if not path.is_file():
             raise RequestError(f"There is no study file {name!r}. Give a YAML file, or a preset: {', '.join(known)}.")

@@ -6,8 +6,8 @@ twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from distillab.study.storage.records import TrialResult
@@ -39,7 +39,7 @@ class Tracker(Protocol):
         """
 
 
-def open_tracker(name: TrackerName, folder: Path) -> Tracker:
+def open_tracker(name: TrackerName, folder: str | os.PathLike[str]) -> Tracker:
     """Open a log in a study's folder; nothing is written before there are results.
 
     Args:

@@ -30,7 +30,7 @@ class MLflow:
         RequestError: MLflow is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
         try:
             import mlflow.tracking  # noqa: F401
@@ -39,7 +39,7 @@ class MLflow:
             raise RequestError(
                 f"--log mlflow needs {error.name or 'mlflow'}. Install it: pip install 'distillab[mlflow]'"
             ) from error
-        self.folder = folder.resolve()
+        self.folder = Path(folder).resolve()
 
     def trials(self, results: Sequence[TrialResult]) -> None:
         """Create a run for each student that has none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ class TensorBoard:
         RequestError: tensorboardX is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         try:
             import tensorboardX
         except ImportError as error:
@@ -35,7 +36,7 @@ class TensorBoard:
                 "--log tensorboard needs tensorboardX. Install it: pip install 'distillab[tensorboard]'"
             ) from error
         self._library = tensorboardX
-        self.path = folder / FOLDER
+        self.path = Path(folder) / FOLDER
 
     def trials(self, results: Sequence[TrialResult]) -> None:
         """Write a run for each student that has none.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import os
 import sqlite3
 import zlib
 from collections import defaultdict
@@ -61,9 +62,9 @@ class Store:
         WorkError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path, self._read_only = path, read_only
-        self._connection = connect(path, read_only=read_only)
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
+        self.path, self._read_only = Path(path), read_only
+        self._connection = connect(self.path, read_only=read_only)
 
     def close(self) -> None:
         """Close the file."""
