@@ -14,6 +14,7 @@ PACKAGE = "distillab"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 FLOORS = (
     ("errors", "io"),
+    ("backend",),
     ("losses", "metrics", "stats", "theory", "conventions"),
     ("tasks",),
     ("data", "models"),

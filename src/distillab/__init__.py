@@ -7,8 +7,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-if "keras" not in sys.modules:  # Keras reads this once, at its first import; a user's own choice stands
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):  # a user's own choice stands
+    os.environ["KERAS_BACKEND"] = "jax"  # Keras reads it once, at its first import
 
 # Fetched when first asked for: the command line must start without Keras, which takes seconds to import.
 _FROM = {
@@ -23,6 +23,8 @@ _FROM = {
     "store_predictions": "distillab.models.predictions",
 }
 
+_NEEDS_KERAS = ("AlphaSchedule", "Distiller", "with_teacher_logits", "distill", "Distillation")
+
 _MODULES = ("conventions", "losses")
 
 
@@ -31,6 +33,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"distillab.{name}")
     if name not in _FROM:
         raise AttributeError(f"module 'distillab' has no attribute {name!r}")
+    if name in _NEEDS_KERAS:
+        importlib.import_module("distillab.backend").check_backend()
     return getattr(importlib.import_module(_FROM[name]), name)
 
 

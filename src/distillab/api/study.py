@@ -13,6 +13,7 @@ import distillab.report.formatting as fmt
 from distillab.analysis import analyse, needed_metrics, with_metric
 from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
+from distillab.backend import need_jax
 from distillab.errors import unknown
 from distillab.report.rendering import render_html
 from distillab.report.results import Results, finding_of, read_results
@@ -92,6 +93,7 @@ class Study:
         Example:
             >>> study, summary = Study.run({"dataset": "digits", "alpha": [0, 0.5, 1]}, "runs/mine")  # doctest: +SKIP
         """
+        need_jax("A study")
         from distillab.report.write import figures_as_png
         from distillab.study.run import run_study
         from distillab.tracking import open_tracker

@@ -49,9 +49,6 @@ def export(
       distillab export student.keras --to onnx --out student.onnx --data mnist --data-dir data
       distillab export student.keras --to onnx --out small.onnx --data mnist --data-dir data --int8
     """
-    import os
-
-    os.environ.setdefault("KERAS_BACKEND", "jax")
     from distillab.export import export_model
 
     exported = export_model(model, to=to, out=out, data=data, data_dir=data_dir, task=task, int8=int8, trust=trust)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from distillab.backend import need_jax
 from distillab.errors import RequestError, not_allowed
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def run_options(execution: dict[str, Any], **more: Any) -> RunOptions:
         execution: as `execution_options` gives them.
         more: further fields of `RunOptions`.
     """
+    need_jax("Training")
     from distillab.data.paths import cache_folder
     from distillab.engine.devices import keep_compiled, split_host
 

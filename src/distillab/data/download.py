@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from distillab.backend import check_backend
 from distillab.data import paths
 from distillab.data.archive import write_arrays
 from distillab.data.dataset import ARRAYS
@@ -27,6 +28,7 @@ def download(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
         WorkError: no network, contents that differ from the published ones, or a cache that cannot be written.
     """
     filename = f"{name}.npz"
+    check_backend()  # Keras downloads
     by_hand = paths.how_to_provide(filename, data_dir)
     try:
         arrays = _fetch(name)
@@ -48,8 +50,6 @@ def download(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _fetch(name: str) -> dict[str, Array]:
-    # Only Keras's download is needed here; if the user has chosen no backend, use the one this project needs.
-    os.environ.setdefault("KERAS_BACKEND", "jax")
     with contextlib.redirect_stdout(sys.stderr):  # Keras prints its progress bar to stdout, which is for data
         (x_train, y_train), (x_test, y_test) = importlib.import_module(f"keras.datasets.{name}").load_data()
     return dict(zip(ARRAYS, (x_train, y_train.reshape(-1), x_test, y_test.reshape(-1)), strict=True))

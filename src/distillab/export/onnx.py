@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from distillab.backend import need_jax
 from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement, check_agreement
 from distillab.export.exported import (
@@ -80,17 +81,13 @@ def check_tools(path: Path) -> None:
     Raises:
         RequestError: a wrong suffix, a missing package, or another backend than JAX.
     """
-    import keras
 
     if path.suffix != ".onnx":
         raise not_allowed("out", str(path), "a file that ends in .onnx")
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise RequestError(f"ONNX export needs {', '.join(missing)}. Install it: pip install 'distillab[onnx]'.")
-    if keras.backend.backend() != "jax":
-        raise RequestError(
-            f"ONNX export works from Keras's JAX backend, and this is {keras.backend.backend()}. Set KERAS_BACKEND=jax."
-        )
+    need_jax("ONNX export")
 
 
 def onnx_predict(content: bytes) -> Predict:

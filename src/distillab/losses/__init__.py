@@ -11,6 +11,7 @@ Keras is imported with the first function: names and defaults must load at once.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from distillab.backend import check_backend
 from distillab.losses.names import (
     DEFAULT_ALPHA,
     DEFAULT_TEMPERATURE,
@@ -34,6 +35,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module 'distillab.losses' has no attribute {name!r}")
+    check_backend()
     functions = importlib.import_module("distillab.losses.functions")
     if name not in functions.__all__:
         raise AttributeError(f"module 'distillab.losses' has no attribute {name!r}")

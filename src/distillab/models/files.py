@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distillab.backend import check_backend
 from distillab.errors import RequestError, not_allowed, reason
 from distillab.models.functions import user_module
 
@@ -52,6 +53,7 @@ def read_model(path: str | os.PathLike[str], *, trust: bool = False, modules: Se
     Raises:
         RequestError: no such file, another format, a damaged file, or one that would run its own code.
     """
+    check_backend()
     import keras
 
     path = Path(path)

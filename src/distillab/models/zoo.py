@@ -12,6 +12,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distillab.backend import check_backend
 from distillab.errors import RequestError, not_allowed, unknown
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
         >>> build("cnn-16-32", (28, 28, 1), 10).count_params()
         20490
     """
+    check_backend()
     architecture, widths = parse(name)
     shape = tuple(input_shape)
     entry = ARCHITECTURES[architecture]
