@@ -31,11 +31,12 @@ os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / f"distillab-tes
 # JAX reads this when it first looks for devices: tests of the cohort need two.
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
 
-# What one test has compiled, another need not compile again, also in a process of its own.
+# What one test has compiled, another need not compile again, also in a process of its own, and in the next run. Most
+# programs are small operations whose compilation takes a few milliseconds: together they take most of a test's time.
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"distillab-tests-{getpass.getuser()}")
 )
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # Files whose few tests take long go first, so that no worker is left with one of them at the end.
 LONG = (
