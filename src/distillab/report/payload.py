@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from altair.utils.schemapi import debug_mode
 from numpy.typing import NDArray
 
 import distillab.report.formatting as fmt
@@ -97,13 +98,15 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
         "measures", "classes" and "metric" for the controls.
     """
     compact, names, classes = Compact(), _shown_metrics(results, curves), results.class_names
+    with debug_mode(False):  # without a validation of every part, which the tests do
+        charts = _charts(finding, classes)
     return {
         "metric": names[0],
         "measures": {name: METRICS[name].label for name in names},
         "classes": classes,
         "settings": _settings(results, curves, finding, names, compact),
         "across": [_trend(trend, finding.metric, compact) for trend in finding.trends],
-        "charts": _charts(finding, classes),
+        "charts": charts,
         "fields": compact.fields,
     }
 

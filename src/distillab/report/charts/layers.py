@@ -172,7 +172,7 @@ def template(chart: Any) -> dict[str, Any]:
     """
     if isinstance(chart, alt.LayerChart):
         chart = chart.properties(width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
-    spec = chart.to_dict()
+    spec = chart.to_dict(validate=False)
     if isinstance(spec.get("height"), dict):  # pixels a row do not go with a width that fits the page
         spec["height"] = "$height"
     spec["config"] = config(font="system-ui, sans-serif", background=None)
