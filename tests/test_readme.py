@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.conftest import REAL_DATA
 
 from distillab.cli import main
+from distillab.data import catalogue
 from distillab.models import build
+from distillab.report import theory
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -54,6 +58,10 @@ def test_every_command_runs(
     import keras
 
     monkeypatch.chdir(tmp_path)
+    read_once = functools.cache(catalogue.read_published)  # each command reads MNIST anew
+    monkeypatch.setattr(catalogue, "read_published", read_once)
+    monkeypatch.setattr(sys.modules["distillab.data.inventory"], "read_published", read_once)
+    monkeypatch.setattr(theory, "render", lambda chart, form: b"drawn")  # tests/report/test_theory.py draws them
     lines = [line for line in commands() if line.startswith("distillab ")]
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from distillab.analysis import alpha_curves, analyse
 from distillab.analysis.calibration import Reliability
 from distillab.metrics.metric import METRICS
+from distillab.report import figures
 from distillab.report.charts import accuracy_vs_alpha as module
 from distillab.report.charts import spread
 from distillab.report.charts.accuracy_vs_alpha import accuracy_reach, accuracy_vs_alpha_data, mean_chart
@@ -339,18 +340,18 @@ def test_rows_of_a_trend_keep_their_order_where_some_have_no_interval_or_range()
         assert heights == sorted(heights)
 
 
-def test_the_caption_counts_settings_without_a_panel(rows):
-    spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.01 * step for step in range(1, 10)]})
+def test_the_caption_counts_settings_without_a_panel(rows, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_PANELS", 2)
+    monkeypatch.setattr(figures, "MOST_ROWS", 3)
+    spec = rows.spec(seeds=2, temperature=[1, 2], noise={"rate": [0.1, 0.2]})
     trials = rows.trials(spec, lambda alpha, seed: 0.9, shares=lambda settings, seed: 0.5)
     curves, finding = both(rows, spec, trials, {})
     charts = study_charts(curves, finding)
-    assert "The first 24 of 27 settings." in text_of(charts["denoising"])
-    assert len(charts["accuracy_vs_alpha"].concat) == 24
-    spec = rows.spec(
-        seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2, 0.3]}, learning_rate=[0.1, 0.2, 0.3, 0.4]
-    )
+    assert "The first 2 of 4 settings." in text_of(charts["denoising"])
+    assert len(charts["accuracy_vs_alpha"].concat) == 2
+    spec = rows.spec(seeds=2, temperature=[1, 2, 3], noise={"rate": [0.1, 0.2]}, learning_rate=[0.1, 0.2])
     curves, finding = both(rows, spec, rows.trials(spec, lambda alpha, seed: 0.9), {})
-    assert "The first 8 of 9 settings of the other axes." in text_of(study_charts(curves, finding)["alpha_across"])
+    assert "The first 3 of 4 settings of the other axes." in text_of(study_charts(curves, finding)["alpha_across"])
 
 
 def test_residuals_are_drawn_of_the_first_output_between_the_ends_of_a_diagonal() -> None:
