@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import tempfile
@@ -37,6 +38,10 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"distillab-tests-{getpass.getuser()}")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+# Tracing allocates millions of small objects, few of them garbage in cycles: by default, looking for such takes an
+# eighth of the time of the tests.
+gc.set_threshold(100_000, 20, 10)
 
 # Files whose few tests take long go first, so that no worker is left with one of them at the end.
 LONG = (
