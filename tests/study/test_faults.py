@@ -18,7 +18,8 @@ import jax
 import pytest
 from benchmarks.kills import finish, results, said, start
 from filelock import FileLock
-from tests.study.conftest import TINY, wait_for_a_run
+from tests.study import conftest
+from tests.study.conftest import wait_for_a_run
 
 from distillab.cli import main
 from distillab.engine.trainer import CohortTrainer
@@ -31,6 +32,9 @@ from distillab.study.run import run_study
 from distillab.study.spec import Spec, read_spec
 from distillab.study.storage.check import check
 from distillab.study.storage.store import Store
+
+TINY = conftest.TINY | {"teacher": {"model": "mlp-8", "epochs": 1}, "student": {"model": "mlp-4"}}
+"""Dense layers are traced in half the time of convolutions, and faults are the same with them."""
 
 SPEC = read_spec(TINY)
 IN_THE_THIRD_COHORT = 5.0
