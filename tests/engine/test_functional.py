@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
+from distillab.engine.randomness import stream
 from distillab.errors import RequestError
 from distillab.models import build
 
@@ -108,6 +109,41 @@ def test_writing_weights_and_reading_them_gives_them_back(student: Functional) -
 def test_writing_weights_of_another_architecture_is_an_error(student: Functional) -> None:
     with pytest.raises(ValueError, match="zip"):
         write_variables(build("mlp-3", (2,), 2), student.initial(0))
+
+
+def test_a_model_that_trains_everything_starts_as_a_clone_of_it_does(with_state: Functional) -> None:
+    """The draws of every seed since the first version: no record of a study depends on what a student keeps."""
+    drawn = with_state.initial(3)
+    keras.utils.set_random_seed(int(stream("initial weights", 3).integers(2**31)))
+    clone = read_variables(keras.models.clone_model(with_state.model))
+    counter = [variable.name for variable in with_state.model.non_trainable_variables].index("seed_generator_state")
+    clone.fixed[counter] = stream("layers", 3).integers(2**31, size=clone.fixed[counter].shape).astype(np.uint32)
+    assert same(drawn, clone)
+
+
+def test_what_trains_is_drawn_as_if_nothing_were_kept() -> None:
+    def model(**first: bool) -> keras.Model:
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, **first), keras.layers.Dense(3)])
+
+    frozen = model(trainable=False)
+    frozen.layers[0].set_weights([np.full((4, 5), 7.0), np.ones(5)])
+    drawn, free = Functional(frozen).initial(3), Functional(model()).initial(3)
+    assert same(Variables(drawn.trainable, []), Variables(free.trainable[2:], []))
+    np.testing.assert_array_equal(drawn.fixed[0], np.full((4, 5), 7.0))
+    np.testing.assert_array_equal(drawn.fixed[1], np.ones(5))
+
+
+def test_written_statistics_are_the_ones_that_a_normalization_computes_with() -> None:
+    """Mean 5, variance 4: (9 - 5) / sqrt(4) = 2."""
+
+    def model() -> keras.Model:
+        return keras.Sequential([keras.Input((1,)), keras.layers.Normalization(), keras.layers.Dense(1)])
+
+    given = model()
+    given.layers[0].adapt(np.array([[3.0], [7.0]]))
+    given.layers[1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    written = write_variables(model(), read_variables(given))
+    assert float(written(np.array([[9.0]]))[0, 0]) == 2
 
 
 def test_an_answer_is_the_models_own_with_those_weights(student: Functional) -> None:

@@ -477,3 +477,26 @@ def test_callbacks_may_be_given_by_position(student: keras.Model, teacher: keras
     remember = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     compiled(student, teacher).fit(Batches(*problem), None, None, 2, 0, [remember])
     assert seen == [0, 1]
+
+
+def test_an_adapter_is_trained_and_the_frozen_weights_and_the_kernel_under_it_stay(
+    teacher: keras.Model, problem: Problem, tmp_path: Path
+) -> None:
+    x, y = problem
+    frozen = keras.layers.Dense(5, activation="tanh", trainable=False)
+    adapted = keras.layers.Dense(C, activation="softmax")
+    student = keras.Sequential([keras.Input((F,)), frozen, adapted])
+    frozen.set_weights([np.full((F, 5), 0.1), np.zeros(5)])
+    adapted.set_weights([np.full((5, C), 0.2), np.zeros(C)])
+    adapted.enable_lora(2, lora_alpha=4)
+    with pytest.warns(UserWarning, match="softmax"):
+        distiller = Distiller(student, teacher)
+    distiller.compile(keras.optimizers.SGD(0.5), alpha=0.3)
+    losses = distiller.fit(x, y, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    np.testing.assert_array_equal(ops.convert_to_numpy(frozen.kernel), np.full((F, 5), 0.1, np.float32))
+    np.testing.assert_array_equal(ops.convert_to_numpy(adapted._kernel), np.full((5, C), 0.2, np.float32))
+    assert ops.convert_to_numpy(adapted.lora_kernel_b).any()
+    distiller.student.save(tmp_path / "student.keras")
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), student.predict(x, verbose=0), atol=1e-5)

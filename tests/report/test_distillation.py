@@ -310,3 +310,25 @@ def test_a_test_over_examples_without_a_result_says_so() -> None:
     for sentence in (view.verdict, view.against_teacher):
         assert "p unknown (undefined on most resamples)" in sentence
         assert "nan" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ({"warm": False, "kept": 0, "numbers": 0, "drawn": 4}, None),
+        (
+            {"warm": True, "kept": 2, "numbers": 36, "drawn": 2},
+            "All weights of the student start as given (warm start)",
+        ),
+        (
+            {"warm": False, "kept": 12, "numbers": 2_223_872, "drawn": 4},
+            "The student keeps 12 weight arrays as given (2,223,872 numbers, in frozen layers or adapted statistics) "
+            "and draws 4 anew for each seed.",
+        ),
+    ],
+)
+def test_text_and_card_say_which_weights_start_as_given(start: dict[str, Any], words: str | None) -> None:
+    finding = example() | {"start": start}
+    for text in (distillation_text(distillation_view(finding)), model_card(finding)):
+        line = " ".join(text.replace("\\", "").split())
+        assert (words in line) if words else ("as given" not in line)

@@ -60,6 +60,7 @@ def distillation_finding(
         "search": _search(pipeline, found),
         "candidates": [_candidate(one, wanted.search_seeds, pipeline.metric.sign) for one in found.scores],
         "detail": {who: _detail(outputs, dataset) for who, outputs in predictions._asdict().items()},
+        "start": architecture.start._asdict(),
         "costs": _costs(model, architecture, teachers, dataset),
         "data": _data(dataset, architecture),
         "unlabelled": _effect_of_unlabelled(finals, dataset, pipeline.metric.name),

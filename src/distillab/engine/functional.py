@@ -17,6 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from keras.src.backend import get_keras_mask  # Keras has no public name for it
 
 from distillab.engine.devices import ROWS
+from distillab.engine.given import changed_by_training, is_seed, kept
+from distillab.engine.lora import adapters
 from distillab.engine.lowering import lower
 from distillab.engine.randomness import stream
 from distillab.engine.trainable import check_model, rebuilt
@@ -80,12 +82,27 @@ class Functional:
         return tuple(int(side) for side in self.model.output_shape[1:])
 
     @cached_property
+    def _changed(self) -> tuple[bool, ...]:
+        return changed_by_training(self.model)
+
+    @cached_property
+    def kept(self) -> tuple[bool, ...]:
+        """Which of the fixed variables `initial` keeps as they are in the model, because training changes none."""
+        return kept(self.model, self._changed)
+
+    @property
+    def kept_variables(self) -> list[Any]:
+        """The fixed variables, Keras's, that `initial` keeps."""
+        return [v for v, keeps in zip(self.model.non_trainable_variables, self.kept, strict=True) if keeps]
+
+    @cached_property
     def depends_on_batch(self) -> bool:
         """Whether an example's logits or the fixed variables depend on the rest of the batch, as in BatchNormalization.
 
         Then no filling rows may be in a batch. A random generator's counter does not count: it depends on no example.
         """
-        return any(not _is_seed(variable) for variable in self.model.non_trainable_variables)
+        pairs = zip(self.model.non_trainable_variables, self._changed, strict=True)
+        return any(moves and not is_seed(variable) for variable, moves in pairs)
 
     def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> ModelOutput:
         """Predict a batch.
@@ -107,7 +124,7 @@ class Functional:
         return lower(call)(variables.trainable, variables.fixed, inputs)
 
     def initial(self, seed: int) -> Variables:
-        """Draw the weights that a student of this architecture starts from.
+        """Draw the weights that a student of this architecture starts from; what training cannot change stays as given.
 
         Every student of one seed starts from the same weights, whatever its alpha; the layers' own
         initialisers draw them. Keras's and Python's own random state is left as it was.
@@ -121,9 +138,30 @@ class Functional:
         # A layer with a seed of its own, such as Dropout(seed=1), would drop the same units for every student.
         draws = stream("layers", seed)
         for index, variable in enumerate(fresh.non_trainable_variables):
-            if _is_seed(variable):
+            if is_seed(variable):
                 variables.fixed[index] = draws.integers(2**31, size=variable.shape).astype(variable.dtype)
+            elif self.kept[index]:
+                variables.fixed[index] = np.asarray(self.model.non_trainable_variables[index].value)
         return variables
+
+    def awake(self, given: Variables, seed: int) -> Variables:
+        """The given weights, with the first matrix of an adapter (LoRA) drawn anew where both are zero.
+
+        Where Keras saves a model, it adds the adapter's product to the kernel; both matrices load as zeros, and their
+        gradients stay zero. With the first matrix drawn anew the model predicts the same, and learns.
+
+        Args:
+            given: the weights to start from.
+            seed: the trial's seed, >= 0.
+        """
+        places = {id(variable): index for index, variable in enumerate(self.model.trainable_variables)}
+        pairs = [(places[id(a)], places[id(b)]) for a, b in adapters(self.model) if {id(a), id(b)} <= set(places)]
+        asleep = [a for a, b in pairs if not given.trainable[a].any() and not given.trainable[b].any()]
+        if not asleep:
+            return given
+        fresh = self.initial(seed).trainable
+        trainable = [fresh[i] if i in asleep else array for i, array in enumerate(given.trainable)]
+        return Variables(trainable, given.fixed)
 
 
 def in_precision(model: keras.Model, precision: str) -> keras.Model:
@@ -167,11 +205,10 @@ def write_variables(model: keras.Model, variables: Variables) -> keras.Model:
     ]
     for variable, value in pairs:
         variable.assign(value)
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its variables
     return model
-
-
-def _is_seed(variable: Any) -> bool:
-    return variable.name == "seed_generator_state"
 
 
 @contextmanager

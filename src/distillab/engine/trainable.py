@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import keras
 
+from distillab.engine.given import read_flags, set_flags
+from distillab.engine.lora import read_adapters, set_adapters
 from distillab.errors import RequestError, reason
 from distillab.models.ending import ending, last_layer
 
@@ -79,7 +81,7 @@ def _first_fault(model: keras.Model) -> str:
 
 
 def rebuilt(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | None = None) -> keras.Model:
-    """Rebuild a model of the same architecture with fresh weights.
+    """Rebuild a model of the same architecture with fresh weights, and the same adapters and frozen variables.
 
     Args:
         model: the model.
@@ -88,6 +90,19 @@ def rebuilt(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | 
     Raises:
         RequestError: a layer cannot be rebuilt from its configuration; the message names it.
     """
+    twin = _cloned(model, rebuild)
+    set_adapters(twin, read_adapters(model))
+    set_flags(twin, read_flags(model))
+    pairs = ((model.trainable_variables, twin.trainable_variables), (model.variables, twin.variables))
+    if any([v.shape for v in of] != [v.shape for v in other] for of, other in pairs):
+        raise RequestError(
+            f"The model {model.name!r} cannot be rebuilt with fresh weights: the rebuilt model trains other weights. "
+            "Let get_config() of its layers hold everything that their weights depend on."
+        )
+    return twin
+
+
+def _cloned(model: keras.Model, rebuild: Callable[[keras.Layer], keras.Layer] | None) -> keras.Model:
     try:
         return keras.models.clone_model(model, clone_function=rebuild)
     except Exception as error:  # a constructor can raise anything

@@ -12,6 +12,8 @@ import numpy as np
 
 from distillab.data import Dataset
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
+from distillab.engine.given import freeze_inside
+from distillab.engine.lora import read_adapters
 from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
 from distillab.models import build
@@ -22,6 +24,7 @@ from distillab.models.scaling import reads_raw
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
+from distillab.study.start import Start, check_start, start_of
 from distillab.tasks import check_head
 
 
@@ -33,7 +36,7 @@ class StudentModel:
         name: its name in reports.
         functional: for the engine.
         scale: stored inputs times this are its inputs.
-        warm: the weights to start from; None: drawn anew for each seed.
+        warm: the weights to start from; None: drawn anew for each seed, except what training does not change.
         ending: "softmax" or "sigmoid", which the shipped model ends in; "": it gives logits, or real numbers.
     """
 
@@ -44,12 +47,21 @@ class StudentModel:
     ending: str = ""
 
     @property
+    def start(self) -> Start:
+        """How its weights start."""
+        return start_of(self.functional, warm=self.warm is not None)
+
+    @property
     def digest(self) -> str:
         """Of everything that decides a training of it, except settings and seed."""
         digest = hashlib.sha256(json.dumps(architecture(self.functional.model), sort_keys=True).encode())
         digest.update(f"{self.scale!r} {self.ending == 'softmax'}".encode())
         for array in [] if self.warm is None else [*self.warm.trainable, *self.warm.fixed]:
             add_array(digest, array)
+        if self.warm is None and any(self.functional.kept):
+            digest.update(repr(read_adapters(self.functional.model)).encode())
+            for variable in self.functional.kept_variables:
+                add_array(digest, np.asarray(variable.value))
         return digest.hexdigest()[:16]
 
     def initial(self, seed: int) -> Variables:
@@ -58,7 +70,7 @@ class StudentModel:
         Args:
             seed: at least 0.
         """
-        return self.warm or self.functional.initial(seed)
+        return self.functional.initial(seed) if self.warm is None else self.functional.awake(self.warm, seed)
 
 
 def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
@@ -103,8 +115,10 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
         model = _without_activation(model, name)
     elif model is not named.model and not names_function(name):
         ends = _own_ending(dataset)
+    freeze_inside(model)
     functional = Functional(model)
     check_outputs(f"The student {name}", functional.output_shape, dataset)
+    check_start(functional, name, warm=options.warm_start)
     reads = tuple(model.input_shape[1:])
     if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
         size = " Give --image-size." if len(reads) == len(shape) == 3 and reads[-1] == shape[-1] else ""
@@ -141,8 +155,7 @@ def _without_activation(model: keras.Model, name: str) -> keras.Model:
     twin = rebuilt(model, linear)
     if ending(twin):
         raise RequestError(f"The student {name} ends in a {ending(twin)} inside a nested model. Let it end in logits.")
-    twin.set_weights(model.get_weights())
-    return twin
+    return write_variables(twin, read_variables(model))
 
 
 def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset) -> keras.Model:

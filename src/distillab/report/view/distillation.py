@@ -347,10 +347,22 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
         *(str(note) for note in data["notes"]),
         *_unlabelled(result["unlabelled"], _metric(result["verdict"])),
         f"Student: {_settings(result['chosen'], task)}.",
+        *_start(result.get("start")),
         f"Baseline, the same student without a teacher: {_settings(result['baseline'], task)}.",
         f"Both: {request['epochs']} epochs of batches of {request['batch_size']}, {request['optimiser']}, "
         f"{request['schedule']} schedule{loss}; the baseline takes as many steps.",
     )
+
+
+def _start(start: Mapping[str, Any] | None) -> list[str]:
+    """What the student's weights start from, where not all of them are drawn anew."""
+    if not start or not (start["warm"] or start["kept"]):
+        return []
+    if start["warm"]:
+        return ["All weights of the student start as given (warm start), for every seed."]
+    numbers = f"{fmt.counted(start['numbers'], 'number')}, in frozen layers or adapted statistics"
+    kept = f"The student keeps {fmt.counted(start['kept'], 'weight array')} as given ({numbers})"
+    return [f"{kept} and draws {start['drawn']:,} anew for each seed."]
 
 
 def _settings(candidate: Candidate, task: Task) -> str:

@@ -12,6 +12,7 @@ from distillab.data import Dataset
 from distillab.data.paths import cache_folder
 from distillab.engine.devices import keep_compiled, mesh, out_of_memory, split_host
 from distillab.engine.functional import Functional
+from distillab.engine.packed import PackedModel, pack, unpack
 from distillab.errors import RequestError
 from distillab.study.cohorts import CohortResult, GroupTrainer, TrainingInputs
 from distillab.study.executors.ray_connection import difference, versions
@@ -28,7 +29,7 @@ class PackedInputs(NamedTuple):
     key: str
     """Unique to the group and the run."""
     inputs: TrainingInputs
-    """With architectures as JSON in place of models."""
+    """With packed models in place of models."""
 
 
 class Common(NamedTuple):
@@ -76,7 +77,7 @@ def packed(inputs: TrainingInputs, key: str) -> PackedInputs:
     if not inputs.settings.live:
         stored = {name: replace(teacher, members=()) for name, teacher in inputs.teachers.items()}
         inputs = inputs._replace(teachers=stored)
-    return PackedInputs(key, _with_models(inputs, lambda functional: functional.model.to_json()))
+    return PackedInputs(key, _with_models(inputs, pack))
 
 
 def _with_models(inputs: TrainingInputs, convert: Callable[[Any], Any]) -> TrainingInputs:
@@ -89,11 +90,9 @@ def _with_models(inputs: TrainingInputs, convert: Callable[[Any], Any]) -> Train
     return inputs._replace(teachers=teachers, student=student)
 
 
-def _from_json(text: str) -> Functional:
-    import keras
-
+def _unpacked(model: PackedModel) -> Functional:
     try:
-        return Functional(keras.models.model_from_json(text))
+        return unpack(model)
     except (TypeError, ValueError) as error:  # what Keras raises of a class that this process does not know
         line = " ".join(str(error).split())[:200]
         raise RequestError(
@@ -162,5 +161,5 @@ def train(
 def _trainer_of(common: Common, inputs: TrainingInputs, slots: int) -> GroupTrainer:
     prepare(common.devices, common.on_gpu)
     keep_compiled(cache_folder() / "compiled")
-    inputs = _with_models(inputs, _from_json)
+    inputs = _with_models(inputs, _unpacked)
     return GroupTrainer(common.dataset, inputs, mesh(common.devices), slots, common.memory, Silence())
