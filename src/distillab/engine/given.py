@@ -108,9 +108,8 @@ def set_flags(model: keras.Model, flags: Flags) -> None:
     """
     layers, variables = model._flatten_layers(), model.variables
     if len(layers) == len(flags.layers):
-        for layer, flag in zip(
-            layers, flags.layers, strict=True
-        ):  # a layer comes before its parts, whose flags it sets
+        # A layer comes before its parts, whose flags it sets.
+        for layer, flag in zip(layers, flags.layers, strict=True):
             layer.trainable = flag
     if len(variables) == len(flags.variables):
         for variable, flag in zip(variables, flags.variables, strict=True):
