@@ -1,0 +1,103 @@
+"""A teacher's classes matched by name to those of the data: which column of its logits is which class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.errors import RequestError, shown
+
+ABSENT = -1
+"""The column of a class that the teacher lacks."""
+
+ABSENT_LOG_PROBABILITY = math.log(1e-7)
+"""Of a class that the teacher lacks."""
+
+
+def columns_by_name(teacher_names: Sequence[str], data_names: Sequence[str]) -> NDArray[np.intp]:
+    """Find each class of the data among a teacher's classes.
+
+    Equal names match first; the others match regardless of case, spaces and underscores. A column of the teacher
+    matches one class at most.
+
+    Args:
+        teacher_names: of the teacher's columns, in order.
+        data_names: the data's `class_names`.
+
+    Returns:
+        For each class of the data the teacher's column, or -1 where it has none.
+
+    Raises:
+        RequestError: fewer than two classes match, or a name matches several columns.
+
+    Example:
+        >>> columns_by_name(["Red Fox", "cat", "dog"], ["cat", "red_fox", "owl"]).tolist()
+        [1, 0, -1]
+    """
+    columns = np.full(len(data_names), ABSENT, np.intp)
+    for plain in (str, _plain):
+        free: dict[str, list[int]] = {}
+        for column, name in enumerate(teacher_names):
+            if column not in columns:
+                free.setdefault(plain(name), []).append(column)
+        for number in map(int, np.flatnonzero(columns == ABSENT)):
+            found = free.get(plain(data_names[number]), [])
+            if len(found) > 1:
+                raise RequestError(
+                    f"The class {shown(data_names[number])} of the data matches {len(found)} of the teacher's classes, "
+                    f"{shown([teacher_names[column] for column in found])}. Rename them."
+                )
+            if found:
+                columns[number] = found[0]
+                free.pop(plain(data_names[number]))
+    matched = int((columns != ABSENT).sum())
+    if matched < 2:
+        absent = [name for name, column in zip(data_names, columns, strict=True) if column == ABSENT]
+        raise RequestError(
+            f"{matched} of the {len(data_names)} classes of the data match the teacher's by name, and 2 must. Without "
+            f"a match: {_some(absent)}. The teacher's classes: {_some(teacher_names)}. Rename the classes of either."
+        )
+    return columns
+
+
+def mapped_logits(logits: Any, columns: NDArray[np.intp], *, xp: ModuleType = np) -> Any:
+    """Logits of the data's classes from those of a teacher's.
+
+    A class that the teacher lacks gets the log-probability log(1e-7), and the others their log-probabilities among the
+    teacher's classes that the data have. Where none is missing, the logits themselves are kept.
+
+    Args:
+        logits: the teacher's, shape (..., K).
+        columns: of `columns_by_name`, shape (C,).
+        xp: `numpy` or `keras.ops`, whichever the logits belong to.
+
+    Returns:
+        Shape (..., C).
+
+    Example:
+        >>> half = np.log([[0.25, 0.25, 0.5]])
+        >>> np.exp(mapped_logits(half, np.array([1, -1, 0]))).round(3).tolist()
+        [[0.5, 0.0, 0.5]]
+    """
+    absent = columns == ABSENT
+    if not absent.any():
+        return xp.take(logits, columns, axis=-1)
+    kept = xp.take(logits, columns[~absent], axis=-1)
+    kept = kept - xp.max(kept, axis=-1, keepdims=True)
+    kept = kept - xp.log(xp.sum(xp.exp(kept), axis=-1, keepdims=True))
+    places = np.where(absent, 0, np.cumsum(~absent) - 1)
+    return xp.where(absent, np.float32(ABSENT_LOG_PROBABILITY), xp.take(kept, places, axis=-1))
+
+
+def _plain(name: str) -> str:
+    return "".join(str(name).casefold().replace("_", " ").split())
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+    return ", ".join(map(repr, names[:10])) + more
