@@ -123,7 +123,7 @@ def model() -> bytes:
 
 @cache
 def predictions() -> tuple[bytes, bytes]:
-    from distillab.models.predictions import store_predictions
+    from distillab.models.storing import store_predictions
 
     inputs = np.arange(12, dtype=np.float32)[:, None]
     store_predictions(place() / "sound.npy", inputs, np.eye(3, dtype=np.float32)[np.arange(12) % 3])

@@ -590,7 +590,7 @@ def _models() -> None:
 
 
 def _predictions() -> None:
-    from distillab.models.predictions import store_predictions
+    from distillab.models.storing import store_predictions
 
     logits = np.eye(3, dtype=np.float32)[np.arange(60) % 3]
     store_predictions("other.npy", np.ones((60, 4)) * np.arange(60)[:, None], logits)

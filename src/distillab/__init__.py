@@ -20,7 +20,7 @@ _FROM = {
     "Distillation": "distillab.api.distill",
     "read_data": "distillab.data",
     "ReadOptions": "distillab.data",
-    "store_predictions": "distillab.models.predictions",
+    "store_predictions": "distillab.models.storing",
 }
 
 _NEEDS_KERAS = ("AlphaSchedule", "Distiller", "with_teacher_logits", "distill", "Distillation")

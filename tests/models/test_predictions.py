@@ -10,7 +10,8 @@ from scipy.special import logit
 
 from distillab.errors import RequestError
 from distillab.models.digests import row_digests
-from distillab.models.predictions import LEAST, Predictions, as_logits, store_predictions
+from distillab.models.predictions import LEAST, Predictions, as_logits
+from distillab.models.storing import store_predictions
 from distillab.tasks import TASKS
 
 RNG = np.random.default_rng(0)
@@ -23,7 +24,7 @@ def test_rows_are_found_by_their_contents_in_any_order(tmp_path: Path):
     stored = Predictions.read(tmp_path / "p.npy")
     order = RNG.permutation(30)
     np.testing.assert_allclose(np.exp(stored.of(X[order])), P[order], rtol=1e-6)
-    assert stored.logits.shape == (30, 3)
+    assert stored.shape == (30, 3)
     assert stored.of(X[:0]).shape == (0, 3)
 
 
@@ -65,7 +66,7 @@ def test_one_output_may_be_stored_with_or_without_a_last_axis(tmp_path: Path, sh
     chances = RNG.random(30)
     store_predictions(tmp_path / "p.npy", X, chances.reshape(shape))
     stored = Predictions.read(tmp_path / "p.npy", TASKS["binary"])
-    assert stored.logits.shape == (30, 1)
+    assert stored.shape == (30, 1)
     np.testing.assert_allclose(stored.of(X[::-1])[:, 0], logit(chances[::-1]), rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(
         Predictions.read(tmp_path / "p.npy", TASKS["regression"]).of(X)[:, 0], np.float32(chances)

@@ -12,7 +12,7 @@ import pytest
 from distillab.data import Dataset
 from distillab.errors import RequestError
 from distillab.models.averaging import average_predictions
-from distillab.models.predictions import store_predictions
+from distillab.models.storing import store_predictions
 from distillab.study.model_options import ModelOptions
 from distillab.study.teacher_models import TeacherModel, teacher_models
 

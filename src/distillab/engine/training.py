@@ -15,6 +15,7 @@ from distillab.engine.batches import batched_logits
 from distillab.engine.functional import Functional, Variables
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
+from distillab.engine.teacher_rows import batch_logits
 from distillab.engine.types import Recipe
 from distillab.losses import label_losses_for, losses_for, objective
 from distillab.tasks import TASKS, Task
@@ -142,7 +143,7 @@ class Training:
             output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
             terms = objective(
                 output.logits,
-                shared.teacher_logits[state.teacher, rows],
+                batch_logits(shared.teacher_logits, state.teacher, rows, output.logits.shape[-1]),
                 labels,
                 _at_positions(weight, output.mask),
                 alpha=state.alpha,

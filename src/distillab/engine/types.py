@@ -10,6 +10,7 @@ import numpy as np
 
 from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.functional import Variables
+from distillab.engine.teacher_rows import TeacherRows
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Examples:
         x_train: training inputs as stored, shape (N, ...), any number type.
         x_validation: validation inputs, shape (V, ...); V may be 0.
         x_test: test inputs, shape (M, ...).
-        teacher_logits: predictions for the training inputs, shape (teachers, N, ..., C).
+        teacher_logits: predictions for the training inputs, shape (teachers, N, ..., C), or a `TopK` of them.
+            A step rebuilds the logits of its batch.
         scale: stored inputs times this are the models' inputs.
         x_examples: further inputs that trained students predict, for the gallery, shape (K, ...); None for none.
     """
@@ -28,7 +30,7 @@ class Examples:
     x_train: np.ndarray
     x_validation: np.ndarray
     x_test: np.ndarray
-    teacher_logits: np.ndarray
+    teacher_logits: TeacherRows
     scale: float
     x_examples: np.ndarray | None = None
 

@@ -214,7 +214,7 @@ def _tf_dataset(data: Any, predictions: Predictions) -> Any:
             return predictions.of(*(array.numpy() for array in arrays), missing=CHANGING)
 
         logits = tf.py_function(look_up, flat, tf.float32)
-        logits.set_shape((flat[0].shape[0], *predictions.logits.shape[1:]))
+        logits.set_shape((flat[0].shape[0], *predictions.shape[1:]))
         return (join(x, logits), *rest)
 
     return data.map(add_logits)

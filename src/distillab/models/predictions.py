@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.io import DAMAGE, replace_file
 from distillab.models.digests import Keys, row_digests
+from distillab.models.prediction_files import chunks, is_top_k, read_keys, read_mapped, read_top_k
+from distillab.models.top_k import TopK, dense_rows, take_rows
 from distillab.tasks import TASKS, Task
+
+CATEGORICAL = TASKS["categorical"]
 
 LEAST = 1e-7
 """Smallest probability before the logarithm, and smallest distance from 1: about float32's spacing at 1."""
@@ -51,16 +56,10 @@ def stored_predictions(
     return logits
 
 
-def _read_npy(path: Path) -> np.ndarray:
-    """Read one array of plain numbers; unlike `numpy.load`, it takes no archives. A damaged file raises `DAMAGE`."""
-    with path.open("rb") as file:
-        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-    return array
-
-
 def _read_sealed(path: Path, seal: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        logits = _read_npy(path)
+        with path.open("rb") as file:
+            logits: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
         expected = json.loads(seal.read_text())["array_sha256"]
     except DAMAGE as error:
         raise _damaged(path, str(error)) from error
@@ -74,78 +73,53 @@ def _damaged(path: Path, reason: str) -> WorkError:
     return WorkError(f"{path} is not the file that was written ({reason}). Delete it: it will be computed again.")
 
 
-def store_predictions(path: str | Path, inputs: ArrayLike, predictions: ArrayLike) -> None:
-    """Store a model's predictions so that they can teach: `distillab distill --teacher FILE.npy`.
-
-    Args:
-        path: ends in .npy; a second file, ending in .rows.npy, receives the digests of the inputs.
-        inputs: as distillab reads them (`distillab.read_data`), shape (N, ...).
-        predictions: probabilities, logits or real numbers for these inputs, finite, shape (N, C), or (N, ..., C) at
-            many positions; C = 1, or (N,), for one output. `as_logits` says how they are read.
-
-    Raises:
-        RequestError: another suffix, shapes that do not fit, NaN.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     store_predictions(f"{folder}/p.npy", [[1.0], [2.0]], [[0.9, 0.1], [0.2, 0.8]])
-        ...     Predictions.read(Path(folder, "p.npy")).of([[2.0]]).argmax()
-        np.int64(1)
-    """
-    target = Path(path)
-    if target.suffix != ".npy":
-        raise not_allowed("path", str(path), "a file that ends in .npy")
-    array, count = np.asarray(predictions, np.float32), len(np.asarray(inputs))
-    array = array[:, None] if array.ndim == 1 else array
-    _check(array, str(path))
-    if len(array) != count:
-        raise not_allowed("len(predictions)", len(array), f"{count}, one for each input")
-    keys = row_digests(inputs)
-    replace_file(_keys_file(target), lambda temporary: np.save(temporary, keys, allow_pickle=False))
-    replace_file(target, lambda temporary: np.save(temporary, array, allow_pickle=False))
-
-
 class Predictions:
-    """Stored predictions, looked up by the contents of their inputs.
+    """Stored predictions, looked up by the contents of their inputs; only the rows that are looked up are read.
 
     Args:
         keys: `row_digests` of the inputs, shape (N,).
-        logits: shape (N, ..., C).
+        stored: shape (N, ..., C), or a `TopK`; in memory or mapped.
+        outputs: C, for a `TopK`.
+        convert: makes logits of stored rows.
     """
 
-    def __init__(self, keys: Keys, logits: NDArray[np.float32]) -> None:
-        order = np.argsort(keys, kind="stable")
-        self.keys, self.logits = keys[order], logits[order]
+    def __init__(
+        self,
+        keys: Keys,
+        stored: NDArray[np.floating] | TopK,
+        outputs: int | None = None,
+        convert: Callable[[NDArray[np.floating]], NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._order = np.argsort(keys, kind="stable")
+        self.keys, self.stored, self._convert = keys[self._order], stored, convert
+        values = stored.values if isinstance(stored, TopK) else stored
+        self.shape: tuple[int, ...] = (*values.shape[:-1], values.shape[-1] if outputs is None else outputs)
 
     @classmethod
-    def read(cls, path: Path, task: Task = TASKS["categorical"]) -> Predictions:
-        """Read the files of `store_predictions`, as logits, or for regression as they are.
+    def read(cls, path: Path, task: Task = CATEGORICAL) -> Predictions:
+        """Map the files of `store_predictions`, read as logits, or for regression as they are.
 
         Args:
             path: the `.npy` file.
             task: what the predictions mean.
 
         Raises:
-            RequestError: a file is missing or damaged, or the two do not belong together.
+            RequestError: a file is missing or damaged, or they do not belong together.
         """
-        keys_file = _keys_file(path)
-        if not keys_file.is_file():
-            raise RequestError(
-                f"{path} needs {keys_file.name} next to it, with the digests of its inputs. Write both with "
-                "distillab.store_predictions(path, inputs, predictions)."
-            )
-        try:
-            predictions, keys = _read_npy(path), _read_npy(keys_file)
-        except DAMAGE as error:
-            raise RequestError(f"{path} cannot be read, found damage or Python objects. Store it again.") from error
-        if keys.dtype != np.uint64 or keys.shape != predictions.shape[:1]:
-            raise RequestError(f"{path} and {keys_file.name} do not belong together. Store them again.")
-        _check(predictions, str(path))
-        return cls(keys, as_logits(predictions, task))
+        if is_top_k(path):
+            if task.name != "categorical":
+                raise RequestError(f"{path} holds the top classes of a teacher, and the task is {task.name}.")
+            top, outputs = read_top_k(path)
+            return cls(read_keys(path, top.rest.shape[:1]), top, outputs)
+        predictions = read_mapped(path)
+        keys = read_keys(path, predictions.shape[:1])
+        check_finite(predictions, str(path))
+        if all(are_probabilities(predictions[piece], task) for piece in chunks(predictions)):
+            return cls(keys, predictions, convert=partial(from_probabilities, task=task))
+        return cls(keys, predictions)
 
-    def of(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.float32]:
-        """Look up the logits of some inputs, shape (N, ..., C).
+    def rows(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.intp]:
+        """Find the rows of some inputs in the file.
 
         Args:
             inputs: shape (N, ...), one array for each input of the model.
@@ -155,8 +129,8 @@ class Predictions:
             RequestError: some have no prediction.
         """
         keys = row_digests(*inputs) if len(np.asarray(inputs[0])) else np.empty(0, np.uint64)
-        rows = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        absent = np.flatnonzero(self.keys[rows] != keys)
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        absent = np.flatnonzero(self.keys[places] != keys)
         if len(absent):
             raise RequestError(
                 missing
@@ -164,10 +138,53 @@ class Predictions:
                 f"{absent[0]}. Store predictions for every training, unlabelled and test example, of the inputs as "
                 "distillab.read_data gives them."
             )
-        return np.asarray(self.logits[rows], np.float32)
+        return self._order[places]
+
+    def of(self, *inputs: ArrayLike, missing: str = "") -> NDArray[np.float32]:
+        """Look up the logits of some inputs, shape (N, ..., C).
+
+        Args:
+            inputs, missing: as in `rows`.
+
+        Raises:
+            RequestError: some have no prediction.
+        """
+        return self._logits(self.rows(*inputs, missing=missing))
+
+    def top_k_of(self, *inputs: ArrayLike) -> TopK:
+        """Look up the top k of some inputs, where they are what is stored.
+
+        Args:
+            inputs: as in `rows`.
+
+        Raises:
+            RequestError: some have no prediction.
+        """
+        rows = self.rows(*inputs)
+        return TopK(*(np.asarray(part[rows]) for part in take_rows(self.stored, slice(None))))
+
+    def digest(self) -> str:
+        """SHA-256, in hex, of all predictions and the digests of their inputs, in whatever order they are stored."""
+        digest = hashlib.sha256(self.keys.tobytes())
+        for piece in chunks(np.broadcast_to(np.float32(0), self.shape)):
+            rows = self._order[piece]
+            if isinstance(self.stored, TopK):
+                for part in take_rows(self.stored, rows):
+                    digest.update(np.ascontiguousarray(part).tobytes())
+            else:
+                digest.update(self._logits(rows).tobytes())
+        if isinstance(self.stored, TopK):
+            digest.update(f"top {self.shape[-1]}".encode())
+        return digest.hexdigest()
+
+    def _logits(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        if isinstance(self.stored, TopK):
+            return dense_rows(take_rows(self.stored, rows), self.shape[-1])
+        stored = self.stored[rows]
+        return np.asarray(stored if self._convert is None else self._convert(stored), np.float32)
 
 
-def as_logits(predictions: NDArray[np.floating], task: Task = TASKS["categorical"]) -> NDArray[np.float32]:
+def as_logits(predictions: NDArray[np.floating], task: Task = CATEGORICAL) -> NDArray[np.float32]:
     """Logits of a model's predictions, which are left unchanged unless they are recognised as probabilities.
 
     Probabilities of classes are recognised by rows that sum to 1, and become their logarithms. Probabilities of
@@ -184,17 +201,48 @@ def as_logits(predictions: NDArray[np.floating], task: Task = TASKS["categorical
         >>> as_logits(np.array([[0.5], [0.9]]), TASKS["binary"]).round(3).tolist()
         [[0.0], [2.197...]]
     """
-    if task.activation == "softmax":
-        sums = predictions.sum(axis=-1, dtype=np.float64)
-        if bool((predictions >= 0).all()) and bool((np.abs(sums - 1) < 1e-3).all()):
-            return np.asarray(np.log(np.maximum(predictions, LEAST)), np.float32)
-    elif task.activation == "sigmoid" and bool(((predictions >= 0) & (predictions <= 1)).all()):
-        p = np.clip(predictions.astype(np.float64), LEAST, 1 - LEAST)
-        return np.asarray(np.log(p) - np.log1p(-p), np.float32)
+    if are_probabilities(predictions, task):
+        return from_probabilities(predictions, task)
     return predictions.astype(np.float32)
 
 
-def _check(array: NDArray[np.floating], name: str) -> None:
+def are_probabilities(predictions: NDArray[np.floating], task: Task) -> bool:
+    """Whether predictions are recognised as probabilities; of a file in pieces, where all pieces are.
+
+    Args:
+        predictions: shape (N, ..., C).
+        task: what they mean.
+    """
+    if task.activation == "softmax":
+        sums = predictions.sum(axis=-1, dtype=np.float64)
+        return bool((predictions >= 0).all()) and bool((np.abs(sums - 1) < 1e-3).all())
+    return task.activation == "sigmoid" and bool(((predictions >= 0) & (predictions <= 1)).all())
+
+
+def from_probabilities(predictions: NDArray[np.floating], task: Task) -> NDArray[np.float32]:
+    """Logits of probabilities, clipped at 1e-7.
+
+    Args:
+        predictions: shape (N, ..., C).
+        task: what they mean: of classes, or of independent labels.
+    """
+    exact = predictions.astype(np.float32) if predictions.dtype == np.float16 else predictions
+    if task.activation == "softmax":
+        return np.asarray(np.log(np.maximum(exact, LEAST)), np.float32)
+    p = np.clip(exact.astype(np.float64), LEAST, 1 - LEAST)
+    return np.asarray(np.log(p) - np.log1p(-p), np.float32)
+
+
+def check_finite(array: NDArray[np.floating], name: str) -> None:
+    """Check the shape of predictions, and that every number is finite.
+
+    Args:
+        array: in memory or mapped.
+        name: for the message.
+
+    Raises:
+        RequestError: they are not finite numbers of shape (N, ..., C); the message names the row.
+    """
     if array.dtype.kind != "f" or array.ndim < 2 or array.size == 0:
         allowed = "(N, C) numbers, or (N, ..., C), no axis of length 0"
         raise not_allowed(f"{name}: shape", (array.shape, str(array.dtype)), allowed)
@@ -205,9 +253,9 @@ def _check(array: NDArray[np.floating], name: str) -> None:
 
 def _first_not_finite(array: NDArray[np.floating]) -> int | None:
     """The first row with a number that is not finite; None if there is none."""
-    bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=-1))
-    return int(bad[0]) if len(bad) else None
-
-
-def _keys_file(path: Path) -> Path:
-    return path.with_suffix(".rows.npy")
+    for piece in chunks(array):
+        part = array[piece]
+        bad = np.flatnonzero(~np.isfinite(part).reshape(len(part), -1).all(axis=-1))
+        if len(bad):
+            return int(piece.start + bad[0])
+    return None

@@ -17,9 +17,11 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Variables
 from distillab.engine.teacher import live_teacher
+from distillab.engine.teacher_rows import TeacherRows, stacked_teachers
 from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
 from distillab.errors import RequestError, WorkError
+from distillab.models.top_k import as_dense
 from distillab.study.progress import Progress
 from distillab.study.results import Evaluation, KeptStudent, kept_student, trial_result
 from distillab.study.settings import Settings
@@ -202,7 +204,7 @@ class GroupTrainer:
         logits = None
         if trial.settings.noise.kind == "margin" and teacher.train is not None:
             logits = np.empty((len(splits.used), *self.dataset.output_shape), np.float32)
-            logits[np.isin(splits.used, splits.train)] = teacher.train
+            logits[np.isin(splits.used, splits.train)] = as_dense(teacher.train, self.dataset.outputs)
             logits[np.isin(splits.used, splits.validation)] = teacher.validation
         return draw_labels(self.dataset, trial.settings, splits, trial.seed, logits)
 
@@ -227,12 +229,12 @@ def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.ge
     splits = group.splits
     x_train = dataset.prepared((dataset.x_train, splits.train), *([dataset.unlabelled] if splits.unlabelled else []))
     zeros = np.zeros((len(x_train), *dataset.output_shape), np.float32)
-    logits = [zeros if teacher.train is None else teacher.train for teacher in group.teachers.values()]
+    logits: list[TeacherRows] = [zeros if one.train is None else one.train for one in group.teachers.values()]
     return Examples(
         x_train,
         dataset.prepared((dataset.x_train, splits.validation)),
         dataset.prepared(dataset.x_test if splits.test else dataset.x_test[:0]),
-        np.stack(logits),
+        stacked_teachers(logits, dataset.outputs),
         group.student.scale,
         x_examples,
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph, ending
@@ -18,6 +17,7 @@ from distillab.models.functions import names_function
 from distillab.models.predictions import Predictions
 from distillab.models.saved_model import is_saved_model
 from distillab.study.model_options import ModelOptions
+from distillab.study.stored_teachers import stored_head
 from distillab.tasks import Head
 
 
@@ -45,23 +45,13 @@ class Opened:
                 return None
             return Head(shape[-1], ending(self.model), len(shape) - 2, self.name)
         if self.is_predictions:
-            stored = np.load(self.source, mmap_mode="r", allow_pickle=False)
-            outputs = 1 if stored.ndim == 1 else stored.shape[-1]
-            return Head(outputs, _of_values(stored), max(0, stored.ndim - 2), self.name)
+            return stored_head(self.source)
         return None
 
     @property
     def is_predictions(self) -> bool:
         """Whether it is a file of stored predictions."""
         return self.model is None and str(self.source).endswith(".npy")
-
-
-def _of_values(predictions: np.ndarray) -> str:
-    """What the values of predictions suggest about how they were made."""
-    if not ((predictions >= 0) & (predictions <= 1)).all():
-        return ""
-    several = predictions.ndim > 1 and predictions.shape[-1] > 1
-    return "softmax" if several and (abs(predictions.sum(-1) - 1) < 1e-3).all() else "sigmoid"
 
 
 def opened(source: Any, options: ModelOptions) -> Opened:

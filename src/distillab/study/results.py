@@ -18,6 +18,7 @@ from distillab.engine.functional import Variables
 from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
 from distillab.io import DAMAGE, replace_file
+from distillab.models.top_k import as_dense
 from distillab.study.splits import Labels, Rows
 from distillab.study.storage.records import GalleryPredictions, TrialResult, gallery_predictions, validation_predictions
 from distillab.study.teachers import TeacherPredictions
@@ -154,7 +155,7 @@ def _denoising(
 ) -> dict[tuple[str, str], float]:
     shares = denoising(data.task, data.in_units(predictions), labels.clean, labels.train)
     if teacher.train is not None:
-        decided = decisions(data.task, data.in_units(teacher.train))
+        decided = decisions(data.task, data.in_units(as_dense(teacher.train, data.outputs)))
         of_teacher = denoising(data.task, decided, labels.clean, labels.train)
         shares |= {f"teacher_{name}": value for name, value in of_teacher.items()}
     return {("train", name): value for name, value in shares.items()}

@@ -22,12 +22,14 @@ from distillab.metrics.metric import METRICS
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import as_graph, ending, without_activation
 from distillab.models.functions import model_from_function
-from distillab.models.predictions import Predictions, as_logits
+from distillab.models.predictions import as_logits
 from distillab.models.saved_model import saved_model
 from distillab.models.scaling import reads_raw
+from distillab.models.top_k import TopK
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened_teachers
 from distillab.study.outputs import check_outputs
+from distillab.study.stored_teachers import stored_teacher
 from distillab.tasks import Head, check_head
 from distillab.tasks.evaluation import evaluate
 
@@ -57,6 +59,7 @@ class TeacherModel:
         predict: from inputs as stored, (N, ...), to logits (N, ..., C); real outputs are standardised.
         member: None where JAX cannot run it.
         model: the Keras model as the user has it, for its cost; None for stored predictions.
+        top_k: from inputs as stored to the top k, where that is all that is stored.
     """
 
     name: str
@@ -64,6 +67,7 @@ class TeacherModel:
     predict: Predict
     member: Member | None = None
     model: keras.Model | None = None
+    top_k: Callable[[Array], TopK] | None = None
 
 
 def teacher_models(sources: Sequence[Any], dataset: Dataset, options: ModelOptions) -> list[TeacherModel]:
@@ -89,19 +93,11 @@ def _teacher_model(opened: Opened, dataset: Dataset, options: ModelOptions) -> T
     if opened.model is not None:
         return _of_model(opened.model, opened.name, dataset, options)
     if opened.is_predictions:
-        return _of_predictions(source, dataset)
+        stored = stored_teacher(source, dataset)
+        return TeacherModel(stored.name, stored.digest, stored.predict, top_k=stored.top_k)
     if isinstance(source, Path):
         return _of_saved_model(source, dataset, options)
     return _of_model(model_from_function(source, dataset.input_shape, dataset.outputs), source, dataset, options)
-
-
-def _of_predictions(path: Path, dataset: Dataset) -> TeacherModel:
-    stored = Predictions.read(path, dataset.task)
-    check_outputs(f"The teacher {path.name}", stored.logits.shape[1:], dataset)
-    for part in (dataset.x_train, dataset.unlabelled, dataset.x_test):
-        stored.of(part)  # missing predictions are an error now, not after the search
-    digest = hashlib.sha256(stored.keys.tobytes() + stored.logits.tobytes()).hexdigest()
-    return TeacherModel(path.name, digest, lambda inputs: dataset.standardised(stored.of(inputs)))
 
 
 def _of_saved_model(path: Path, dataset: Dataset, options: ModelOptions) -> TeacherModel:

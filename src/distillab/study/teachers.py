@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from distillab.models import build
 from distillab.models.averaging import average_predictions
 from distillab.models.digests import add_array
 from distillab.models.predictions import stored_predictions
+from distillab.models.top_k import TopK, as_dense, joined_rows, take_rows, uniform_rows
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress
@@ -53,13 +54,14 @@ class TeacherPredictions:
 
     Args:
         members: of a live teacher; several where predictions are averaged, none for `uniform`.
-        train: for the students' training rows without augmentation, shape (N, ..., C); None where they are not used.
+        train: for the students' training rows without augmentation, shape (N, ..., C), or a `TopK` of them; None where
+            they are not used.
         validation: shape (V, ..., C).
         test: shape (M, ..., C).
     """
 
     members: tuple[Member, ...]
-    train: Logits | None
+    train: Logits | TopK | None
     validation: Logits
     test: Logits
 
@@ -92,7 +94,7 @@ class TeacherCache:
         self.dataset, self.models, self.folder, self.store, self.progress = dataset, models, folder, store, progress
         self.trainings: list[TeacherTraining] = []
         self._snapshots: dict[str, dict[str, float]] = {}
-        self._whole: dict[str, Logits] = {}
+        self._whole: dict[str, Logits | TopK] = {}
 
     def expect(self, trials: Iterable[Settings]) -> None:
         """Announce trials, so that all snapshots of one training are taken in one go.
@@ -120,16 +122,18 @@ class TeacherCache:
         models, average = [self._model(member, splits) for member in members(settings)], settings.average
         if settings.target == "uniform":
             live: tuple[Member, ...] = ()
-            train: Logits | None = np.zeros(
-                (len(splits.train) + splits.unlabelled, *self.dataset.output_shape), np.float32
-            )
+            train: Logits | TopK | None = self._uniform(models, len(splits.train) + splits.unlabelled)
         else:
             live = tuple(model.member for model in models if model.member is not None)
-            train = self._rows(models, splits.train, average) if training else None
+            top_k = _top_k(models)
+            # The top k is on disk already. It is used where no student needs it, too: zeros of all classes are larger.
+            train = self._rows(models, splits.train, average) if training or top_k else None
             if train is not None and splits.unlabelled:
-                train = np.concatenate([train, self._predict(models, self.dataset.unlabelled, average)])
+                unlabelled = self.dataset.unlabelled
+                more = top_k(unlabelled) if top_k else self._predict(models, unlabelled, average)
+                train = joined_rows([train, more])
         test = self.dataset.x_test if splits.test else self.dataset.x_test[:0]
-        validation = self._rows(models, splits.validation, average)
+        validation = as_dense(self._rows(models, splits.validation, average), self.dataset.outputs)
         predictions = TeacherPredictions(live, train, validation, self._predict(models, test, average))
         if splits.test:
             self._record_all(settings, models, splits, predictions.test)
@@ -146,19 +150,30 @@ class TeacherCache:
             Shape (K, ..., C).
         """
         if predictions.train is not None:
-            return predictions.train[positions]
+            return as_dense(take_rows(predictions.train, positions), self.dataset.outputs)
         inputs = self.dataset.x_train[splits.train[positions]]
         several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
         return average_predictions(several, average=settings.average)
 
-    def _rows(self, models: Sequence[TeacherModel], rows: Rows, average: str) -> Logits:
+    def _uniform(self, models: Sequence[TeacherModel], examples: int) -> Logits | TopK:
+        """Equal logits; as a top k where the teacher is one, next to which they would be large."""
+        shape, top_k = (examples, *self.dataset.output_shape), _top_k(models)
+        if top_k is None:
+            return np.zeros(shape, np.float32)
+        return uniform_rows(top_k(self.dataset.x_train[:1]), shape[:-1], shape[-1])
+
+    def _rows(self, models: Sequence[TeacherModel], rows: Rows, average: str) -> Logits | TopK:
+        top_k = _top_k(models)
         if self.dataset.validation is None:
-            return self._predict(models, self.dataset.x_train[rows], average)
+            inputs = self.dataset.x_train[rows]
+            return top_k(inputs) if top_k else self._predict(models, inputs, average)
         # Search and final trainings use different rows of one set: all of it is predicted once.
         name = " ".join(model.digest for model in models)
         if name not in self._whole:
-            self._whole[name] = self._predict(models, self.dataset.x_train, average)
-        return self._whole[name][rows]
+            inputs = self.dataset.x_train
+            self._whole[name] = top_k(inputs) if top_k else self._predict(models, inputs, average)
+        taken: Logits | TopK = take_rows(self._whole[name], rows)
+        return taken
 
     def _predict(self, models: Sequence[TeacherModel], inputs: Array, average: str) -> Logits:
         """Logits of teachers together; each predicts the same inputs once in the folder's life."""
@@ -276,6 +291,11 @@ class TeacherCache:
 
     def _file(self, name: str, kind: str = "keras") -> Path:
         return self.folder.teachers / f"{name}.{kind}"
+
+
+def _top_k(models: Sequence[TeacherModel]) -> Callable[[Array], TopK] | None:
+    """The top k of a single teacher that has no more; several are averaged over all classes."""
+    return models[0].top_k if len(models) == 1 else None
 
 
 def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
