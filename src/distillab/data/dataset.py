@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.array_store import ArrayStore, is_mapped
+from distillab.data.example_ids import ExampleIds
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
 from distillab.data.standardisation import target_scale
 from distillab.errors import not_allowed
@@ -44,6 +45,7 @@ class Dataset:
         task: what the labels mean.
         notes: the changes made when the data were read, one sentence each.
         store: allocates arrays derived from the data.
+        ids: where the examples were read from; not part of the digest. None: the arrays themselves.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
     standard deviation of each number over the training labels, (C,).
@@ -71,6 +73,7 @@ class Dataset:
     task: Task = field(default=TASKS["categorical"], repr=False, kw_only=True)
     notes: tuple[str, ...] = field(default=(), repr=False)
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
+    ids: ExampleIds | None = field(default=None, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
@@ -150,6 +153,11 @@ class Dataset:
     def partly_labelled(self) -> bool:
         """Whether some entries of the training labels are unknown."""
         return not known_entries(self.y_train, self.task).all()
+
+    @property
+    def example_ids(self) -> ExampleIds:
+        """The ids by which files of answers name the examples."""
+        return self.ids or ExampleIds.of_rows(len(self.x_train), len(self.x_test), len(self.unlabelled))
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ class Photographs:
         class_names: the folders of the classes, sorted.
         resized: how images of other sizes were resized, a sentence; empty if all had the same size.
         skipped: unreadable images, relative to the folder.
+        files: by part, the paths of its images, relative to the folder.
     """
 
     inputs: Mapping[str, NDArray[np.uint8]]
@@ -48,6 +49,7 @@ class Photographs:
     class_names: tuple[str, ...]
     resized: str
     skipped: tuple[str, ...]
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ def read_photographs(
             f"{SKIPPED_AT_MOST:.0%} are skipped. Remove or repair them."
         )
     one_channel = None if "colour" in modes else (lambda pixels: pixels[..., :1])
-    inputs, labels = {}, {}
+    inputs, labels, names = {}, {}, {}
     for part in PARTS:
         rows = [row for row, (where, *_) in enumerate(images) if where == part and modes[row] is not None]
         if rows:
@@ -99,12 +101,13 @@ def read_photographs(
             groups = (images[row][1] for row in rows)
             numbers = [UNLABELLED if group is None else classes.index(group) for group in groups]
             labels[part] = np.array(numbers, np.int32)
+            names[part] = tuple(files[row].relative_to(path).as_posix() for row in rows)
     others = sum(size is not None and size != chosen for size in sizes)
     resized = (
         f"{others:,} of {len(files):,} images were resized to {chosen[0]} x {chosen[1]} pixels (height x width) by "
         "bilinear interpolation, without keeping their proportions."
     )
-    return Photographs(inputs, labels, classes, resized if others else "", skipped)
+    return Photographs(inputs, labels, classes, resized if others else "", skipped, names)
 
 
 def _classes(path: Path, images: Sequence[tuple[str, str | None, Path]]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from distillab.data.archive import default_scale, with_channels
 from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import Dataset
+from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
@@ -76,20 +77,27 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         for part in ("train", "test", "validation")
         if f"x_{part}" in arrays
     }
+    read = np.flatnonzero(_is_labelled(parts["train"][1], task))
+    others: Segments = (("train", np.setdiff1d(np.arange(len(parts["train"][1])), read)),)
     x, y, unlabelled = _separate_unlabelled(*parts["train"], arrays, task, source.store)
+    others += (("unlabelled", np.arange(len(unlabelled) - len(others[0][1]))),)
     names = class_names(y, task, names)
     rng = np.random.default_rng([11, options.seed])  # independent of every stream of a study
     if "test" in parts:
         x_test, y_test = parts["test"]
         labelled = _is_labelled(y_test, task)
         x_test, y_test = x_test[labelled], y_test[labelled]
+        tested: Segments = (("test", np.flatnonzero(labelled)),)
     else:
         rows, test_rows = stratified_split(strata(task, y), share=options.test, rng=rng)
         x_test, x = source.store.gather([(x, test_rows)]), source.store.gather([(x, rows)])
         y_test, y = y[test_rows], y[rows]
+        tested, read = (("train", read[test_rows]),), read[rows]
         share = f"{len(y_test):,} labelled examples ({options.test:.0%})"
         notes = (*notes, f"The data have no test part: {share} were kept for it.")
+    trained: Segments = (("train", read),)
     if "validation" in parts:
+        trained += (("validation", np.arange(len(parts["validation"][1]))),)
         validation = np.arange(len(x), len(x) + len(parts["validation"][1]))
         x = source.store.gather([(x, None), (parts["validation"][0], None)])
         y = np.concatenate([y, parts["validation"][1]])
@@ -100,6 +108,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     return Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
+        ids=ExampleIds(trained, tested, others, source.ids),
     )  # fmt: skip
 
 

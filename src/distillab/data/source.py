@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +73,8 @@ class Source(NamedTuple):
     """The task that a data set states, other than one of several classes: a model may show that to be binary."""
     column: str | None = None
     """The label column of a table, if its labels are numbers."""
+    ids: Mapping[str, Sequence[str]] = {}
+    """By part, the ids of its examples, where the data give them."""
 
 
 def read_source(data: Any, options: ReadOptions) -> Source:
@@ -103,21 +105,24 @@ def read_source(data: Any, options: ReadOptions) -> Source:
 
 
 def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
-    suffix = path.suffix.lower()
+    suffix, arrays = path.suffix.lower(), dict[str, Any]()
     if suffix == ".csv":
         table = read_table(path, label=options.label)
+        ids = {} if table.ids is None else {"train": table.ids}
+        notes = ("The column 'id' names the examples and is no feature.",) if ids else ()
         if table.numbers is None:
-            return Source(path.stem, {"x_train": table.x, "y_train": table.y}, store, table.class_names)
-        return Source(path.stem, {"x_train": table.x, "y_train": table.numbers}, store, column=table.label)
+            arrays = {"x_train": table.x, "y_train": table.y}
+            return Source(path.stem, arrays, store, table.class_names, notes, ids=ids)
+        arrays = {"x_train": table.x, "y_train": table.numbers}
+        return Source(path.stem, arrays, store, notes=notes, column=table.label, ids=ids)
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)
         return Source(path.stem, _renamed(arrays, str(path)), store)
     if path.is_dir():
         photographs = read_photographs(path, size=options.size, store=store)
-        arrays = {}
         for part in photographs.inputs:
             arrays |= {f"x_{part}": photographs.inputs[part], f"y_{part}": photographs.labels[part]}
-        return Source(path.stem, arrays, store, photographs.class_names, photographs.notes)
+        return Source(path.stem, arrays, store, photographs.class_names, photographs.notes, ids=photographs.files)
     if path.name.lower().endswith(ARCHIVES):
         return read_source(load(path), options)._replace(name=path.stem)
     raise RequestError(

@@ -31,6 +31,8 @@ class Table(NamedTuple):
     """The name of the label column."""
     numbers: NDArray[np.float64] | None
     """The labels as numbers, NaN for an empty one; None if one is no number."""
+    ids: tuple[str, ...] | None = None
+    """The column "id", which is no feature, unless it is the label or the only other column; None without one."""
 
 
 def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
@@ -66,13 +68,15 @@ def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Tab
         )
     numbers = {name: number for number, name in enumerate(names)}
     y = np.array([numbers.get(text, -1) for text in labels], np.int32)
-    x = np.empty((len(rows), len(header) - 1), np.float32)
-    columns = [column for column in range(len(header)) if column != label_column]
+    id_column = _id_column(header, label_column)
+    columns = [column for column in range(len(header)) if column not in (label_column, id_column)]
+    x = np.empty((len(rows), len(columns)), np.float32)
     for row_number, row in enumerate(rows):
         for feature, column in enumerate(columns):
             x[row_number, feature] = _number(row[column], path, row_number + 2, header[column])
     features = tuple(header[column] for column in columns)
-    return Table(x, y, tuple(names), features, header[label_column], _as_numbers(labels))
+    ids = None if id_column is None else tuple(row[id_column].strip() for row in rows)
+    return Table(x, y, tuple(names), features, header[label_column], _as_numbers(labels), ids)
 
 
 def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
@@ -91,6 +95,12 @@ def _label_column(header: list[str], label: str | None) -> int:
         return header.index(label)
     lower = [name.lower() for name in header]
     return next((lower.index(name) for name in LABELS if name in lower), len(header) - 1)
+
+
+def _id_column(header: list[str], label_column: int) -> int | None:
+    """The column called "id", if it is not the label and features remain."""
+    found = [column for column, name in enumerate(header) if name.lower() == "id" and column != label_column]
+    return found[0] if found and len(header) > 2 else None
 
 
 def _as_number(name: str) -> tuple[int, int, str]:

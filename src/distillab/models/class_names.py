@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -60,7 +60,8 @@ def columns_by_name(teacher_names: Sequence[str], data_names: Sequence[str]) -> 
         absent = [name for name, column in zip(data_names, columns, strict=True) if column == ABSENT]
         raise RequestError(
             f"{matched} of the {len(data_names)} classes of the data match the teacher's by name, and 2 must. Without "
-            f"a match: {_some(absent)}. The teacher's classes: {_some(teacher_names)}. Rename the classes of either."
+            f"a match: {some_names(absent)}. The teacher's classes: {some_names(teacher_names)}. Rename the classes of "
+            "either."
         )
     return columns
 
@@ -94,10 +95,33 @@ def mapped_logits(logits: Any, columns: NDArray[np.intp], *, xp: ModuleType = np
     return xp.where(absent, np.float32(ABSENT_LOG_PROBABILITY), xp.take(kept, places, axis=-1))
 
 
+def class_numbers(names: Sequence[str]) -> Callable[[str], int]:
+    """Make a function from a label to the number of its class, or -1; equal names first, then similar ones.
+
+    Args:
+        names: of the classes, in order.
+
+    Example:
+        >>> number = class_numbers(["red fox", "cat"])
+        >>> number("Red_Fox"), number("dog")
+        (0, -1)
+    """
+    exact = {str(name): number for number, name in enumerate(names)}
+    similar: dict[str, int] = {}
+    for number, name in enumerate(names):
+        similar[_plain(name)] = ABSENT if _plain(name) in similar else number
+    return lambda label: exact.get(label, similar.get(_plain(label), ABSENT))
+
+
 def _plain(name: str) -> str:
     return "".join(str(name).casefold().replace("_", " ").split())
 
 
-def _some(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
+    """The first ten names, for a message.
+
+    Args:
+        names: any number of them.
+    """
     more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
     return ", ".join(map(repr, names[:10])) + more

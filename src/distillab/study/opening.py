@@ -14,10 +14,9 @@ from distillab.errors import RequestError
 from distillab.models.ending import as_graph, ending
 from distillab.models.files import read_model
 from distillab.models.functions import names_function
-from distillab.models.predictions import Predictions
 from distillab.models.saved_model import is_saved_model
 from distillab.study.model_options import ModelOptions
-from distillab.study.stored_teachers import stored_head
+from distillab.study.stored_teachers import check_stored, is_stored, stored_head
 from distillab.tasks import Head
 
 
@@ -50,16 +49,16 @@ class Opened:
 
     @property
     def is_predictions(self) -> bool:
-        """Whether it is a file of stored predictions."""
-        return self.model is None and str(self.source).endswith(".npy")
+        """Whether it is stored predictions."""
+        return self.model is None and is_stored(self.source)
 
 
 def opened(source: Any, options: ModelOptions) -> Opened:
     """Open a teacher or a student.
 
     Args:
-        source: a keras.Model, a `.keras` file, a SavedModel folder, `module:function`, an `.npy` of stored predictions
-            or a name of the zoo.
+        source: a keras.Model, a `.keras` file, a SavedModel folder, `module:function`, stored predictions (`.npy`,
+            `.jsonl`, or a folder of either) or a name of the zoo.
         options: how models are read.
 
     Raises:
@@ -71,8 +70,8 @@ def opened(source: Any, options: ModelOptions) -> Opened:
         return Opened(source.name, source, source)
     text = os.fspath(source) if isinstance(source, os.PathLike) else str(source)
     path = Path(text).expanduser()
-    if path.suffix == ".npy":
-        Predictions.read(path)  # a damaged file is refused now
+    if is_stored(path):
+        check_stored(path)  # a damaged file is refused now
         return Opened(path.name, path)
     if is_saved_model(path):
         return Opened(path.name, path)
@@ -107,7 +106,7 @@ def _files(source: Any) -> list[Any]:
     if not isinstance(source, str | os.PathLike):
         return [source]
     path = Path(source).expanduser()
-    if path.is_dir() and not is_saved_model(path):
+    if path.is_dir() and not is_saved_model(path) and not is_stored(path):
         files = sorted(path.glob("*.keras"))
         if not files:
             raise RequestError(f"{path} holds neither .keras files nor a SavedModel.")
