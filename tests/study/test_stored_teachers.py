@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from distillab.data import Dataset
 from distillab.engine.trainer import CohortTrainer
 from distillab.errors import RequestError
 from distillab.models.storing import store_predictions
-from distillab.models.top_k import TopK
+from distillab.models.top_k import TopK, as_dense
 from distillab.study.model_options import ModelOptions
 from distillab.study.stored_teachers import stored_head
 from distillab.study.teacher_models import TeacherModel, teacher_models
@@ -101,3 +102,78 @@ def test_several_teachers_of_which_one_is_a_top_k_are_averaged(own: Dataset, pro
     store_predictions(tmp_path / "all.npy", *probabilities)
     result = distill([tmp_path / "k.npy", tmp_path / "all.npy"], "mlp-8", own, **QUICK)
     assert result.finding["verdict"]
+
+
+def lines(own: Dataset, p: np.ndarray, names: Any = None, most: int = 2) -> str:
+    """The answers of a teacher, the most probable classes of each example."""
+    names = own.class_names if names is None else names
+    ids = [i for part in ("train", "test") for i in own.example_ids.of(part)]
+    texts = []
+    for aliases, row in zip(ids, p, strict=True):
+        named = {names[c]: float(row[c]) for c in np.argsort(-row)[:most]}
+        texts.append(json.dumps({"id": aliases[-1], "probabilities": named}))
+    return "\n".join(texts)
+
+
+def test_lines_predict_what_they_say(own: Dataset, probabilities: Any, tmp_path: Path):
+    x, p = probabilities
+    (tmp_path / "a.jsonl").write_text(lines(own, p))
+    model = read(tmp_path / "a.jsonl", own)
+    store_predictions(tmp_path / "k.npy", x, p, top_k=2)
+    of_array = np.exp(read(tmp_path / "k.npy", own).predict(own.x_test))
+    np.testing.assert_allclose(np.exp(model.predict(own.x_test)), of_array, rtol=5e-3, atol=1e-6)  # float16; the floor
+    assert model.top_k is not None
+    result = distill(tmp_path / "a.jsonl", "mlp-8", own, **QUICK)
+    assert result.finding["verdict"]
+
+
+def test_examples_without_a_line_are_counted(own: Dataset, probabilities: Any, tmp_path: Path):
+    whole = lines(own, probabilities[1]).splitlines()
+    (tmp_path / "a.jsonl").write_text("\n".join(whole[:5] + whole[8:]))
+    first = list(own.example_ids.of("train"))[5][0]
+    with pytest.raises(RequestError, match=rf"no answer for 3 of 600 examples; the first is '{first}'"):
+        read(tmp_path / "a.jsonl", own)
+    with pytest.raises(RequestError, match=r"There are no stored answers .*nowhere\.jsonl"):
+        read(tmp_path / "nowhere.jsonl", own)
+
+
+def test_a_folders_columns_are_mapped_by_name(own: Dataset, probabilities: Any, tmp_path: Path):
+    x, p = probabilities
+    order = np.random.default_rng(0).permutation(10)
+    names = {str(n): own.class_names[c] for n, c in enumerate(order)}
+    expected = p[-len(own.x_test) :]
+    for name, options in (("all", {}), ("top", {"top_k": 3}), ("lines", None)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"id2label": names}))
+        if options is None:
+            (folder / "answers.jsonl").write_text(lines(own, p[:, order], list(names.values())))
+        else:
+            store_predictions(folder / "predictions.npy", x, p[:, order], **options)
+        model = read(folder, own)
+        np.testing.assert_array_equal(model.predict(own.x_test).argmax(-1), expected.argmax(-1))
+        assert (model.top_k is None) == (name == "all")
+        if model.top_k is not None:
+            np.testing.assert_array_equal(as_dense(model.top_k(own.x_test), 10), model.predict(own.x_test))
+
+
+def test_classes_of_a_folder_that_the_data_lack_are_dropped(own: Dataset, probabilities: Any, tmp_path: Path):
+    x, p = probabilities
+    wide = np.concatenate([p * 0.5, np.full((len(p), 2), 0.25)], axis=1)[:, 1:]  # without class 0, with two others
+    wide /= wide.sum(-1, keepdims=True)
+    names = [*own.class_names[1:], "unicorn", "yeti"]
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": dict(enumerate(names))}))
+    store_predictions(tmp_path / "predictions.npy", x, wide)
+    logits = read(tmp_path, own).predict(own.x_test)
+    expected = p[-len(own.x_test) :]
+    known = expected[:, 0] < 0.9  # elsewhere the others are near the floor of 1e-7, and scaled up from it
+    shares = expected[known, 1:] / expected[known, 1:].sum(-1, keepdims=True)
+    np.testing.assert_allclose(np.exp(logits[known, 1:]), shares, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(logits[:, 0], np.log(1e-7), rtol=1e-6)
+
+
+def test_a_folder_of_other_columns_than_names_is_refused(own: Dataset, probabilities: Any, tmp_path: Path):
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": dict(enumerate(own.class_names[:9]))}))
+    store_predictions(tmp_path / "predictions.npy", *probabilities)
+    with pytest.raises(RequestError, match=r"names 9 classes, and predictions\.npy has shape \(600, 10\)"):
+        read(tmp_path, own)

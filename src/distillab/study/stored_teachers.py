@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -134,7 +135,7 @@ def _of_folder(path: Path, dataset: Dataset) -> StoredTeacher:
             f"{path.name}: config.json names {len(names)} classes, and predictions.npy has shape {stored.shape}."
         )
     _check_complete(stored, dataset)
-    digest, top_k = f"{stored.digest()} {columns.tolist()}", None
+    digest, top_k = hashlib.sha256(f"{stored.digest()} {columns.tolist()}".encode()).hexdigest(), None
     if _is_short(stored) and len(names) == len(columns) and (columns >= 0).all():
         top_k = partial(_renumbered, stored, np.argsort(columns))
     return StoredTeacher(path.name, digest, lambda inputs: mapped_logits(stored.of(inputs), columns), top_k)
