@@ -4,7 +4,8 @@
 
 Errors: of the loss T^2 KL and of its gradient, against all logits of a made-up teacher with heavy-tailed logits, as
 stored: float16. Size: `store_predictions` writes the top 20 of a million examples, batch by batch, in a process of its
-own. Speed: an epoch of one student with all logits and with the top 20, in turn, after a warm-up that compiles.
+own. Speed: an epoch of one student with all logits and with the top 20, in turn, after a warm-up that compiles. Memory: the peak of a
+whole distillation.
 Prints Markdown; `python benchmarks/top_k.py > docs/results/top_k.md` made that page.
 """
 
@@ -132,8 +133,8 @@ def size(count: int) -> None:
     print(
         f"{count:,} examples of 1,000 classes, top 20, written in batches of {CHUNK:,}: **{total / 1e6:.1f} MB** "
         f"({', '.join(f'{name} {size / 1e6:.1f}' for name, size in files.items())}), in {wrote:.0f} s with "
-        f"{memory:.0f} MB of memory above that of an idle process. To map the files, check every example and look up {CHUNK:,} took "
-        f"{read:.1f} s.\n"
+        f"{memory:.0f} MB of memory above that of an idle process. To map the files, check every example and look up "
+        f"{CHUNK:,} took {read:.1f} s.\n"
     )
     print("| stored | bytes an example | a million examples |")
     print("|---|---|---|")
@@ -195,6 +196,43 @@ def speed(repeats: int) -> None:
             )
 
 
+def _distil(folder: str, count: int, kind: str, results: multiprocessing.Queue) -> None:
+    import distillab
+
+    rng, unseen = np.random.default_rng(4), CHUNK
+    x = np.concatenate([inputs for inputs, _ in batches(count + unseen)])
+    y = rng.integers(0, CLASSES, len(x))
+    parts = {"x_train": x[:count], "y_train": y[:count], "x_test": x[count:], "y_test": y[count:]}
+    path = Path(folder, f"{kind.replace(' ', '-')}.npy")
+    distillab.store_predictions(path, batches(count + unseen), top_k=20 if kind == "top 20" else None)
+    before, begin = peak_memory(), time.perf_counter()
+    settings = {"epochs": 1, "seeds": 2, "search_seeds": 1, "rounds": 1, "batch_size": 256}
+    settings |= {"alpha": 0.2, "temperature": 1.0, "learning_rate": 0.001}
+    out = Path(folder, f"out-{path.stem}")
+    distillab.distill(path, "mlp-32", parts, out, read=distillab.ReadOptions(validation=0.01), **settings)
+    kept = sum(file.stat().st_size for file in (out / "predictions").glob("*.npy"))
+    results.put((peak_memory() - before, kept / 1e6, time.perf_counter() - begin))
+
+
+def memory(count: int) -> None:
+    print("\n## Memory\n")
+    print(
+        f"`distillab.distill` from {count:,} examples of {FEATURES} features and 1,000 classes to an mlp-32, one epoch, "
+        "every setting given, each in a process of its own: memory above that before the call.\n"
+    )
+    print("| teacher's logits | peak memory, MB | `out/predictions`, MB | seconds |")
+    print("|---|---|---|---|")
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in ("all, float32", "top 20"):
+            results = context.Queue()
+            process = context.Process(target=_distil, args=(folder, count, kind, results))
+            process.start()
+            peak, kept, seconds = results.get()
+            process.join()
+            print(f"| {kind} | {peak:,.0f} | {kept:,.0f} | {seconds:.0f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--examples", type=int, default=1_000_000)
@@ -211,6 +249,7 @@ def main() -> None:
     errors()
     size(options.examples)
     speed(options.repeats)
+    memory(min(100_000, options.examples))
 
 
 if __name__ == "__main__":

@@ -267,6 +267,12 @@ OWN = [
     own("predictions without digests", "", "needs lonely.rows.npy next to it", teacher="lonely.npy"),
     own("predictions that are an archive", "", "zipped.npy cannot be read", teacher="zipped.npy"),
     own("pickled predictions", "", "pickled.npy cannot be read, found damage or Python objects", teacher="pickled.npy"),
+    own("a top k without its remaining mass", "", "top.rest.npy is missing", teacher="top.npy"),
+    own(
+        "answers with another label", "", "answers.jsonl, line 2: the label 'wolf' is none of", teacher="answers.jsonl"
+    ),
+    own("answers to some examples", "", "has no answer for 89 of 90 examples", teacher="few.jsonl"),
+    own("answers that are not there", "", "There are no stored answers nowhere.jsonl", teacher="nowhere.jsonl"),
     own("predictions of other inputs", "", "examples have no stored prediction", teacher="other.npy"),
     own("a module that is not there", "", "nowhere cannot be imported", teacher="nowhere:model"),
     own("a student of other classes", "", "The student wide.keras predicts 5 classes", student="wide.keras"),
@@ -598,6 +604,11 @@ def _predictions() -> None:
     with np.load("features.npz") as arrays:
         for name in ("zipped", "pickled"):
             store_predictions(f"{name}.npy", arrays["x_train"], logits)
+        store_predictions("top.npy", arrays["x_train"], logits, top_k=1)
+    Path("top.rest.npy").unlink()
+    line = '{"id": 0, "label": "%s", "probability": 0.9}\n'
+    Path("answers.jsonl").write_text(line % "0" + (line % "wolf").replace("0,", "1,"))
+    Path("few.jsonl").write_text(line % "0")
     shutil.copy("good.npz", "zipped.npy")
     buffer = io.BytesIO()
     np.save(buffer, np.array([{}] * 60, dtype=object), allow_pickle=True)

@@ -14,6 +14,8 @@ from tests.keras.test_distiller import Batches, as_arrays, as_pydataset, as_tens
 from distillab import Distiller, with_teacher_logits
 from distillab.errors import RequestError, WorkError
 from distillab.models.digests import row_digests
+from distillab.models.predictions import Predictions
+from distillab.models.storing import store_predictions
 
 Problem = tuple[np.ndarray, np.ndarray]
 
@@ -203,3 +205,28 @@ def test_a_teacher_of_sequences_is_stored_position_by_position() -> None:
     np.testing.assert_allclose(
         logits_of(with_teacher_logits(x, teacher, cache=None)), teacher.predict(x, verbose=0), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 2}], ids=["all", "top 2"])
+def test_a_file_of_predictions_is_a_teacher(problem: Problem, tmp_path: Path, options: dict[str, int]) -> None:
+    x, y = problem
+    logits = np.random.default_rng(0).normal(size=(len(x), C)).astype(np.float32)
+    store_predictions(tmp_path / "p.npy", x, logits, **options)
+    expected = Predictions.read(tmp_path / "p.npy").of(x)
+    carrying, labels = with_teacher_logits((x, y), tmp_path / "p.npy")
+    np.testing.assert_array_equal(logits_of(carrying), expected)
+    assert labels is y
+    batch, _ = with_teacher_logits(Batches(x, y), str(tmp_path / "p.npy"))[1]
+    found = row_digests(batch["inputs"])
+    rows = [int(np.flatnonzero(row_digests(x) == key)[0]) for key in found]
+    np.testing.assert_array_equal(logits_of(batch), expected[rows])
+    compiled(classifier(2)).fit(**as_arrays(carrying, y), epochs=1, verbose=0)
+
+
+def test_a_file_of_other_predictions_or_none_is_refused(problem: Problem, tmp_path: Path) -> None:
+    x, y = problem
+    store_predictions(tmp_path / "p.npy", x[:3], np.eye(3, C))
+    with pytest.raises(RequestError, match="or the file of predictions is of other data"):
+        with_teacher_logits((x, y), tmp_path / "p.npy")
+    with pytest.raises(RequestError, match=r"must be a Keras model, several, or an \.npy"):
+        with_teacher_logits((x, y), tmp_path / "none.npy")

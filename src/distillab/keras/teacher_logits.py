@@ -14,18 +14,19 @@ import keras
 import numpy as np
 
 from distillab.data.paths import cache_folder
-from distillab.errors import RequestError, WorkError
+from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.keras.inputs import is_array, join
 from distillab.keras.recognition import from_models, of_stream
 from distillab.keras.teachers import Teachers
 from distillab.models.averaging import DEFAULT_AVERAGE
 from distillab.models.digests import add_array, architecture, row_digests
 from distillab.models.predictions import Predictions, stored_predictions
-from distillab.tasks import Task, recognise
+from distillab.tasks import Task, recognise, task_named
 
 CHANGING = (
     "The teacher has not predicted one of these inputs: the data set changes its examples from pass to pass, as "
-    "augmentation does. Stored logits do not fit such data: pass the teacher to Distiller instead."
+    "augmentation does, or the file of predictions is of other data. Stored logits do not fit such data: pass the "
+    "teacher to Distiller instead."
 )
 BATCH = 64  # rows that a teacher predicts at once, where the data are arrays
 
@@ -50,7 +51,8 @@ def with_teacher_logits(
 
     Args:
         data: the data set. Of a bare array, or a mapping of arrays, the first axis is the examples'.
-        teacher: a Keras classifier, or several.
+        teacher: a Keras classifier, or several; or the path of `distillab.store_predictions`, whose logits are read, or
+            rebuilt from the top k, batch by batch (of arrays at once).
         teacher_weights: as in `Distiller`.
         average: as in `Distiller`.
         teacher_inputs: as in `Distiller`.
@@ -69,10 +71,13 @@ def with_teacher_logits(
         >>> data[0]["teacher_logits"].shape
         (4, 3)
     """
-    teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task)
-    teachers.task = _task(teachers, data, task)
-    folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
-    predict = partial(_predictions, teachers, folder)
+    if isinstance(teacher, str | Path):
+        predict = partial(_stored, Path(teacher), task)
+    else:
+        teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task)
+        teachers.task = _task(teachers, data, task)
+        folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
+        predict = partial(_predictions, teachers, folder)
     if isinstance(data, keras.utils.PyDataset):
         return _PyDataset(data, predict(lambda: (data[batch][0] for batch in range(_num_batches(data)))))
     if _is_dataset_of(data, "torch"):
@@ -151,6 +156,16 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
     if folder is None:
         return Predictions(keys, compute())
     return Predictions(keys, stored_predictions(folder, _digest(teachers, keys), shape, compute))
+
+
+def _stored(path: Path, task: str | None, batches: Batches) -> Predictions:
+    """Predictions of a file, which has one for every example."""
+    if path.suffix != ".npy" or not path.is_file():
+        raise not_allowed("teacher", str(path), "a Keras model, several, or an .npy of distillab.store_predictions")
+    predictions = Predictions.read(path, task_named("categorical" if task is None else task))
+    for batch in batches():
+        _look_up(predictions, batch)
+    return predictions
 
 
 def _digest(teachers: Teachers, keys: np.ndarray) -> str:
