@@ -4,8 +4,9 @@
 
 Errors: of the loss T^2 KL and of its gradient, against all logits of a made-up teacher with heavy-tailed logits, as
 stored: float16. Size: `store_predictions` writes the top 20 of a million examples, batch by batch, in a process of its
-own. Speed: an epoch of one student with all logits and with the top 20, in turn, after a warm-up that compiles. Memory: the peak of a
-whole distillation.
+own. Speed: an epoch of one student with all logits and with the top 20, in turn, after a warm-up that compiles.
+Memory: the peak of a whole distillation. Takes about three minutes on 2 cores.
+
 Prints Markdown; `python benchmarks/top_k.py > docs/results/top_k.md` made that page.
 """
 
@@ -217,8 +218,8 @@ def _distil(folder: str, count: int, kind: str, results: multiprocessing.Queue) 
 def memory(count: int) -> None:
     print("\n## Memory\n")
     print(
-        f"`distillab.distill` from {count:,} examples of {FEATURES} features and 1,000 classes to an mlp-32, one epoch, "
-        "every setting given, each in a process of its own: memory above that before the call.\n"
+        f"`distillab.distill` from {count:,} examples of {FEATURES} features and 1,000 classes to an mlp-32, one "
+        "epoch, every setting given, each in a process of its own: memory above that before the call.\n"
     )
     print("| teacher's logits | peak memory, MB | `out/predictions`, MB | seconds |")
     print("|---|---|---|---|")

@@ -43,11 +43,15 @@ INTERNAL = (
     "engine/devices.py",
     "export/onnx.py: check_tools",
     "export/tensorflow.py: check_tensorflow",
+    "models/answer_folder.py",
+    "models/answers.py",
+    "models/prediction_files.py",
     "models/predictions.py: read(path)",
     "models/predictions.py: stored_predictions(folder)",
     "report/write.py: check_folder",
     "report/write.py: write_files",
     "study/storage/connection.py",
+    "study/stored_teachers.py",
 )
 """Modules and functions that take paths from the package's own functions only."""
 
