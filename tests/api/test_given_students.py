@@ -11,6 +11,7 @@ import pytest
 
 from distillab.api.distill import Distillation, distill
 from distillab.data import Dataset
+from distillab.export.onnx import NEEDS, onnx_predict
 from distillab.study.results import KeptStudent
 from distillab.study.storage.store import Store
 
@@ -73,9 +74,8 @@ def test_the_student_predicts_as_trained_in_memory_from_its_file_and_as_onnx(
     np.testing.assert_allclose(done.student.predict(raw, verbose=0), trained, **room)
     loaded = keras.models.load_model(done.folder / "student.keras", compile=False)
     np.testing.assert_allclose(loaded.predict(raw, verbose=0), trained, **room)
-    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-    from distillab.export.onnx import onnx_predict
-
+    for name in NEEDS:
+        pytest.importorskip(name, reason="the extra `onnx` is not installed")
     done.export("onnx", tmp_path / "s.onnx")
     predicted = onnx_predict((tmp_path / "s.onnx").read_bytes())(raw)
     np.testing.assert_allclose(predicted, trained, **room)
