@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-backends test-presets test-slow test-cluster lint types check bench install clean
+.PHONY: demo test test-backends test-teachers test-presets test-slow test-cluster lint types check bench install clean
 
 demo: install
 	$(BIN)/distillab run demo
@@ -28,7 +28,7 @@ test-cluster: .venv/installed-test
 
 # Every backend of Keras, in a separate environment: the losses and the Distiller on each, compared with each other.
 test-backends: .venv-backends/installed
-	KERAS_BACKEND=jax .venv-backends/bin/python -m pytest tests/export/test_tensorflow.py tests/models/test_saved_model.py
+	KERAS_BACKEND=jax .venv-backends/bin/python -m pytest tests/export/test_tensorflow.py tests/models/frameworks
 	for backend in jax tensorflow torch; do \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest tests/keras tests/losses/test_parity.py || exit 1; \
 	done
@@ -37,6 +37,19 @@ test-backends: .venv-backends/installed
 	$(PYTHON) -m venv .venv-backends
 	.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,tensorflow,torch]'
+	touch $@
+
+# Teachers of every framework, in a separate environment. The wheel `xgboost` brings 350 MB for GPUs, and `xgboost-cpu`
+# is the same module without them.
+test-teachers: .venv-teachers/installed
+	.venv-teachers/bin/python -m pytest tests/models/frameworks tests/keras/test_live.py
+	.venv-teachers/bin/python benchmarks/foreign_teachers.py page
+
+.venv-teachers/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-teachers
+	.venv-teachers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-teachers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[test,onnx,torch,sklearn]' lightgbm xgboost-cpu
 	touch $@
 
 lint: .venv/installed-test
@@ -64,4 +77,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-backends build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-backends .venv-teachers build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

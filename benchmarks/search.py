@@ -40,11 +40,12 @@ from distillab.stats import paired_t, t_interval
 from distillab.study.folder import Folder
 from distillab.study.progress import Silence
 from distillab.study.provenance import now
+from distillab.study.reading_teachers import read_teachers
 from distillab.study.run import RunOptions, work_in
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import student_model
-from distillab.study.teacher_models import TeacherModel, teacher_models
+from distillab.study.teacher_models import TeacherModel
 from distillab.study.trials import trial
 
 ALPHAS, TEMPERATURES = tuple(np.arange(11) / 10), (1.5, 2.5, 4.0, 6.5, 10.0)
@@ -82,7 +83,7 @@ def row(name: str, data_dir: Path | None) -> str:
     ):
         write_variables(teacher.model, variables)
     wanted = request(epochs=EPOCHS)
-    teachers = teacher_models([teacher.model], data, wanted.options)
+    teachers = read_teachers([teacher.model], data, wanted.options)
     everything = [Candidate(True, *map(float, cell)) for cell in itertools.product(ALPHAS, TEMPERATURES, RATES)]
     with tempfile.TemporaryDirectory() as folder:
         with pipeline(data, teachers, wanted, Path(folder) / "sweep") as sweep:

@@ -256,7 +256,7 @@ OWN = [
     own("no teacher", "", "There is no model file nowhere.keras", teacher="nowhere.keras"),
     own("an empty folder of teachers", "", "holds neither .keras files nor a SavedModel", teacher="teachers"),
     own("a text called .keras", "", "text.keras is no whole .keras file", teacher="text.keras"),
-    own("a pickle for a teacher", "", "must be a .keras file", teacher="model.pkl"),
+    own("a pickle for a teacher", "", "model.pkl is a pickle, which can run any code", teacher="model.pkl"),
     own("an archive called .keras", "", "hollow.keras cannot be loaded", teacher="hollow.keras"),
     own("a teacher cut in half", "", "cut.keras is no whole .keras file", teacher="cut.keras"),
     own("code in a teacher", "", "holds Python code .a Lambda layer.* Pass --trust", teacher="lambda.keras"),
@@ -288,6 +288,58 @@ OWN = [
     ),
     own("an endless budget", f"--budget {'9' * 400}m", "budget=inf is not allowed"),
     own("a size of many digits", f"--image-size {'9' * 5000}x1", "must be height x width, such as 224x224"),
+    own(
+        "PyTorch in the name of ONNX",
+        "",
+        "script.onnx holds a TorchScript model.* Rename it to script.pt",
+        teacher="script.onnx",
+    ),
+    own(
+        "ONNX in the name of Keras",
+        "",
+        "graph.keras holds an ONNX model.* Rename it to graph.onnx",
+        teacher="graph.keras",
+    ),
+    own("an operator that nobody knows", "", "ONNX Runtime cannot load wizard.onnx: .*Wizardry", teacher="wizard.onnx"),
+    own(
+        "a pickle of PyTorch", "", "weights.pt is a pickle of torch.save, which can run any code", teacher="weights.pt"
+    ),
+    own("a table of text for trees", "", "notes.txt is no LightGBM model", teacher="notes.txt"),
+    own(
+        "classes of other names", "--teacher-classes animals.txt", "0 of the 3 classes of the data match the teacher's"
+    ),
+    own("no file of classes", "--teacher-classes nowhere.txt", "nowhere.txt cannot be read: No such file"),
+    own("one class in a file", "--teacher-classes one.txt", "one.txt holds 1 names, and must hold at least two"),
+    own("a class too few", "--teacher-classes two.txt", "--teacher-classes names 2 classes, and the teacher"),
+    own(
+        "a layout of features",
+        "--teacher-layout nchw",
+        "teacher_layout='nchw' is not allowed: .*the data are not images",
+        teacher="guess.py:guess",
+    ),
+    own(
+        "a layout for a Keras teacher",
+        "--teacher-layout nchw",
+        "teacher_layout='nchw' is not allowed: .*left out for a Keras",
+    ),
+    own(
+        "a normalisation of nonsense",
+        "--teacher-normalise cifar",
+        "teacher_normalise='cifar' is not allowed: .*imagenet",
+    ),
+    own("a normalisation by nothing", "--teacher-normalise 0.5/0", "teacher_normalise='0.5/0' is not allowed"),
+    own(
+        "a teacher at chance",
+        "--data many.npz",
+        "guess is at chance: accuracy .* validation examples.* --anyway",
+        teacher="guess.py:guess",
+    ),
+    own(
+        "a teacher that fails",
+        "",
+        "The function fail.py:fail fails for float32 inputs of shape .4,.: .no.",
+        teacher="fail.py:fail",
+    ),
     own("no epochs", "--epochs 0", "epochs=0 is not allowed: it must be at least 1"),
     own("two losses for a grid", "--loss kl --loss dist", r"losses=\('kl', 'dist'\) is not allowed"),
     own("a folder of something else", "--out strangers", "strangers is not empty and holds no study"),
@@ -467,6 +519,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _image_folders()
         _tables()
         _models()
+        _foreign_models()
         _predictions()
         _folders()
         yield here
@@ -593,6 +646,29 @@ def _models() -> None:
     with zipfile.ZipFile("hollow.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     Path("teachers").mkdir()
+
+
+def _foreign_models() -> None:
+    import onnx
+
+    float_, value = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+    shapes = [value("x", float_, ["n", 4])], [value("y", float_, ["n", 3])]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Wizardry", ["x"], ["y"])], "g", *shapes)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8, producer_name="wizard")
+    for name in ("wizard.onnx", "graph.keras"):
+        onnx.save(model, name)
+    for name, members in (("script.onnx", ("data.pkl", "constants.pkl")), ("weights.pt", ("data.pkl",))):
+        with zipfile.ZipFile(name, "w") as archive:
+            for member in members:
+                archive.writestr(f"net/{member}", b"\x80\x02N.")
+    Path("notes.txt").write_text("no trees\n")
+    for name, names in (("animals", "cat\ndog\nfox\n"), ("one", "cat\n"), ("two", "cat\ndog\n")):
+        Path(f"{name}.txt").write_text(names)
+    Path("guess.py").write_text("import numpy as np\ndef guess(x):\n    return np.tile([9.0, 0.0, 0.0], (len(x), 1))\n")
+    Path("fail.py").write_text("def fail(x):\n    raise KeyError('no')\n")
+    rng = np.random.default_rng(1)
+    np.savez("many.npz", x=rng.standard_normal((300, 4)).astype(np.float32), y=np.arange(300) % 3)
 
 
 def _predictions() -> None:

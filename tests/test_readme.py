@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 from tests.conftest import REAL_DATA
 
 from distillab.cli import main
-from distillab.data import catalogue
+from distillab.data import catalogue, load
 from distillab.models import build
 from distillab.report import theory
 
@@ -49,13 +50,22 @@ def test_the_demo_runs_the_commands_that_the_readme_shows() -> None:
         assert line in script
 
 
+def save_taught(model: keras.Model, name: str, loss: str, file: str) -> None:
+    """Save a model that is better than chance, as a teacher must be."""
+    data = load(name)
+    logits = loss.startswith("sparse")
+    own = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else loss
+    model.compile(keras.optimizers.Adam(0.03), own)
+    model.fit(data.inputs(data.x_train), data.y_train, epochs=20, verbose=0)
+    model.save(file)
+
+
 def test_every_command_runs(
     tmp_path: Path,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import keras
 
     monkeypatch.chdir(tmp_path)
     read_once = functools.cache(catalogue.read_published)  # each command reads MNIST anew
@@ -66,9 +76,9 @@ def test_every_command_runs(
     others = {line.split()[0] for line in commands()} - {"distillab", "make", "git"}
     assert lines
     assert not others, "commands that this test does not know how to run"
-    build("mlp-8", (8, 8, 1), 10).save("teacher.keras")
+    save_taught(build("mlp-8", (8, 8, 1), 10), "digits", "sparse_categorical_crossentropy", "teacher.keras")
     one_sigmoid = [keras.Input((30,)), keras.layers.BatchNormalization(), keras.layers.Dense(1, "sigmoid")]
-    keras.Sequential(one_sigmoid).save("sigmoid.keras")
+    save_taught(keras.Sequential(one_sigmoid), "breast_cancer", "binary_crossentropy", "sigmoid.keras")
     for line in lines:
         words = shlex.split(line)[1:]
         if words[:2] == ["data", "list"]:  # two sets are enough: it reads all there are from end to end
@@ -101,7 +111,6 @@ def test_every_command_runs(
 def test_the_python_that_a_page_shows_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    import keras
     import numpy as np
 
     def model(width: int) -> keras.Model:

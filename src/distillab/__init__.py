@@ -20,6 +20,7 @@ _FROM = {
     "Distillation": "distillab.api.distill",
     "read_data": "distillab.data",
     "ReadOptions": "distillab.data",
+    "open_teacher": "distillab.models.frameworks.opening",
     "store_predictions": "distillab.models.storing",
 }
 

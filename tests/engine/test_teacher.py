@@ -69,3 +69,23 @@ def test_students_are_not_spread_over_devices_that_share_out_rows(model: keras.M
     examples = Examples(IMAGES, IMAGES[:0], IMAGES[:1], np.zeros((1, N, C), np.float32), 1 / 255)
     with pytest.raises(ValueError, match="batch rows are sharded trains one student"):
         CohortTrainer(two, examples, Recipe(1, 16), mesh=mesh(), capacity=2)
+
+
+def test_a_teacher_that_is_called_sees_the_images_that_one_in_jax_sees() -> None:
+    """More images than it is given at once, shifted and mirrored by the draws of each seed and epoch."""
+    images = np.random.default_rng(1).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)
+    network = build("cnn-3-5", (8, 8, 1), C)
+    functional = Functional(network)
+    start = functional.initial(1)
+    given: list[np.ndarray] = []
+
+    def called(stored: np.ndarray) -> np.ndarray:
+        given.append(stored)
+        return np.asarray(functional(start, stored.astype(np.float32) / 255, training=False).logits)
+
+    live = live_teacher([[(functional, start, 1 / 255)], [called]], images, (C,), Augmentation(flip=True, shift=2))
+    for seed, epoch in ((3, 0), (3, 1), (4, 0)):
+        np.testing.assert_allclose(live(1, seed, epoch), live(0, seed, epoch), rtol=1e-4, atol=1e-5)
+    assert given[0].max() > 1  # as stored
+    assert not np.allclose(live(1, 3, 0), live(1, 3, 1), atol=1e-3)
+    assert not np.array_equal(given[0], images[: len(given[0])])

@@ -12,7 +12,7 @@ from distillab.errors import RequestError, WorkError
 from distillab.export import export_tensorflow
 from distillab.export import tensorflow as module
 from distillab.models import build
-from distillab.models.saved_model import saved_model
+from distillab.models.frameworks.saved_model import saved_model
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((300, 12, 12, 1), np.float32)

@@ -84,7 +84,10 @@ def several_outputs() -> keras.Model:
 
 
 REFUSED = [
-    (lambda: "teacher.keras", r"The \w+ must be a keras.Model, and is a str. Load a file with keras.models.load_model"),
+    (
+        lambda: 3,
+        r"The student must be a keras.Model, and is a int|teacher='int' is not allowed: it must be a path, a Py",
+    ),
     (lambda: keras.Sequential([layers.Dense(C)], name="unbuilt"), r"The \w+ 'unbuilt' is not built.*keras.Input"),
     (OwnSoftmax, r"The \w+ 'own' is not built"),
     (lambda: of(layers.Dense(1)), r"has 1.*must have the same classes.* End both in one output .*, or both in two"),

@@ -13,7 +13,7 @@ from distillab.models import build
 from distillab.search.auto import auto_students
 from distillab.search.request import request
 from distillab.study.model_options import ModelOptions
-from distillab.study.teacher_models import teacher_models
+from distillab.study.reading_teachers import read_teachers
 
 
 def test_auto_takes_the_largest_of_each_family_within_the_limit(own: Dataset):
@@ -25,7 +25,7 @@ def test_auto_takes_the_largest_of_each_family_within_the_limit(own: Dataset):
 
 
 def test_a_share_is_of_the_teachers_weights(own: Dataset, teacher: keras.Model):
-    teachers = teacher_models([teacher], own, ModelOptions())
+    teachers = read_teachers([teacher], own, ModelOptions())
     with pytest.raises(RequestError, match="No student of the zoo keeps the limits; cnn-4-8 has"):
         auto_students(own, teachers, request(size="10%"))
     names = auto_students(own, teachers, request(size="100%"))

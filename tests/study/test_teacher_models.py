@@ -14,13 +14,15 @@ from distillab.errors import RequestError
 from distillab.models.averaging import average_predictions
 from distillab.models.storing import store_predictions
 from distillab.study.model_options import ModelOptions
-from distillab.study.teacher_models import TeacherModel, teacher_models
+from distillab.study.reading_teachers import read_teachers
+from distillab.study.teacher_models import TeacherModel
+from distillab.study.teacher_trial import check_reading
 
 ROUNDING = 1e-4  # of float32 logits of about 10, through a softmax and back
 
 
 def find(sources: list[object], own: Dataset, **settings: Any) -> list[TeacherModel]:
-    return teacher_models(sources, own, ModelOptions(**settings))
+    return read_teachers(sources, own, ModelOptions(**settings))
 
 
 def probabilities(named: object, own: Dataset, **settings: Any) -> np.ndarray:
@@ -62,8 +64,11 @@ def test_a_model_that_scales_its_inputs_gets_them_raw(own: Dataset, teacher: ker
 def test_a_teacher_that_reads_another_scale_is_found_out(own: Dataset, teacher: keras.Model):
     inputs = keras.Input((8, 8, 1))
     hidden = keras.Model(inputs, teacher(inputs * (1 / 255)))  # scales, by no layer that tells
-    with pytest.raises(RequestError, match=r"with inputs scaled as 'unit'.*--teacher-scale raw"):
-        find([hidden], own)
+    (read_wrongly,) = find([hidden], own)
+    with pytest.raises(
+        RequestError, match=r"has accuracy \d+\.\d+% on .* and accuracy \d+.* Give --teacher-scale raw\."
+    ):
+        check_reading(read_wrongly, own)
     read = probabilities(hidden, own, teacher_scale="raw")
     np.testing.assert_allclose(read, predicted_by(teacher, own), atol=ROUNDING)
 

@@ -104,7 +104,7 @@ def compare(
     sign = METRICS[metric].sign
     scores = sign * np.stack([columns["student"][metric], columns["baseline"][metric]], axis=1)
     teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
-    against = partial(_same_examples, task, metric, labels, predictions.student)
+    against = partial(same_examples, task, metric, labels, predictions.student)
     estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
     return Comparison(
         metric=metric,
@@ -119,8 +119,15 @@ def compare(
     )
 
 
-def _same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:
-    """Two models on the same examples: exactly where the metric counts right decisions, else by the bootstrap."""
+def same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:
+    """Compare two models on the same examples: exactly where the metric counts right decisions, else by the bootstrap.
+
+    Args:
+        task: what outputs and labels mean.
+        metric: the name of the metric.
+        labels: shape (M, ...).
+        first, second: the models' outputs, shape (M, ..., C).
+    """
     if metric == "accuracy":
         return mcnemar(*(decisions(task, outputs) == labels for outputs in (first, second)))
     one, other = (example_metric(task, metric, outputs, labels) for outputs in (first, second))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,7 +103,7 @@ def _member(key: str, value: Any) -> str:
     if key == "labels":
         return f"{value} labels"
     if key in ("model", "kind"):
-        return str(value)
+        return _without_digests(str(value))
     if key == "train_size":
         return f"{value:,} training examples" if value is not None else "the students' training examples"
     return f"{key.replace('_', ' ')} {_plain(value)}"
@@ -130,4 +131,9 @@ def _plain(value: Any) -> str:
         return "all"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else _without_digests(str(value))
+
+
+def _without_digests(name: str) -> str:
+    """A name in which teachers from files have neither folders nor digests."""
+    return re.sub(r"(?:[^+]*/)?([^+/]+)@[0-9a-f]{16}(?=\+|$)", r"\1", name)

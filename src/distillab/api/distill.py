@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import numpy as np
 
 from distillab.analysis.distillation import PredictedTest, example_scores, memorised
 from distillab.api.finding import distillation_finding
+from distillab.api.worth import check_chance, check_worth, teachers_worth
+from distillab.backend import need_jax
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
 from distillab.engine.augmentation import Augmentation
@@ -36,13 +39,15 @@ from distillab.study.folder import Folder
 from distillab.study.opening import Opened, opened, opened_teachers
 from distillab.study.progress import Progress, Silence
 from distillab.study.provenance import now
+from distillab.study.reading_teachers import read_teachers
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
-from distillab.study.teacher_models import TeacherModel, teacher_models
+from distillab.study.teacher_models import TeacherModel
+from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
 from distillab.tasks import Head, check_head
 
@@ -110,7 +115,7 @@ class Distillation:
         """The model card, in Markdown."""
         return model_card(self.finding)
 
-    def report(self, out: Path | None = None) -> tuple[Path, ...]:
+    def report(self, out: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
         """Write the page into the folder, or elsewhere.
 
         Args:
@@ -125,7 +130,9 @@ class Distillation:
         """
         if self.folder is None and out is None:
             raise RequestError("The distillation has no folder. Give report() a file, or distill() a folder.")
-        return write_distillation_report(Folder(self.folder or Path()), self.finding, out)
+        return write_distillation_report(
+            Folder(self.folder or Path()), self.finding, None if out is None else Path(out)
+        )
 
     def export(self, to: Format, out: str | Path, **options: Any) -> Exported:
         """Export the student, checked against Keras.
@@ -160,8 +167,10 @@ def distill(
     """Distil a model of one's own, and compare the student with the same student without a teacher.
 
     Args:
-        teacher: a keras.Model, a path (`.keras`, SavedModel, a folder of `.keras` files, `.npy` of stored predictions),
-            `module:function`, or a list of such, whose centred logits are averaged.
+        teacher: a keras.Model; a PyTorch module, a fitted estimator, a Booster of XGBoost or LightGBM, or a function
+            of inputs; a path (`.keras`, SavedModel, a folder of `.keras` files, `.npy` of stored predictions, or a file
+            of another framework, see docs/teachers.md); `module:function`; or a list of such, whose centred logits
+            are averaged.
         student: a keras.Model, a `.keras` file, `module:function`, a zoo name such as "cnn-16-32", or "auto"; of a list
             the best is chosen, after a brief training of each, or by Optuna.
         data: a path, arrays, or a `Dataset`; see `distillab.read_data`.
@@ -182,6 +191,7 @@ def distill(
         >>> result = distill(teacher, "cnn-16-32", (x, y), epochs=10)  # doctest: +SKIP
         >>> result.student.save("student.keras")  # doctest: +SKIP
     """
+    need_jax("A distillation")
     started, wanted = now(), request(**settings)
     options, progress = options or RunOptions(), progress or Silence()
     named = opened_teachers(_listed(teacher), wanted.options)
@@ -189,16 +199,23 @@ def distill(
     heads = [one.head for one in (*named, *architectures) if isinstance(one, Opened)]
     dataset = _data(data, read, wanted, [head for head in heads if head is not None])
     wanted = wanted.resolved(dataset)
-    teachers = teacher_models(named, dataset, wanted.options)
+    teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
-    for note in dataset.notes:
-        progress.note(note)
+    for one in teachers:
+        check_reading(one, dataset)
+    check_chance(teachers, dataset, anyway=wanted.anyway)
     with _work(out, dataset, options, progress) as work:
         teacher_name = "+".join(work.models.add_teacher(one) for one in teachers)
         names = [work.models.add_student(one) for one in students]
         Pipeline(wanted, dataset, teacher_name, names, work).check()
         spec = SearchSpec(_described(wanted, teachers, students, dataset))
+        work.folder.check(spec)
+        notes = [*dataset.notes, *(one.reads for one in teachers if one.reads)]
+        if not work.folder.recorded():
+            notes.append(_checked_worth(teachers, students[0], dataset, wanted))
+        for note in notes:
+            progress.note(note)
         with work.folder.write(spec) as store, work.runner(store, started, options.command) as runner:
             pipeline = Pipeline(wanted, dataset, teacher_name, names, work, runner)
             distillation = _distilled(pipeline, teachers, store)
@@ -206,6 +223,13 @@ def distill(
                 distillation.folder = work.folder.path
                 _write(distillation, dataset, work.folder)
     return distillation
+
+
+def _checked_worth(teachers: Sequence[TeacherModel], student: StudentModel, dataset: Dataset, wanted: Request) -> str:
+    """Compare the teachers with the student, trained briefly without them: the figures, in words."""
+    worth = teachers_worth(teachers, student, dataset, wanted)
+    check_worth(worth, " + ".join(one.name for one in teachers), anyway=wanted.anyway)
+    return worth.in_words()
 
 
 def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Store) -> Distillation:
@@ -265,10 +289,10 @@ def _check(wanted: Request, dataset: Dataset, teachers: Sequence[TeacherModel]) 
         check_optuna()
     augmentation = Augmentation(wanted.shift, wanted.flip)
     augmentation.check(dataset.input_shape, dataset.positions)
-    if augmentation and any(teacher.member is None for teacher in teachers):
+    if augmentation and any(teacher.live is None for teacher in teachers):
         raise RequestError(
-            "Stored predictions and models that JAX cannot run match unaugmented images, so they cannot be used with "
-            "augmentation. Leave --shift and --flip out."
+            "Stored predictions match unaugmented images, so they cannot be used with augmentation. Leave --shift and "
+            "--flip out."
         )
 
 

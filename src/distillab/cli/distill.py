@@ -47,6 +47,12 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--flops", type=float, help="For auto: operations for one example.")
 @click.option("--warm-start", is_flag=True, help="Start from the weights in the student's file.")
 @click.option("--teacher-input", metavar="HxW", help="Resize images to this for the teacher.")
+@click.option("--teacher-normalise", metavar="MEAN/SD", help="Then normalise them: imagenet, or such as 0.5/0.25.")
+@click.option(
+    "--teacher-layout", type=click.Choice(["nhwc", "nchw", "nhw", "flat"]), help="Layout of a foreign teacher's images."
+)
+@click.option("--teacher-classes", metavar="FILE", help="Names of the teacher's classes, one a line in their order.")
+@click.option("--anyway", is_flag=True, help="Let a teacher teach that is at chance, or worse than a quick student.")
 @click.option("--teacher-scale", type=click.Choice(["raw", "unit"]), help="Inputs as stored, or times 1/255.")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
@@ -73,8 +79,9 @@ def distill(
 ) -> None:
     """Train a small student from a teacher, find its alpha, say whether that helped, and keep it as student.keras.
 
-    A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, or an .npy of stored
-    predictions. The same command again continues from what is recorded.
+    A teacher is a .keras file, a SavedModel folder, a folder of .keras files, module:function, an .npy of stored
+    predictions, or a file of ONNX, TorchScript, torch.export, skops, XGBoost or LightGBM. The same command again
+    continues from what is recorded.
 
     \b
     Examples:
@@ -107,6 +114,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a request that were given."""
     from distillab.search.request import seconds
 
+    options = {**options, "anyway": bool(options["anyway"])}  # from Python, a useless teacher is only warned of
     given = {name: value for name, value in options.items() if value not in (None, ())}
     losses = given.pop("loss", ())
     if losses:
@@ -120,6 +128,10 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("budget", "latency"):
         if name in given:
             given[name] = seconds(given[name])
+    if "teacher_classes" in given:
+        from distillab.models.class_names import read_class_names
+
+        given["teacher_classes"] = read_class_names(Path(given["teacher_classes"]))
     if "teacher_input" in given:
         given["teacher_input"] = _sides("--teacher-input", given["teacher_input"])
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,13 @@ from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Epoch, Examples, LiveTeacher, Recipe, Student
 from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
 
+CALLED_BATCH = 256
+"""Images that a teacher outside JAX predicts at once."""
+
+LiveMember: TypeAlias = tuple[Functional, Variables, float] | Callable[[np.ndarray], np.ndarray]
+"""A teacher that predicts live: architecture, weights and input scale, or a function from inputs as stored, augmented
+or not, (B, ...), to logits (B, ..., C)."""
+
 
 def train_teacher(
     teacher: Functional,
@@ -27,6 +35,7 @@ def train_teacher(
     *,
     learning_rate: float,
     seed: int,
+    initial: Variables | None = None,
     stops: Collection[float] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Iterator[tuple[float, Variables]]:
@@ -42,6 +51,7 @@ def train_teacher(
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the peak learning rate.
         seed: of the initial weights and the order.
+        initial: the weights to start from instead.
         stops: further epochs, whole or not, at which its weights are yielded.
         on_epoch: called with each epoch's record.
 
@@ -49,13 +59,14 @@ def train_teacher(
         Each stop and the weights it had then, the end's last.
     """
     trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
-    student = Student(1.0, 1.0, learning_rate, seed, teacher.initial(seed), labels, validation_labels=labels[:0])
+    start = teacher.initial(seed) if initial is None else initial
+    student = Student(1.0, 1.0, learning_rate, seed, start, labels, validation_labels=labels[:0])
     for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch):
         yield stop, jax.tree.map(lambda leaf: leaf[0], outcome.variables)
 
 
 def live_teacher(
-    teachers: Sequence[Sequence[tuple[Functional, Variables, float]]],
+    teachers: Sequence[Sequence[LiveMember]],
     inputs: np.ndarray,
     output_shape: tuple[int, ...],
     augmentation: Augmentation,
@@ -68,36 +79,66 @@ def live_teacher(
     of a seed, whatever their alphas.
 
     Args:
-        teachers: of each, the architecture, weights and input scale of its members, whose logits are averaged; a
-            teacher without members is uniform.
+        teachers: of each its members, whose logits are averaged; a teacher without members is uniform.
         inputs: training inputs as stored, shape (N, ...).
         output_shape: of one example, (..., C).
         augmentation: the students' own.
         average: how several predictions become one, as in `average_predictions`.
     """
 
-    def compiled(teacher: Functional, scale: float) -> Callable[..., jax.Array]:
-        def predict(variables: Variables, stored: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
-            def predict_batch(rows: jax.Array) -> jax.Array:
-                images = stored[rows].astype(jnp.float32) * scale
-                augmented = augmentation(example_keys("augmentation", seed, epoch, rows), images)
-                return teacher(variables, augmented, training=False).logits
-
-            return batched_logits(predict_batch, jnp.arange(len(stored)), TEACHER_BATCH)
-
-        return jax.jit(predict)
-
-    programs = [[compiled(member, scale) for member, _, scale in members] for members in teachers]
+    programs = [[_live_program(member, inputs, augmentation) for member in members] for members in teachers]
 
     def live(which: int, seed: int, epoch: int) -> np.ndarray:
         if not teachers[which]:
             return np.zeros((len(inputs), *output_shape), np.float32)
-        logits = []
-        for program, (teacher, variables, _) in zip(programs[which], teachers[which], strict=True):
-            arguments = variables, inputs, np.uint32(seed % 2**32), np.int32(epoch)
-            if teacher.rows is not None:
-                arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
-            logits.append(np.asarray(program(*arguments)))
+        logits = [program(np.uint32(seed % 2**32), np.int32(epoch)) for program in programs[which]]
         return average_predictions(logits, average=average)
 
     return live
+
+
+def _live_program(
+    member: LiveMember, inputs: np.ndarray, augmentation: Augmentation
+) -> Callable[[np.uint32, np.int32], np.ndarray]:
+    """The function (seed, epoch) -> one member's logits for the images as augmented then."""
+    if callable(member):
+        return _called_program(member, inputs, augmentation)
+    teacher, variables, scale = member
+
+    def predict(variables: Variables, stored: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+        def predict_batch(rows: jax.Array) -> jax.Array:
+            images = stored[rows].astype(jnp.float32) * scale
+            augmented = augmentation(example_keys("augmentation", seed, epoch, rows), images)
+            return teacher(variables, augmented, training=False).logits
+
+        return batched_logits(predict_batch, jnp.arange(len(stored)), TEACHER_BATCH)
+
+    program = jax.jit(predict)
+
+    def run(seed: np.uint32, epoch: np.int32) -> np.ndarray:
+        arguments = variables, inputs, seed, epoch
+        if teacher.rows is not None:
+            arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
+        return np.asarray(program(*arguments))
+
+    return run
+
+
+def _called_program(
+    predict: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray, augmentation: Augmentation
+) -> Callable[[np.uint32, np.int32], np.ndarray]:
+    """The same of a teacher that JAX cannot run: it is called on the augmented images, a batch at a time."""
+
+    @jax.jit
+    def augmented(images: jax.Array, rows: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+        return augmentation(example_keys("augmentation", seed, epoch, rows), images.astype(jnp.float32))
+
+    def run(seed: np.uint32, epoch: np.int32) -> np.ndarray:
+        parts = []
+        for start in range(0, len(inputs), CALLED_BATCH):
+            images = inputs[start : start + CALLED_BATCH]
+            rows = np.arange(start, start + len(images))
+            parts.append(predict(np.asarray(augmented(images, rows, seed, epoch))))
+        return np.concatenate(parts)
+
+    return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import partial, wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,7 @@ from distillab.keras.inputs import (
     split,
 )
 from distillab.keras.labels import read_labels
+from distillab.keras.live import like_student
 from distillab.keras.losses import Share, activated, agreement, as_label_term, as_teacher_term
 from distillab.keras.recognition import from_models, of_stream, possible
 from distillab.keras.teachers import Teachers
@@ -87,8 +88,10 @@ class Distiller(keras.Model):
 
     Args:
         student: a built Keras model with one output.
-        teacher: a built, trained Keras model with the same outputs; or several. None where the data hold the
-            teacher's logits (`with_teacher_logits`), or for `distillation_loss="teacher_free"`.
+        teacher: a built, trained Keras model with the same outputs; a model of another framework, as `open_teacher`
+            takes it (a PyTorch module, a fitted estimator, an ONNX file, a function, ...), which is called for each
+            batch; or several. None where the data hold the teacher's logits
+            (`with_teacher_logits`), or for `distillation_loss="teacher_free"`.
         task: "categorical", "binary", "multilabel" or "regression"; None: recognised.
         ignore_class: a value of labels that means "no label here", such as 255 in maps.
         teacher_weights: relative weights of several teachers, numbers > 0; None: equal weights.
@@ -143,7 +146,9 @@ class Distiller(keras.Model):
         )  # fmt: skip
         self._agreement = keras.metrics.Mean(name="agreement")
         if teacher is not None:
-            self._set_teachers(Teachers(teacher, teacher_weights, average, teacher_inputs, task))
+            self._set_teachers(
+                Teachers(teacher, teacher_weights, average, teacher_inputs, task, partial(like_student, student))
+            )
         else:
             self._recognise_from_models()
         number = {"shape": (), "dtype": "float32", "trainable": False, "autocast": False}
@@ -167,10 +172,11 @@ class Distiller(keras.Model):
         elif value is None:
             self._hidden.teachers = self.train_function = self.test_function = None
         else:
-            self._set_teachers(Teachers(value, task=self.task))
+            self._set_teachers(Teachers(value, task=self.task, like=partial(like_student, self.student)))
 
     def _set_teachers(self, teachers: Teachers) -> None:
         teachers.check_student(self._hidden.raw, self.student)
+        self.supports_jit = not teachers.foreign  # TensorFlow cannot compile a call into another framework
         self._hidden.teachers = teachers
         self.train_function = self.test_function = None  # a compiled step holds its teachers
         self._recognise_from_models()
@@ -503,6 +509,8 @@ class Distiller(keras.Model):
             "teacher": None,
         }
         if teachers is not None:
+            if teachers.foreign:
+                raise RequestError("A teacher of another framework cannot be saved with the distiller. Keep its file.")
             if teachers.inputs is not None:
                 raise RequestError("A teacher with teacher_inputs cannot be saved: a function has no safe file format.")
             config |= {

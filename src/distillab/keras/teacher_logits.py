@@ -16,6 +16,7 @@ import numpy as np
 from distillab.data.paths import cache_folder
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.keras.inputs import is_array, join
+from distillab.keras.live import Like
 from distillab.keras.recognition import from_models, of_stream
 from distillab.keras.teachers import Teachers
 from distillab.models.averaging import DEFAULT_AVERAGE
@@ -51,8 +52,9 @@ def with_teacher_logits(
 
     Args:
         data: the data set. Of a bare array, or a mapping of arrays, the first axis is the examples'.
-        teacher: a Keras classifier, or several; or the path of `distillab.store_predictions`, whose logits are read, or
-            rebuilt from the top k, batch by batch (of arrays at once).
+        teacher: a Keras model, one of another framework (`open_teacher`), or several; or the path of
+            `distillab.store_predictions`, whose logits are read, or rebuilt from the top k, batch by batch (of arrays
+            at once).
         teacher_weights: as in `Distiller`.
         average: as in `Distiller`.
         teacher_inputs: as in `Distiller`.
@@ -71,10 +73,10 @@ def with_teacher_logits(
         >>> data[0]["teacher_logits"].shape
         (4, 3)
     """
-    if isinstance(teacher, str | Path):
+    if isinstance(teacher, str | Path) and Path(teacher).suffix == ".npy":
         predict = partial(_stored, Path(teacher), task)
     else:
-        teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task)
+        teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task, partial(_like, data))
         teachers.task = _task(teachers, data, task)
         folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
         predict = partial(_predictions, teachers, folder)
@@ -92,6 +94,20 @@ def with_teacher_logits(
         f"A data set of type {type(data).__name__} cannot hold a teacher's logits: it must be arrays, a tuple (x, y), "
         "a tf.data.Dataset, a keras.utils.PyDataset or a torch DataLoader. Make a PyDataset of a generator."
     )
+
+
+def _like(data: Any) -> Like:
+    """The inputs of a data set, for a teacher that does not state its own."""
+    if isinstance(data, keras.utils.PyDataset):
+        inputs = data[0][0]
+    elif _is_dataset_of(data, "torch") or _is_dataset_of(data, "tensorflow"):
+        inputs = _as_numpy(next(iter(data))[0])
+    else:
+        inputs = data[0] if isinstance(data, tuple) else data
+    if not is_array(inputs):
+        raise RequestError("A teacher of another framework needs data of one input.")
+    array = np.asarray(inputs[:1])
+    return Like(keras.Input(array.shape[1:], dtype=array.dtype.name))
 
 
 def _task(teachers: Teachers, data: Any, given: str | None) -> Task | None:

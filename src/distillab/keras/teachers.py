@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -15,8 +16,11 @@ from keras import ops
 from distillab.errors import RequestError, not_allowed
 from distillab.keras.checks import RawModel, check_pair, checked_model, fit, maps_differ
 from distillab.keras.jax_steps import lowered
+from distillab.keras.live import Like, live_model
 from distillab.losses import Array
 from distillab.models.averaging import DEFAULT_AVERAGE, average_predictions
+from distillab.models.files import read_model
+from distillab.models.frameworks.opening import open_teacher
 from distillab.tasks import Head, Task
 
 AVERAGES = ("logits", "probabilities")
@@ -26,11 +30,12 @@ class Teachers:
     """One or several teachers, used in inference mode and never changed.
 
     Args:
-        models: a Keras model, or several.
+        models: a Keras model, one of another framework (`open_teacher`), or several.
         weights: relative weight of each; None: equal weights.
         average: how several predictions become one: "logits" or "probabilities", as in `average_predictions`.
         inputs: makes the teachers' inputs from the student's (another size, another scale); None: the same inputs.
         task: as the user states it.
+        like: gives the inputs and outputs that a model of another framework does not state itself.
 
     Raises:
         RequestError: a model is not built, or the numbers of classes differ.
@@ -46,10 +51,12 @@ class Teachers:
         average: str = DEFAULT_AVERAGE,
         inputs: Callable[[Any], Any] | None = None,
         task: str | None = None,
+        like: Callable[[], Like] | None = None,
     ) -> None:
-        self.models: list[keras.Model] = list(models) if isinstance(models, (list, tuple)) else [models]
-        if not self.models:
+        self._given = list(models) if isinstance(models, (list, tuple)) else [models]
+        if not self._given:
             raise not_allowed("teacher", models, "a Keras model, or a list of at least one")
+        self.models: list[keras.Model] = [_as_keras(model, like, inputs, task) for model in self._given]
         if average not in AVERAGES:
             raise not_allowed("average", average, " or ".join(map(repr, AVERAGES)))
         self.weights = [1.0] * len(self.models) if weights is None else [float(weight) for weight in weights]
@@ -95,7 +102,12 @@ class Teachers:
     @property
     def given(self) -> Any:
         """The teacher as it was given, or the list of teachers."""
-        return self.models[0] if len(self.models) == 1 else self.models
+        return self._given[0] if len(self._given) == 1 else self._given
+
+    @property
+    def foreign(self) -> bool:
+        """Whether one is a model of another framework, which is called from the backend's compiled steps."""
+        return any(given is not model for given, model in zip(self._given, self.models, strict=True))
 
     def logits(self, inputs: Any) -> Array:
         """Predict a batch's raw outputs, float32 (B, ..., C), in a training step or outside; no gradient flows back.
@@ -163,6 +175,21 @@ class Teachers:
             return model(inputs, **inference)
         with keras.StatelessScope(state_mapping=list(zip(self._variables, self._weights_in_use, strict=True))):
             return model(inputs, **inference)
+
+
+def _as_keras(
+    model: Any, like: Callable[[], Like] | None, inputs: Callable[[Any], Any] | None, task: str | None
+) -> keras.Model:
+    """The model itself, or a Keras model that calls one of another framework."""
+    if isinstance(model, keras.Model):
+        return model
+    if isinstance(model, (str, os.PathLike)) and str(model).endswith(".keras"):
+        return read_model(model)
+    foreign = open_teacher(model)
+    if like is None:
+        raise RequestError(f"The {foreign.kind} {foreign.name} has no inputs that are known. Give it to Distiller.")
+    batch, outputs = like()
+    return live_model(foreign, batch if inputs is None else inputs(batch), outputs, task)
 
 
 def _without_gradient() -> Any:

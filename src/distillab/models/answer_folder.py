@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from distillab.errors import RequestError
 from distillab.io import DAMAGE
+from distillab.models.class_names import names_from
 
 PREDICTIONS = "predictions.npy"
 
@@ -43,8 +44,7 @@ def read_answer_folder(path: Path) -> AnswerFolder:
     """
     config = path / "config.json"
     try:
-        by_id = json.loads(config.read_text(encoding="utf-8"))["id2label"]
-        names = tuple(str(by_id[str(number)]) for number in range(len(by_id)))
+        names = names_from(json.loads(config.read_text(encoding="utf-8"))["id2label"])
     except DAMAGE as error:
         raise RequestError(
             f'{config} does not name the classes: it must hold "id2label", such as {{"0": "cat", "1": "dog"}}.'

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +67,56 @@ def columns_by_name(teacher_names: Sequence[str], data_names: Sequence[str]) -> 
             "either."
         )
     return columns
+
+
+def names_from(value: Any) -> tuple[str, ...]:
+    """Names of classes in their order, from a list or from a mapping of numbers to names such as `id2label`.
+
+    Args:
+        value: as JSON holds it.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> names_from({"1": "dog", "0": "cat"})
+        ('cat', 'dog')
+    """
+    if isinstance(value, dict):
+        numbered = {int(number): str(name) for number, name in value.items()}
+        if sorted(numbered) != list(range(len(numbered))):
+            raise ValueError("numbers with gaps")
+        return tuple(numbered[number] for number in range(len(numbered)))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(str, value))
+    raise ValueError("neither a list nor a mapping")
+
+
+def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read the names of a model's classes, in the order of its outputs.
+
+    Args:
+        path: a text file with one name a line; or JSON: a list, a mapping of numbers to names, or a configuration that
+            has such a mapping as `id2label`.
+
+    Raises:
+        RequestError: there is no such file, or it holds no names.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".json":
+            content = json.loads(text)
+            names = names_from(content.get("id2label", content) if isinstance(content, dict) else content)
+        else:
+            names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror}. Give a file of class names.") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{path} holds no names of classes. Write one name a line.") from error
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise RequestError(f"{path} holds {len(names)} names, and must hold at least two, all different, one a line.")
+    return names
 
 
 def mapped_logits(logits: Any, columns: NDArray[np.intp], *, xp: ModuleType = np) -> Any:

@@ -6,10 +6,10 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from distillab.errors import RequestError, reason, unknown
 
@@ -31,8 +31,44 @@ def names_function(text: str) -> bool:
     return bool(colon and module and function.isidentifier())
 
 
-def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> keras.Model:
-    """Build a model by a user's function.
+def user_function(text: str) -> Callable[..., Any]:
+    """Find a user's function.
+
+    Args:
+        text: `module:function` or `path/file.py:function`.
+
+    Raises:
+        RequestError: there is no such module or function.
+    """
+    source, _, name = text.rpartition(":")
+    module = user_module(source)
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise unknown(f"function in {source}", name, functions)
+    return cast("Callable[..., Any]", function)
+
+
+def number_of_arguments(function: Callable[..., Any]) -> int:
+    """How many arguments a function needs; 0 where that cannot be seen.
+
+    Args:
+        function: any.
+
+    Example:
+        >>> number_of_arguments(lambda inputs, batch=32: inputs)
+        1
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return 0
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in positional and one.default is inspect.Parameter.empty for one in parameters)
+
+
+def built_by_function(text: str, input_shape: Sequence[int], classes: int) -> Any:
+    """Call a user's function that builds a model.
 
     Args:
         text: `module:function` or `path/file.py:function`; the function takes `(input_shape, classes)`, or nothing.
@@ -40,22 +76,29 @@ def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> 
         classes: C.
 
     Raises:
+        RequestError: no such module or function, or it raises.
+    """
+    function = user_function(text)
+    try:
+        takes = bool(inspect.signature(function).parameters)
+        return function(tuple(input_shape), classes) if takes else function()
+    except Exception as error:  # the user's function can raise anything
+        what = f"{text} fails for inputs {tuple(input_shape)} and {classes} classes"
+        raise RequestError(f"{what}: {_described(error)}.") from error
+
+
+def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> keras.Model:
+    """Build a Keras model by a user's function.
+
+    Args:
+        text, input_shape, classes: as in `built_by_function`.
+
+    Raises:
         RequestError: no such module or function, it raises, or it returns no Keras model.
     """
     import keras
 
-    source, _, name = text.rpartition(":")
-    module = user_module(source)
-    function = getattr(module, name, None)
-    if not callable(function):
-        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise unknown(f"function in {source}", name, functions)
-    try:
-        takes = bool(inspect.signature(function).parameters)
-        model = function(tuple(input_shape), classes) if takes else function()
-    except Exception as error:  # the user's function can raise anything
-        what = f"{text} fails for inputs {tuple(input_shape)} and {classes} classes"
-        raise RequestError(f"{what}: {_described(error)}.") from error
+    model = built_by_function(text, input_shape, classes)
     if not isinstance(model, keras.Model):
         raise RequestError(f"{text} returns a {type(model).__name__}, and must return a keras.Model.")
     return model

@@ -12,8 +12,9 @@ from distillab.data import Dataset
 from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
 from distillab.metrics.metric import METRICS
+from distillab.models.preparation import Normalisation, parse_normalisation
 from distillab.study.checking import validated
-from distillab.study.model_options import ModelOptions, Scale
+from distillab.study.model_options import LayoutName, ModelOptions, Scale
 from distillab.study.settings import (
     Count,
     CountFromZero,
@@ -46,6 +47,10 @@ def _alpha(value: Any) -> Any:
     return value
 
 
+def _normalisation(value: Any) -> Any:
+    return parse_normalisation(value) if isinstance(value, str) else value
+
+
 class Request(Frozen):
     """How a student is distilled.
 
@@ -70,7 +75,8 @@ class Request(Frozen):
         size: the student's weights, at most so many bytes, or such a share of the teacher's; for student "auto".
         latency: seconds for one example, at most; for student "auto".
         flops: operations for one example, at most; for student "auto".
-        warm_start, teacher_input, teacher_scale, student_scale, modules, trust: see `ModelOptions`.
+        warm_start, teacher_input, teacher_scale, teacher_normalise, teacher_layout, teacher_classes, anyway,
+            student_scale, modules, trust: see `ModelOptions`; teacher_normalise also as text, "imagenet" or "0.5/0.25".
 
     Raises:
         RequestError: a value out of range; the message names the key.
@@ -103,6 +109,10 @@ class Request(Frozen):
     warm_start: bool = False
     teacher_input: tuple[Count, Count] | None = None
     teacher_scale: Scale | None = None
+    teacher_normalise: Annotated[Normalisation | None, BeforeValidator(_normalisation)] = None
+    teacher_layout: LayoutName | None = None
+    teacher_classes: tuple[str, ...] | None = None
+    anyway: bool | None = None
     student_scale: Scale | None = None
     modules: tuple[str, ...] = ()
     trust: bool = False

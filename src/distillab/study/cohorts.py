@@ -250,8 +250,7 @@ def _live(group: TrainingInputs, examples: Examples, output_shape: tuple[int, ..
         its = group.teacher_settings[name]
         if its.target == "teacher" and len(teacher.members) < len(members(its)):
             raise RequestError(
-                "Augmented images need a live teacher, and stored predictions or a model that JAX cannot run are not "
-                "live. Leave --shift and --flip out."
+                "Augmented images need a live teacher, and stored predictions are none. Leave --shift and --flip out."
             )
     augmentation = Augmentation(**settings.augmentation.model_dump())
     live = [teacher.members for teacher in teachers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,22 @@ class Folder:
             return {}
         with Store(self.store, read_only=True) as store:
             return store.seeds()
+
+    def check(self, spec: Spec | SearchSpec) -> None:
+        """Refuse, before any work, a folder that `write` would refuse; nothing is written.
+
+        Args:
+            spec: as in `write`.
+
+        Raises:
+            RequestError: the folder holds another study or other files.
+            WorkError: it cannot be made.
+        """
+        if self.path.exists():
+            self._check(spec)
+        above = next(parent for parent in (self.path, *self.path.absolute().parents) if parent.exists())
+        if not above.is_dir():
+            raise cannot_write(self.path, NotADirectoryError(errno.ENOTDIR, "Not a directory", str(above)))
 
     @contextmanager
     def write(self, spec: Spec | SearchSpec) -> Iterator[Store]:

@@ -52,6 +52,15 @@ class Models:
         self._teachers[name] = teacher
         return name
 
+    def add_filed_teacher(self, name: str, teacher: TeacherModel) -> None:
+        """Add the teacher of a file that a study names.
+
+        Args:
+            name: in settings, with its digest.
+            teacher: the trained model, or its stored predictions.
+        """
+        self._teachers[name] = teacher
+
     def student(self, settings: Student) -> StudentModel:
         """Find or build a student.
 

@@ -1,4 +1,4 @@
-"""Models that a user names, opened before the data are read: their outputs help to recognise the task."""
+"""Models that a user names or gives, opened before the data are read: their outputs help to recognise the task."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 
 import keras
 
-from distillab.errors import RequestError
+from distillab.errors import RequestError, not_allowed
 from distillab.models.ending import as_graph, ending
 from distillab.models.files import read_model
-from distillab.models.functions import names_function
-from distillab.models.saved_model import is_saved_model
+from distillab.models.foreign import ForeignModel
+from distillab.models.frameworks.kinds import SUFFIXES, is_foreign_file, refuse_foreign_contents
+from distillab.models.frameworks.opening import foreign_file, foreign_folder, foreign_object
+from distillab.models.frameworks.saved_model import is_saved_model
+from distillab.models.functions import names_function, number_of_arguments, user_function
 from distillab.study.model_options import ModelOptions
 from distillab.study.stored_teachers import check_stored, is_stored, stored_head
 from distillab.tasks import Head
@@ -28,11 +31,13 @@ class Opened:
         name: in reports.
         source: as the user names it.
         model: where it is one of Keras; None for what is called or built once the data are known.
+        foreign: where it is one of another framework.
     """
 
     name: str
     source: Any
     model: keras.Model | None = None
+    foreign: ForeignModel | None = None
 
     @property
     def head(self) -> Head | None:
@@ -43,6 +48,8 @@ class Opened:
             if not isinstance(shape, tuple) or len(shape) < 2 or not isinstance(shape[-1], int):
                 return None
             return Head(shape[-1], ending(self.model), len(shape) - 2, self.name)
+        if self.foreign is not None:
+            return self.foreign.head
         if self.is_predictions:
             return stored_head(self.source)
         return None
@@ -54,39 +61,89 @@ class Opened:
 
 
 def opened(source: Any, options: ModelOptions) -> Opened:
-    """Open a teacher or a student.
+    """Open a student.
 
     Args:
-        source: a keras.Model, a `.keras` file, a SavedModel folder, `module:function`, stored predictions (`.npy`,
-            `.jsonl`, or a folder of either) or a name of the zoo.
+        source: a keras.Model, a `.keras` file, `module:function` or a name of the zoo.
         options: how models are read.
 
     Raises:
-        RequestError: a file is missing or cannot be loaded.
+        RequestError: a file is missing or cannot be loaded, or it is a model of another framework.
     """
     if isinstance(source, Opened):
         return source
     if isinstance(source, keras.Model):
         return Opened(source.name, source, source)
-    text = os.fspath(source) if isinstance(source, os.PathLike) else str(source)
-    path = Path(text).expanduser()
+    if not isinstance(source, (str, os.PathLike)) or is_foreign_file(Path(source)):
+        what = source if isinstance(source, (str, os.PathLike)) else type(source).__name__
+        allowed = "a keras.Model, a .keras file, module:function, a name such as cnn-16-32, or auto"
+        raise not_allowed("student", str(what), allowed, "Models of other frameworks can teach.")
+    text, path = os.fspath(source), Path(source).expanduser()
+    if not names_function(text) and path.suffix == ".keras":
+        return Opened(path.name, path, read_model(path, trust=options.trust, modules=options.modules))
+    return Opened(text, text)
+
+
+def opened_teacher(source: Any, options: ModelOptions) -> Opened:
+    """Open a teacher.
+
+    Args:
+        source: a keras.Model, or a model of another framework (`foreign_object`); a `.keras` file, a file of another
+            framework (`SUFFIXES`), a SavedModel folder, `module:function`, or stored predictions (`.npy`, `.jsonl`, or
+            a folder of either).
+        options: how models are read.
+
+    Raises:
+        RequestError: a file is missing or cannot be loaded, or the object is no model.
+    """
+    if isinstance(source, Opened):
+        return source
+    if isinstance(source, keras.Model):
+        return Opened(source.name, source, source)
+    if not isinstance(source, (str, os.PathLike)):
+        return _opened_object(source)
+    text, path = os.fspath(source), Path(source).expanduser()
     if is_stored(path):
         check_stored(path)  # a damaged file is refused now
         return Opened(path.name, path)
     if is_saved_model(path):
-        return Opened(path.name, path)
+        return Opened(path.name, path, foreign=foreign_folder(path, trust=options.trust))
     if names_function(text):
-        return Opened(text, text)
+        return _opened_function(text)
+    if is_foreign_file(path):
+        return Opened(path.name, path, foreign=foreign_file(path, trust=options.trust))
     if path.suffix == ".keras":
+        refuse_foreign_contents(path)
+    if path.suffix == ".keras" or path.is_file():
         return Opened(path.name, path, read_model(path, trust=options.trust, modules=options.modules))
-    return Opened(text, text)
+    others = ", ".join(suffix for suffix in SUFFIXES if suffix != ".keras")
+    raise RequestError(
+        f"There is no teacher {text!r}. Give a .keras file, a folder of them, a SavedModel, module:function, stored "
+        f"predictions (.npy), or a model's file of another framework ({others})."
+    )
+
+
+def _opened_object(source: Any) -> Opened:
+    foreign = foreign_object(source)
+    if foreign is None:
+        allowed = "a keras.Model, a path, a PyTorch module, a fitted estimator, a Booster, or a function of inputs"
+        raise not_allowed("teacher", type(source).__name__, allowed)
+    return Opened(foreign.name, source, foreign=foreign)
+
+
+def _opened_function(text: str) -> Opened:
+    """A function of inputs is the teacher itself; one of (input_shape, classes), or of nothing, builds it."""
+    function = user_function(text)
+    if number_of_arguments(function) != 1:
+        return Opened(text, text)
+    return Opened(text, text, foreign=ForeignModel(name=text, kind="function", call=function))
 
 
 def opened_teachers(sources: Sequence[Any], options: ModelOptions) -> list[Opened]:
     """Open teachers; a folder of `.keras` files is several.
 
     Args:
-        sources, options: as in `opened`.
+        sources, options: as in `opened_teacher`.
 
     Raises:
         RequestError: there is none, or one cannot be opened.
@@ -94,11 +151,7 @@ def opened_teachers(sources: Sequence[Any], options: ModelOptions) -> list[Opene
     files = [file for source in sources for file in _files(source)]
     if not files:
         raise RequestError("There is no teacher. Name a .keras file, a folder of them, or stored predictions.")
-    teachers = [opened(file, options) for file in files]
-    for teacher in teachers:
-        if isinstance(teacher.source, str) and not names_function(teacher.source):
-            read_model(Path(teacher.source).expanduser())  # raises: it is no model file, or there is none
-    return teachers
+    return [opened_teacher(file, options) for file in files]
 
 
 def _files(source: Any) -> list[Any]:

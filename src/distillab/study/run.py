@@ -16,6 +16,7 @@ from distillab.errors import RequestError, not_allowed
 from distillab.study.estimate import Costs
 from distillab.study.executors.base import Executor
 from distillab.study.executors.local import Local
+from distillab.study.filed_teachers import with_filed_teachers
 from distillab.study.folder import Folder
 from distillab.study.models import Models
 from distillab.study.progress import Progress, Silence
@@ -103,6 +104,7 @@ def run_study(
     dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.task)
     folder = Folder(out)
     work = work_in(folder, dataset, options, progress)
+    spec = with_filed_teachers(spec, dataset, work.models, progress)
     every = list(study_trials(spec, dataset.digest))
     trials = _part_of(every, options.part)
     missing = _part_of(_missing(folder, spec, every), options.part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,6 +14,8 @@ from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, DISTILLATION_LO
 from distillab.metrics.metric import METRICS
 from distillab.models import parse
 from distillab.models.averaging import DEFAULT_AVERAGE
+from distillab.models.frameworks.kinds import SUFFIXES
+from distillab.study.model_options import LayoutName, Scale
 from distillab.tasks import TaskName, task_named
 
 OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
@@ -41,7 +45,35 @@ def is_given(name: str) -> bool:
     Args:
         name: as in `teacher.model` or `student.model`.
     """
-    return name.startswith(GIVEN)
+    return name.startswith(GIVEN) or (is_filed(name) and bool(file_of(name)[1]))
+
+
+def is_filed(name: str) -> bool:
+    """Whether a teacher's name is a file of the user's, with or without the digest that a run adds.
+
+    Args:
+        name: as in `teacher.model`.
+
+    Example:
+        >>> is_filed("models/t.onnx"), is_filed("t.onnx@0123456789abcdef"), is_filed("cnn-16-32")
+        (True, True, False)
+    """
+    path = Path(file_of(name)[0])
+    return path.suffix.lower() in (*SUFFIXES, ".npy", ".jsonl")  # no module:function: a study file runs no code
+
+
+def file_of(name: str) -> tuple[str, str]:
+    """The file of a teacher's name, and the digest that a run added, or "".
+
+    Args:
+        name: as in `teacher.model`.
+
+    Example:
+        >>> file_of("t.onnx@0123456789abcdef")
+        ('t.onnx', '0123456789abcdef')
+    """
+    path, at, digest = name.rpartition("@")
+    return (path, digest) if at and re.fullmatch("[0-9a-f]{16}", digest) else (name, "")
 
 
 def _model_name(value: str) -> str:
@@ -55,7 +87,8 @@ def _model_names(value: str) -> str:
     if len(names) > MOST_MEMBERS:
         raise not_allowed("model", value, f"at most {MOST_MEMBERS} names")
     for name in names:
-        _model_name(name)
+        if not is_filed(name) or name.startswith(GIVEN):
+            _model_name(name)
     return value
 
 
@@ -142,7 +175,8 @@ class Teacher(Frozen):
     """Which teacher, and how it was trained.
 
     Args:
-        model: a name of the zoo, or several joined by plus signs: the mean of their logits is taken.
+        model: a name of the zoo, or a file of a trained model (`teacher.onnx`), or several joined by plus signs: the
+            mean of their logits is taken. A file's model is not trained: of the other keys, those of its reading count.
         members: so many teachers of each model, of consecutive seeds, are averaged.
         labels: what it learned from: `clean` labels, the students' own `noisy` ones, or a noisy draw of its `own`.
         train_size: how many examples; by default the students' own rows.
@@ -151,6 +185,8 @@ class Teacher(Frozen):
         shift: moves its training images by up to so many pixels, anew in every epoch.
         flip: mirrors them left to right at random.
         seed: of its weights and order.
+        scale, normalise, layout, classes: how a file is read, as `--teacher-scale`, `--teacher-normalise`,
+            `--teacher-layout` and `--teacher-classes` of `distillab distill`.
     """
 
     model: ModelNames = "cnn-256-512"
@@ -166,6 +202,10 @@ class Teacher(Frozen):
     shift: CountFromZero = 0
     flip: bool = False
     seed: Seed = 0
+    scale: Scale | None = None
+    normalise: str | None = None
+    layout: LayoutName | None = None
+    classes: str | None = None
 
     @model_validator(mode="after")
     def _within_training(self) -> Teacher:

@@ -37,7 +37,7 @@ from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Rows, Splits, teacher_rows
 from distillab.study.storage.records import TeacherResult
 from distillab.study.storage.store import Store
-from distillab.study.teacher_models import BATCH, Member, TeacherModel
+from distillab.study.teacher_models import BATCH, Member, Predict, TeacherModel
 from distillab.study.trials import members, teacher_identity, training_identity
 from distillab.tasks import task_named
 from distillab.tasks.evaluation import evaluate
@@ -60,7 +60,7 @@ class TeacherPredictions:
         test: shape (M, ..., C).
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Member | Predict, ...]
     train: Logits | TopK | None
     validation: Logits
     test: Logits
@@ -121,10 +121,10 @@ class TeacherCache:
         """
         models, average = [self._model(member, splits) for member in members(settings)], settings.average
         if settings.target == "uniform":
-            live: tuple[Member, ...] = ()
+            live: tuple[Member | Predict, ...] = ()
             train: Logits | TopK | None = self._uniform(models, len(splits.train) + splits.unlabelled)
         else:
-            live = tuple(model.member for model in models if model.member is not None)
+            live = tuple(model.live for model in models if model.live is not None)
             top_k = _top_k(models)
             # The top k is on disk already. It is used where no student needs it, too: zeros of all classes are larger.
             train = self._rows(models, splits.train, average) if training or top_k else None
@@ -152,7 +152,10 @@ class TeacherCache:
         if predictions.train is not None:
             return as_dense(take_rows(predictions.train, positions), self.dataset.outputs)
         inputs = self.dataset.x_train[splits.train[positions]]
-        several = [teacher_logits(*member[:2], inputs, member.scale) for member in predictions.members]
+        several = [
+            teacher_logits(*member[:2], inputs, member.scale) if isinstance(member, Member) else member(inputs)
+            for member in predictions.members
+        ]
         return average_predictions(several, average=settings.average)
 
     def _uniform(self, models: Sequence[TeacherModel], examples: int) -> Logits | TopK:

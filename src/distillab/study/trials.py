@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from distillab.study.settings import Settings, ensemble, is_given
+from distillab.study.settings import Settings, ensemble, file_of, is_given
 from distillab.study.spec import Spec
 
 RECIPE = 4
@@ -131,7 +131,7 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     """
     model = settings.teacher.model
     if is_given(model):
-        return identity({"teacher": model})
+        return identity({"teacher": file_of(model)[1] or model})
     described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
     rows = {"train_size": settings.train_size, "held_out": settings.validation.share}
     parts: dict[str, Any] = {"data": data, "teacher": described, **rows}

@@ -17,6 +17,7 @@ from distillab.errors import RequestError
 from distillab.study.cohorts import CohortResult, GroupTrainer, TrainingInputs
 from distillab.study.executors.ray_connection import difference, versions
 from distillab.study.progress import Silence
+from distillab.study.teacher_models import Member
 from distillab.study.trials import Training
 
 OFTEN = 0.5
@@ -77,13 +78,25 @@ def packed(inputs: TrainingInputs, key: str) -> PackedInputs:
     if not inputs.settings.live:
         stored = {name: replace(teacher, members=()) for name, teacher in inputs.teachers.items()}
         inputs = inputs._replace(teachers=stored)
+    if not all(isinstance(member, Member) for teacher in inputs.teachers.values() for member in teacher.members):
+        raise RequestError(
+            "A teacher of another framework does not travel to the workers of a cluster, and augmentation needs it "
+            "there. Train with --executor local, or leave augmentation out."
+        )
     return PackedInputs(key, _with_models(inputs, pack))
 
 
 def _with_models(inputs: TrainingInputs, convert: Callable[[Any], Any]) -> TrainingInputs:
     """The same inputs, every model in them converted."""
     teachers = {
-        name: replace(teacher, members=tuple(m._replace(functional=convert(m.functional)) for m in teacher.members))
+        name: replace(
+            teacher,
+            members=tuple(
+                member._replace(functional=convert(member.functional))
+                for member in teacher.members
+                if isinstance(member, Member)
+            ),
+        )
         for name, teacher in inputs.teachers.items()
     }
     student = replace(inputs.student, functional=convert(inputs.student.functional))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from distillab.errors import RequestError
-from distillab.models import saved_model as module
-from distillab.models.saved_model import is_saved_model, saved_model
+from distillab.models.frameworks import saved_model as module
+from distillab.models.frameworks.saved_model import is_saved_model, saved_model
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="the extra `tensorflow` is not installed"

@@ -1,0 +1,150 @@
+"""A trained model of any framework: what it reads, how it predicts, and what its outputs are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillab.errors import RequestError, reason
+from distillab.models.predictions import LEAST
+from distillab.models.preparation import Layout
+from distillab.tasks import Head, Task
+
+Array = NDArray[Any]
+
+Gives = Literal["probabilities", "logits", "decisions", "values", ""]
+"""What outputs are: probabilities; logits; class numbers; real numbers; "": their values show it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignModel:
+    """A trained model that is no Keras model, or one whose operations Keras does not show.
+
+    Args:
+        name: in reports.
+        kind: of model, for messages: "ONNX model".
+        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output.
+        digest: of the model's contents; "": only its predictions identify it.
+        shape: of one input as the model states it, None where a side is open; None: it does not say.
+        dtype: of its inputs.
+        channels_first: whether images have their channels first, where the shape leaves that open.
+        gives: what the outputs are.
+        outputs: the length of the last axis, where the model states it; 1 for (B,).
+        class_names: of the columns, in their order; () where the model has none.
+        layout: of images, as the user states it.
+    """
+
+    name: str
+    kind: str
+    call: Callable[[Array], Array]
+    digest: str = ""
+    shape: tuple[int | None, ...] | None = None
+    dtype: str = "float32"
+    channels_first: bool = False
+    gives: Gives = ""
+    outputs: int | None = None
+    class_names: tuple[str, ...] = ()
+    layout: Layout | None = None
+
+    @property
+    def head(self) -> Head | None:
+        """The outputs, where they help to recognise the task; two classes may be one output or two."""
+        if self.outputs is None or self.outputs < 3 or self.gives not in ("probabilities", "logits"):
+            return None
+        return Head(self.outputs, "softmax" if self.class_names else "", 0, self.name)
+
+    def predict(self, inputs: Array) -> NDArray[np.float32]:
+        """Call the model on a batch.
+
+        Args:
+            inputs: as the model reads them, (B, ...).
+
+        Returns:
+            Its outputs, float32, (B, ..., C).
+
+        Raises:
+            RequestError: it fails, or gives something else.
+        """
+        try:
+            outputs = np.asarray(self.call(inputs))
+        except RequestError:
+            raise
+        except Exception as error:  # a framework, or a user's function, can raise anything
+            shape = tuple(inputs.shape[1:])
+            raise RequestError(
+                f"The {self.kind} {self.name} fails for {inputs.dtype} inputs of shape {shape}: {reason(error)}."
+            ) from error
+        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != inputs.shape[:1] or outputs.ndim > 4:
+            raise RequestError(
+                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {len(inputs)} inputs, "
+                "and must give numbers of shape (inputs, classes)."
+            )
+        return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)
+
+
+def recognised_outputs(outputs: Array, task: Task) -> Gives:
+    """What outputs are, by their values.
+
+    Probabilities of classes are rows that sum to 1. Probabilities of independent labels all lie from 0 to 1. Class
+    numbers are one column of whole numbers where there must be several columns.
+
+    Args:
+        outputs: shape (N, ..., C), of enough examples to show it.
+        task: what they mean.
+    """
+    if task.name == "regression":
+        return "values"
+    inside = bool(((outputs >= 0) & (outputs <= 1)).all())
+    if outputs.shape[-1] > 1 and task.name in ("categorical", "binary"):
+        sums = outputs.sum(axis=-1, dtype=np.float64)
+        return "probabilities" if bool((outputs >= 0).all() and (np.abs(sums - 1) < 1e-3).all()) else "logits"
+    if task.name == "categorical" and not inside and bool((outputs == outputs.round()).all()):
+        return "decisions"
+    return "probabilities" if inside else "logits"
+
+
+def as_raw_outputs(outputs: Array, gives: Gives, task: Task, classes: int) -> NDArray[np.float32]:
+    """Logits of the teacher's classes, or real numbers as they are.
+
+    One output of two classes becomes two, and two become one, as the task needs them. Probabilities are clipped at
+    1e-7; class numbers become probabilities of 0 and 1.
+
+    Args:
+        outputs: shape (N, ..., K).
+        gives: what they are; not "".
+        task: what the data need.
+        classes: the number of the teacher's classes.
+
+    Example:
+        >>> from distillab.tasks import TASKS
+        >>> as_raw_outputs(np.array([[0.5]]), "probabilities", TASKS["categorical"], 2).round(3).tolist()
+        [[-0.693..., -0.693...]]
+        >>> as_raw_outputs(np.array([[1.0, 3.0]]), "logits", TASKS["binary"], 2).tolist()
+        [[2.0]]
+    """
+    if gives == "values" or task.name == "regression":
+        return np.asarray(outputs, np.float32)
+    numbers = outputs.astype(np.float64)
+    if gives == "decisions":
+        numbers = np.eye(max(classes, 2))[outputs[..., 0].astype(int)] if outputs.shape[-1] == 1 else numbers
+    if task.name == "multilabel":
+        return np.asarray(numbers if gives == "logits" else _logit(numbers), np.float32)
+    single = numbers.shape[-1] == 1
+    if task.name == "categorical":
+        if single:
+            numbers = np.concatenate([np.zeros_like(numbers), numbers if gives == "logits" else _logit(numbers)], -1)
+            return np.asarray(numbers - np.logaddexp(numbers[..., :1], numbers[..., 1:]), np.float32)
+        return np.asarray(numbers if gives == "logits" else np.log(np.maximum(numbers, LEAST)), np.float32)
+    if single:
+        return np.asarray(numbers if gives == "logits" else _logit(numbers), np.float32)
+    logits = numbers if gives == "logits" else np.log(np.maximum(numbers, LEAST))
+    return np.asarray(logits[..., 1:] - logits[..., :1], np.float32)
+
+
+def _logit(probabilities: Array) -> Array:
+    clipped = np.clip(probabilities, LEAST, 1 - LEAST)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))

@@ -1,0 +1,1 @@
+"""Trained models of other frameworks, each as a `ForeignModel`."""

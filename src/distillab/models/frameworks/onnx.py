@@ -1,0 +1,156 @@
+"""Models from ONNX files, by ONNX Runtime."""
+
+from __future__ import annotations
+
+import ast
+import glob
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distillab.errors import RequestError, reason
+from distillab.models.class_names import names_from
+from distillab.models.foreign import Array, ForeignModel, Gives
+
+TYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+}
+"""Types of inputs that can be fed."""
+
+NAME_KEYS = ("names", "classes", "class_names", "labels", "id2label")
+"""Keys of a model's metadata under which exporters keep the names of its classes."""
+
+
+def onnx_model(path: Path) -> ForeignModel:
+    """Read an ONNX model of one input.
+
+    Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels.
+
+    Args:
+        path: the file.
+
+    Raises:
+        RequestError: ONNX Runtime is missing or refuses the graph, or its inputs cannot be fed.
+    """
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise RequestError(f"{path} is an ONNX model and needs ONNX Runtime: pip install 'distillab[onnx]'.")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors come as exceptions as well
+    try:
+        session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many kinds
+        raise RequestError(f"ONNX Runtime cannot load {path}: {reason(error)}.") from error
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        names = ", ".join(one.name for one in inputs)
+        raise RequestError(f"{path} has {len(inputs)} inputs ({names}), and must have one. Join them in the graph.")
+    read = inputs[0]
+    if read.type not in TYPES:
+        raise RequestError(f"{path} reads {read.type}, and distillab feeds {', '.join(TYPES)}. Convert it.")
+    output = _output(session, path)
+    shape = [side if isinstance(side, int) and side > 0 else None for side in read.shape]
+    last = output.shape[-1] if output.shape else None
+    return ForeignModel(
+        name=path.name,
+        kind="ONNX model",
+        call=_in_batches(_runner(session, read.name, output), shape[0] if shape else None),
+        digest=_digest(path),
+        shape=tuple(shape[1:]),
+        dtype=TYPES[read.type],
+        channels_first=session.get_modelmeta().producer_name.lower() in ("pytorch", "torch"),
+        gives=_gives(output),
+        outputs=last if isinstance(last, int) and len(output.shape) > 1 else None,
+        class_names=_class_names(session.get_modelmeta().custom_metadata_map) or _mapped_names(session, read, output),
+    )
+
+
+def _output(session: Any, path: Path) -> Any:
+    outputs = session.get_outputs()
+    if len(outputs) == 1:
+        return outputs[0]
+    likely = [one for one in outputs if "prob" in one.name.lower()] or [
+        one for one in outputs if "float" in one.type and len(one.shape or ()) > 1
+    ]
+    if len(likely) != 1:
+        names = ", ".join(f"{one.name} {one.shape}" for one in outputs)
+        raise RequestError(f"{path} has {len(outputs)} outputs ({names}). Export it with the probabilities alone.")
+    return likely[0]
+
+
+def _gives(output: Any) -> Gives:
+    return "probabilities" if "prob" in output.name.lower() or output.type.startswith("seq(map") else ""
+
+
+def _runner(session: Any, name: str, output: Any) -> Callable[[Array], Array]:
+    mapped = output.type.startswith("seq(map")  # a mapping from class to probability for each example
+
+    def run(batch: Array) -> Array:
+        (values,) = session.run([output.name], {name: batch})
+        return np.array([[row[key] for key in sorted(row)] for row in values]) if mapped else np.asarray(values)
+
+    return run
+
+
+def _in_batches(run: Callable[[Array], Array], fixed: int | None) -> Callable[[Array], Array]:
+    """A function of any number of examples, of one that takes a fixed number."""
+    if fixed is None:
+        return run
+
+    def call(batch: Array) -> Array:
+        outputs = []
+        for start in range(0, len(batch), fixed):
+            part = batch[start : start + fixed]
+            padded = np.concatenate([part, np.repeat(part[-1:], fixed - len(part), axis=0)])
+            outputs.append(run(padded)[: len(part)])
+        return np.concatenate(outputs)
+
+    return call
+
+
+def _class_names(metadata: dict[str, str]) -> tuple[str, ...]:
+    for key in NAME_KEYS:
+        if key in metadata:
+            text = metadata[key].strip()
+            try:
+                return names_from(_literal(text))
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+                structured = text.startswith(("[", "{", "("))
+                return () if structured else tuple(part.strip() for part in text.split(",") if part.strip())
+    return ()
+
+
+def _literal(text: str) -> Any:
+    """JSON, or a literal of Python, as exporters write it with `str`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return ast.literal_eval(text)
+
+
+def _mapped_names(session: Any, read: Any, output: Any) -> tuple[str, ...]:
+    """The keys of an output that maps classes to probabilities, in the order of its columns."""
+    if not output.type.startswith("seq(map") or not all(isinstance(side, int) for side in read.shape[1:]):
+        return ()
+    (values,) = session.run([output.name], {read.name: np.zeros((1, *read.shape[1:]), TYPES[read.type])})
+    return tuple(map(str, sorted(values[0])))
+
+
+def _digest(path: Path) -> str:
+    """Of the graph and of the files of weights beside it, which bear its name: large models keep them apart."""
+    digest = hashlib.sha256()
+    for file in sorted(path.parent.glob(f"{glob.escape(path.name)}*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
