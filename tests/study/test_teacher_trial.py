@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -170,3 +171,12 @@ def test_a_normalisation_left_out_is_found() -> None:
         return pixels(x) * (x.min() < -1.9)
 
     assert "Give --teacher-normalise imagenet" in refused(of_images(of_imagenet, own, shape=(4, 3, 3)), own)
+
+
+def test_inputs_read_wrongly_are_not_taken_for_another_order() -> None:
+    own = numbered()
+    answers = right(own, 1.0)
+    mixed = answering(answers[:, [0, 1, 3, 4, 2]])  # right on two classes of five
+    assert "--teacher-classes" in refused(mixed, own)
+    otherwise = replace(mixed, alternatives={"--teacher-layout nhwc": answering(answers).predict})
+    assert "Give --teacher-layout nhwc." in refused(otherwise, own)

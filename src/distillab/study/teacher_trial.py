@@ -174,8 +174,11 @@ def _is_at_chance(trial: TeacherTrial, metric: Metric) -> bool:
     return trial.examples >= FEWEST and not better and not trial.skill >= SKILL
 
 
-def _check_inputs(teacher: TeacherModel, dataset: Dataset) -> None:
-    """Refuse a teacher that is bad at its inputs as they are read and much better when they are read otherwise."""
+def _check_inputs(teacher: TeacherModel, dataset: Dataset, *, if_good: bool = False) -> None:
+    """Refuse a teacher that is bad at its inputs as they are read and much better when they are read otherwise.
+
+    With `if_good`, also one that is not bad at them.
+    """
     if not teacher.alternatives:
         return
     rows, metric = trial_rows(dataset), main_metric(dataset)
@@ -196,7 +199,7 @@ def _check_inputs(teacher: TeacherModel, dataset: Dataset) -> None:
         return evaluate(dataset.task, outputs, labels)[metric.name]
 
     right = measured(teacher.predict)
-    if right > enough:
+    if right > enough and not if_good:
         return
     others = {advice: measured(predict) for advice, predict in teacher.alternatives.items()}
     others = {advice: value for advice, value in others.items() if not np.isnan(value)}
@@ -233,6 +236,7 @@ def _check_order(teacher: TeacherModel, dataset: Dataset) -> None:
         return
     if binomtest(gained, gained + lost, alternative="greater").pvalue >= SIGNIFICANCE:
         return
+    _check_inputs(teacher, dataset, if_good=True)  # inputs read wrongly can look like classes in another order
     found = [dataset.class_names[number] for number in order]
     raise RequestError(
         f"The teacher {teacher.name} is right on {as_is.mean():.1%} of {len(as_is)} labelled examples with its classes "
