@@ -202,19 +202,13 @@ def distill(
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
-    for one in teachers:
-        check_reading(one, dataset)
-    check_chance(teachers, dataset, anyway=wanted.anyway)
     with _work(out, dataset, options, progress) as work:
         teacher_name = "+".join(work.models.add_teacher(one) for one in teachers)
         names = [work.models.add_student(one) for one in students]
         Pipeline(wanted, dataset, teacher_name, names, work).check()
         spec = SearchSpec(_described(wanted, teachers, students, dataset))
         work.folder.check(spec)
-        notes = [*dataset.notes, *(one.reads for one in teachers if one.reads)]
-        if not work.folder.recorded():
-            notes.append(_checked_worth(teachers, students[0], dataset, wanted))
-        for note in notes:
+        for note in _notes(teachers, students[0], dataset, wanted, started_before=bool(work.folder.recorded())):
             progress.note(note)
         with work.folder.write(spec) as store, work.runner(store, started, options.command) as runner:
             pipeline = Pipeline(wanted, dataset, teacher_name, names, work, runner)
@@ -225,11 +219,16 @@ def distill(
     return distillation
 
 
-def _checked_worth(teachers: Sequence[TeacherModel], student: StudentModel, dataset: Dataset, wanted: Request) -> str:
-    """Compare the teachers with the student, trained briefly without them: the figures, in words."""
+def _notes(
+    teachers: Sequence[TeacherModel], student: StudentModel, dataset: Dataset, wanted: Request, *, started_before: bool
+) -> list[str]:
+    """What is said before the search: of the data, how teachers are read, and what they are worth."""
+    notes = [*dataset.notes, *(one.reads for one in teachers if one.reads)]
+    if started_before:
+        return notes
     worth = teachers_worth(teachers, student, dataset, wanted)
     check_worth(worth, " + ".join(one.name for one in teachers), anyway=wanted.anyway)
-    return worth.in_words()
+    return [*notes, worth.in_words()]
 
 
 def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Store) -> Distillation:
@@ -294,6 +293,9 @@ def _check(wanted: Request, dataset: Dataset, teachers: Sequence[TeacherModel]) 
             "Stored predictions match unaugmented images, so they cannot be used with augmentation. Leave --shift and "
             "--flip out."
         )
+    for teacher in teachers:
+        check_reading(teacher, dataset)
+    check_chance(teachers, dataset, anyway=wanted.anyway)
 
 
 @contextmanager

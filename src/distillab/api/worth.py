@@ -92,11 +92,10 @@ def teachers_worth(
             return np.asarray(np.mean(several, axis=0), np.float32)
         return average_predictions(several, average=average)
 
-    trial = teacher_trial(predict, dataset, metric)
+    told = predict(dataset.x_train[rows])
+    trial = teacher_trial(lambda inputs: told, dataset, metric)
     epochs = max(1, round(request.epochs / QUICK_SHARE))
-    outputs = [
-        dataset.in_units(one) for one in (predict(dataset.x_train[rows]), _quick(student, dataset, request, epochs))
-    ]
+    outputs = [dataset.in_units(one) for one in (told, _quick(student, dataset, request, epochs))]
     value = evaluate(task, outputs[1], labels)[metric]
     compared = same_examples(task, metric, labels, *outputs)
     return Worth(metric, trial.value, value, trial.constant, len(rows), epochs, compared.p)

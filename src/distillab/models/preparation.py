@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -90,14 +90,6 @@ class Preparation:
             mean, spread = (", ".join(f"{number:g}" for number in numbers) for numbers in self.normalisation)
             parts.append(f"less {mean}, divided by {spread}")
         return ", ".join(parts)
-
-    def with_(self, **changes: Any) -> Preparation:
-        """The same with other fields.
-
-        Args:
-            changes: fields and their values.
-        """
-        return replace(self, **changes)
 
 
 def _fraction(scale: float) -> str:

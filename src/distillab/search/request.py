@@ -12,9 +12,9 @@ from distillab.data import Dataset
 from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
 from distillab.metrics.metric import METRICS
-from distillab.models.preparation import Normalisation, parse_normalisation
+from distillab.models.preparation import Layout, Normalisation, parse_normalisation
 from distillab.study.checking import validated
-from distillab.study.model_options import LayoutName, ModelOptions, Scale
+from distillab.study.model_options import ModelOptions, Scale
 from distillab.study.settings import (
     Count,
     CountFromZero,
@@ -110,7 +110,7 @@ class Request(Frozen):
     teacher_input: tuple[Count, Count] | None = None
     teacher_scale: Scale | None = None
     teacher_normalise: Annotated[Normalisation | None, BeforeValidator(_normalisation)] = None
-    teacher_layout: LayoutName | None = None
+    teacher_layout: Layout | None = None
     teacher_classes: tuple[str, ...] | None = None
     anyway: bool | None = None
     student_scale: Scale | None = None

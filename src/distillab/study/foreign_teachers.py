@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -16,7 +17,7 @@ from distillab.errors import RequestError, not_allowed
 from distillab.models.class_names import columns_by_name, mapped_logits
 from distillab.models.digests import add_array
 from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recognised_outputs
-from distillab.models.preparation import IMAGENET, LAYOUTS, Preparation, possible_layouts
+from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, Preparation, possible_layouts
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
 from distillab.study.teacher_models import TeacherModel
@@ -134,7 +135,8 @@ def _preparations(
     """How inputs may be prepared, by what the user would have to state for it; "" is how they are, and the first."""
     shape = dataset.input_shape
     if len(shape) != 3:
-        return {"": _of_features(model, dataset, options)}
+        first = _of_features(model, dataset, options)
+        return {"": first, **_other_preparations(first, (), dataset, options)}
     size = options.teacher_input
     channels = 3 if size is not None and shape[-1] == 1 and _reads_channels(model, 3) else shape[-1]
     made = (*(size or shape[:2]), channels)
@@ -150,27 +152,28 @@ def _preparations(
     raw = options.teacher_scale == "raw" if options.teacher_scale else (integer and scale is None)
     layout = options.teacher_layout or (model.layout if model.layout in layouts else layouts[0])
     first = Preparation(1.0 if raw else unit, options.teacher_normalise, size, channels, layout, model.dtype)
-    return {"": first, **_other_preparations(first, layouts, dataset, options, integer=integer)}
+    return {"": first, **_other_preparations(first, layouts, dataset, options)}
 
 
 def _other_preparations(
-    first: Preparation, layouts: Sequence[str], dataset: Dataset, options: ModelOptions, *, integer: bool
+    first: Preparation, layouts: Sequence[Layout], dataset: Dataset, options: ModelOptions
 ) -> dict[str, Preparation]:
     """The same with one thing read otherwise, of what the user has not stated."""
+    integer = np.dtype(first.dtype).kind in "iu"
     others: dict[str, Preparation] = {}
     if options.teacher_layout is None:
         for layout in layouts:
             if layout != first.layout:
-                others[f"--teacher-layout {layout}"] = first.with_(layout=layout)
+                others[f"--teacher-layout {layout}"] = replace(first, layout=layout)
     if options.teacher_scale is None and dataset.scale != 1 and not integer:
         scale, name = (dataset.scale, "unit") if first.scale == 1 else (1.0, "raw")
-        others[f"--teacher-scale {name}"] = first.with_(scale=scale)
+        others[f"--teacher-scale {name}"] = replace(first, scale=scale)
     if options.teacher_normalise is None and not integer:
         if first.channels == 3:
-            others["--teacher-normalise imagenet"] = first.with_(normalisation=IMAGENET)
-        others["--teacher-normalise 0.5/0.5"] = first.with_(normalisation=((0.5,), (0.5,)))
+            others["--teacher-normalise imagenet"] = replace(first, normalisation=IMAGENET)
+        others["--teacher-normalise 0.5/0.5"] = replace(first, normalisation=((0.5,), (0.5,)))
         if dataset.scale == 1:
-            others["--teacher-normalise 0/255"] = first.with_(normalisation=((0.0,), (255.0,)))
+            others["--teacher-normalise 0/255"] = replace(first, normalisation=((0.0,), (255.0,)))
     return others
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from distillab.models.preparation import Normalisation
+from distillab.models.preparation import Layout, Normalisation
 
 Scale = Literal["raw", "unit"]
-LayoutName = Literal["nhwc", "nchw", "nhw", "flat"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class ModelOptions:
     teacher_scale: Scale | None = None
     student_scale: Scale | None = None
     teacher_normalise: Normalisation | None = None
-    teacher_layout: LayoutName | None = None
+    teacher_layout: Layout | None = None
     teacher_classes: tuple[str, ...] | None = None
     anyway: bool | None = None
     warm_start: bool = False

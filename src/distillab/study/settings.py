@@ -15,7 +15,8 @@ from distillab.metrics.metric import METRICS
 from distillab.models import parse
 from distillab.models.averaging import DEFAULT_AVERAGE
 from distillab.models.frameworks.kinds import SUFFIXES
-from distillab.study.model_options import LayoutName, Scale
+from distillab.models.preparation import Layout
+from distillab.study.model_options import Scale
 from distillab.tasks import TaskName, task_named
 
 OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
@@ -204,7 +205,7 @@ class Teacher(Frozen):
     seed: Seed = 0
     scale: Scale | None = None
     normalise: str | None = None
-    layout: LayoutName | None = None
+    layout: Layout | None = None
     classes: str | None = None
 
     @model_validator(mode="after")

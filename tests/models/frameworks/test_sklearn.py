@@ -64,7 +64,7 @@ class Only:
         self._inner, self.classes_ = inner, inner.classes_
 
     def fit(self, x: Any, y: Any) -> None:
-        raise NotImplementedError
+        raise AssertionError("it is fitted already")
 
     def predict(self, x: Any) -> Any:
         return self._inner.predict(x)

@@ -39,7 +39,7 @@ def estimator_model(estimator: Any, name: str = "", digest: str = "") -> Foreign
         RequestError: it is not fitted.
     """
     name = name or type(estimator).__name__
-    method = next((method for method in METHODS if _has(estimator, method)), "predict")
+    method = next((method for method in METHODS if callable(getattr(estimator, method, None))), "predict")
     features = getattr(estimator, "n_features_in_", None)
     if features is None and hasattr(estimator, "steps"):
         features = getattr(estimator.steps[0][1], "n_features_in_", None)
@@ -65,18 +65,12 @@ def estimator_model(estimator: Any, name: str = "", digest: str = "") -> Foreign
         gives=gives,
         outputs=outputs,
         class_names=names,
+        layout="flat",
     )
 
 
 def _class_name(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-def _has(estimator: Any, method: str) -> bool:
-    try:  # a meta-estimator raises AttributeError for what its inner one lacks
-        return callable(getattr(estimator, method, None))
-    except Exception:
-        return False
 
 
 def _called(estimator: Any, method: str, classes: Array | list[Array] | None) -> Callable[[Array], Array]:
