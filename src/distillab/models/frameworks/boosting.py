@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from distillab.errors import RequestError, reason
 from distillab.models.foreign import Array, ForeignModel, Gives
+from distillab.models.frameworks.needed import needed
 from distillab.models.frameworks.whole_boosters import is_whole_lightgbm, is_whole_ubjson
 
 
@@ -47,10 +47,7 @@ def xgboost_model(path: Path) -> ForeignModel:
     Raises:
         RequestError: XGBoost is missing, or cannot load it.
     """
-    if importlib.util.find_spec("xgboost") is None:
-        raise RequestError(f"{path} is an XGBoost model and needs XGBoost: pip install 'distillab[boosting]'.")
-    import xgboost
-
+    xgboost = needed("xgboost", path, "an XGBoost model and needs XGBoost", "boosting")
     booster, contents = xgboost.Booster(), path.read_bytes()
     if contents[1:].lstrip()[:1] != b'"' and not is_whole_ubjson(contents):
         raise RequestError(f"XGBoost cannot load {path}: it is cut short, or damaged. Save the model again.")
@@ -91,10 +88,7 @@ def lightgbm_model(path: Path) -> ForeignModel:
     Raises:
         RequestError: LightGBM is missing, or cannot load it.
     """
-    if importlib.util.find_spec("lightgbm") is None:
-        raise RequestError(f"{path} is a LightGBM model and needs LightGBM: pip install 'distillab[boosting]'.")
-    import lightgbm
-
+    lightgbm = needed("lightgbm", path, "a LightGBM model and needs LightGBM", "boosting")
     contents = path.read_bytes()
     if not is_whole_lightgbm(contents):
         raise RequestError(f"LightGBM cannot load {path}: it is cut short, or damaged. Save the model again.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import glob
 import hashlib
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from distillab.errors import RequestError, reason
 from distillab.models.class_names import names_from
 from distillab.models.foreign import Array, ForeignModel, Gives
+from distillab.models.frameworks.needed import needed
 
 TYPES = {
     "tensor(float)": "float32",
@@ -42,10 +42,7 @@ def onnx_model(path: Path) -> ForeignModel:
     Raises:
         RequestError: ONNX Runtime is missing or refuses the graph, or its inputs cannot be fed.
     """
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise RequestError(f"{path} is an ONNX model and needs ONNX Runtime: pip install 'distillab[onnx]'.")
-    import onnxruntime
-
+    onnxruntime = needed("onnxruntime", path, "an ONNX model and needs ONNX Runtime", "onnx")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # its errors come as exceptions as well
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from distillab.errors import RequestError, reason
 from distillab.models.foreign import Array, ForeignModel, Gives
+from distillab.models.frameworks.needed import needed
 
 METHODS = ("predict_proba", "decision_function", "predict")
 """Of an estimator, in the order in which they are tried."""
@@ -105,18 +105,15 @@ def skops_model(path: Path, *, trust: bool = False) -> ForeignModel:
     Raises:
         RequestError: skops is missing, the file is damaged, or holds types that are not trusted.
     """
-    if importlib.util.find_spec("skops") is None:
-        raise RequestError(f"{path} is a skops file and needs skops: pip install 'distillab[sklearn]'.")
-    import skops.io
-
+    skops_io = needed("skops.io", path, "a skops file and needs skops", "sklearn")
     try:
-        unknown = skops.io.get_untrusted_types(file=path)
+        unknown = skops_io.get_untrusted_types(file=path)
         if unknown and not trust:
             raise RequestError(
                 f"{path} holds types that skops does not know ({', '.join(unknown[:5])}). Pass --trust (trust=True) "
                 "only if you know who made it."
             )
-        estimator = skops.io.load(path, trusted=unknown)
+        estimator = skops_io.load(path, trusted=unknown)
     except RequestError:
         raise
     except Exception as error:  # skops raises many kinds for a damaged file

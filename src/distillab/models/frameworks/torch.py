@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import json
 import zipfile
@@ -16,6 +15,7 @@ import numpy as np
 from distillab.errors import RequestError, reason
 from distillab.models.class_names import names_from
 from distillab.models.foreign import Array, ForeignModel
+from distillab.models.frameworks.needed import needed
 
 
 def is_module(source: Any) -> bool:
@@ -59,7 +59,7 @@ def torchscript_model(path: Path) -> ForeignModel:
     Raises:
         RequestError: PyTorch is missing, or cannot load it.
     """
-    torch = _torch(path, "a TorchScript file")
+    torch = needed("torch", path, "a TorchScript file and needs PyTorch", "torch")
     try:
         module = torch.jit.load(str(path), map_location="cpu")
     except Exception as error:  # PyTorch raises many kinds for a damaged file
@@ -77,7 +77,7 @@ def exported_program(path: Path, *, trust: bool = False) -> ForeignModel:
     Raises:
         RequestError: PyTorch is missing or cannot load it, or it holds pickled objects.
     """
-    torch = _torch(path, "a torch.export file")
+    torch = needed("torch", path, "a torch.export file and needs PyTorch", "torch")
     if not trust:
         _refuse_pickles(path, torch)
     try:
@@ -85,14 +85,6 @@ def exported_program(path: Path, *, trust: bool = False) -> ForeignModel:
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise RequestError(f"PyTorch cannot load {path} as a torch.export file: {reason(error)}.") from error
     return _of_file(path, module, "torch.export model", changes_mode=False)  # its mode is part of the program
-
-
-def _torch(path: Path, kind: str) -> Any:
-    if importlib.util.find_spec("torch") is None:
-        raise RequestError(f"{path} is {kind} and needs PyTorch: pip install 'distillab[torch]'.")
-    import torch
-
-    return torch
 
 
 def _of_file(path: Path, module: Any, kind: str, *, changes_mode: bool = True) -> ForeignModel:
