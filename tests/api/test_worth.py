@@ -47,8 +47,8 @@ def test_below_is_worse_by_the_metric_and_beyond_chance(one: Worth, below: bool)
 
 def test_the_figures_in_words() -> None:
     assert worth(0.5, 0.9).in_words() == (
-        "On 1,200 validation examples: the teacher accuracy 50.00%, the student after 3 epochs without a teacher "
-        "accuracy 90.00%, a constant prediction accuracy 25.00%."
+        "On 1,200 validation examples the teacher has accuracy 50.00%, the student after 3 epochs without a teacher "
+        "has accuracy 90.00%, and a constant prediction has accuracy 25.00%."
     )
     assert "after 1 epoch without" in worth(0.5, 0.9)._replace(epochs=1).in_words()
 
@@ -101,6 +101,6 @@ def test_it_teaches_anyway_beside_an_estimator() -> None:
     done = distill([estimator, blind], "linear", own, anyway=True, progress=Notes(), **QUICK)
     names = done.finding["teacher"]["name"] if "name" in done.finding.get("teacher", {}) else str(done.finding)
     assert "LogisticRegression" in names
-    assert any("On 240 validation examples: the teacher accuracy" in one for one in told)
+    assert any("On 240 validation examples the teacher has accuracy" in one for one in told)
     assert any("The estimator LogisticRegression is given float32" in one for one in told)
     assert any("The function function is given" in one for one in told)

@@ -66,8 +66,9 @@ class Worth(NamedTuple):
         shown = METRICS[self.metric].shown
         epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
         return (
-            f"On {self.examples:,} validation examples: the teacher {shown(self.teacher)}, the student after {epochs} "
-            f"without a teacher {shown(self.student)}, a constant prediction {shown(self.constant)}."
+            f"On {self.examples:,} validation examples the teacher has {shown(self.teacher)}, the student "
+            f"after {epochs} without a teacher has {shown(self.student)}, and a constant prediction has "
+            f"{shown(self.constant)}."
         )
 
 
