@@ -11,7 +11,7 @@ import click
 from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "label", "ignore_class")
+READING = ("validation", "test", "label", "ignore_class", "sample_weight", "class_weight")
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -57,6 +57,8 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
 @click.option("--label", help="Label column of a table.")
+@click.option("--sample-weight", metavar="COLUMN", help="Column of a table with the examples' weights.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let every class weigh the same in the loss.")
 @click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
 @click.option(
     "--validation",

@@ -28,6 +28,7 @@ from distillab.data.inputs import (
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
 from distillab.data.standardisation import target_scale
+from distillab.data.weights import checked_weights
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
 
@@ -62,6 +63,8 @@ class Dataset:
         notes: the changes made when the data were read, one sentence each.
         store: allocates arrays derived from the data.
         ids: where the examples were read from; not part of the digest. None: the arrays themselves.
+        weights: how much each training example's losses count, (N,), >= 0, not all 0; None: each counts 1. Metrics are
+            not weighed.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
     standard deviation of each number over the training labels, (C,).
@@ -90,6 +93,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=(), repr=False)
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
     ids: ExampleIds | None = field(default=None, repr=False, kw_only=True)
+    weights: NDArray[np.float32] | None = field(default=None, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
@@ -113,7 +117,8 @@ class Dataset:
         unlabelled = checked_inputs(self.unlabelled, "unlabelled") if len(self.unlabelled) else self.x_train[:0]
         self._check_like_training("unlabelled", unlabelled)
         validation = None if self.validation is None else _validation_rows(self.validation, len(self.y_train))
-        self._set({"unlabelled": unlabelled, "validation": validation})
+        weights = None if self.weights is None else checked_weights(self.weights, len(self.y_train))
+        self._set({"unlabelled": unlabelled, "validation": validation, "weights": weights})
         self._check_labels()
 
     def _set(self, values: dict[str, object]) -> None:
@@ -163,6 +168,17 @@ class Dataset:
         """The shape of a model's outputs for one example."""
         return (*self.positions, self.outputs)
 
+    def training_weights(self, rows: Rows, unlabelled: int = 0) -> NDArray[np.float32] | None:
+        """The weights of some training examples, (K,), then of unlabelled ones, which are 1; None without weights.
+
+        Args:
+            rows: of the training examples.
+            unlabelled: how many unlabelled examples follow them.
+        """
+        if self.weights is None:
+            return None
+        return np.concatenate([self.weights[rows], np.ones(unlabelled, np.float32)])
+
     @cached_property
     def partly_labelled(self) -> bool:
         """Whether some entries of the training labels are unknown."""
@@ -203,6 +219,8 @@ class Dataset:
         if self.validation is not None or len(self.unlabelled):
             validation = _NO_ROWS if self.validation is None else self.validation
             arrays |= {"validation": validation, "unlabelled": self.unlabelled}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
         sha = hashlib.sha256()
         for name, array in arrays.items():
             described = array.dtype.str if array.dtype.names is None else array.dtype.descr

@@ -45,6 +45,8 @@ class SharedArrays(NamedTuple):
     x_test: Any
     teacher_logits: Any
     x_examples: Any
+    weights: Any
+    """Of the training examples, (N,); None: each weighs 1."""
 
 
 class _Carry(NamedTuple):
@@ -153,6 +155,7 @@ class Training:
                 distillation_loss=losses_for(self.recipe.task)[self.recipe.loss],
                 label_loss=label_losses_for(self.recipe.task)[self.recipe.label_loss],
                 label_weights=label_weights,
+                example_weights=None if shared.weights is None else shared.weights[rows],
             )
             whole = terms.loss + output.penalty
             return whole, (terms._replace(loss=whole), output.fixed)
