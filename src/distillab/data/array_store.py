@@ -66,7 +66,7 @@ class ArrayStore:
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         if size <= self.limit:
             return np.empty(tuple(shape), dtype)
-        path = self._path()
+        path = self.new_file()
         free = shutil.disk_usage(path.parent).free
         if size > free:
             raise WorkError(
@@ -111,18 +111,24 @@ class ArrayStore:
         if archive.getinfo(member).file_size <= self.limit:
             with archive.open(member) as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
-        path = self._path()
+        path = self.new_file()
         with archive.open(member) as packed, path.open("wb") as plain:
             shutil.copyfileobj(packed, plain, CHUNK)
         mapped: Array = np.lib.format.open_memmap(path, mode="r")
         return mapped
 
-    def _path(self) -> Path:
+    @property
+    def folder(self) -> Path:
+        """The temporary folder, which is deleted with the store."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="distillab-data-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def new_file(self) -> Path:
+        """A path in the folder that no other array has."""
         self._files += 1
-        return self._folder / f"{self._files}.npy"
+        return self.folder / f"{self._files}.npy"
 
 
 def _count(array: Array, rows: Rows | None) -> int:
