@@ -39,6 +39,8 @@ INTERNAL = (
     "cli/",
     "data/archive.py: read_arrays",
     "data/archive.py: write_arrays",
+    "data/images.py: decode_image",
+    "data/shards.py",
     "engine/devices.py",
     "export/onnx.py: check_tools",
     "export/tensorflow.py: check_tensorflow",

@@ -164,12 +164,17 @@ def _label(path: Path, key: str, kind: str, text: bytes) -> tuple[Any, ...]:
             return (int(text),)
         value = json.loads(text)
         if isinstance(value, dict):
-            parts = (value["label"], value["weight"]) if "weight" in value else (value["label"],)
-            return tuple(np.asarray(part, float if isinstance(part, list) else None) for part in parts)
-        return (np.asarray(value),)
+            label = _json_numbers(value["label"])
+            return (label, float(value["weight"])) if "weight" in value else (label,)
+        return (_json_numbers(value),)
     except (ValueError, KeyError, TypeError) as error:
         what = "a class number" if kind == "cls" else "a number, a list of numbers or an object with `label`"
         raise RequestError(f"{path}: {key}.{kind} is not {what} ({reason(error)}). Correct it.") from error
+
+
+def _json_numbers(value: Any) -> Any:
+    """A list as floats, whichever of its numbers are whole in this sample; a single number as it is."""
+    return np.asarray(value, float if isinstance(value, list) else None)
 
 
 def is_shard_folder(path: Path) -> bool:

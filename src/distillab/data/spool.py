@@ -80,6 +80,6 @@ class Spool:
 
     def _full(self, error: OSError) -> WorkError:
         return WorkError(
-            f"The stream cannot be kept in {self.store.folder} ({reason(error)}) after {self.bytes / 2**30:.1f} GiB. Set "
-            "TMPDIR to a folder on a larger disk."
+            f"The stream cannot be kept in {self.store.folder} ({reason(error)}) after {self.bytes / 2**30:.1f} GiB. "
+            "Set TMPDIR to a folder on a larger disk."
         )

@@ -251,7 +251,7 @@ def _batch(pair: _Pair) -> _Pair:
 
 def _checked(pair: _Pair, first: _Kind | None, where: str, what: str) -> _Kind:
     """Check that a batch is whole and like the first one, and return what the first one is."""
-    weights = {} if pair.weights is None else {"weight": pair.weights.reshape(len(pair.weights), -1)}
+    weights = {} if pair.weights is None else {"weight": pair.weights.reshape(len(pair.weights), -1).astype(np.float64)}
     parts = {f"input {k!r}" if k != INPUT else "inputs": v for k, v in pair.x.items()}
     parts |= {f"label {k!r}" if k != INPUT else "labels": v for k, v in pair.y.items()}
     lengths = {name: len(part) if part.ndim else 0 for name, part in (parts | weights).items()}
