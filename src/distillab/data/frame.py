@@ -18,7 +18,8 @@ from distillab.errors import RequestError, reason, unknown
 
 Column = NDArray[np.object_]
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+TEXT = (".csv", ".tsv")
+SUFFIXES = (*TEXT, ".jsonl", ".ndjson", ".parquet")
 """Of the files that `read_frame` reads."""
 
 INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
@@ -55,6 +56,11 @@ class Frame:
     def names(self) -> tuple[str, ...]:
         """Of the columns, in their order."""
         return tuple(self.columns)
+
+    @property
+    def typed(self) -> bool:
+        """Whether values have types; otherwise all are text, as in CSV."""
+        return Path(self.path).suffix.lower() not in TEXT
 
     def where(self, row: int) -> str:
         """The place of a row in the file, for a message.

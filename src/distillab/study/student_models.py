@@ -25,6 +25,7 @@ from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
 from distillab.study.start import Start, check_start, start_of
+from distillab.study.table_inputs import encoded_by_layers
 from distillab.tasks import check_head
 
 
@@ -83,7 +84,7 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    functional = Functional(in_precision(build(name, dataset.input_shape, dataset.outputs), precision))
+    functional = Functional(in_precision(build(name, dataset.student_shape, dataset.outputs), precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset))
 
@@ -105,7 +106,7 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     Raises:
         RequestError: it is missing, cannot be loaded or trained, or does not fit the data.
     """
-    shape, named = dataset.input_shape, opened(source, options)
+    shape, named = dataset.student_shape, opened(source, options)
     model, name = _built(named, dataset), named.name
     head = Opened(f"the student {name}", source, model).head
     if head is not None:
@@ -137,8 +138,8 @@ def _built(named: Opened, dataset: Dataset) -> keras.Model:
     if named.model is not None:
         return named.model
     if names_function(named.name):
-        return model_from_function(named.name, dataset.input_shape, dataset.outputs)
-    return build(str(named.source), dataset.input_shape, dataset.outputs)
+        return model_from_function(named.name, dataset.student_shape, dataset.outputs)
+    return build(str(named.source), dataset.student_shape, dataset.outputs)
 
 
 def _without_activation(model: keras.Model, name: str) -> keras.Model:
@@ -167,6 +168,8 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
     core = write_variables(rebuilt(student.functional.model), variables)
     inputs = keras.Input(dataset.input_shape, name="inputs")
     x: Any = inputs
+    if dataset.columns is not None:
+        x = encoded_by_layers(dataset.columns, x)
     if dataset.mean is not None and dataset.spread is not None:
         x = keras.layers.Normalization(mean=dataset.mean, variance=dataset.spread.astype(np.float64) ** 2)(x)
     if student.scale != 1:
