@@ -16,6 +16,7 @@ from distillab.data.array_store import ArrayStore
 from distillab.data.columns import Columns
 from distillab.data.example_ids import ExampleIds
 from distillab.data.inputs import (
+    INPUT,
     Kind,
     PerInput,
     Scale,
@@ -193,6 +194,16 @@ class Dataset:
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one example of each input, by name; an only input is called "inputs"."""
         return shapes_of(self.x_train)
+
+    @property
+    def student_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of one example of each input as students read it, by name."""
+        return self.input_shapes if self.columns is None else {INPUT: self.student_shape}
+
+    @property
+    def model_shape(self) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+        """What a function that builds a model is told: the shape of the only input, or the shapes by name."""
+        return self.student_shape if self.x_train.dtype.names is None else self.input_shapes
 
     @property
     def input_kinds(self) -> dict[str, Kind]:
