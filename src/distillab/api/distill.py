@@ -20,6 +20,7 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
+from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
@@ -337,6 +338,9 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
+    if dataset.columns is not None:
+        columns = dataset.columns.to_json()
+        replace_file(path / COLUMNS_FILE, lambda temporary: temporary.write_text(columns, encoding="utf-8"))
     replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

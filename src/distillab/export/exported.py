@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +106,21 @@ def predict_in_batches(predict: Predict, examples: NDArray[np.float32]) -> NDArr
     return np.concatenate([predict(examples[start : start + 256]) for start in range(0, len(examples), 256)])
 
 
-def measured_latency(predict: Predict, examples: NDArray[np.float32]) -> dict[int, Latency]:
+def measured_latency(
+    predict: Callable[[Any], Any],
+    examples: NDArray[np.float32],
+    given: Callable[[NDArray[np.float32]], Any] | None = None,
+) -> dict[int, Latency]:
     """Latency for each of `BATCHES`.
 
     Args:
         predict: the model.
         examples: inputs, shape (N, ...); repeated if N is smaller than the batch.
+        given: what the model is given for a batch, made beforehand; None: the batch.
     """
     batches = {size: np.resize(examples, (size, *examples.shape[1:])) for size in BATCHES}
+    if given is not None:
+        batches = {size: given(batch) for size, batch in batches.items()}
     return {size: latency(lambda batch=batch: predict(batch)) for size, batch in batches.items()}  # type: ignore[misc]
 
 

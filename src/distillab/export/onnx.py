@@ -7,6 +7,8 @@ import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distillab.backend import need_jax
+from distillab.data.columns import Columns
 from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement, check_agreement
+from distillab.export.columns import check_columns, column_feeds, with_columns
 from distillab.export.exported import (
     Exported,
     Predict,
@@ -36,7 +40,12 @@ INPUT = "inputs"
 
 
 def export_onnx(
-    model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, *, task: str | None = None
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    examples: ArrayLike,
+    *,
+    task: str | None = None,
+    columns: Columns | None = None,
 ) -> Exported:
     """Write a model as ONNX for any batch size.
 
@@ -48,10 +57,11 @@ def export_onnx(
         path: of the file; ends in .onnx.
         examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
         task: what the outputs mean, a name in `distillab.tasks.TASKS`; None: as its last activation says.
+        columns: of the table that the model reads; the graph then has an input for each (`with_columns`).
 
     Returns:
-        `Exported`. The graph's input is called "inputs"; its output "probabilities" if the model ends in a softmax
-        or sigmoid, "predictions" if it predicts real numbers, "logits" otherwise.
+        `Exported`. The graph's input is called "inputs" where there are no columns; its output "probabilities" if the
+        model ends in a softmax or sigmoid, "predictions" if it predicts real numbers, "logits" otherwise.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or the model does not fit the examples.
@@ -59,15 +69,22 @@ def export_onnx(
     """
     path, examples = Path(path), np.asarray(examples, np.float32)
     check_tools(path)
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
-    content = convert(model, examples.shape[1:], meaning.output_name)
-    predict = onnx_predict(content)
+    meaning = meaning_of(model, task)
+    if columns is not None:
+        check_columns(columns, model.input_shape[1:], meaning.output_name)
+    ours = keras_predictions(model, examples)
+    content = convert(model, examples.shape[1:], meaning.output_name, columns)
+    run, feeds = onnx_run(content, columns)
+
+    def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return run(feeds(inputs))
+
     theirs = predict_in_batches(predict, examples)
     compared = agreement(ours, theirs, meaning)
     check_agreement(compared, "ONNX")
     alone = agreement(ours[:1], predict(examples[:1]), meaning)  # any batch size: one example alone is the same
     check_agreement(alone._replace(scale=compared.scale), "ONNX")
-    latency = measured_latency(predict, examples)
+    latency = measured_latency(run, examples, feeds)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(path=path, bytes=len(content), agreement=compared, predictions=theirs, latency=latency)
 
@@ -90,14 +107,37 @@ def check_tools(path: Path) -> None:
     need_jax("ONNX export")
 
 
-def onnx_predict(content: bytes) -> Predict:
+Feeds = Mapping[str, NDArray[Any]]
+"""The inputs of a graph by name."""
+
+
+def onnx_predict(content: bytes, columns: Columns | None = None) -> Predict:
     """Load an ONNX model as a function from (B, ...) to (B, ..., C), run by ONNX Runtime on one thread.
 
     Args:
         content: the model's file.
+        columns: as in `export_onnx`.
 
     Raises:
         WorkError: ONNX Runtime refuses the model, or, when called, the inputs.
+    """
+    run, feeds = onnx_run(content, columns)
+    return lambda inputs: run(feeds(inputs))
+
+
+def onnx_run(
+    content: bytes, columns: Columns | None = None
+) -> tuple[Callable[[Feeds], NDArray[np.float32]], Callable[[NDArray[np.float32]], Feeds]]:
+    """Load an ONNX model for ONNX Runtime on one thread.
+
+    Args:
+        content, columns: as in `onnx_predict`.
+
+    Returns:
+        (from the graph's inputs to its output, from (B, ...) to the graph's inputs).
+
+    Raises:
+        WorkError: as `onnx_predict`.
     """
     import onnxruntime
 
@@ -110,22 +150,23 @@ def onnx_predict(content: bytes) -> Predict:
         raise _rejected(error) from error
     name = running.get_inputs()[0].name
 
-    def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(feeds: Feeds) -> NDArray[np.float32]:
         try:
-            return np.asarray(running.run(None, {name: inputs})[0])
+            return np.asarray(running.run(None, feeds)[0])
         except Exception as error:
             raise _rejected(error) from error
 
-    return predict
+    return run, (lambda inputs: {name: inputs}) if columns is None else partial(column_feeds, columns)
 
 
-def convert(model: keras.Model, shape: tuple[int, ...], output_name: str) -> bytes:
+def convert(model: keras.Model, shape: tuple[int, ...], output_name: str, columns: Columns | None = None) -> bytes:
     """Convert a model to the content of an ONNX file, and run ONNX's checker.
 
     Args:
         model: one input to one output.
         shape: of one input.
         output_name: what the graph calls its output.
+        columns: as in `export_onnx`.
 
     Raises:
         WorkError: a layer has no counterpart.
@@ -148,7 +189,8 @@ def convert(model: keras.Model, shape: tuple[int, ...], output_name: str) -> byt
         onnx.checker.check_model(written, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise _rejected(error) from error
-    return bytes(written.SerializeToString())
+    content = bytes(written.SerializeToString())
+    return content if columns is None else with_columns(content, columns)
 
 
 def _rename_output(graph: Any, name: str) -> None:
