@@ -22,6 +22,7 @@ from distillab.backend import need_jax
 from distillab.data import Dataset
 from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
+from distillab.data.resampling import with_resampled_rows
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
@@ -199,6 +200,7 @@ def distill(
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
     known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
     dataset = _data(data, read, wanted, known)
+    dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
@@ -270,6 +272,17 @@ def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence
     read = read or ReadOptions()
     readers = [inputs for one in models if (inputs := one.inputs)]
     return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
+
+
+def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:
+    """The data with the unlabelled rows that the request adds."""
+    stored = [one.name for one in teachers if one.is_predictions]
+    if wanted.resample and stored:
+        raise RequestError(
+            f"resample={wanted.resample} needs teachers that predict new rows, and {stored[0]} is stored predictions. "
+            "Give the model itself, or leave --resample out."
+        )
+    return with_resampled_rows(dataset, wanted.resample)
 
 
 def _listed(value: Any) -> list[Any]:

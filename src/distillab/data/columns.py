@@ -123,6 +123,11 @@ class Columns:
             names = ", ".join(repr(column.name) for column in self.columns[:5])
             raise RequestError(f"The training rows are all equal in {names}: there is nothing to learn from.")
 
+    @property
+    def are_words(self) -> list[bool]:
+        """Of each column, whether its numbers stand for words or booleans."""
+        return [column.kind != "number" for column in self.columns]
+
     @cached_property
     def values(self) -> tuple[int, ...]:
         """The columns of numbers and booleans that students read."""

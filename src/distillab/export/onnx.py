@@ -69,10 +69,9 @@ def export_onnx(
     """
     path, examples = Path(path), np.asarray(examples, np.float32)
     check_tools(path)
-    meaning = meaning_of(model, task)
+    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
     if columns is not None:
         check_columns(columns, model.input_shape[1:], meaning.output_name)
-    ours = keras_predictions(model, examples)
     content = convert(model, examples.shape[1:], meaning.output_name, columns)
     run, feeds = onnx_run(content, columns)
 
