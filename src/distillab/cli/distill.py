@@ -19,7 +19,9 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option(
     "--student", "students", multiple=True, required=True, help="A .keras file, module:function, cnn-16-32, or auto."
 )
-@click.option("--data", required=True, help="An .npz, a .csv, an image folder, or a name such as mnist.")
+@click.option(
+    "--data", required=True, help="An .npz, a table (.csv, .jsonl, .parquet), an image folder, or a name such as mnist."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
 @click.option("--temperature", default="search", show_default=True, help="A number or 'search'.")
@@ -37,6 +39,7 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--loss", multiple=True, help="The distillation loss, such as kl; for optuna, several to choose from.")
 @click.option("--optimiser", help="adam, momentum or sgd.")
 @click.option("--schedule", help="cosine, linear or constant.")
+@click.option("--resample", type=int, help="Unlabelled rows to make from a table's training rows, for the teacher.")
 @click.option("--shift", type=int, help="Shift images at random by up to so many pixels.")
 @click.option("--flip", is_flag=True, help="Mirror images at random.")
 @click.option("--task", help="What outputs mean: categorical, binary, multilabel or regression; otherwise recognised.")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distillab.data.archive import default_scale
 from distillab.data.array_store import ArrayStore
+from distillab.data.column_fitting import table_columns
 from distillab.data.dataset import Dataset
 from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.forms import Readers, input_forms, stored_inputs
@@ -17,6 +18,7 @@ from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_po
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
+from distillab.data.table import label_note
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
 
@@ -31,7 +33,7 @@ def read_data(
     Args:
         data: a path or the arrays themselves. Paths: an `.npz` with x and y, or x_train, y_train, x_test, y_test, and
             perhaps x_validation, y_validation, x_unlabelled; an image folder or an archive of one
-            (`read_photographs`); a `.csv` (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
+            (`read_photographs`); a table (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
             an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
@@ -109,12 +111,18 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         y = np.concatenate([y, parts["validation"][1]])
     else:
         validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
-    mean, spread = feature_scale(x)
+    columns = None
+    if source.table is not None:
+        train = np.setdiff1d(np.arange(len(x)), validation)
+        held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
+        columns, more = table_columns(source.table, x[train], held_out)
+        notes = (label_note(source.table, task, names), *notes, *more)
+    mean, spread = feature_scale(x) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
     return Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
-        ids=ExampleIds(trained, tested, others, source.ids),
+        ids=ExampleIds(trained, tested, others, source.ids), columns=columns,
     )  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from distillab.data.array_store import ArrayStore
 from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.folders import read_photographs
+from distillab.data.frame import SUFFIXES
 from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
-from distillab.data.table import read_table
+from distillab.data.table import Table, read_table
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks import task_named
 
@@ -80,6 +81,8 @@ class Source(NamedTuple):
     """The label column of a table, if its labels are numbers."""
     ids: Mapping[str, Sequence[str]] = {}
     """By part, the ids of its examples, where the data give them."""
+    table: Table | None = None
+    """The table whose rows the training examples are."""
 
 
 def read_source(data: Any, options: ReadOptions) -> Source:
@@ -111,15 +114,12 @@ def read_source(data: Any, options: ReadOptions) -> Source:
 
 def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
     suffix, arrays = path.suffix.lower(), dict[str, Any]()
-    if suffix == ".csv":
+    if suffix in SUFFIXES:
         table = read_table(path, label=options.label)
         ids = {} if table.ids is None else {"train": table.ids}
-        notes = ("The column 'id' names the examples and is no feature.",) if ids else ()
-        if table.numbers is None:
-            arrays = {"x_train": table.x, "y_train": table.y}
-            return Source(path.stem, arrays, store, table.class_names, notes, ids=ids)
-        arrays = {"x_train": table.x, "y_train": table.numbers}
-        return Source(path.stem, arrays, store, notes=notes, column=table.label, ids=ids)
+        labels, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
+        arrays, names = {"x_train": table.x, "y_train": labels}, table.class_names if column is None else None
+        return Source(path.stem, arrays, store, names, table.notes, column=column, ids=ids, table=table)
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)
         return Source(path.stem, _renamed(arrays, str(path)), store)
@@ -131,8 +131,8 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
     if path.name.lower().endswith(ARCHIVES):
         return read_source(load(path), options)._replace(name=path.stem)
     raise RequestError(
-        f"There are no data {str(path)!r}. Give an .npz, a .csv, an image folder or an archive of one, or one of "
-        f"{', '.join(LOADERS)}."
+        f"There are no data {str(path)!r}. Give an .npz, a table ({', '.join(SUFFIXES)}), an image folder or "
+        f"an archive of one, or one of {', '.join(LOADERS)}."
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from distillab.data import load
 from distillab.data.archive import read_arrays
+from distillab.data.columns import COLUMNS_FILE, Columns
 from distillab.errors import RequestError, not_allowed
 from distillab.export.exported import Exported, check_model, keras_predictions, read_rows
 from distillab.export.int8 import export_int8
@@ -69,7 +70,9 @@ def export_model(
     """Export a Keras model file, and check the exported model against it.
 
     The examples are the first test examples of `data`; without it those of `examples.npz` in the model's folder, where
-    `distill` writes it; or else random numbers from 0 to 1.
+    `distill` writes it; or else random numbers from 0 to 1. Where `columns.json` lies in the model's folder, the model
+    is one of a table's columns: its ONNX graph has an input for each, other formats read them as one, (N, F), words as
+    codes and NaN where a value is missing.
 
     Args:
         model: path of a `.keras` file.
@@ -90,6 +93,7 @@ def export_model(
     stored = model.with_name("examples.npz")
     _check_request(to, out, int8, data is not None or stored.is_file())
     student = read_model(model, trust=trust)
+    columns = Columns.load(beside) if (beside := model.with_name(COLUMNS_FILE)).is_file() else None
     count = MOST_EXAMPLES if int8 else EXAMPLES
     if data is not None:
         examples = _of_data(student, data, data_dir, task, count)
@@ -105,9 +109,9 @@ def export_model(
         meaning = meaning_of(student, task)
         labels = meaning.checked(labels, (len(rows), *keras_predictions(student, rows[:1]).shape[1:]))
     if int8 and labels is not None and examples.calibration is not None:
-        exported = export_int8(student, out, examples.inputs, labels, examples.calibration, task=task)
+        exported = export_int8(student, out, examples.inputs, labels, examples.calibration, task=task, columns=columns)
     elif to == "onnx":
-        exported = export_onnx(student, out, examples.inputs, task=task)
+        exported = export_onnx(student, out, examples.inputs, task=task, columns=columns)
     else:
         exported = export_tensorflow(student, out, examples.inputs, to, task=task)
     if meaning is not None and labels is not None:

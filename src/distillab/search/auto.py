@@ -53,7 +53,7 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
         raise RequestError("The student 'auto' reads one input, and the data have several. Give a student of these.")
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
     for name in _names(dataset):
-        model = build(name, dataset.input_shape, dataset.outputs)
+        model = build(name, dataset.student_shape, dataset.outputs)
         size, operations = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or operations <= request.flops)
         text = f"{name} has {size:,} bytes and {operations:,} operations"

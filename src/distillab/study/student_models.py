@@ -27,6 +27,7 @@ from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
 from distillab.study.start import Start, check_start, start_of
+from distillab.study.table_inputs import encoded_by_layers
 from distillab.tasks import check_head
 
 
@@ -86,7 +87,7 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
         RequestError: the name is unknown or does not fit the data.
     """
     model = _of_zoo(name, dataset)
-    matched_inputs(f"The student {name}", model_inputs(model), dataset)
+    matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset))
@@ -123,7 +124,7 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     functional = Functional(model)
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     check_start(functional, name, warm=options.warm_start)
-    matched_inputs(f"The student {name}", model_inputs(model), dataset)
+    matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     scale = model_scale(model, dataset, options.student_scale)
     if options.warm_start and dataset.task.name == "regression":
         raise RequestError(
@@ -148,7 +149,7 @@ def _of_zoo(name: str, dataset: Dataset) -> keras.Model:
             f"{name} reads one input, and the data have several: {', '.join(dataset.input_shapes)}. Give a student of "
             "these inputs: a keras.Model, a .keras file or module:function."
         )
-    return build(name, dataset.input_shape, dataset.outputs)
+    return build(name, dataset.student_shape, dataset.outputs)
 
 
 def _without_activation(model: keras.Model, name: str) -> keras.Model:
@@ -190,6 +191,8 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
 
 def _prepared(x: Any, name: str, scale: Scale, dataset: Dataset) -> Any:
     """An input as the data have it, standardised and scaled as the student reads it."""
+    if dataset.columns is not None:
+        x = encoded_by_layers(dataset.columns, x)
     mean, spread, factor = (for_input(of, name) for of in (dataset.mean, dataset.spread, scale))
     if mean is not None and spread is not None:
         x = keras.layers.Normalization(mean=mean, variance=spread.astype(np.float64) ** 2)(x)

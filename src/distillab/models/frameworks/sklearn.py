@@ -66,7 +66,13 @@ def estimator_model(estimator: Any, name: str = "", digest: str = "") -> Foreign
         outputs=outputs,
         class_names=names,
         layout="flat",
+        feature_names=_feature_names(estimator),
     )
+
+
+def _feature_names(estimator: Any) -> tuple[str, ...]:
+    names = getattr(estimator, "feature_names_in_", ())
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
 
 
 def _class_name(value: Any) -> str:
