@@ -136,9 +136,9 @@ def test_a_saved_model_is_the_same_without_distillab(name: str, tmp_path: Path) 
 
 
 def test_a_model_of_tokens_reads_nothing_else_and_others_read_no_tokens() -> None:
-    with pytest.raises(RequestError, match="textcnn-8-5 reads token ids, and the inputs are no text. Choose another"):
+    with pytest.raises(RequestError, match=r"textcnn-8-5 reads token ids, and the inputs are no text. Choose another"):
         build("textcnn-8-5", (T,), C)
-    with pytest.raises(RequestError, match="mlp-8 reads numbers, and the inputs are token ids. .* such as textcnn"):
+    with pytest.raises(RequestError, match=r"mlp-8 reads numbers, and the inputs are token ids. .* such as textcnn"):
         build("mlp-8", (T,), C, vocabulary=V)
     with pytest.raises(RequestError, match="of at most 1,073,741,824 weights"):
         build("textcnn-16384-2", (T,), C, vocabulary=200_000)
