@@ -49,7 +49,7 @@ def test_scaling_multiplies_each_input_by_its_own_factor_and_leaves_token_ids() 
 
 
 def test_inputs_of_different_lengths_are_refused() -> None:
-    with pytest.raises(RequestError, match="'a': 2, 'b': 1.*the same number of examples"):
+    with pytest.raises(RequestError, match=r"'a': 2, 'b': 1.*the same number of examples"):
         joined({"a": IDS, "b": IDS[:1]})
 
 

@@ -170,12 +170,10 @@ def checked_inputs(values: Array, name: str, *, gaps: bool = False) -> Array:
 
 
 def _check_part(part: Array, name: str, gaps: bool) -> None:
-    tokens = part.dtype.kind in "iu" and part.dtype != np.uint8
-    axes = (2,) if tokens else (2, 4) if part.dtype == np.uint8 else (2, 3, 4)
-    if part.size == 0 or part.ndim not in axes:
+    tokens = part.dtype.kind in "iu" and part.dtype != np.uint8 and part.ndim == 2
+    if part.size == 0 or part.ndim not in ((2, 4) if part.dtype == np.uint8 else (2, 3, 4)):
         do = "Grey images take a last axis of length 1." if part.ndim == 3 else ""
-        allowed = "(N, H, W, C), (N, T, F) or (N, F), no axis of length 0"
-        raise not_allowed(f"{name}.shape", part.shape, "(N, T) for token ids" if tokens else allowed, do)
+        raise not_allowed(f"{name}.shape", part.shape, "(N, H, W, C), (N, T, F) or (N, F), no axis of length 0", do)
     if tokens:
         low, high = int(part.min()), int(part.max())
         if low < 0 or high >= 2**31:
@@ -183,7 +181,7 @@ def _check_part(part: Array, name: str, gaps: bool) -> None:
         return
     if part.dtype != np.uint8 and part.dtype.kind != "f":
         do = "Convert with .astype('float32')."
-        raise not_allowed(f"{name}.dtype", str(part.dtype), "uint8, floating, or whole numbers for token ids", do)
+        raise not_allowed(f"{name}.dtype", str(part.dtype), "uint8, floating, or (N, T) token ids", do)
     _check_finite(part, name, gaps)
 
 

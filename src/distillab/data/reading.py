@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from distillab.data.archive import default_scale, with_channels
+from distillab.data.archive import default_scale
 from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import Dataset
 from distillab.data.example_ids import ExampleIds, Segments
+from distillab.data.forms import Readers, input_forms, stored_inputs
 from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
@@ -22,7 +23,9 @@ from distillab.tasks import Head, Task, canonical_labels, known_entries, recogni
 __all__ = ["ReadOptions", "Source", "dataset_from", "read_data", "read_source"]
 
 
-def read_data(data: Any, options: ReadOptions | None = None, *, heads: Sequence[Head] = ()) -> Dataset:
+def read_data(
+    data: Any, options: ReadOptions | None = None, *, heads: Sequence[Head] = (), readers: Readers = ()
+) -> Dataset:
     """Read data with validation and test parts; the parts that are missing are split off at random.
 
     Args:
@@ -30,10 +33,12 @@ def read_data(data: Any, options: ReadOptions | None = None, *, heads: Sequence[
             perhaps x_validation, y_validation, x_unlabelled; an image folder or an archive of one
             (`read_photographs`); a `.csv` (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
-            `keras.utils.PyDataset` of (x, y). Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
+            `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
+            an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
             position, such as (N, H, W). An example whose labels are all -1 or NaN is an unlabelled one.
         options: how data are read and split; by default `ReadOptions()`.
         heads: the outputs of teacher and student, which help to recognise the task.
+        readers: the inputs of teacher and student, which show what is read as token ids or as series.
 
     Returns:
         The data set with fixed validation rows; features get a mean and a spread.
@@ -48,16 +53,16 @@ def read_data(data: Any, options: ReadOptions | None = None, *, heads: Sequence[
         (24, 8, 8)
     """
     options = ReadOptions() if options is None else options
-    return dataset_from(read_source(data, options), options, heads)
+    return dataset_from(read_source(data, options), options, heads, readers)
 
 
-def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = ()) -> Dataset:
+def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (), readers: Readers = ()) -> Dataset:
     """Recognise the task of data that were read, check them, and split off the parts that are missing.
 
     Args:
         source: made by `read_source`.
         options: how data are split, and what the labels mean.
-        heads: the outputs of teacher and student, which help to recognise the task.
+        heads, readers: as in `read_data`.
 
     Returns:
         As `read_data`.
@@ -72,6 +77,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
+    arrays = _with_stored_inputs(arrays, options, readers)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -110,6 +116,13 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
         ids=ExampleIds(trained, tested, others, source.ids),
     )  # fmt: skip
+
+
+def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:
+    """The arrays, their inputs in the form in which a data set holds them."""
+    forms = input_forms(arrays["x_train"], readers, options.inputs)
+    inputs = {name: stored_inputs(of, name, forms, readers) for name, of in arrays.items() if name.startswith("x_")}
+    return arrays | inputs
 
 
 MANY = 20
@@ -159,7 +172,7 @@ def _separate_unlabelled(
     labelled = _is_labelled(y, task)
     parts: list[tuple[Array, Rows | None]] = [(x, np.flatnonzero(~labelled))]
     if "x_unlabelled" in arrays:
-        parts.append((_as_inputs(arrays["x_unlabelled"], "x_unlabelled"), None))
+        parts.append((arrays["x_unlabelled"], None))
     unlabelled = store.gather(parts)
     if not labelled.all():
         x, y = store.gather([(x, np.flatnonzero(labelled))]), y[labelled]
@@ -176,17 +189,7 @@ def _is_labelled(labels: Array, task: Task) -> NDArray[np.bool_]:
 def _labelled_part(
     arrays: dict[str, Any], part: str, task: Task, positions: int, ignore: int | None
 ) -> tuple[Array, Array]:
-    x, y = _as_inputs(arrays[f"x_{part}"], f"x_{part}"), np.asarray(arrays[f"y_{part}"])
-    if not x.ndim or y.shape[:1] != x.shape[:1]:
-        raise not_allowed(f"y_{part}.shape", y.shape, f"({len(x) if x.ndim else 'N'}, ...), a label for each input")
+    x, y = arrays[f"x_{part}"], np.asarray(arrays[f"y_{part}"])
+    if y.shape[:1] != x.shape[:1]:
+        raise not_allowed(f"y_{part}.shape", y.shape, f"({len(x)}, ...), a label for each input")
     return x, canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)
-
-
-def _as_inputs(values: ArrayLike, name: str) -> Array:
-    """Inputs as (N, H, W, C) or (N, F), bytes or float32."""
-    array = with_channels(np.asarray(values))
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "fiub":
-        raise not_allowed(f"{name}.dtype", str(array.dtype), "bytes or numbers")
-    return array.astype(np.float32)

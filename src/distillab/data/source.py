@@ -16,8 +16,9 @@ from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.folders import read_photographs
 from distillab.data.images import ARCHIVES
+from distillab.data.inputs import KINDS, Kind, Scale
 from distillab.data.table import read_table
-from distillab.errors import RequestError, not_allowed
+from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks import task_named
 
 
@@ -32,6 +33,7 @@ class ReadOptions:
         size: (H, W) for the images of a folder; by default the most frequent size.
         label: name of the label column of a table.
         task: what the labels mean, a name in `TASKS`; by default recognised from labels and models.
+        inputs: what inputs are, "images", "features", "series" or "tokens"; by default as the models read them.
         ignore_class: a class number that means "no label here", such as 255 in maps.
         seed: seed of the random splits.
         memory: bytes above which an array is memory-mapped from a file; by default a quarter of the free memory.
@@ -46,6 +48,7 @@ class ReadOptions:
     size: tuple[int, int] | None = None
     label: str | None = None
     task: str | None = None
+    inputs: Kind | None = None
     ignore_class: int | None = None
     seed: int = 0
     memory: int | None = None
@@ -53,6 +56,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.task is not None:
             task_named(self.task)
+        if self.inputs is not None and self.inputs not in KINDS:
+            raise unknown("inputs", self.inputs, KINDS)
         for name in ("validation", "test"):  # checked even if the data have these parts
             fraction = getattr(self, name)
             if isinstance(fraction, bool) or not 0 < fraction < 1:
@@ -68,7 +73,7 @@ class Source(NamedTuple):
     store: ArrayStore
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-    scale: float | None = None
+    scale: Scale | None = None
     task: str | None = None
     """The task that a data set states, other than one of several classes: a model may show that to be binary."""
     column: str | None = None
@@ -132,7 +137,8 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
 
 
 def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:
-    """The arrays with x and y renamed to x_train and y_train."""
+    """The arrays with x and y renamed to x_train and y_train, and several inputs of a part put together."""
+    arrays = _gathered(arrays)
     if "x" in arrays and "y" in arrays:
         arrays = {**arrays, "x_train": arrays["x"], "y_train": arrays["y"]}
     paired = all((f"x_{part}" in arrays) == (f"y_{part}" in arrays) for part in ("train", "test", "validation"))
@@ -142,6 +148,23 @@ def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:
             "and y_test; perhaps x_validation, y_validation and x_unlabelled."
         )
     return arrays
+
+
+PARTS = ("train", "test", "validation", "unlabelled")
+
+
+def _gathered(arrays: dict[str, Any]) -> dict[str, Any]:
+    """The arrays with x_NAME, or x_train_NAME and so on, put together as {NAME: array}."""
+    known = {"x", *(f"x_{part}" for part in PARTS)}
+    found = {key: value for key, value in arrays.items() if not key.startswith("x_") or key in known}
+    for key, value in arrays.items():
+        if key in found:
+            continue
+        part = next((f"x_{part}" for part in PARTS if key.startswith(f"x_{part}_")), "x")
+        found.setdefault(part, {})
+        if isinstance(found[part], dict):
+            found[part][key.removeprefix(f"{part}_")] = value
+    return found
 
 
 def _from_batches(data: Any) -> dict[str, Any]:
