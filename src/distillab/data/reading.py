@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_po
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
+from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
 
@@ -77,7 +79,8 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
-    arrays = _with_stored_inputs(arrays, options, readers)
+    forms = options if source.texts is None else replace(options, inputs="tokens")
+    arrays = _with_stored_inputs(arrays, forms, readers)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -111,11 +114,15 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
     mean, spread = feature_scale(x)
     scale = default_scale(x) if source.scale is None else source.scale
-    return Dataset(
+    dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
         ids=ExampleIds(trained, tested, others, source.ids),
     )  # fmt: skip
+    if source.texts is None:
+        return dataset
+    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
 def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:
