@@ -49,7 +49,7 @@ from distillab.study.student_models import StudentModel, shipped_model, student_
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks import Head, check_head
+from distillab.tasks import check_head
 
 STUDENT = "student.keras"
 
@@ -196,8 +196,8 @@ def distill(
     options, progress = options or RunOptions(), progress or Silence()
     named = opened_teachers(_listed(teacher), wanted.options)
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
-    heads = [one.head for one in (*named, *architectures) if isinstance(one, Opened)]
-    dataset = _data(data, read, wanted, [head for head in heads if head is not None])
+    known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
+    dataset = _data(data, read, wanted, known)
     wanted = wanted.resolved(dataset)
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
@@ -259,14 +259,16 @@ def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float
     return None if learned is None else learned._asdict()
 
 
-def _data(data: Any, read: ReadOptions | None, wanted: Request, heads: Sequence[Head]) -> Dataset:
-    """The data, their task recognised from labels and models where the request does not state it."""
+def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence[Opened]) -> Dataset:
+    """The data, read as the models read them, their task recognised where the request does not state it."""
+    heads = [head for one in models if (head := one.head) is not None]
     if isinstance(data, Dataset) and data.validation is not None:
         for head in heads:
             check_head(data.task, head)
         return data
     read = read or ReadOptions()
-    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads)
+    readers = [inputs for one in models if (inputs := one.inputs)]
+    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
 
 
 def _listed(value: Any) -> list[Any]:

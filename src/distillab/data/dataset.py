@@ -187,6 +187,11 @@ class Dataset:
         return shapes_of(self.x_train)
 
     @property
+    def model_shape(self) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+        """What a function that builds a model is told: the shape of the only input, or the shapes by name."""
+        return self.input_shape if self.x_train.dtype.names is None else self.input_shapes
+
+    @property
     def input_kinds(self) -> dict[str, Kind]:
         """What each input is, by name."""
         return {name: input_kind(part) for name, part in parts_of(self.x_train[:1]).items()}

@@ -52,10 +52,11 @@ def input_forms(values: Any, readers: Readers = (), stated: Kind | None = None) 
         ({'inputs': 'features'}, {'inputs': 'tokens'})
     """
     parts = named_inputs(values, readers, "x_train")
-    return {
-        name: stated or _form(part, [one for one in map(lambda of: _of(of, place, name), readers) if one is not None])
-        for place, (name, part) in enumerate(parts.items())
-    }
+    forms: dict[str, Kind] = {}
+    for place, (name, part) in enumerate(parts.items()):
+        of_models = (_of(reader, place, name) for reader in readers)
+        forms[name] = stated or _form(part, [one for one in of_models if one is not None])
+    return forms
 
 
 def stored_inputs(values: Any, name: str, forms: Mapping[str, Kind], readers: Readers = ()) -> Array:

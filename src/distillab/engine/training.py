@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from distillab.data.inputs import Scale
 from distillab.engine.batches import batched_logits
 from distillab.engine.functional import Functional, Variables
+from distillab.engine.inputs import Inputs, count, scaled, take
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
 from distillab.engine.teacher_rows import batch_logits
@@ -69,7 +71,7 @@ class Training:
     model: Functional
     recipe: Recipe
     examples: int
-    scale: float
+    scale: Scale
 
     @property
     def steps(self) -> int:
@@ -130,7 +132,7 @@ class Training:
         """One step: a batch, its gradient, and the optimiser's move."""
         number, rows, weight = batch
         # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
-        inputs = self._inputs(lax.optimization_barrier(shared.x_train[rows]))
+        inputs = self._inputs(lax.optimization_barrier(take(shared.x_train, rows)))
         if self.recipe.augmentation:
             inputs = self.recipe.augmentation(example_keys("augmentation", state.seed, epoch, rows), inputs)
         labels, label_weights = state.labels[rows], None
@@ -208,9 +210,9 @@ class Training:
     def _known(self, labels: jax.Array) -> jax.Array:
         return labels >= 0 if self._task.discrete else ~jnp.isnan(labels)
 
-    def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
+    def _accuracy(self, variables: Variables, inputs: Inputs, labels: jax.Array) -> jax.Array:
         """The share of right decisions; for real outputs R2, the share of the variance that is explained."""
-        if not len(inputs):
+        if not count(inputs):
             return jnp.float32(jnp.nan)
         decided, known = self._decided(self._logits(variables, inputs)), self._known(labels)
         if self._task.discrete:
@@ -219,11 +221,11 @@ class Training:
         left, whole = (jnp.sum(jnp.where(known, (y - labels) ** 2, 0)) for y in (decided, mean))
         return 1 - left / whole
 
-    def _logits(self, variables: Variables, inputs: jax.Array) -> jax.Array:
+    def _logits(self, variables: Variables, inputs: Inputs) -> jax.Array:
         return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
 
-    def _inputs(self, stored: jax.Array) -> jax.Array:
-        return stored.astype(jnp.float32) * self.scale
+    def _inputs(self, stored: Inputs) -> Inputs:
+        return scaled(stored, self.scale)
 
 
 def _at_positions(weights: jax.Array, mask: jax.Array | None) -> jax.Array:

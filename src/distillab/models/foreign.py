@@ -27,7 +27,8 @@ class ForeignModel:
     Args:
         name: in reports.
         kind: of model, for messages: "ONNX model".
-        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output.
+        call: from a batch as the model reads it, (B, ...) or a dictionary of several inputs, to its outputs:
+            (B, ..., C), or (B,) for one output.
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
@@ -40,7 +41,7 @@ class ForeignModel:
 
     name: str
     kind: str
-    call: Callable[[Array], Array]
+    call: Callable[[Any], Array]
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
@@ -57,11 +58,11 @@ class ForeignModel:
             return None
         return Head(self.outputs, "softmax" if self.class_names else "", 0, self.name)
 
-    def predict(self, inputs: Array) -> NDArray[np.float32]:
+    def predict(self, inputs: Array | dict[str, Array]) -> NDArray[np.float32]:
         """Call the model on a batch.
 
         Args:
-            inputs: as the model reads them, (B, ...).
+            inputs: as the model reads them, (B, ...), or several by name.
 
         Returns:
             Its outputs, float32, (B, ..., C).
@@ -74,16 +75,22 @@ class ForeignModel:
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
-            shape = tuple(inputs.shape[1:])
             raise RequestError(
-                f"The {self.kind} {self.name} fails for {inputs.dtype} inputs of shape {shape}: {reason(error)}."
+                f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}."
             ) from error
-        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != inputs.shape[:1] or outputs.ndim > 4:
+        count = len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != (count,) or outputs.ndim > 4:
             raise RequestError(
-                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {len(inputs)} inputs, "
+                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {count} inputs, "
                 "and must give numbers of shape (inputs, classes)."
             )
         return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)
+
+
+def _described(inputs: Array | dict[str, Array]) -> str:
+    if isinstance(inputs, dict):
+        return " and ".join(f"{part.dtype} {name!r} of shape {tuple(part.shape[1:])}" for name, part in inputs.items())
+    return f"{inputs.dtype} inputs of shape {tuple(inputs.shape[1:])}"
 
 
 def recognised_outputs(outputs: Array, task: Task) -> Gives:

@@ -62,10 +62,10 @@ def build(
     if entry.tokens != (vocabulary is not None):
         what = ("numbers", "token ids", "textcnn-32-64") if vocabulary else ("token ids", "no text", "mlp-64-32")
         raise RequestError("{} reads {}, and the inputs are {}. Choose another, such as {}.".format(name, *what))
-    if entry.images and len(shape) != 3:
+    if entry.images and len(shape) != 3 and not (entry.series and len(shape) == 2):
+        reads = "images (height, width, channels)" + " or series (times, features)" * entry.series
         raise RequestError(
-            f"{name} reads images (height, width, channels), and the inputs have shape {shape}. "
-            "Choose an mlp, such as mlp-64-32."
+            f"{name} reads {reads}, and the inputs have shape {shape}. Choose an mlp, such as mlp-64-32."
         )
     inner = sum(before * after for before, after in pairwise(widths))
     if widths and (vocabulary or math.prod(shape)) * widths[0] + 9 * inner > MOST_WEIGHTS:
@@ -184,16 +184,15 @@ def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tu
 
 def _recurrent(kind: str) -> Builder:
     def build_recurrent(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-        """Recurrent layers that read an image row by row."""
+        """Recurrent layers that read a series step by step, or an image row by row."""
         import keras
 
-        height, width, channels = input_shape
         layer = getattr(keras.layers, kind)
         *lower, last = widths
         return keras.Sequential(
             [
                 keras.Input(input_shape),
-                keras.layers.Reshape((height, width * channels)),
+                *([keras.layers.Reshape((input_shape[0], math.prod(input_shape[1:])))] if len(input_shape) > 2 else []),
                 *[layer(units, return_sequences=True) for units in lower],
                 layer(last),
                 keras.layers.Dense(classes),
@@ -276,6 +275,7 @@ class Architecture(NamedTuple):
     numbers: int | None = None  # the required count of numbers; None: one or more
     images: bool = True  # whether it needs images as inputs
     tokens: bool = False  # whether it reads token ids
+    series: bool = False  # whether it reads series too
     maps: bool = False  # whether it predicts at every pixel; the others predict once an example
 
 
@@ -293,8 +293,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
         "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),
-        "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers"),
-        "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers"),
+        "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers", series=True),
+        "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers", series=True),
         "textcnn": Architecture(
             textcnn, "textcnn-32-64", "the width of its embeddings and its filters", 2, images=False, tokens=True
         ),

@@ -24,6 +24,7 @@ IMAGES = (
 )
 MAPS = tuple(f"unet-{width}-{2 * width}" for width in (4, 8, 12, 16, 24, 32))
 FEATURES = ("linear", *(f"mlp-{width}-{width}" for width in (8, 16, 32, 64, 128, 256)))
+SERIES = (*FEATURES, *(f"gru-{width}" for width in (8, 16, 32, 64, 128)))
 """The models that "auto" chooses from, each family from small to large."""
 
 BYTES = 4
@@ -48,8 +49,10 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     limit = _size_limit(request.size, teachers)
     families: dict[str, list[str]] = {}
     described: list[str] = []
+    if dataset.x_train.dtype.names is not None:
+        raise RequestError("The student 'auto' reads one input, and the data have several. Give a student of these.")
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
-    for name in MAPS if dataset.positions else IMAGES if len(dataset.input_shape) == 3 else FEATURES:
+    for name in _names(dataset):
         model = build(name, dataset.input_shape, dataset.outputs)
         size, operations = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or operations <= request.flops)
@@ -63,6 +66,12 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     if not families:
         raise RequestError(f"No student of the zoo keeps the limits; {described[0]}. Raise them, or give a student.")
     return [name for names in families.values() for name in names[-2:]]
+
+
+def _names(dataset: Dataset) -> Sequence[str]:
+    if dataset.positions:
+        return MAPS
+    return {3: IMAGES, 2: SERIES}.get(len(dataset.input_shape), FEATURES)
 
 
 def _size_limit(size: float | str | None, teachers: Sequence[TeacherModel]) -> float | None:

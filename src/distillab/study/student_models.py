@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from distillab.data import Dataset
+from distillab.data.inputs import INPUT, Scale, for_input
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
 from distillab.engine.given import freeze_inside
 from distillab.engine.lora import read_adapters
@@ -20,7 +21,8 @@ from distillab.models import build
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, last_layer
 from distillab.models.functions import model_from_function, names_function
-from distillab.models.scaling import reads_raw
+from distillab.models.input_names import given_by_name
+from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
@@ -42,7 +44,7 @@ class StudentModel:
 
     name: str
     functional: Functional
-    scale: float
+    scale: Scale
     warm: Variables | None = None
     ending: str = ""
 
@@ -83,7 +85,9 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    functional = Functional(in_precision(build(name, dataset.input_shape, dataset.outputs), precision))
+    model = _of_zoo(name, dataset)
+    matched_inputs(f"The student {name}", model_inputs(model), dataset)
+    functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset))
 
@@ -105,7 +109,7 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     Raises:
         RequestError: it is missing, cannot be loaded or trained, or does not fit the data.
     """
-    shape, named = dataset.input_shape, opened(source, options)
+    named = opened(source, options)
     model, name = _built(named, dataset), named.name
     head = Opened(f"the student {name}", source, model).head
     if head is not None:
@@ -119,26 +123,32 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     functional = Functional(model)
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     check_start(functional, name, warm=options.warm_start)
-    reads = tuple(model.input_shape[1:])
-    if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
-        size = " Give --image-size." if len(reads) == len(shape) == 3 and reads[-1] == shape[-1] else ""
-        raise RequestError(f"The student {name} reads inputs of shape {reads}, and the data have {shape}.{size}")
-    raw = reads_raw(model) if options.student_scale is None else options.student_scale == "raw"
+    matched_inputs(f"The student {name}", model_inputs(model), dataset)
+    scale = model_scale(model, dataset, options.student_scale)
     if options.warm_start and dataset.task.name == "regression":
         raise RequestError(
             "--warm-start is not allowed with task=regression: the student trains on standardised labels, and its "
             "weights give the labels' own unit. Leave it out."
         )
     warm = read_variables(model) if options.warm_start else None
-    return StudentModel(name, functional, 1.0 if raw else dataset.scale, warm, "" if ends == "log_softmax" else ends)
+    return StudentModel(name, functional, scale, warm, "" if ends == "log_softmax" else ends)
 
 
 def _built(named: Opened, dataset: Dataset) -> keras.Model:
     if named.model is not None:
         return named.model
     if names_function(named.name):
-        return model_from_function(named.name, dataset.input_shape, dataset.outputs)
-    return build(str(named.source), dataset.input_shape, dataset.outputs)
+        return model_from_function(named.name, dataset.model_shape, dataset.outputs)
+    return _of_zoo(str(named.source), dataset)
+
+
+def _of_zoo(name: str, dataset: Dataset) -> keras.Model:
+    if dataset.x_train.dtype.names is not None:
+        raise RequestError(
+            f"{name} reads one input, and the data have several: {', '.join(dataset.input_shapes)}. Give a student of "
+            "these inputs: a keras.Model, a .keras file or module:function."
+        )
+    return build(name, dataset.input_shape, dataset.outputs)
 
 
 def _without_activation(model: keras.Model, name: str) -> keras.Model:
@@ -165,15 +175,22 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
         student, variables, dataset: the architecture, the trained weights and the data.
     """
     core = write_variables(rebuilt(student.functional.model), variables)
-    inputs = keras.Input(dataset.input_shape, name="inputs")
-    x: Any = inputs
-    if dataset.mean is not None and dataset.spread is not None:
-        x = keras.layers.Normalization(mean=dataset.mean, variance=dataset.spread.astype(np.float64) ** 2)(x)
-    if student.scale != 1:
-        x = keras.layers.Rescaling(student.scale)(x)
-    x = core(x)
+    inputs, read = {}, {}
+    for name, shape in dataset.input_shapes.items():
+        tokens = dataset.input_kinds[name] == "tokens"
+        inputs[name] = keras.Input(shape, name=name, dtype="int32" if tokens else "float32")
+        read[name] = inputs[name] if tokens else _prepared(inputs[name], name, student.scale, dataset)
+    x: Any = core(read[INPUT] if list(read) == [INPUT] else given_by_name(core, read))
     if student.ending:
         x = keras.layers.Activation(student.ending)(x) if student.ending == "sigmoid" else keras.layers.Softmax()(x)
     if dataset.target_mean is not None and dataset.target_spread is not None:
         x = keras.layers.Rescaling(dataset.target_spread.tolist(), dataset.target_mean.tolist())(x)
-    return keras.Model(inputs, x, name="student")
+    return keras.Model(inputs[INPUT] if list(inputs) == [INPUT] else inputs, x, name="student")
+
+
+def _prepared(x: Any, name: str, scale: Scale, dataset: Dataset) -> Any:
+    """An input as the data have it, standardised and scaled as the student reads it."""
+    mean, spread, factor = (for_input(of, name) for of in (dataset.mean, dataset.spread, scale))
+    if mean is not None and spread is not None:
+        x = keras.layers.Normalization(mean=mean, variance=spread.astype(np.float64) ** 2)(x)
+    return x if factor == 1 else keras.layers.Rescaling(factor)(x)
