@@ -21,6 +21,7 @@ from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
 from distillab.data.reading import ReadOptions, read_data
+from distillab.data.tokenizer import TOKENIZER_FILE
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
@@ -338,5 +339,7 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
     replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
+    if dataset.text is not None:
+        dataset.text.tokenizer.save(path / TOKENIZER_FILE)
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

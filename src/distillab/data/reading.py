@@ -58,6 +58,10 @@ def read_data(
     return dataset_from(read_source(data, options), options, heads, readers)
 
 
+OF_TEXT = ("text", "tokenizer", "vocabulary", "length")
+"""Options of data that are texts."""
+
+
 def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (), readers: Readers = ()) -> Dataset:
     """Recognise the task of data that were read, check them, and split off the parts that are missing.
 
@@ -79,6 +83,9 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
+    for name in OF_TEXT if source.texts is None else ():
+        if getattr(options, name) is not None:
+            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
     forms = options if source.texts is None else replace(options, inputs="tokens")
     arrays = _with_stored_inputs(arrays, forms, readers)
     parts = {

@@ -37,6 +37,7 @@ class ForeignModel:
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ForeignModel:
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:

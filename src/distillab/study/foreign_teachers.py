@@ -22,6 +22,7 @@ from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, NamedInputs,
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.text_teachers import described_texts, given_texts
 
 BATCH = 256
 """Examples that a model predicts at once."""
@@ -50,6 +51,7 @@ def foreign_teacher(
     Raises:
         RequestError: it cannot read the data, or its outputs are not those of the data.
     """
+    model = given_texts(model, dataset)
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
@@ -63,6 +65,7 @@ def foreign_teacher(
     alternatives = {advice: partial(of, other) for advice, other in preparations.items() if advice}
     digest = _digest(model, preparation, gives, columns, raw)
     predict = partial(of, preparation)
+    given = described_texts(dataset) if model.reads_text else preparation.described()
     return TeacherModel(
         model.name,
         digest,
@@ -70,7 +73,7 @@ def foreign_teacher(
         predict,
         model_of_keras,
         alternatives=alternatives,
-        reads=f"The {model.kind} {model.name} is given {preparation.described()}; it gives {gives}.",
+        reads=f"The {model.kind} {model.name} is given {given}; it gives {gives}.",
         named_classes=columns is not None,
     )
 
