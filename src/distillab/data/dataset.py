@@ -30,6 +30,7 @@ from distillab.data.inputs import (
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
 from distillab.data.standardisation import target_scale
+from distillab.data.text import Text
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
 
@@ -66,6 +67,7 @@ class Dataset:
         ids: where the examples were read from; not part of the digest. None: the arrays themselves.
         columns: of a table with words or gaps, what its numbers mean: inputs are then as read, (N, F), NaN where a
             value is missing, and students read them encoded. None: inputs are what they are.
+        text: the texts behind token ids, and their tokenizer.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
     standard deviation of each number over the training labels, (C,).
@@ -95,6 +97,7 @@ class Dataset:
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
     ids: ExampleIds | None = field(default=None, repr=False, kw_only=True)
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
+    text: Text | None = field(default=None, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
@@ -210,6 +213,20 @@ class Dataset:
         """What each input is, by name."""
         return {name: input_kind(part) for name, part in parts_of(self.x_train[:1]).items()}
 
+    @cached_property
+    def vocabulary(self) -> int | None:
+        """The number of token ids, where the inputs are such: the tokenizer's, or the largest that occurs and one."""
+        if self.text is not None:
+            return self.text.tokenizer.vocabulary
+        if self.x_train.dtype.names is not None or input_kind(self.x_train[:1]) != "tokens":
+            return None
+        return 1 + max(int(x.max(initial=0)) for x in (self.x_train, self.x_test, self.unlabelled))
+
+    @property
+    def padding(self) -> int:
+        """The token id that fills up a text."""
+        return 0 if self.text is None else self.text.tokenizer.padding
+
     @property
     def training(self) -> Rows:
         """The sorted rows of the training examples that are not validation rows."""
@@ -236,6 +253,8 @@ class Dataset:
             sha.update(f"task {self.task.name}\n".encode())
         if self.columns is not None:
             sha.update(f"columns {self.columns.to_json()}\n".encode())
+        if self.text is not None:
+            sha.update(f"text {self.text.digest}\n".encode())
         return sha.hexdigest()
 
     def inputs(self, x: Array) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note
+from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
 
@@ -58,6 +60,10 @@ def read_data(
     return dataset_from(read_source(data, options), options, heads, readers)
 
 
+OF_TEXT = ("text", "tokenizer", "vocabulary", "length")
+"""Options of data that are texts."""
+
+
 def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (), readers: Readers = ()) -> Dataset:
     """Recognise the task of data that were read, check them, and split off the parts that are missing.
 
@@ -79,7 +85,11 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
-    arrays = _with_stored_inputs(arrays, options, readers)
+    for name in OF_TEXT if source.texts is None else ():
+        if getattr(options, name) is not None:
+            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
+    forms = options if source.texts is None else replace(options, inputs="tokens")
+    arrays = _with_stored_inputs(arrays, forms, readers)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -119,11 +129,15 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         notes = (label_note(source.table, task, names), *notes, *more)
     mean, spread = feature_scale(x) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
-    return Dataset(
+    dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
         ids=ExampleIds(trained, tested, others, source.ids), columns=columns,
     )  # fmt: skip
+    if source.texts is None:
+        return dataset
+    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
 def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:

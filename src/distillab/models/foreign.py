@@ -39,6 +39,7 @@ class ForeignModel:
         layout: of images, as the user states it.
         feature_names: of the columns that it was fitted on, where they have names.
         given: what it is given, in words; "": its inputs as prepared.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ForeignModel:
     layout: Layout | None = None
     feature_names: tuple[str, ...] = ()
     given: str = ""
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:

@@ -23,6 +23,7 @@ from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
 from distillab.study.table_inputs import table_teacher
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.text_teachers import described_texts, given_texts
 
 BATCH = 256
 """Examples that a model predicts at once."""
@@ -51,7 +52,7 @@ def foreign_teacher(
     Raises:
         RequestError: it cannot read the data, or its outputs are not those of the data.
     """
-    model = table_teacher(model, dataset)
+    model = given_texts(table_teacher(model, dataset), dataset)
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
@@ -65,6 +66,7 @@ def foreign_teacher(
     alternatives = {advice: partial(of, other) for advice, other in preparations.items() if advice}
     digest = _digest(model, preparation, gives, columns, raw)
     predict = partial(of, preparation)
+    given = described_texts(dataset) if model.reads_text else model.given or preparation.described()
     return TeacherModel(
         model.name,
         digest,
@@ -72,7 +74,7 @@ def foreign_teacher(
         predict,
         model_of_keras,
         alternatives=alternatives,
-        reads=f"The {model.kind} {model.name} is given {model.given or preparation.described()}; it gives {gives}.",
+        reads=f"The {model.kind} {model.name} is given {given}; it gives {gives}.",
         named_classes=columns is not None,
     )
 
