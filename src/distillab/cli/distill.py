@@ -11,7 +11,10 @@ import click
 from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "label", "text", "tokenizer", "vocabulary", "length", "ignore_class")
+READING = (
+    *("validation", "test", "label", "text", "tokenizer", "vocabulary", "length"),
+    *("ignore_class", "sample_weight", "class_weight"),
+)
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -66,6 +69,8 @@ READING = ("validation", "test", "label", "text", "tokenizer", "vocabulary", "le
 @click.option("--tokenizer", help="For texts: bpe (default) or wordpiece, trained here, or a tokenizer.json.")
 @click.option("--vocabulary", type=int, help="Token ids of a trained tokenizer; 4,000 by default.")
 @click.option("--length", type=int, help="Token ids of a text; by default enough for 95 % of them, at most 256.")
+@click.option("--sample-weight", metavar="COLUMN", help="Column of a table with the examples' weights.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let every class weigh the same in the loss.")
 @click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
 @click.option(
     "--validation",

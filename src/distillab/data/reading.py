@@ -21,6 +21,7 @@ from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note
 from distillab.data.text_ids import WantedTokenizer, with_token_ids
+from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
 
@@ -40,6 +41,7 @@ def read_data(
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
             an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
             position, such as (N, H, W). An example whose labels are all -1 or NaN is an unlabelled one.
+            Weights of examples: a third array, (x, y, weights), or `weights` beside x and y.
         options: how data are read and split; by default `ReadOptions()`.
         heads: the outputs of teacher and student, which help to recognise the task.
         readers: the inputs of teacher and student, which show what is read as token ids or as series.
@@ -121,6 +123,9 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         y = np.concatenate([y, parts["validation"][1]])
     else:
         validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
+    weights = example_weights(arrays, read, len(y) - len(read), y, task, names, options.class_weight)
+    if weights is not None:
+        notes = (*notes, f"Training examples weigh {weights.min():.3g} to {weights.max():.3g}; metrics do not weigh.")
     columns = None
     if source.table is not None:
         train = np.setdiff1d(np.arange(len(x)), validation)
@@ -132,7 +137,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
-        ids=ExampleIds(trained, tested, others, source.ids), columns=columns,
+        ids=ExampleIds(trained, tested, others, source.ids), columns=columns, weights=weights,
     )  # fmt: skip
     if source.texts is None:
         return dataset

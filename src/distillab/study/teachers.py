@@ -232,7 +232,10 @@ class TeacherCache:
         training = train_teacher(
             functional,
             Examples.for_labels(
-                self.dataset.prepared((self.dataset.x_train, rows)), self.dataset.scale, self.dataset.output_shape
+                self.dataset.prepared((self.dataset.x_train, rows)),
+                self.dataset.scale,
+                self.dataset.output_shape,
+                self.dataset.training_weights(rows),
             ),
             self.dataset.targets(labels),
             _recipe(settings, self.dataset),
