@@ -20,7 +20,10 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
+from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
+from distillab.data.resampling import with_resampled_rows
+from distillab.data.tokenizer import TOKENIZER_FILE
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
@@ -198,6 +201,7 @@ def distill(
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
     known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
     dataset = _data(data, read, wanted, known)
+    dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
@@ -271,6 +275,17 @@ def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence
     return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
 
 
+def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:
+    """The data with the unlabelled rows that the request adds."""
+    stored = [one.name for one in teachers if one.is_predictions]
+    if wanted.resample and stored:
+        raise RequestError(
+            f"resample={wanted.resample} needs teachers that predict new rows, and {stored[0]} is stored predictions. "
+            "Give the model itself, or leave --resample out."
+        )
+    return with_resampled_rows(dataset, wanted.resample)
+
+
 def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
@@ -337,6 +352,11 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
+    if dataset.columns is not None:
+        columns = dataset.columns.to_json()
+        replace_file(path / COLUMNS_FILE, lambda temporary: temporary.write_text(columns, encoding="utf-8"))
     replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
+    if dataset.text is not None:
+        dataset.text.tokenizer.save(path / TOKENIZER_FILE)
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.array_store import ArrayStore
+from distillab.data.columns import Columns
 from distillab.data.example_ids import ExampleIds
 from distillab.data.inputs import (
+    INPUT,
     Kind,
     PerInput,
     Scale,
@@ -28,6 +30,7 @@ from distillab.data.inputs import (
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
 from distillab.data.standardisation import target_scale
+from distillab.data.text import Text
 from distillab.data.weights import checked_weights
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
@@ -63,6 +66,9 @@ class Dataset:
         notes: the changes made when the data were read, one sentence each.
         store: allocates arrays derived from the data.
         ids: where the examples were read from; not part of the digest. None: the arrays themselves.
+        columns: of a table with words or gaps, what its numbers mean: inputs are then as read, (N, F), NaN where a
+            value is missing, and students read them encoded. None: inputs are what they are.
+        text: the texts behind token ids, and their tokenizer.
         weights: how much each training example's losses count, (N,), >= 0, not all 0; None: each counts 1. Metrics are
             not weighed.
 
@@ -93,6 +99,8 @@ class Dataset:
     notes: tuple[str, ...] = field(default=(), repr=False)
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
     ids: ExampleIds | None = field(default=None, repr=False, kw_only=True)
+    columns: Columns | None = field(default=None, repr=False, kw_only=True)
+    text: Text | None = field(default=None, repr=False, kw_only=True)
     weights: NDArray[np.float32] | None = field(default=None, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
@@ -106,7 +114,7 @@ class Dataset:
             raise not_allowed("class_names", names, "2 names with task=binary: those of 0 and of 1")
         checked: dict[str, object] = {"class_names": names, "scale": _checked_scale(self.scale, self.x_train)}
         for part in ("train", "test"):
-            x = checked_inputs(getattr(self, f"x_{part}"), f"x_{part}")
+            x = checked_inputs(getattr(self, f"x_{part}"), f"x_{part}", gaps=self.columns is not None)
             y = as_task_labels(getattr(self, f"y_{part}"), self.task, f"y_{part}", names=len(names))
             if len(x) != len(y):
                 raise not_allowed(f"len(y_{part})", len(y), f"{len(x)}: one label for each example of x_{part}")
@@ -114,7 +122,9 @@ class Dataset:
             checked |= {f"x_{part}": x, f"y_{part}": y}
         self._set(checked)
         self._check_like_training("x_test", self.x_test)
-        unlabelled = checked_inputs(self.unlabelled, "unlabelled") if len(self.unlabelled) else self.x_train[:0]
+        unlabelled = self.x_train[:0]
+        if len(self.unlabelled):
+            unlabelled = checked_inputs(self.unlabelled, "unlabelled", gaps=self.columns is not None)
         self._check_like_training("unlabelled", unlabelled)
         validation = None if self.validation is None else _validation_rows(self.validation, len(self.y_train))
         weights = None if self.weights is None else checked_weights(self.weights, len(self.y_train))
@@ -195,19 +205,43 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
+    def student_shape(self) -> tuple[int, ...]:
+        """The shape of one example as students read it: that of the encoded columns of a table, or `input_shape`."""
+        return self.input_shape if self.columns is None else (self.columns.width,)
+
+    @property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one example of each input, by name; an only input is called "inputs"."""
         return shapes_of(self.x_train)
 
     @property
+    def student_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of one example of each input as students read it, by name."""
+        return self.input_shapes if self.columns is None else {INPUT: self.student_shape}
+
+    @property
     def model_shape(self) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
         """What a function that builds a model is told: the shape of the only input, or the shapes by name."""
-        return self.input_shape if self.x_train.dtype.names is None else self.input_shapes
+        return self.student_shape if self.x_train.dtype.names is None else self.input_shapes
 
     @property
     def input_kinds(self) -> dict[str, Kind]:
         """What each input is, by name."""
         return {name: input_kind(part) for name, part in parts_of(self.x_train[:1]).items()}
+
+    @cached_property
+    def vocabulary(self) -> int | None:
+        """The number of token ids, where the inputs are such: the tokenizer's, or the largest that occurs and one."""
+        if self.text is not None:
+            return self.text.tokenizer.vocabulary
+        if self.x_train.dtype.names is not None or input_kind(self.x_train[:1]) != "tokens":
+            return None
+        return 1 + max(int(x.max(initial=0)) for x in (self.x_train, self.x_test, self.unlabelled))
+
+    @property
+    def padding(self) -> int:
+        """The token id that fills up a text."""
+        return 0 if self.text is None else self.text.tokenizer.padding
 
     @property
     def training(self) -> Rows:
@@ -235,6 +269,10 @@ class Dataset:
         sha.update(f"scale {scales}\n".encode())
         if self.task.name != "categorical" or self.positions:
             sha.update(f"task {self.task.name}\n".encode())
+        if self.columns is not None:
+            sha.update(f"columns {self.columns.to_json()}\n".encode())
+        if self.text is not None:
+            sha.update(f"text {self.text.digest}\n".encode())
         return sha.hexdigest()
 
     def inputs(self, x: Array) -> Any:
@@ -279,10 +317,14 @@ class Dataset:
     def prepared(self, *parts: Array | tuple[Array, Rows | None]) -> Array:
         """Concatenate stored inputs by rows, and standardise features; images stay as stored (`scale` comes later).
 
+        Those of a table with words or gaps are encoded, (M, F').
+
         Args:
             parts: arrays (M, ...), or pairs of an array and its selected rows (None: all).
         """
         pairs = [part if isinstance(part, tuple) else (part, None) for part in parts]
+        if self.columns is not None:
+            return self.store.gather(pairs, self.columns.encoded)
         if self.mean is None or self.spread is None:
             return self.store.gather(pairs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from distillab.data.archive import default_scale
 from distillab.data.array_store import ArrayStore
+from distillab.data.column_fitting import table_columns
 from distillab.data.dataset import Dataset
 from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.forms import Readers, input_forms, stored_inputs
@@ -17,6 +19,8 @@ from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_po
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
+from distillab.data.table import label_note
+from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
@@ -32,7 +36,7 @@ def read_data(
     Args:
         data: a path or the arrays themselves. Paths: an `.npz` with x and y, or x_train, y_train, x_test, y_test, and
             perhaps x_validation, y_validation, x_unlabelled; an image folder or an archive of one
-            (`read_photographs`); a `.csv` (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
+            (`read_photographs`); a table (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
             an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
@@ -58,6 +62,10 @@ def read_data(
     return dataset_from(read_source(data, options), options, heads, readers)
 
 
+OF_TEXT = ("text", "tokenizer", "vocabulary", "length")
+"""Options of data that are texts."""
+
+
 def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (), readers: Readers = ()) -> Dataset:
     """Recognise the task of data that were read, check them, and split off the parts that are missing.
 
@@ -79,7 +87,11 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
-    arrays = _with_stored_inputs(arrays, options, readers)
+    for name in OF_TEXT if source.texts is None else ():
+        if getattr(options, name) is not None:
+            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
+    forms = options if source.texts is None else replace(options, inputs="tokens")
+    arrays = _with_stored_inputs(arrays, forms, readers)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -114,13 +126,23 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     weights = example_weights(arrays, read, len(y) - len(read), y, task, names, options.class_weight)
     if weights is not None:
         notes = (*notes, f"Training examples weigh {weights.min():.3g} to {weights.max():.3g}; metrics do not weigh.")
-    mean, spread = feature_scale(x)
+    columns = None
+    if source.table is not None:
+        train = np.setdiff1d(np.arange(len(x)), validation)
+        held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
+        columns, more = table_columns(source.table, x[train], held_out)
+        notes = (label_note(source.table, task, names), *notes, *more)
+    mean, spread = feature_scale(x) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
-    return Dataset(
+    dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
-        ids=ExampleIds(trained, tested, others, source.ids), weights=weights,
+        ids=ExampleIds(trained, tested, others, source.ids), columns=columns, weights=weights,
     )  # fmt: skip
+    if source.texts is None:
+        return dataset
+    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
 def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:

@@ -154,14 +154,19 @@ def predict_in_batches(predict: Predict, examples: Array) -> NDArray[np.float32]
     return np.concatenate([predict(examples[start : start + 256]) for start in range(0, len(examples), 256)])
 
 
-def measured_latency(predict: Predict, examples: Array) -> dict[int, Latency]:
+def measured_latency(
+    predict: Callable[[Any], Any], examples: Array, given: Callable[[Array], Any] | None = None
+) -> dict[int, Latency]:
     """Latency for each of `BATCHES`.
 
     Args:
         predict: the model.
         examples: as from `read_rows`; repeated if N is smaller than the batch.
+        given: what the model is given for a batch, made beforehand; None: the batch.
     """
     batches = {size: np.resize(examples, (size, *examples.shape[1:])) for size in BATCHES}
+    if given is not None:
+        batches = {size: given(batch) for size, batch in batches.items()}
     return {size: latency(lambda batch=batch: predict(batch)) for size, batch in batches.items()}  # type: ignore[misc]
 
 

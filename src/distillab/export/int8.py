@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from distillab.data.columns import Columns
 from distillab.errors import RequestError, WorkError, reason
 from distillab.export.agreement import agreement
+from distillab.export.columns import check_columns, with_columns
 from distillab.export.exported import (
     Array,
     Exported,
@@ -24,7 +26,7 @@ from distillab.export.exported import (
     read_rows,
 )
 from distillab.export.meaning import Quality, meaning_of
-from distillab.export.onnx import check_tools, convert, onnx_predict
+from distillab.export.onnx import check_tools, convert, onnx_run
 from distillab.io import replace_file
 from distillab.metrics import METRICS
 
@@ -51,6 +53,7 @@ def export_int8(
     calibration: Any,
     *,
     task: str | None = None,
+    columns: Columns | None = None,
 ) -> Exported:
     """Write a model as ONNX with weights and activations of 8 bits.
 
@@ -64,7 +67,7 @@ def export_int8(
         examples: inputs for the metric, scaled as the model reads them, shape (N, ...).
         labels: their labels, as `distillab.tasks.canonical_labels` takes them: for one of several classes (N,).
         calibration: training inputs, (M, ...); a few hundred are enough.
-        task: what outputs and labels mean, as in `export_onnx`.
+        task, columns: what outputs and labels mean, and the table's columns, as in `export_onnx`.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
@@ -83,11 +86,14 @@ def export_int8(
             "examples, or export without --int8."
         )
     content = _quantised(convert(model, examples, meaning.output_name), calibration)
-    predict = onnx_predict(content)
-    theirs = predict_in_batches(predict, examples)
+    if columns is not None:
+        check_columns(columns, model.input_shape[1:], meaning.output_name)
+        content = with_columns(content, columns)
+    run, feeds = onnx_run(content, columns)
+    theirs = predict_in_batches(lambda inputs: run(feeds(inputs)), examples)
     after = meaning.quality(theirs, truth)
     _check_loss(before, after, len(truth))
-    latency = measured_latency(predict, examples)
+    latency = measured_latency(run, examples, feeds)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(
         path=path,

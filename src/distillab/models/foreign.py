@@ -37,6 +37,9 @@ class ForeignModel:
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
+        feature_names: of the columns that it was fitted on, where they have names.
+        given: what it is given, in words; "": its inputs as prepared.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
@@ -50,6 +53,9 @@ class ForeignModel:
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
+    feature_names: tuple[str, ...] = ()
+    given: str = ""
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:

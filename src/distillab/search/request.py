@@ -66,6 +66,7 @@ class Request(Frozen):
         budget: seconds for search and final trainings together; what does not fit is cut, and the result says so.
         losses: for "optuna": to choose from, instead of `loss`.
         epochs, batch_size, loss, optimiser, schedule: the training, as in a study; loss None: the task's default.
+        resample: unlabelled rows to make from the training rows of a table, for the teacher to label.
         shift, flip: augmentation of images, as in a study.
         task: what outputs and labels mean; None: recognised from models and labels.
         label_loss: against the labels; None: the task's default.
@@ -97,6 +98,7 @@ class Request(Frozen):
     losses: tuple[Loss, ...] = ()
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
+    resample: CountFromZero = 0
     shift: CountFromZero = 0
     flip: bool = False
     task: TaskName | None = None

@@ -21,7 +21,9 @@ from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recogn
 from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, NamedInputs, Preparation, possible_layouts
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.table_inputs import table_teacher
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.text_teachers import described_texts, given_texts
 
 BATCH = 256
 """Examples that a model predicts at once."""
@@ -50,6 +52,7 @@ def foreign_teacher(
     Raises:
         RequestError: it cannot read the data, or its outputs are not those of the data.
     """
+    model = given_texts(table_teacher(model, dataset), dataset)
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
@@ -63,6 +66,7 @@ def foreign_teacher(
     alternatives = {advice: partial(of, other) for advice, other in preparations.items() if advice}
     digest = _digest(model, preparation, gives, columns, raw)
     predict = partial(of, preparation)
+    given = described_texts(dataset) if model.reads_text else model.given or preparation.described()
     return TeacherModel(
         model.name,
         digest,
@@ -70,7 +74,7 @@ def foreign_teacher(
         predict,
         model_of_keras,
         alternatives=alternatives,
-        reads=f"The {model.kind} {model.name} is given {preparation.described()}; it gives {gives}.",
+        reads=f"The {model.kind} {model.name} is given {given}; it gives {gives}.",
         named_classes=columns is not None,
     )
 
@@ -139,7 +143,7 @@ def _preparations(
         return {"": _of_several(dataset.scale, options)}
     if len(shape) != 3:
         first = _of_features(model, dataset, options)
-        features = dataset.input_kinds == {INPUT: "features"}
+        features = dataset.input_kinds == {INPUT: "features"} and dataset.columns is None
         return {"": first, **(_other_preparations(first, (), dataset, options) if features else {})}
     size = options.teacher_input
     channels = 3 if size is not None and shape[-1] == 1 and _reads_channels(model, 3) else shape[-1]
@@ -192,6 +196,8 @@ def _of_features(model: ForeignModel, dataset: Dataset, options: ModelOptions) -
     for name in ("teacher_input", "teacher_layout"):
         if getattr(options, name) is not None:
             raise not_allowed(name, getattr(options, name), "left out: the data are not images")
+    if dataset.columns is not None and options.teacher_normalise is not None:
+        raise not_allowed("teacher_normalise", options.teacher_normalise, "left out: the data have words or gaps")
     reads, shape = model.shape, dataset.input_shape
     fits = reads is None or (
         len(reads) == len(shape) and all(a in (None, b) for a, b in zip(reads, shape, strict=True))

@@ -26,6 +26,7 @@ from distillab.study.foreign_teachers import foreign_teacher
 from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.table_inputs import reading_table
 from distillab.study.teacher_models import Member, Predict, TeacherModel
 from distillab.tasks import Head, check_head
 
@@ -56,6 +57,7 @@ def keras_teacher(model: keras.Model, name: str, dataset: Dataset, options: Mode
         logits = _with_classes(logits, columns)
     check_head(dataset.task, Head(logits.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
     check_outputs(f"The teacher {name}", logits.output_shape[1:], dataset)
+    logits, reads = _of_table(logits, name, dataset)
     adapted = _standardised(_with_input(logits, name, dataset, options), dataset)
     more = f"{scale!r} {options.teacher_input}"
     if options.teacher_normalise is not None or columns is not None:
@@ -76,8 +78,20 @@ def keras_teacher(model: keras.Model, name: str, dataset: Dataset, options: Mode
     digest = _digest(graph, more)
     by_name = columns is not None
     return TeacherModel(
-        name, digest, predicting(scale), member, model, alternatives=alternatives, named_classes=by_name
+        name, digest, predicting(scale), member, model, alternatives=alternatives, reads=reads, named_classes=by_name
     )
+
+
+def _of_table(model: keras.Model, name: str, dataset: Dataset) -> tuple[keras.Model, str]:
+    """The model as one of a table's x, and what it is given, in words; of other data as it is."""
+    columns = dataset.columns
+    if columns is None:
+        return model, ""
+    if _fits(tuple(model.input_shape[1:]), dataset.student_shape):
+        reads = f"The Keras model {name} is given the {columns.width} encoded features that students read."
+        return reading_table(model, columns), reads
+    reads = f"The Keras model {name} is given the columns as numbers, words as codes, NaN where a value is missing."
+    return model, reads
 
 
 def _called(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> TeacherModel:

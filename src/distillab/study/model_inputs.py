@@ -40,7 +40,9 @@ def _model_input(tensor: Any, name: str, vocabulary: int | None) -> ModelInput:
     return ModelInput(name, shape, vocabulary is not None or whole, vocabulary)
 
 
-def matched_inputs(who: str, inputs: tuple[ModelInput, ...], dataset: Dataset) -> list[tuple[str, ModelInput]]:
+def matched_inputs(
+    who: str, inputs: tuple[ModelInput, ...], dataset: Dataset, *, student: bool = False
+) -> list[tuple[str, ModelInput]]:
     """For each of a model's inputs, in its order, the data's input that it reads.
 
     They are matched by name where all names are the same, otherwise by place.
@@ -49,12 +51,13 @@ def matched_inputs(who: str, inputs: tuple[ModelInput, ...], dataset: Dataset) -
         who: the model, for messages: "The student mine.keras".
         inputs: made by `model_inputs`.
         dataset: the data.
+        student: whether it reads inputs as students do: the columns of a table encoded.
 
     Raises:
         RequestError: their numbers differ, a shape does not fit, a model takes token ids for numbers or numbers for
             token ids, or a token id is not in its vocabulary.
     """
-    shapes = dataset.input_shapes
+    shapes = dataset.student_shapes if student else dataset.input_shapes
     if len(inputs) != len(shapes):
         raise RequestError(
             f"{who} has {len(inputs)} input{'s' * (len(inputs) > 1)} ({', '.join(one.name for one in inputs)}), and "
