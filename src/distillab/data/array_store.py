@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from distillab.data.labels import Array, Rows
 from distillab.errors import WorkError
+from distillab.io import release_pages
 
 SHARE = 0.25
 """Fraction of the free memory above which an array is memory-mapped; training needs several copies of parts of it."""
@@ -23,16 +26,81 @@ CHUNK = 64 * 2**20
 """Bytes copied at once."""
 
 
-def is_mapped(array: Array) -> bool:
+def is_mapped(array: Any) -> bool:
     """Whether an array is backed by a memory-mapped file.
 
     Args:
-        array: an array or a view of one.
+        array: an array or a view of one, or `SelectedRows`.
     """
+    if isinstance(array, SelectedRows):
+        return True
     base: object = array
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     return isinstance(base, np.memmap)
+
+
+def pieces(array: Any, size: int = CHUNK) -> Iterator[tuple[int, Array]]:
+    """Cut an array into runs of rows; the memory of a mapped one is given back after each.
+
+    Args:
+        array: shape (N, ...), or `SelectedRows`.
+        size: bytes of a run, about.
+
+    Yields:
+        The first row's number, and the rows.
+    """
+    step = max(1, size // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
+        release_pages(array)
+
+
+class SelectedRows:
+    """Rows of mapped arrays, one after another, read where they are indexed: no copy of all of them is made.
+
+    Args:
+        parts: arrays of one shape per row, each with its selected rows; None selects all.
+        change: a function applied to the rows that are read.
+
+    Example:
+        >>> x = np.arange(10.0)[:, None]
+        >>> rows = SelectedRows([(x, np.array([7, 5])), (x, None)], lambda rows: 2 * rows)
+        >>> len(rows), rows[np.array([0, 3])].tolist()
+        (12, [[14.0], [2.0]])
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Array, Rows | None]], change: Callable[[Array], Array] | None = None
+    ) -> None:
+        self._parts = [part for part in parts if _count(*part)] or list(parts[:1])
+        self._change = change or (lambda rows: rows)
+        self._starts = np.cumsum([0, *(_count(*part) for part in self._parts)])
+        none = self._change(np.asarray(self._parts[0][0][:0]))
+        self.dtype, self.shape = none.dtype, (int(self._starts[-1]), *none.shape[1:])
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return int(math.prod(self.shape) * self.dtype.itemsize)
+
+    def __getitem__(self, index: Any) -> Array:
+        wanted = np.arange(len(self))[index]
+        found = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        for number, (array, rows) in enumerate(self._parts):
+            first, end = self._starts[number : number + 2]
+            here = np.flatnonzero((wanted >= first) & (wanted < end))
+            own = wanted[here] - first
+            if len(here):
+                found[here] = self._change(array[own if rows is None else rows[own]])
+            release_pages(array)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[:], dtype)
 
 
 class ArrayStore:
@@ -97,8 +165,24 @@ class ArrayStore:
                 stop = min(start + step, length)
                 chunk = array[start:stop] if rows is None else array[rows[start:stop]]
                 joined[offset + start : offset + stop] = apply(chunk)
+                release_pages(array)
+                release_pages(joined)
             offset += length
         return joined
+
+    def selected(
+        self, parts: Sequence[tuple[Array, Rows | None]], change: Callable[[Array], Array] | None = None
+    ) -> Any:
+        """Rows of arrays, shape (number of rows, ...): as `gather`, but large rows of mapped arrays are not copied.
+
+        Args:
+            parts, change: as in `gather`.
+        """
+        plain = len(parts) == 1 and parts[0][1] is None and change is None
+        if plain or not any(is_mapped(array) for array, _ in parts):
+            return self.gather(parts, change)
+        rows = SelectedRows(parts, change)
+        return rows if rows.nbytes > self.limit else rows[:]
 
     def unpack(self, archive: zipfile.ZipFile, name: str) -> Array:
         """Read an array of an open `.npz` archive without pickles; a large one is unpacked to a file and mapped.
