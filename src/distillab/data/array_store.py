@@ -10,7 +10,7 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -153,8 +153,8 @@ class ArrayStore:
             change: a function applied to the rows, chunk by chunk.
         """
         parts = [part for part in parts if _count(*part)] or list(parts[:1])
-        if len(parts) == 1 and parts[0][1] is None and change is None:
-            return parts[0][0]
+        if len(parts) == 1 and parts[0][1] is None and (change is None or not is_mapped(parts[0][0])):
+            return parts[0][0] if change is None else change(parts[0][0])
         apply = change or (lambda rows: rows)
         first = apply(np.asarray(parts[0][0][:1]))
         joined = self.empty((sum(_count(*part) for part in parts), *first.shape[1:]), first.dtype)
@@ -172,17 +172,18 @@ class ArrayStore:
 
     def selected(
         self, parts: Sequence[tuple[Array, Rows | None]], change: Callable[[Array], Array] | None = None
-    ) -> Any:
+    ) -> Array:
         """Rows of arrays, shape (number of rows, ...): as `gather`, but large rows of mapped arrays are not copied.
 
         Args:
             parts, change: as in `gather`.
         """
-        plain = len(parts) == 1 and parts[0][1] is None and change is None
-        if plain or not any(is_mapped(array) for array, _ in parts):
+        if len(parts) == 1 and parts[0][1] is None and change is None:
+            return parts[0][0]
+        if not any(is_mapped(array) for array, _ in parts):
             return self.gather(parts, change)
         rows = SelectedRows(parts, change)
-        return rows if rows.nbytes > self.limit else rows[:]
+        return cast("Array", rows) if rows.nbytes > self.limit else rows[:]
 
     def unpack(self, archive: zipfile.ZipFile, name: str) -> Array:
         """Read an array of an open `.npz` archive without pickles; a large one is unpacked to a file and mapped.
