@@ -15,6 +15,7 @@ from scipy.stats import binomtest
 
 from distillab import metrics
 from distillab.data import Dataset
+from distillab.data.array_store import taken
 from distillab.data.labels import Array
 from distillab.errors import RequestError
 from distillab.metrics.metric import METRICS, Metric
@@ -114,7 +115,7 @@ def teacher_trial(predict: Predict, dataset: Dataset, metric: str = "") -> Teach
         metric: the name of the metric; "": the task's first one.
     """
     rows, name = trial_rows(dataset), metric or main_metric(dataset).name
-    labels, outputs = dataset.y_train[rows], dataset.in_units(predict(dataset.x_train[rows]))
+    labels, outputs = dataset.y_train[rows], dataset.in_units(predict(taken(dataset.x_train, rows)))
     value = evaluate(dataset.task, outputs, labels)[name]
     constant = evaluate(dataset.task, _constant_outputs(dataset, outputs.shape), labels)[name]
     return TeacherTrial(value, constant, len(rows), _skill(dataset.task, outputs, labels))
@@ -182,7 +183,7 @@ def _check_inputs(teacher: TeacherModel, dataset: Dataset, *, if_good: bool = Fa
     if not teacher.alternatives:
         return
     rows, metric = trial_rows(dataset), main_metric(dataset)
-    inputs, labels = dataset.x_train[rows], dataset.y_train[rows]
+    inputs, labels = taken(dataset.x_train, rows), dataset.y_train[rows]
     if metric.name == "accuracy":
         most = float(np.bincount(labels).max() / len(labels))
         enough = min(min(0.5, CHANCE * most), most + 0.1)
@@ -249,7 +250,7 @@ def _ordered_examples(teacher: TeacherModel, dataset: Dataset) -> tuple[Array, A
     """Outputs and labels of examples spread over the training data; of maps, some of their positions."""
     rows = np.arange(len(dataset.y_train))
     rows = rows[:: max(1, len(rows) // (ORDER_ROWS if not dataset.positions else 50))][:ORDER_ROWS]
-    entries = judged_entries(dataset.task, teacher.predict(dataset.x_train[rows]), dataset.y_train[rows])
+    entries = judged_entries(dataset.task, teacher.predict(taken(dataset.x_train, rows)), dataset.y_train[rows])
     step = max(1, len(entries.labels) // ORDER_ROWS)
     return entries.outputs[::step], entries.labels[::step]
 
