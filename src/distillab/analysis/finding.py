@@ -16,7 +16,7 @@ from distillab.analysis.prediction import Prediction, predict_alphas
 from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.analysis.trend import AxisTrend, axis_trends
 from distillab.errors import RequestError, unknown
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import Metric, metric_named
 from distillab.study.settings import MetricName
 from distillab.study.spec import Spec
 from distillab.study.storage.records import TeacherResult, TrialResult, ValidationPredictions
@@ -114,7 +114,7 @@ def analyse(
     settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
     return Finding(
         question=spec.objective.question,
-        metric=METRICS[spec.objective.metric],
+        metric=metric_named(spec.objective.metric),
         margin=spec.objective.margin,
         seeds=spec.objective.seeds,
         settings=settings,

@@ -49,7 +49,8 @@ from distillab.study.student_models import StudentModel, shipped_model, student_
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks import Head, check_head
+from distillab.tasks import Head
+from distillab.tasks.several import check_heads, described, with_options
 
 STUDENT = "student.keras"
 
@@ -199,6 +200,7 @@ def distill(
     heads = [one.head for one in (*named, *architectures) if isinstance(one, Opened)]
     dataset = _data(data, read, wanted, [head for head in heads if head is not None])
     wanted = wanted.resolved(dataset)
+    dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
@@ -262,8 +264,7 @@ def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float
 def _data(data: Any, read: ReadOptions | None, wanted: Request, heads: Sequence[Head]) -> Dataset:
     """The data, their task recognised from labels and models where the request does not state it."""
     if isinstance(data, Dataset) and data.validation is not None:
-        for head in heads:
-            check_head(data.task, head)
+        check_heads(data.task, heads)
         return data
     read = read or ReadOptions()
     return read_data(data, replace(read, task=wanted.task or read.task), heads=heads)
@@ -332,6 +333,8 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_test": dataset.y_test[:EXAMPLES],
         "task": dataset.task.name,
     }
+    if dataset.task.parts:
+        examples["outputs"] = json.dumps(described(dataset.task))
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))

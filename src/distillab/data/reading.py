@@ -13,11 +13,14 @@ from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import Dataset
 from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
+from distillab.data.outputs import MANY, several_outputs
+from distillab.data.several import as_mappings, check_one_output
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
+from distillab.tasks.several import check_heads, column_names
 
 __all__ = ["ReadOptions", "Source", "dataset_from", "read_data", "read_source"]
 
@@ -31,7 +34,8 @@ def read_data(data: Any, options: ReadOptions | None = None, *, heads: Sequence[
             (`read_photographs`); a `.csv` (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
             `keras.utils.PyDataset` of (x, y). Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
-            position, such as (N, H, W). An example whose labels are all -1 or NaN is an unlabelled one.
+            position, such as (N, H, W); of several outputs a mapping {"age": ..., "income": ...}, a list of arrays, or
+            arrays called `y_age`, `y_train_age`. An example whose labels are all -1 or NaN is an unlabelled one.
         options: how data are read and split; by default `ReadOptions()`.
         heads: the outputs of teacher and student, which help to recognise the task.
 
@@ -65,6 +69,13 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     Raises:
         RequestError: the data are unusable, or several tasks are possible; the message says why.
     """
+    if isinstance(source.task, Task):
+        check_heads(source.task, heads)
+        return _split(source, options, source.task, source.class_names)
+    mappings = as_mappings(source.arrays, heads)
+    if mappings is not None:
+        return _of_several_outputs(source._replace(arrays=mappings), options, heads)
+    check_one_output(heads, options.task)
     task, (arrays, names, notes) = _recognise(source, options, heads), (source.arrays, source.class_names, source.notes)
     if task.name != "categorical" and options.task is None:
         notes = (*notes, f"The labels are {task.meaning}: task={task.name}.")
@@ -72,6 +83,29 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
+    source = source._replace(arrays=arrays, notes=notes)
+    return _split(source, options, task, names, positions=positions, ignore=ignore)
+
+
+def _of_several_outputs(source: Source, options: ReadOptions, heads: Sequence[Head]) -> Dataset:
+    """The data of several outputs, their labels packed into one matrix."""
+    arrays, task = several_outputs(source.arrays, heads, task=options.task, ignore=options.ignore_class)
+    meanings = "; ".join(f"{part.name}, {part.task.meaning} (task={part.task.name})" for part in task.parts)
+    source = source._replace(arrays=arrays, notes=(*source.notes, f"The data have several outputs: {meanings}."))
+    return _split(source, options, task, column_names(task))
+
+
+def _split(
+    source: Source,
+    options: ReadOptions,
+    task: Task,
+    names: tuple[str, ...] | None,
+    *,
+    positions: int = 0,
+    ignore: int | None = None,
+) -> Dataset:
+    """The data with validation and test parts, those that are missing split off."""
+    arrays, notes = source.arrays, source.notes
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -81,7 +115,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     others: Segments = (("train", np.setdiff1d(np.arange(len(parts["train"][1])), read)),)
     x, y, unlabelled = _separate_unlabelled(*parts["train"], arrays, task, source.store)
     others += (("unlabelled", np.arange(len(unlabelled) - len(others[0][1]))),)
-    names = class_names(y, task, names)
+    names = column_names(task) if task.parts else class_names(y, task, names)
     rng = np.random.default_rng([11, options.seed])  # independent of every stream of a study
     if "test" in parts:
         x_test, y_test = parts["test"]
@@ -112,12 +146,8 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     )  # fmt: skip
 
 
-MANY = 20
-"""Different whole numbers in a label column, with gaps, above which they are hardly classes: the user must decide."""
-
-
 def _recognise(source: Source, options: ReadOptions, heads: Sequence[Head]) -> Task:
-    stated = options.task or source.task
+    stated: Any = options.task or source.task
     if options.task is None and source.task == "binary" and heads:
         stated = None  # a model with two outputs learns the same labels as two classes
     labels = np.asarray(source.arrays["y_train"])
@@ -179,7 +209,7 @@ def _labelled_part(
     x, y = _as_inputs(arrays[f"x_{part}"], f"x_{part}"), np.asarray(arrays[f"y_{part}"])
     if not x.ndim or y.shape[:1] != x.shape[:1]:
         raise not_allowed(f"y_{part}.shape", y.shape, f"({len(x) if x.ndim else 'N'}, ...), a label for each input")
-    return x, canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)
+    return x, y if task.parts else canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)
 
 
 def _as_inputs(values: ArrayLike, name: str) -> Array:

@@ -16,9 +16,11 @@ from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.folders import read_photographs
 from distillab.data.images import ARCHIVES
+from distillab.data.several import grouped
 from distillab.data.table import read_table
 from distillab.errors import RequestError, not_allowed
-from distillab.tasks import task_named
+from distillab.tasks import Task
+from distillab.tasks.several import parsed_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class ReadOptions:
         test: fraction of the labelled examples used for testing, in (0, 1), without a test part.
         size: (H, W) for the images of a folder; by default the most frequent size.
         label: name of the label column of a table.
-        task: what the labels mean, a name in `TASKS`; by default recognised from labels and models.
+        task: what the labels mean, a name in `TASKS`, or of several outputs "age=regression, income=binary" or such a
+            mapping; by default recognised from labels and models.
         ignore_class: a class number that means "no label here", such as 255 in maps.
         seed: seed of the random splits.
         memory: bytes above which an array is memory-mapped from a file; by default a quarter of the free memory.
@@ -45,14 +48,14 @@ class ReadOptions:
     test: float = 0.2
     size: tuple[int, int] | None = None
     label: str | None = None
-    task: str | None = None
+    task: str | Mapping[str, str] | None = None
     ignore_class: int | None = None
     seed: int = 0
     memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            task_named(self.task)
+            parsed_tasks(self.task)
         for name in ("validation", "test"):  # checked even if the data have these parts
             fraction = getattr(self, name)
             if isinstance(fraction, bool) or not 0 < fraction < 1:
@@ -69,8 +72,9 @@ class Source(NamedTuple):
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     scale: float | None = None
-    task: str | None = None
-    """The task that a data set states, other than one of several classes: a model may show that to be binary."""
+    task: str | Task | None = None
+    """The task that a data set states, other than one of several classes: a model may show that to be binary; of
+    several outputs with its parts, and packed labels."""
     column: str | None = None
     """The label column of a table, if its labels are numbers."""
     ids: Mapping[str, Sequence[str]] = {}
@@ -92,7 +96,7 @@ def read_source(data: Any, options: ReadOptions) -> Source:
         data = load(data, data_dir=options.data_dir)
     if isinstance(data, Dataset):
         arrays = {name: getattr(data, name) for name in ARRAYS}
-        task = None if data.task.name == "categorical" else data.task.name
+        task = data.task if data.task.parts else None if data.task.name == "categorical" else data.task.name
         return Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
     if isinstance(data, str | os.PathLike):
         return _from_path(Path(data).expanduser(), options, store)
@@ -132,7 +136,8 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
 
 
 def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:
-    """The arrays with x and y renamed to x_train and y_train."""
+    """The arrays with x and y renamed to x_train and y_train, labels of several outputs grouped."""
+    arrays = grouped(arrays)
     if "x" in arrays and "y" in arrays:
         arrays = {**arrays, "x_train": arrays["x"], "y_train": arrays["y"]}
     paired = all((f"x_{part}" in arrays) == (f"y_{part}" in arrays) for part in ("train", "test", "validation"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,8 @@ class ForeignModel:
     Args:
         name: in reports.
         kind: of model, for messages: "ONNX model".
-        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output.
+        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output; of
+            several outputs, to a list or a dictionary of such.
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
@@ -36,11 +37,13 @@ class ForeignModel:
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
+        several: from a batch to all outputs by name, of a graph with several of which `call` takes one.
+        named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
     """
 
     name: str
     kind: str
-    call: Callable[[Array], Array]
+    call: Callable[[Array], Any]
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
@@ -49,6 +52,8 @@ class ForeignModel:
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
+    several: Callable[[Array], Mapping[str, Array]] | None = None
+    named_by_graph: bool = False
 
     @property
     def head(self) -> Head | None:
@@ -69,8 +74,27 @@ class ForeignModel:
         Raises:
             RequestError: it fails, or gives something else.
         """
+        given = self.outputs_for(inputs)
+        if isinstance(given, Mapping) or (isinstance(given, tuple) and len(given) > 1):
+            names = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
+            raise RequestError(
+                f"The {self.kind} {self.name} gives {len(given)} outputs{names}, and the data have labels of one. Let "
+                "it give one, or give the labels of each output."
+            )
+        return self.checked(given, len(inputs))
+
+    def outputs_for(self, inputs: Array, *, every: bool = False) -> Any:
+        """Call the model on a batch, and give what it gives: an array, or several in a list or a dictionary.
+
+        Args:
+            inputs: as the model reads them, (B, ...).
+            every: all outputs of a graph of which one is chosen otherwise.
+
+        Raises:
+            RequestError: it fails.
+        """
         try:
-            outputs = np.asarray(self.call(inputs))
+            return self.several(inputs) if every and self.several is not None else self.call(inputs)
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
@@ -78,9 +102,24 @@ class ForeignModel:
             raise RequestError(
                 f"The {self.kind} {self.name} fails for {inputs.dtype} inputs of shape {shape}: {reason(error)}."
             ) from error
-        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != inputs.shape[:1] or outputs.ndim > 4:
+
+    def checked(self, given: Any, count: int) -> NDArray[np.float32]:
+        """One output as an array, (B, ..., C).
+
+        Args:
+            given: by the model.
+            count: B, the number of inputs.
+
+        Raises:
+            RequestError: it is something else.
+        """
+        try:
+            outputs = np.asarray(given)
+        except Exception as error:  # of a framework's own tensors
+            raise RequestError(f"The {self.kind} {self.name} gives no arrays: {reason(error)}.") from error
+        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != (count,) or outputs.ndim > 4:
             raise RequestError(
-                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {len(inputs)} inputs, "
+                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {count} inputs, "
                 "and must give numbers of shape (inputs, classes)."
             )
         return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)

@@ -20,6 +20,7 @@ from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recogn
 from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, Preparation, possible_layouts
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.several_teachers import ForeignOutputs, check_no_classes
 from distillab.study.teacher_models import TeacherModel
 
 BATCH = 256
@@ -51,6 +52,8 @@ def foreign_teacher(
     """
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
+    if dataset.task.parts:
+        return _of_several_outputs(model, dataset, options, preparations, model_of_keras)
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
     gives = model.gives or recognised_outputs(outputs, dataset.task)
     classes = model.outputs or outputs.shape[-1]
@@ -71,6 +74,37 @@ def foreign_teacher(
         alternatives=alternatives,
         reads=f"The {model.kind} {model.name} is given {preparation.described()}; it gives {gives}.",
         named_classes=columns is not None,
+    )
+
+
+def _of_several_outputs(
+    model: ForeignModel,
+    dataset: Dataset,
+    options: ModelOptions,
+    preparations: dict[str, Preparation],
+    model_of_keras: keras.Model | None,
+) -> TeacherModel:
+    check_no_classes(options)
+    preparation = next(iter(preparations.values()))
+    probe = preparation(dataset.x_train[:PROBE])
+    outputs = ForeignOutputs(model, probe, dataset)
+    raw = outputs.raw(probe)
+
+    def predict(preparation: Preparation, inputs: Array) -> NDArray[np.float32]:
+        steps = range(0, len(inputs), BATCH)
+        parts = [outputs.raw(preparation(inputs[start : start + BATCH])) for start in steps]
+        return np.asarray(dataset.standardised(np.concatenate(parts)), np.float32)
+
+    alternatives = {advice: partial(predict, other) for advice, other in preparations.items() if advice}
+    first = partial(predict, preparation)
+    return TeacherModel(
+        model.name,
+        _digest(model, preparation, "", None, raw, f"{outputs.described} "),
+        first,
+        first,
+        model_of_keras,
+        alternatives=alternatives,
+        reads=f"The {model.kind} {model.name} is given {preparation.described()}; it gives {outputs.described}.",
     )
 
 
@@ -213,9 +247,14 @@ def _cannot_read(model: ForeignModel, shape: tuple[int, ...], resized: bool) -> 
 
 
 def _digest(
-    model: ForeignModel, preparation: Preparation, gives: Gives, columns: NDArray[np.intp] | None, probe: Array
+    model: ForeignModel,
+    preparation: Preparation,
+    gives: Gives,
+    columns: NDArray[np.intp] | None,
+    probe: Array,
+    of_several: str = "",
 ) -> str:
-    digest = hashlib.sha256(f"{model.kind} {preparation} {gives} ".encode())
+    digest = hashlib.sha256(f"{model.kind} {preparation} {gives} {of_several}".encode())
     digest.update(repr(None if columns is None else columns.tolist()).encode())
     if model.digest:
         digest.update(model.digest.encode())

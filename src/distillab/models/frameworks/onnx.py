@@ -6,7 +6,7 @@ import ast
 import glob
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ NAME_KEYS = ("names", "classes", "class_names", "labels", "id2label")
 def onnx_model(path: Path) -> ForeignModel:
     """Read an ONNX model of one input.
 
-    Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels.
+    Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels; data
+    of several outputs take all of them.
 
     Args:
         path: the file.
@@ -56,34 +57,83 @@ def onnx_model(path: Path) -> ForeignModel:
     read = inputs[0]
     if read.type not in TYPES:
         raise RequestError(f"{path} reads {read.type}, and distillab feeds {', '.join(TYPES)}. Convert it.")
-    output = _output(session, path)
-    shape = [side if isinstance(side, int) and side > 0 else None for side in read.shape]
+    output, outputs = _output(session), session.get_outputs()
+    several: dict[str, Any] = (
+        {} if len(outputs) == 1 else {"several": _every(session, read.name, _fixed(read)), "named_by_graph": True}
+    )
+    if output is None:
+        return ForeignModel(**_facts(path, read, session), call=_ambiguous(path, outputs), **several)
     last = output.shape[-1] if output.shape else None
     return ForeignModel(
-        name=path.name,
-        kind="ONNX model",
-        call=_in_batches(_runner(session, read.name, output), shape[0] if shape else None),
-        digest=_digest(path),
-        shape=tuple(shape[1:]),
-        dtype=TYPES[read.type],
-        channels_first=session.get_modelmeta().producer_name.lower() in ("pytorch", "torch"),
+        **_facts(path, read, session),
+        call=_in_batches(_runner(session, read.name, output), _fixed(read)),
         gives=_gives(output),
         outputs=last if isinstance(last, int) and len(output.shape) > 1 else None,
         class_names=_class_names(session.get_modelmeta().custom_metadata_map) or _mapped_names(session, read, output),
+        **several,
     )
 
 
-def _output(session: Any, path: Path) -> Any:
+def _facts(path: Path, read: Any, session: Any) -> dict[str, Any]:
+    """What does not depend on the output."""
+    return {
+        "name": path.name,
+        "kind": "ONNX model",
+        "digest": _digest(path),
+        "shape": tuple(_sides(read)[1:]),
+        "dtype": TYPES[read.type],
+        "channels_first": session.get_modelmeta().producer_name.lower() in ("pytorch", "torch"),
+    }
+
+
+def _sides(read: Any) -> list[int | None]:
+    return [side if isinstance(side, int) and side > 0 else None for side in read.shape]
+
+
+def _fixed(read: Any) -> int | None:
+    """The number of examples that a graph takes at once; None for any."""
+    sides = _sides(read)
+    return sides[0] if sides else None
+
+
+def _output(session: Any) -> Any:
+    """The output that is meant; None where several may be."""
     outputs = session.get_outputs()
     if len(outputs) == 1:
         return outputs[0]
     likely = [one for one in outputs if "prob" in one.name.lower()] or [
         one for one in outputs if "float" in one.type and len(one.shape or ()) > 1
     ]
-    if len(likely) != 1:
+    return likely[0] if len(likely) == 1 else None
+
+
+def _ambiguous(path: Path, outputs: Sequence[Any]) -> Callable[[Array], Array]:
+    """What takes the place of a call where it is not known which output is meant."""
+
+    def call(batch: Array) -> Array:
         names = ", ".join(f"{one.name} {one.shape}" for one in outputs)
-        raise RequestError(f"{path} has {len(outputs)} outputs ({names}). Export it with the probabilities alone.")
-    return likely[0]
+        raise RequestError(
+            f"{path} has {len(outputs)} outputs ({names}), and the data have labels of one. Export it with the "
+            "probabilities alone, or give the labels of each output."
+        )
+
+    return call
+
+
+def _every(session: Any, name: str, fixed: int | None) -> Callable[[Array], dict[str, Array]]:
+    """All outputs that are tensors, by name."""
+    names = [one.name for one in session.get_outputs() if one.type.startswith("tensor(")]
+
+    def call(batch: Array) -> dict[str, Array]:
+        step = len(batch) if fixed is None else fixed
+        parts = []
+        for start in range(0, len(batch), max(1, step)):
+            part = batch[start : start + step]
+            padded = np.concatenate([part, np.repeat(part[-1:], step - len(part), axis=0)])
+            parts.append([np.asarray(of)[: len(part)] for of in session.run(names, {name: padded})])
+        return {of: np.concatenate(column) for of, column in zip(names, zip(*parts, strict=True), strict=True)}
+
+    return call
 
 
 def _gives(output: Any) -> Gives:

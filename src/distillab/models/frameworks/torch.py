@@ -31,7 +31,8 @@ def torch_module(module: Any, name: str = "") -> ForeignModel:
     """Use a module in inference mode; its own mode is put back after every call.
 
     Args:
-        module: a `torch.nn.Module` from inputs (B, ...) to outputs (B, ..., C), or to an object with `logits`.
+        module: a `torch.nn.Module` from inputs (B, ...) to outputs (B, ..., C), to an object with `logits`, or to a
+            tuple or a dictionary of several outputs.
         name: in reports; by default its class's.
     """
     config = getattr(module, "config", None)
@@ -134,8 +135,8 @@ def _says_pickle(config: bytes) -> bool:
     return pickled(json.loads(config))
 
 
-def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Array]:
-    def call(batch: Array) -> Array:
+def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Any]:
+    def call(batch: Array) -> Any:
         import torch
 
         modes = [(one, one.training) for one in module.modules()] if changes_mode else []
@@ -145,7 +146,7 @@ def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Arra
         place = {} if parameter is None else {"device": parameter.device}
         try:
             with torch.no_grad():
-                return _as_numpy(_logits(module(torch.as_tensor(np.ascontiguousarray(batch), **place))))
+                return _arrays(_logits(module(torch.as_tensor(np.ascontiguousarray(batch), **place))))
         finally:
             for one, training in modes:  # parts of it may be frozen
                 one.training = training
@@ -159,6 +160,15 @@ def _logits(outputs: Any) -> Any:
         outputs = outputs.get("logits", outputs)
     outputs = getattr(outputs, "logits", outputs)
     return outputs[0] if isinstance(outputs, (tuple, list)) and len(outputs) == 1 else outputs
+
+
+def _arrays(outputs: Any) -> Any:
+    """What a module returns as arrays: one, or several in a tuple or a dictionary."""
+    if isinstance(outputs, dict):
+        return {name: _as_numpy(tensor) for name, tensor in outputs.items()}
+    if isinstance(outputs, (tuple, list)):
+        return tuple(map(_as_numpy, outputs))
+    return _as_numpy(outputs)
 
 
 def _as_numpy(tensor: Any) -> Array:
