@@ -37,6 +37,8 @@ INTERNAL = (
     "errors.py",
     "api/distill.py: __init__(folder)",
     "cli/",
+    "data/delimited.py",
+    "data/json_lines.py",
     "data/archive.py: read_arrays",
     "data/archive.py: write_arrays",
     "engine/devices.py",

@@ -43,7 +43,7 @@ def test_the_label_is_a_named_column_or_the_last(tmp_path: Path):
         ("a,label\n", "no table"),
         ("a,label\n1,x\n2\n", "row 3 has 1 fields"),
         ("a,label\n1,x\nred,y\n", r"row 3, column 'a' holds 'red'"),
-        ("a,label\n1,x\nnan,y\n", r"row 3, column 'a' holds 'nan'"),
+        ("a,label\n1,x\ninf,y\n", r"row 3, column 'a' holds 'inf'"),
         ("a,label\n1,x\n1e39,y\n", r"'1e39'"),
         ("a,label\n1,x\n2,x\n", "holds 1 classes"),
     ],

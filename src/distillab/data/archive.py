@@ -12,6 +12,7 @@ import numpy as np
 
 from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import ARRAYS, Dataset
+from distillab.data.inputs import INPUT, Scale, parts_of
 from distillab.data.labels import Array, class_names, label_positions
 from distillab.errors import RequestError, not_allowed, reason
 from distillab.io import DAMAGE, replace_file
@@ -86,13 +87,14 @@ def with_channels(images: Array) -> Array:
     return images[..., None] if images.ndim == 3 else images
 
 
-def default_scale(x: Array) -> float:
-    """The scale of inputs that come without one: 1/255 for bytes, 1 for floats.
+def default_scale(x: Array) -> Scale:
+    """The scale of inputs that come without one: 1/255 for bytes, 1 for others; of several inputs by name.
 
     Args:
         x: the stored inputs.
     """
-    return 1 / 255 if x.dtype == np.uint8 else 1.0
+    scales = {name: 1 / 255 if part.dtype == np.uint8 else 1.0 for name, part in parts_of(x).items()}
+    return scales if x.dtype.names is not None else scales[INPUT]
 
 
 def read_dataset(path: str | os.PathLike[str], task: str | None = None) -> Dataset:

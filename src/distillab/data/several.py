@@ -66,6 +66,10 @@ def as_mappings(arrays: Mapping[str, Any], heads: Sequence[Head] = ()) -> dict[s
 
 def _is_listed(labels: Any, inputs: Any) -> bool:
     """Whether labels are a list of arrays, one for each output: each is as long as the inputs, the list is not."""
+    if isinstance(inputs, Mapping):
+        inputs = next(iter(inputs.values()))
+    elif isinstance(inputs, (list, tuple)) and np.ndim(inputs[0]) > 1:
+        inputs = inputs[0]
     if not isinstance(labels, (list, tuple)) or len(labels) < 2 or len(labels) == len(inputs):
         return False
     return all(np.ndim(of) > 0 and len(of) == len(inputs) for of in labels)

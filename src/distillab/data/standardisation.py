@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data.inputs import INPUT, input_kind, parts_of
 from distillab.data.labels import Array
 from distillab.errors import RequestError
 
 
-def feature_scale(x: Array) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """Mean and standard deviation of each feature, (F,); None for images.
+def feature_scale(x: Array) -> tuple[Any, Any]:
+    """Mean and standard deviation of each feature, (F,), of a series over its examples and times; None for others.
 
     Args:
-        x: inputs, (N, F) or (N, H, W, C).
+        x: inputs, (N, F), (N, T, F), (N, H, W, C) or token ids (N, T); structured, (N,), of several inputs.
+
+    Returns:
+        Mean and standard deviation; of several inputs, each a dictionary by name; (None, None) where none is scaled.
     """
-    if x.ndim != 2:
+    found = {name: _scale_of(part) for name, part in parts_of(x).items()}
+    if x.dtype.names is None:
+        return found[INPUT]
+    if all(mean is None for mean, _ in found.values()):
         return None, None
-    rows = np.ascontiguousarray(x)  # the order of the sums depends on the layout
+    return {name: mean for name, (mean, _) in found.items()}, {name: spread for name, (_, spread) in found.items()}
+
+
+def _scale_of(part: Array) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    if input_kind(part) not in ("features", "series"):
+        return None, None
+    rows = np.ascontiguousarray(part).reshape(-1, part.shape[-1])  # the order of the sums depends on the layout
     with np.errstate(invalid="ignore"):  # `Dataset` reports infinities
         mean, spread = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
     return mean.astype(np.float32), np.maximum(spread, 1e-6).astype(np.float32)

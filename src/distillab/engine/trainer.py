@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional
+from distillab.engine.inputs import unstructured
 from distillab.engine.randomness import epoch_order
 from distillab.engine.training import SharedArrays, StudentState, Training
 from distillab.engine.types import Epoch, Examples, Footprint, LiveTeacher, Outcome, Recipe, Student
@@ -67,7 +68,14 @@ class CohortTrainer:
             self._by_student = self._everywhere = NamedSharding(model.rows, PartitionSpec())
         gallery = examples.x_train[:0] if examples.x_examples is None else examples.x_examples
         self._shared = jax.device_put(
-            SharedArrays(examples.x_train, examples.x_validation, examples.x_test, examples.teacher_logits, gallery),
+            SharedArrays(
+                unstructured(examples.x_train),
+                unstructured(examples.x_validation),
+                unstructured(examples.x_test),
+                examples.teacher_logits,
+                unstructured(gallery),
+                examples.weights,
+            ),
             self._everywhere,
         )
         self._evaluation = self._program(self._training.evaluate, extra=0)

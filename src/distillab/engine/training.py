@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from distillab.data.inputs import Scale
 from distillab.engine.batches import batched_logits
-from distillab.engine.functional import Functional, ModelOutput, Variables
+from distillab.engine.functional import Functional, Variables
+from distillab.engine.inputs import Inputs, count, scaled, take
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
 from distillab.engine.several import decided_by_part, losses_of_outputs, validation_score, weights_of_known
@@ -44,6 +47,8 @@ class SharedArrays(NamedTuple):
     x_test: Any
     teacher_logits: Any
     x_examples: Any
+    weights: Any
+    """Of the training examples, (N,); None: each weighs 1."""
 
 
 class _Carry(NamedTuple):
@@ -70,7 +75,7 @@ class Training:
     model: Functional
     recipe: Recipe
     examples: int
-    scale: float
+    scale: Scale
 
     @property
     def steps(self) -> int:
@@ -131,7 +136,7 @@ class Training:
         """One step: a batch, its gradient, and the optimiser's move."""
         number, rows, weight = batch
         # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
-        inputs = self._inputs(lax.optimization_barrier(shared.x_train[rows]))
+        inputs = self._inputs(lax.optimization_barrier(take(shared.x_train, rows)))
         if self.recipe.augmentation:
             inputs = self.recipe.augmentation(example_keys("augmentation", state.seed, epoch, rows), inputs)
         labels, label_weights = state.labels[rows], None
@@ -143,10 +148,14 @@ class Training:
                 label_weights = jnp.where(known[rows], known.size / jnp.maximum(1, jnp.sum(known)), 0)
             labels = jnp.where(known[rows], labels, 0)
 
+        example_weights = None if shared.weights is None else shared.weights[rows]
+
         def loss(trainable: Any) -> tuple[jax.Array, Any]:
             output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
             told = batch_logits(shared.teacher_logits, state.teacher, rows, output.logits.shape[-1])
-            terms = self._terms(state, output, told, labels, weight, label_weights)
+            weights = _at_positions(weight, output.mask)
+            further = {"label_weights": label_weights, "example_weights": example_weights}
+            terms = self._terms(state, (output.logits, told, labels, weights), further)
             whole = terms.loss + output.penalty
             return whole, (terms._replace(loss=whole), output.fixed)
 
@@ -166,15 +175,11 @@ class Training:
     def _terms(
         self,
         state: StudentState,
-        output: ModelOutput,
-        teacher_logits: jax.Array,
-        labels: jax.Array,
-        weight: jax.Array,
-        label_weights: jax.Array | None,
+        arrays: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+        weights: Mapping[str, jax.Array | None],
     ) -> LossTerms:
         """The objective of a batch: of one output, or of several packed ones."""
-        arrays = output.logits, teacher_logits, labels, _at_positions(weight, output.mask)
-        numbers = {"alpha": state.alpha, "temperature": state.temperature, "label_weights": label_weights}
+        numbers: dict[str, Any] = {"alpha": state.alpha, "temperature": state.temperature, **weights}
         if self.recipe.parts:
             return objective_of_several(*arrays, losses_of_outputs(self.recipe), **numbers)
         return objective(
@@ -217,20 +222,20 @@ class Training:
     def _known(self, labels: jax.Array) -> jax.Array:
         return labels >= 0 if self._task.discrete else ~jnp.isnan(labels)
 
-    def _accuracy(self, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
+    def _accuracy(self, variables: Variables, inputs: Inputs, labels: jax.Array) -> jax.Array:
         """The share of right decisions; for real outputs R2, the share of the variance that is explained."""
-        if not len(inputs):
+        if not count(inputs):
             return jnp.float32(jnp.nan)
         decided = self._decided(self._logits(variables, inputs))
         if self.recipe.parts:
             return validation_score(self.recipe.parts, _part_score, decided, labels)
         return _score(self._task.discrete, decided, labels, self._known(labels))
 
-    def _logits(self, variables: Variables, inputs: jax.Array) -> jax.Array:
+    def _logits(self, variables: Variables, inputs: Inputs) -> jax.Array:
         return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
 
-    def _inputs(self, stored: jax.Array) -> jax.Array:
-        return stored.astype(jnp.float32) * self.scale
+    def _inputs(self, stored: Inputs) -> Inputs:
+        return scaled(stored, self.scale)
 
 
 def _decided(task: str, logits: jax.Array) -> jax.Array:

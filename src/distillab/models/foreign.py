@@ -27,8 +27,8 @@ class ForeignModel:
     Args:
         name: in reports.
         kind: of model, for messages: "ONNX model".
-        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output; of
-            several outputs, to a list or a dictionary of such.
+        call: from a batch as the model reads it, (B, ...) or a dictionary of several inputs, to its outputs:
+            (B, ..., C), or (B,) for one output; of several outputs, to a list or a dictionary of such.
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
@@ -39,11 +39,14 @@ class ForeignModel:
         layout: of images, as the user states it.
         several: from a batch to all outputs by name, of a graph with several of which `call` takes one.
         named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
+        feature_names: of the columns that it was fitted on, where they have names.
+        given: what it is given, in words; "": its inputs as prepared.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
     kind: str
-    call: Callable[[Array], Any]
+    call: Callable[[Any], Any]
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
@@ -52,8 +55,11 @@ class ForeignModel:
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
-    several: Callable[[Array], Mapping[str, Array]] | None = None
+    several: Callable[[Any], Mapping[str, Array]] | None = None
     named_by_graph: bool = False
+    feature_names: tuple[str, ...] = ()
+    given: str = ""
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:
@@ -62,11 +68,11 @@ class ForeignModel:
             return None
         return Head(self.outputs, "softmax" if self.class_names else "", 0, self.name)
 
-    def predict(self, inputs: Array) -> NDArray[np.float32]:
+    def predict(self, inputs: Array | dict[str, Array]) -> NDArray[np.float32]:
         """Call the model on a batch.
 
         Args:
-            inputs: as the model reads them, (B, ...).
+            inputs: as the model reads them, (B, ...), or several by name.
 
         Returns:
             Its outputs, float32, (B, ..., C).
@@ -81,13 +87,13 @@ class ForeignModel:
                 f"The {self.kind} {self.name} gives {len(given)} outputs{names}, and the data have labels of one. Let "
                 "it give one, or give the labels of each output."
             )
-        return self.checked(given, len(inputs))
+        return self.checked(given, number_of(inputs))
 
-    def outputs_for(self, inputs: Array, *, every: bool = False) -> Any:
+    def outputs_for(self, inputs: Array | dict[str, Array], *, every: bool = False) -> Any:
         """Call the model on a batch, and give what it gives: an array, or several in a list or a dictionary.
 
         Args:
-            inputs: as the model reads them, (B, ...).
+            inputs: as the model reads them, (B, ...), or several by name.
             every: all outputs of a graph of which one is chosen otherwise.
 
         Raises:
@@ -98,9 +104,8 @@ class ForeignModel:
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
-            shape = tuple(inputs.shape[1:])
             raise RequestError(
-                f"The {self.kind} {self.name} fails for {inputs.dtype} inputs of shape {shape}: {reason(error)}."
+                f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}."
             ) from error
 
     def checked(self, given: Any, count: int) -> NDArray[np.float32]:
@@ -123,6 +128,21 @@ class ForeignModel:
                 "and must give numbers of shape (inputs, classes)."
             )
         return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)
+
+
+def number_of(inputs: Array | dict[str, Array]) -> int:
+    """The number of examples.
+
+    Args:
+        inputs: of a model, one or several by name.
+    """
+    return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+
+
+def _described(inputs: Array | dict[str, Array]) -> str:
+    if isinstance(inputs, dict):
+        return " and ".join(f"{part.dtype} {name!r} of shape {tuple(part.shape[1:])}" for name, part in inputs.items())
+    return f"{inputs.dtype} inputs of shape {tuple(inputs.shape[1:])}"
 
 
 def recognised_outputs(outputs: Array, task: Task) -> Gives:

@@ -71,6 +71,7 @@ class Request(Frozen):
         budget: seconds for search and final trainings together; what does not fit is cut, and the result says so.
         losses: for "optuna": to choose from, instead of `loss`.
         epochs, batch_size, loss, optimiser, schedule: the training, as in a study; loss None: the task's default.
+        resample: unlabelled rows to make from the training rows of a table, for the teacher to label.
         shift, flip: augmentation of images, as in a study.
         task: what outputs and labels mean; of several outputs "age=regression, income=binary", or such a mapping;
             None: recognised from models and labels.
@@ -105,6 +106,7 @@ class Request(Frozen):
     losses: tuple[Loss, ...] = ()
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
+    resample: CountFromZero = 0
     shift: CountFromZero = 0
     flip: bool = False
     task: Annotated[str | dict[str, str] | None, AfterValidator(_tasks)] = None

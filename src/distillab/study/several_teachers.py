@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from distillab.data import Dataset
 from distillab.data.labels import Array
 from distillab.errors import RequestError, not_allowed
-from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recognised_outputs
+from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, number_of, recognised_outputs
 from distillab.models.predictions import as_logits
 from distillab.models.several import order_of, packed, several_outputs
 from distillab.study.model_options import ModelOptions
@@ -78,7 +78,7 @@ class ForeignOutputs:
         RequestError: its outputs are not those of the data.
     """
 
-    def __init__(self, model: ForeignModel, inputs: Array, dataset: Dataset) -> None:
+    def __init__(self, model: ForeignModel, inputs: Any, dataset: Dataset) -> None:
         self.model, self.task = model, dataset.task
         parts = self._parts(inputs)
         self.gives: list[Gives] = [
@@ -90,7 +90,7 @@ class ForeignOutputs:
         """What each output gives, in words."""
         return ", ".join(f"{part.name} {gives}" for part, gives in zip(self.task.parts, self.gives, strict=True))
 
-    def raw(self, inputs: Array) -> NDArray[np.float32]:
+    def raw(self, inputs: Any) -> NDArray[np.float32]:
         """Logits, and real numbers as they are, packed: shape (N, C').
 
         Args:
@@ -111,11 +111,11 @@ class ForeignOutputs:
             found.append(of)
         return np.concatenate(found, axis=-1)
 
-    def _parts(self, inputs: Array) -> list[Array]:
+    def _parts(self, inputs: Any) -> list[Array]:
         given = self.model.outputs_for(inputs, every=True)
         width = self.task.parts[-1].outputs[1]
         if not isinstance(given, (Mapping, list, tuple)):
-            whole = self.model.checked(given, len(inputs))
+            whole = self.model.checked(given, number_of(inputs))
             if whole.shape[1:] != (width,):
                 names = ", ".join(part.name for part in self.task.parts)
                 raise RequestError(
@@ -124,7 +124,7 @@ class ForeignOutputs:
                     "side."
                 )
             return [outputs_of(part, whole) for part in self.task.parts]
-        return self._in_order(given, len(inputs))
+        return self._in_order(given, number_of(inputs))
 
     def _in_order(self, given: Mapping[Any, Any] | Sequence[Any], count: int) -> list[Array]:
         keyed = isinstance(given, Mapping) and not self.model.named_by_graph

@@ -11,16 +11,18 @@ import keras
 import numpy as np
 
 from distillab.data import Dataset
+from distillab.data.inputs import INPUT, Scale, for_input
 from distillab.engine.functional import Functional, Variables, in_precision, read_variables, write_variables
 from distillab.engine.given import freeze_inside
 from distillab.engine.lora import read_adapters
 from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
-from distillab.models import build
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending
 from distillab.models.functions import model_from_function, names_function
-from distillab.models.scaling import reads_raw
+from distillab.models.input_names import given_by_name
+from distillab.models.several import taken_apart
+from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
@@ -32,6 +34,8 @@ from distillab.study.student_outputs import (
     shipped_outputs,
     without_activations,
 )
+from distillab.study.table_inputs import encoded_by_layers
+from distillab.study.zoo_models import zoo_model
 from distillab.tasks.several import check_heads
 
 
@@ -50,7 +54,7 @@ class StudentModel:
 
     name: str
     functional: Functional
-    scale: float
+    scale: Scale
     warm: Variables | None = None
     ending: str = ""
     outputs: StudentOutputs | None = None
@@ -94,8 +98,9 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    built, outputs = of_zoo(build(name, dataset.input_shape, dataset.outputs), dataset)
-    functional = Functional(in_precision(built, precision))
+    model, outputs = of_zoo(zoo_model(name, dataset), dataset)
+    matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
+    functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset), outputs=outputs)
 
@@ -117,7 +122,7 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     Raises:
         RequestError: it is missing, cannot be loaded or trained, or does not fit the data.
     """
-    shape, named = dataset.input_shape, opened(source, options)
+    named = opened(source, options)
     model, name = _built(named, dataset), named.name
     head, outputs = Opened(name, source, model, role="student").head, None
     if head is not None and (dataset.task.parts or not head.parts):
@@ -135,11 +140,8 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     functional = Functional(model)
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     check_start(functional, name, warm=options.warm_start)
-    reads = tuple(model.input_shape[1:])
-    if len(reads) != len(shape) or any(a not in (None, b) for a, b in zip(reads, shape, strict=True)):
-        size = " Give --image-size." if len(reads) == len(shape) == 3 and reads[-1] == shape[-1] else ""
-        raise RequestError(f"The student {name} reads inputs of shape {reads}, and the data have {shape}.{size}")
-    raw = reads_raw(model) if options.student_scale is None else options.student_scale == "raw"
+    matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
+    scale = model_scale(model, dataset, options.student_scale)
     if options.warm_start and dataset.target_mean is not None:
         raise RequestError(
             f"--warm-start is not allowed with task={dataset.task.name}: the student trains on standardised labels, "
@@ -147,15 +149,15 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
         )
     warm = read_variables(model) if options.warm_start else None
     ends = "" if ends == "log_softmax" else ends
-    return StudentModel(name, functional, 1.0 if raw else dataset.scale, warm, ends, outputs)
+    return StudentModel(name, functional, scale, warm, ends, outputs)
 
 
 def _built(named: Opened, dataset: Dataset) -> keras.Model:
     if named.model is not None:
         return named.model
     if names_function(named.name):
-        return model_from_function(named.name, dataset.input_shape, dataset.outputs)
-    return build(str(named.source), dataset.input_shape, dataset.outputs)
+        return model_from_function(named.name, dataset.model_shape, dataset.outputs)
+    return zoo_model(str(named.source), dataset)
 
 
 def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset) -> keras.Model:
@@ -165,17 +167,28 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
         student, variables, dataset: the architecture, the trained weights and the data.
     """
     core = write_variables(rebuilt(student.functional.model), variables)
-    inputs = keras.Input(dataset.input_shape, name="inputs")
-    x: Any = inputs
-    if dataset.mean is not None and dataset.spread is not None:
-        x = keras.layers.Normalization(mean=dataset.mean, variance=dataset.spread.astype(np.float64) ** 2)(x)
-    if student.scale != 1:
-        x = keras.layers.Rescaling(student.scale)(x)
+    inputs, read = {}, {}
+    for name, shape in dataset.input_shapes.items():
+        tokens = dataset.input_kinds[name] == "tokens"
+        inputs[name] = keras.Input(shape, name=name, dtype="int32" if tokens else "float32")
+        read[name] = inputs[name] if tokens else _prepared(inputs[name], name, student.scale, dataset)
+    given = inputs[INPUT] if list(inputs) == [INPUT] else inputs
+    taken = taken_apart(core) if student.outputs is not None else core
+    x: Any = taken(read[INPUT] if list(read) == [INPUT] else given_by_name(taken, read))
     if student.outputs is not None:
-        return keras.Model(inputs, shipped_outputs(core, x, student.outputs, dataset), name="student")
-    x = core(x)
+        return keras.Model(given, shipped_outputs(x, student.outputs, dataset), name="student")
     if student.ending:
         x = keras.layers.Activation(student.ending)(x) if student.ending == "sigmoid" else keras.layers.Softmax()(x)
     if dataset.target_mean is not None and dataset.target_spread is not None:
         x = keras.layers.Rescaling(dataset.target_spread.tolist(), dataset.target_mean.tolist())(x)
-    return keras.Model(inputs, x, name="student")
+    return keras.Model(given, x, name="student")
+
+
+def _prepared(x: Any, name: str, scale: Scale, dataset: Dataset) -> Any:
+    """An input as the data have it, standardised and scaled as the student reads it."""
+    if dataset.columns is not None:
+        x = encoded_by_layers(dataset.columns, x)
+    mean, spread, factor = (for_input(of, name) for of in (dataset.mean, dataset.spread, scale))
+    if mean is not None and spread is not None:
+        x = keras.layers.Normalization(mean=mean, variance=spread.astype(np.float64) ** 2)(x)
+    return x if factor == 1 else keras.layers.Rescaling(factor)(x)

@@ -12,7 +12,7 @@ from distillab.engine.functional import read_variables, write_variables
 from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph, ending, last_layer
-from distillab.models.several import PROBABILITIES, order_of, packed, several_outputs, taken_apart, with_heads
+from distillab.models.several import PROBABILITIES, order_of, packed, several_outputs, with_heads
 
 
 class StudentOutputs(NamedTuple):
@@ -132,16 +132,14 @@ def _places(model: keras.Model, outputs: Collection[int]) -> list[int]:
     return [next(i for i, other in enumerate(model.outputs) if other is given[output]) for output in outputs]
 
 
-def shipped_outputs(core: keras.Model, inputs: Any, outputs: StudentOutputs, dataset: Dataset) -> Any:
+def shipped_outputs(raw: Any, outputs: StudentOutputs, dataset: Dataset) -> Any:
     """The outputs of a shipped student, symbolic: named, with their activations, numbers in the labels' unit.
 
     Args:
-        core: the trained student, packed.
-        inputs: symbolic, what it reads.
+        raw: the student's raw outputs, symbolic, in the data's order.
         outputs: how they are given.
         dataset: the data.
     """
-    raw = taken_apart(core)(inputs)
     raw = raw if isinstance(raw, list) else [raw]
     made: dict[str, Any] = {}
     for part, tensor in zip(dataset.task.parts, raw, strict=True):
