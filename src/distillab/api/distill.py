@@ -46,6 +46,7 @@ from distillab.study.reading_teachers import read_teachers
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
+from distillab.study.settings import stated_by_output
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
@@ -272,7 +273,12 @@ def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence
         return data
     read = read or ReadOptions()
     readers = [inputs for one in models if (inputs := one.inputs)]
-    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
+    return read_data(
+        data,
+        replace(read, task=wanted.task or stated_by_output(wanted.outputs) or read.task),
+        heads=heads,
+        readers=readers,
+    )
 
 
 def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:

@@ -166,7 +166,7 @@ def _split(
         train = np.setdiff1d(np.arange(len(x)), validation)
         held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
         columns, more = table_columns(source.table, x[train], held_out)
-        notes = (label_note(source.table, task, names), *notes, *more)
+        notes = (*([] if task.parts else [label_note(source.table, task, names)]), *notes, *more)
     mean, spread = feature_scale(x) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
     dataset = Dataset(

@@ -19,7 +19,7 @@ from distillab.data.frame import SUFFIXES, read_frame
 from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
 from distillab.data.several import grouped
-from distillab.data.table import Table, read_table
+from distillab.data.table import Table, label_texts, read_table
 from distillab.data.text import RawTexts, is_texts, text_rows
 from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folder, read_text_table, text_and_label
 from distillab.data.weights import ClassWeight, check_class_weight
@@ -37,7 +37,7 @@ class ReadOptions:
         validation: fraction of the training examples used for validation, in (0, 1), without a validation part.
         test: fraction of the labelled examples used for testing, in (0, 1), without a test part.
         size: (H, W) for the images of a folder; by default the most frequent size.
-        label: name of the label column of a table.
+        label: name of the label column of a table; of several outputs several names.
         task: what the labels mean, a name in `TASKS`, or of several outputs "age=regression, income=binary" or such a
             mapping; by default recognised from labels and models.
         inputs: what inputs are, "images", "features", "series" or "tokens"; by default as the models read them.
@@ -60,7 +60,7 @@ class ReadOptions:
     validation: float = 0.1
     test: float = 0.2
     size: tuple[int, int] | None = None
-    label: str | None = None
+    label: str | Sequence[str] | None = None
     task: str | Mapping[str, str] | None = None
     inputs: Kind | None = None
     text: str | None = None
@@ -163,15 +163,18 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
         )
     if path.is_dir() and is_text_folder(path):
         return _from_texts(read_text_folder(path), path, store)
+    labels = (options.label,) if isinstance(options.label, str) else tuple(options.label or ())
+    if suffix in SUFFIXES and len(labels) > 1:
+        return _of_several_columns(path, labels, options, store)
     if suffix in SUFFIXES:
-        frame = read_frame(path)
-        text_columns = text_and_label(frame, options.text, options.label)
+        frame, label = read_frame(path), labels[0] if labels else None
+        text_columns = text_and_label(frame, options.text, label)
         if text_columns is not None:
             return _from_texts(read_text_table(frame, *text_columns, stated=options.text is not None), path, store)
-        table = read_table(path, label=options.label)
+        table = read_table(path, label=label)
         ids = {} if table.ids is None else {"train": table.ids}
-        labels, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
-        arrays, names = {"x_train": table.x, "y_train": labels}, table.class_names if column is None else None
+        y, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
+        arrays, names = {"x_train": table.x, "y_train": y}, table.class_names if column is None else None
         return Source(path.stem, arrays, store, names, table.notes, column=column, ids=ids, table=table)
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)
@@ -187,6 +190,20 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
         f"There are no data {str(path)!r}. Give an .npz, a table ({', '.join(SUFFIXES)}), an image folder or "
         f"an archive of one, or one of {', '.join(LOADERS)}."
     )
+
+
+def _of_several_columns(path: Path, labels: Sequence[str], options: ReadOptions, store: ArrayStore) -> Source:
+    """A table with a label column for each of several outputs."""
+    frame = read_frame(path)
+    texts = label_texts(frame, labels)
+    if options.text is not None:
+        read = read_text_table(frame, options.text, labels[0], stated=True)
+        source = _from_texts(read, path, store)
+        return source._replace(arrays={**source.arrays, "y_train": texts}, class_names=None, column=None)
+    table = read_table(path, label=labels[0], others=labels[1:])
+    ids = {} if table.ids is None else {"train": table.ids}
+    notes = (*table.notes, f"The labels are the columns {', '.join(map(repr, labels))}.")
+    return Source(path.stem, {"x_train": table.x, "y_train": texts}, store, notes=notes, ids=ids, table=table)
 
 
 def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distillab.data.column_kinds import ReadColumns, is_missing, read_columns
 from distillab.data.delimited import NUMBER
 from distillab.data.frame import Frame, read_frame
-from distillab.errors import RequestError
+from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Task
 
 LABELS = ("label", "target", "class", "y")
@@ -50,13 +50,14 @@ class Table(NamedTuple):
         return (*self.frame.notes, *self.columns.notes, *([of_ids] if self.ids is not None else []))
 
 
-def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
+def read_table(path: str | os.PathLike[str], *, label: str | None = None, others: Sequence[str] = ()) -> Table:
     """Read a table; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
         path: a file that `read_frame` reads.
         label: the label column; by default one called "label", "target", "class" or "y", or else the last where no
             other can be meant (`label_column`).
+        others: further label columns, of several outputs; they are no features.
 
     Raises:
         RequestError: no such column, a fault of the file, fewer than two classes, or a feature that is none; the
@@ -76,12 +77,30 @@ def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Tab
     places = {name: number for number, name in enumerate(names)}
     y = np.array([places.get(text, -1) for text in labels], np.int32)
     ids = frame.id_column if frame.id_column != chosen and len(frame.columns) > 2 else None
-    columns = read_columns(frame, [name for name in frame.columns if name not in (chosen, ids)])
+    columns = read_columns(frame, [name for name in frame.columns if name not in (chosen, ids, *others)])
     features = tuple(column.name for column in columns.kinds)
     named = None if ids is None else frame.ids
     return Table(
         columns.x, y, tuple(names), features, chosen, _as_numbers(labels), named, columns, frame, label is not None
     )
+
+
+def label_texts(frame: Frame, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The labels of several outputs as text, "" where one is missing.
+
+    Args:
+        frame: the table.
+        columns: of the labels.
+
+    Raises:
+        RequestError: no such column, one twice, or a label that is none.
+    """
+    if len(set(columns)) < len(columns):
+        raise not_allowed("label", list(columns), "different columns")
+    return {
+        name: np.array([_label_text(value, frame, row, name) for row, value in enumerate(frame.column(name))])
+        for name in columns
+    }
 
 
 SHOWN = 10

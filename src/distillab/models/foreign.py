@@ -87,7 +87,11 @@ class ForeignModel:
                 f"The {self.kind} {self.name} gives {len(given)} outputs{names}, and the data have labels of one. Let "
                 "it give one, or give the labels of each output."
             )
-        return self.checked(given, number_of(inputs))
+        try:
+            whole = np.asarray(given)
+        except Exception as error:  # rows of different lengths, or a framework's own objects
+            raise self._failure(inputs, error) from error
+        return self.checked(whole, number_of(inputs))
 
     def outputs_for(self, inputs: Array | dict[str, Array], *, every: bool = False) -> Any:
         """Call the model on a batch, and give what it gives: an array, or several in a list or a dictionary.
@@ -104,9 +108,10 @@ class ForeignModel:
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
-            raise RequestError(
-                f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}."
-            ) from error
+            raise self._failure(inputs, error) from error
+
+    def _failure(self, inputs: Array | dict[str, Array], error: Exception) -> RequestError:
+        return RequestError(f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}.")
 
     def checked(self, given: Any, count: int) -> NDArray[np.float32]:
         """One output as an array, (B, ..., C).

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.errors import RequestError, not_allowed
@@ -236,10 +246,12 @@ class Output(Frozen):
     Args:
         alpha: the weight of its labels; None: that of the training.
         weight: of its loss among those of the others, and of its metric in the score.
+        task: what it means; None: recognised from its labels.
     """
 
     alpha: Share | None = None
     weight: Annotated[Number, Field(ge=0)] = 1.0
+    task: Literal["categorical", "binary", "multilabel", "regression"] | None = None
 
 
 class _Outputs(dict[str, Output]):
@@ -247,6 +259,15 @@ class _Outputs(dict[str, Output]):
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((name, repr(output)) for name, output in self.items())))
+
+
+def stated_by_output(outputs: Mapping[str, Output]) -> dict[str, str]:
+    """The tasks that are stated for some outputs.
+
+    Args:
+        outputs: by name.
+    """
+    return {name: output.task for name, output in outputs.items() if output.task is not None}
 
 
 Outputs = Annotated[dict[str, Output], AfterValidator(_Outputs)]
@@ -305,6 +326,17 @@ class Settings(Frozen):
     unlabelled: bool = False
     outputs: Outputs = _Outputs()
     target: Literal["teacher", "uniform"] = "teacher"
+
+    @model_serializer(mode="wrap")
+    def _without_no_outputs(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings of one output are written as they were before there were several."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key != "outputs" or value}
+
+    @property
+    def data_task(self) -> str | dict[str, str]:
+        """What is known of the data's task before they are read: its name, or the stated tasks of several outputs."""
+        return stated_by_output(self.outputs) or self.task
 
     @property
     def live(self) -> bool:

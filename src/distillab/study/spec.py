@@ -82,8 +82,6 @@ class Spec:
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
         aside = {*SEARCH_KEYS} if task_named(self.base.task).softens else {*SEARCH_KEYS, "temperature"}
-        if not self.base.outputs:
-            aside.add("outputs")
         tree = self.objective.model_dump() | self.base.model_dump(exclude=aside)
         for axis in self.axes:
             tree = _with(tree, axis.key, list(axis.values))
@@ -173,12 +171,18 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
     order = list(_flatten(base.model_dump()))
-    axes.sort(key=lambda axis: next(index for index, key in enumerate(order) if f"{key}.".startswith(f"{axis.key}.")))
+    places = {axis.key: _place(axis.key, order) for axis in axes}
+    axes.sort(key=lambda axis: places[axis.key])
     spec = Spec(objective, base, tuple(axes))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
     _check_crossings(spec)
     return spec
+
+
+def _place(key: str, order: Sequence[str]) -> int:
+    """Where an axis stands among the settings; one whose first value is empty, after all others."""
+    return next((index for index, other in enumerate(order) if f"{other}.".startswith(f"{key}.")), len(order))
 
 
 def _with_task(tree: Mapping[str, Any]) -> dict[str, Any]:
