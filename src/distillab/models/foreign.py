@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,14 @@ Gives = Literal["probabilities", "logits", "decisions", "values", ""]
 """What outputs are: probabilities; logits; class numbers; real numbers; "": their values show it."""
 
 
+class ForeignInput(NamedTuple):
+    """One of a model's several inputs: its name, the shape of one example (None for an open side), and its type."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForeignModel:
     """A trained model that is no Keras model, or one whose operations Keras does not show.
@@ -32,12 +40,13 @@ class ForeignModel:
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
+        several: its inputs in their order, where it states that it has several.
         channels_first: whether images have their channels first, where the shape leaves that open.
         gives: what the outputs are.
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
-        several: from a batch to all outputs by name, of a graph with several of which `call` takes one.
+        every: from a batch to all outputs by name, of a graph with several of which `call` takes one.
         named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
         feature_names: of the columns that it was fitted on, where they have names.
         given: what it is given, in words; "": its inputs as prepared.
@@ -50,12 +59,13 @@ class ForeignModel:
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
+    several: tuple[ForeignInput, ...] = ()
     channels_first: bool = False
     gives: Gives = ""
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
-    several: Callable[[Any], Mapping[str, Array]] | None = None
+    every: Callable[[Any], Mapping[str, Array]] | None = None
     named_by_graph: bool = False
     feature_names: tuple[str, ...] = ()
     given: str = ""
@@ -104,7 +114,7 @@ class ForeignModel:
             RequestError: it fails.
         """
         try:
-            return self.several(inputs) if every and self.several is not None else self.call(inputs)
+            return self.every(inputs) if every and self.every is not None else self.call(inputs)
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything

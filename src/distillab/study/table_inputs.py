@@ -81,8 +81,8 @@ def table_teacher(model: ForeignModel, dataset: Dataset) -> ForeignModel:
     if reads == width and (reads != count or model.kind not in READ_CODES):
         given = f"the {width} encoded features that students read"
         of = _given(model, columns, given, lambda x: model.call(columns.encoded(x)), "encoded")
-        every = model.several
-        return of if every is None else replace(of, several=lambda x: every(columns.encoded(x)))
+        every = model.every
+        return of if every is None else replace(of, every=lambda x: every(columns.encoded(x)))
     if reads not in (count, None):
         raise RequestError(
             f"The teacher {model.name} reads inputs of shape {model.shape}. The data have {count} columns, encoded as "

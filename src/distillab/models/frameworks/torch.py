@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,8 @@ def _says_pickle(config: bytes) -> bool:
     return pickled(json.loads(config))
 
 
-def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Any]:
-    def call(batch: Array) -> Any:
+def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Any], Any]:
+    def call(batch: Array | Mapping[str, Array]) -> Any:
         import torch
 
         modes = [(one, one.training) for one in module.modules()] if changes_mode else []
@@ -144,14 +145,29 @@ def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Any]
             module.eval()
         parameter = next(iter(module.parameters()), None)
         place = {} if parameter is None else {"device": parameter.device}
+
+        def tensor(part: Array) -> Any:
+            return torch.as_tensor(np.ascontiguousarray(part), **place)
+
         try:
             with torch.no_grad():
-                return _arrays(_logits(module(torch.as_tensor(np.ascontiguousarray(batch), **place))))
+                if isinstance(batch, Mapping):
+                    return _arrays(_logits(_of_several(module, {name: tensor(part) for name, part in batch.items()})))
+                return _arrays(_logits(module(tensor(batch))))
         finally:
             for one, training in modes:  # parts of it may be frozen
                 one.training = training
 
     return call
+
+
+def _of_several(module: Any, tensors: Mapping[str, Any]) -> Any:
+    """Call a module with several inputs: by name where its `forward` has all of the names, otherwise in order."""
+    try:
+        named = set(tensors) <= set(inspect.signature(module.forward).parameters)
+    except (TypeError, ValueError):  # a compiled one does not show its parameters
+        named = False
+    return module(**tensors) if named else module(*tensors.values())
 
 
 def _logits(outputs: Any) -> Any:
