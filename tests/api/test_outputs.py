@@ -100,7 +100,7 @@ def test_its_onnx_has_an_output_each_judged_alone(distilled: Distillation, tmp_p
     assert all(judged.agreement.within_rounding for judged in exported.outputs.values())
     session = onnxruntime.InferenceSession(str(tmp_path / "s.onnx"))
     assert {one.name for one in session.get_outputs()} == {"age", "income"}
-    with pytest.raises(RequestError, match=r"ONNX of 8 bits is written of models of one output, .* 2 \(age, income\)"):
+    with pytest.raises(RequestError, match=r"ONNX of 8 bits is written of models of one output, .* 2 \(income, age\)"):
         only(outputs_of_model(distilled.student), "ONNX of 8 bits")
 
 
