@@ -21,7 +21,7 @@ from distillab.study.teacher_models import TeacherModel
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
 
-BY_TOKENIZER = "of token ids, which tokenizer.json makes of texts"
+BY_TOKENIZER = ", which tokenizer.json makes of texts"
 """What a student of texts reads."""
 
 

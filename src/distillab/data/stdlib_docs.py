@@ -29,9 +29,9 @@ TOPICS: Mapping[str, str] = {
     "files": "_pyio base64 binhex bz2 codecs compression configparser csv dbm encodings filecmp fileinput fnmatch "
     "genericpath gettext glob gzip io json locale lzma ntpath os pathlib pickle pickletools plistlib posixpath quopri "
     "shelve shutil tarfile tempfile tomllib uu wave xdrlib xml zipfile",
+    "interface": "argparse cmd code codeop curses getopt getpass optparse rlcompleter tkinter turtle webbrowser",
     "internet": "cgi cgitb email ftplib html http imaplib ipaddress mailbox mailcap mimetypes netrc nntplib poplib "
     "smtplib socket socketserver ssl telnetlib urllib uuid wsgiref xmlrpc",
-    "interface": "argparse cmd code codeop curses getopt getpass optparse rlcompleter tkinter turtle webbrowser",
     "numbers": "_pydatetime _pydecimal _strptime calendar colorsys datetime fractions hashlib hmac numbers random "
     "secrets statistics zoneinfo",
     "testing": "bdb cProfile doctest faulthandler linecache logging pdb profile pstats timeit trace traceback "
