@@ -232,6 +232,50 @@ DATA = [
     Row("the path of a name too long", f"data path {'x' * 300}", "File name too long"),
 ]
 
+
+def text(name: str, more: str, told: str, *, teacher: str = "counts.py:counts", student: str = "textcnn-4-4") -> Row:
+    """Something wrong with texts, or with what reads them."""
+    return own(name, f"--data reviews.csv {more}", told, teacher=teacher, student=student)
+
+
+TEXTS = [
+    text("a text that is missing", "--data gap.csv", r"gap\.csv: row 4 has no text"),
+    text("texts that are not UTF-8", "--data latin-reviews.csv", r"latin-reviews.csv cannot be read as CSV \(line 62"),
+    text(
+        "a line that is a list", "--data list.jsonl", r"list\.jsonl: row 2 holds \['a', 'x'\], and must hold an object"
+    ),
+    text(
+        "a number for a text",
+        "--data number.jsonl --text review",
+        r"number\.jsonl: row 2 holds 7, and must hold a text",
+    ),
+    text("a text file that is empty", "--data letters", r"letters/y/1\.txt has no text"),
+    text("a column of texts that is not there", "--text revew", "no column 'revew'. Did you mean 'review'"),
+    text("the label for the text", "--text label --label label", "text='label' is not allowed"),
+    text("a tokenizer cut in half", "--tokenizer damaged.json", r"damaged\.json is no tokenizer .* or is damaged"),
+    text("a tokenizer that is not UTF-8", "--tokenizer latin.json", r"latin\.json is no tokenizer: it is not UTF-8"),
+    text("no tokenizer", "--tokenizer nowhere.json", r"The tokenizer nowhere\.json cannot be read: No such file"),
+    text("a tokenizer of no kind", "--tokenizer unigram", "The tokenizer unigram cannot be read"),
+    text("a vocabulary for a given one", "--tokenizer damaged.json --vocabulary 500", "vocabulary=500 is not allowed"),
+    text("a vocabulary of ten", "--vocabulary 10", "vocabulary=10 is not allowed: it must be a whole number from 300"),
+    text("texts of no token", "--length 0", "length=0 is not allowed: it must be a whole number from 1"),
+    text("numbers for texts", "--data features.npz --text a", "text='a' is not allowed: .* the data are no texts"),
+    text(
+        "numbers for a student of texts", "--data features.npz", "textcnn-4-4 reads token ids", teacher="teacher.keras"
+    ),
+    text("texts for a student of images", "", "cnn-4-8 reads numbers, and the inputs are token", student="cnn-4-8"),
+    text(
+        "a teacher of fewer words",
+        "",
+        "knows the token ids from 0 to 19, and row .* Give the tok",
+        teacher="reader.keras",
+    ),
+    text("a teacher of another length", "--length 9", r"reads inputs of shape \(6,\), and", teacher="reader.keras"),
+    text(
+        "a function of neither", "", "give a row of numbers for each text or row of token ids", teacher="fail.py:fail"
+    ),
+]
+
 OWN = [
     own("a table that is not UTF-8", "--data latin.csv", "cannot be read as CSV"),
     own("a table without rows", "--data header.csv", "holds no table: it must have a header, a row"),
@@ -426,7 +470,7 @@ FLAGS = [
     Row("an invisible name", "run 'demo\u202e'", r"There is no study 'demo\\u202e'"),
 ]
 
-ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *FOLDERS, *FLAGS]
+ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *TEXTS, *FOLDERS, *FLAGS]
 
 
 def call(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -518,6 +562,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _archives()
         _image_folders()
         _tables()
+        _texts()
         _models()
         _foreign_models()
         _predictions()
@@ -627,6 +672,24 @@ def _tables() -> None:
     Path("data.json").write_text("{}")
 
 
+def _texts() -> None:
+    lines = [f"a text of {kind} and {kind} number {row},{kind}" for row in range(20) for kind in "xyz"]
+    Path("reviews.csv").write_text("\n".join(["review,label", *lines]))
+    Path("gap.csv").write_text("\n".join(["review,label", *lines[:2], "  ,x", *lines[2:]]))
+    Path("latin-reviews.csv").write_bytes(
+        "\n".join(["review,label", *lines, "du caf\u00e9 au lait,x"]).encode("latin-1")
+    )
+    Path("list.jsonl").write_text('{"review": "a b c d", "label": "x"}\n["a", "x"]\n')
+    Path("number.jsonl").write_text('{"review": "a b c d", "label": "x"}\n{"review": 7, "label": "y"}\n')
+    Path("damaged.json").write_text('{"version": "1.0", "model": {"type": "BPE"')
+    Path("latin.json").write_bytes(b'{"version": "\xe9"}')
+    for kind in "xyz":
+        Path("letters", kind).mkdir(parents=True)
+        Path("letters", kind, "1.txt").write_text("a text")
+    Path("letters/y/1.txt").write_text("\n")
+    Path("counts.py").write_text("def counts(texts):\n    return [[t.count(k) for k in 'xyz'] for t in texts]\n")
+
+
 def _models() -> None:
     import keras
 
@@ -637,6 +700,7 @@ def _models() -> None:
     for name, outputs, last in (("sigmoid", 1, "sigmoid"), ("sigmoids", 3, "sigmoid"), ("softmax", 3, "softmax")):
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, last)]).save(f"{name}.keras")
     build("linear", (4,), 1).save("number.keras")
+    build("bag-of-embeddings-2", (6,), 3, vocabulary=20).save("reader.keras")
     layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: 2 * x, output_shape=(4,)), keras.layers.Dense(3)]
     keras.Sequential(layers).save("lambda.keras")
     content = Path("teacher.keras").read_bytes()

@@ -141,7 +141,9 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     )  # fmt: skip
     if source.texts is None:
         return dataset
-    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    length = options.length
+    if length is None:
+        length = next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
     return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 

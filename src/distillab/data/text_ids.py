@@ -87,8 +87,8 @@ def _note(tokenizer: Tokenizer, ids: Array) -> str:
 def _tokenizer(training: list[str], wanted: WantedTokenizer) -> Tokenizer:
     source, length = wanted.source, wanted.length
     if source is None or source in KINDS:
-        kind, vocabulary = str(source or "bpe"), wanted.vocabulary or VOCABULARY
-        return train_tokenizer(training, kind=kind, vocabulary=vocabulary, length=length)
+        vocabulary = VOCABULARY if wanted.vocabulary is None else wanted.vocabulary
+        return train_tokenizer(training, kind=str(source or "bpe"), vocabulary=vocabulary, length=length)
     if wanted.vocabulary is not None:
         do = "It is the size of a tokenizer that is trained."
         raise not_allowed("vocabulary", wanted.vocabulary, f"left out with --tokenizer {source}", do)
