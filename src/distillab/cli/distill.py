@@ -12,7 +12,7 @@ from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
 READING = (
-    *("validation", "test", "label", "text", "tokenizer", "vocabulary", "length"),
+    *("validation", "test", "label", "inputs", "text", "tokenizer", "vocabulary", "length"),
     *("ignore_class", "sample_weight", "class_weight"),
 )
 
@@ -65,6 +65,9 @@ READING = (
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
 @click.option("--label", help="Label column of a table.")
+@click.option(
+    "--inputs", type=click.Choice(["images", "features", "series", "tokens"]), help="Of arrays; otherwise recognised."
+)
 @click.option("--text", metavar="COLUMN", help="Column of texts of a table; otherwise recognised.")
 @click.option("--tokenizer", help="For texts: bpe (default) or wordpiece, trained here, or a tokenizer.json.")
 @click.option("--vocabulary", type=int, help="Token ids of a trained tokenizer; 4,000 by default.")
