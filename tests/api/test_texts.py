@@ -37,16 +37,20 @@ SMALL = (
     "--epochs 2 --seeds 2 --search-seeds 1 --rounds 0 --temperature 2 --alpha 0.5 --learning-rate 0.03 --anyway "
     "--validation 0.2"
 )
-FRESH = """
+PAGE = (Path(__file__).parents[2] / "docs" / "text.md").read_text(encoding="utf-8")
+ADDED = """
 import json, sys
-import numpy as np, onnxruntime, tokenizers
-
-tokenizer = tokenizers.Tokenizer.from_file("shipped/tokenizer.json")
-session = onnxruntime.InferenceSession("shipped/student.onnx")
-ids = np.array([one.ids for one in tokenizer.encode_batch(json.load(sys.stdin))], np.int32)
-outputs = session.run(None, {session.get_inputs()[0].name: ids})[0]
-json.dump({"ids": session.get_inputs()[0].type, "outputs": outputs.tolist(), "modules": list(sys.modules)}, sys.stdout)
+found = {"ids": session.get_inputs()[0].type, "outputs": logits.tolist(), "modules": list(sys.modules)}
+json.dump(found, sys.stdout)
 """
+"""What the test adds to the page's program, which reads one text of its own."""
+
+
+def shown(language: str) -> str:
+    """The first block of a language on the page."""
+    block = re.search(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert block is not None
+    return block[1]
 
 
 def command(words: str) -> int:
@@ -65,16 +69,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "teacher.py").write_text(f"WORDS = {list(WORDS.values())}\n{TEACHER}")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        words = "distill --teacher teacher.py:teacher --student bag-of-embeddings-4 --data pets.csv --out out"
-        assert command(f"{words} --vocabulary 320 {SMALL}") == 0
-        assert command("export out/student.keras --to onnx --out shipped/student.onnx") == 0
+        lines = shown("sh").splitlines()
+        assert [line.split()[1] for line in lines] == ["distill", "export"]
+        for line in lines:
+            assert command(small(line)) == 0
     return place
+
+
+def small(line: str) -> str:
+    """A command of the page without its program's name, on these texts, with less to train."""
+    words = line.removeprefix("distillab ").replace("teacher.skops", "teacher.py:teacher")
+    words = words.replace("docs.csv", "pets.csv").replace("bag-of-embeddings-32", "bag-of-embeddings-4")
+    return f"{words} --vocabulary 320 {SMALL}" if words.startswith("distill ") else words
 
 
 def test_a_fresh_process_answers_raw_texts_as_keras_does(folder: Path) -> None:
     texts = ["the cat and the meow", "Bark! A bone of the dog...", "☃ never seen", "milk " * 100]
-    program = [sys.executable, "-c", FRESH]
-    done = subprocess.run(program, cwd=folder, input=json.dumps(texts), capture_output=True, text=True)
+    own = '["Send a message to a server."]'
+    assert own in shown("python")
+    program = [sys.executable, "-c", shown("python").replace(own, repr(texts)) + ADDED]
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert not {"keras", "jax", "distillab"} & set(found["modules"])
@@ -99,8 +113,7 @@ def test_the_same_command_again_trains_nothing_and_keeps_the_tokenizer(
 ) -> None:
     monkeypatch.chdir(folder)
     before = (folder / "out" / "tokenizer.json").read_bytes()
-    words = "distill --teacher teacher.py:teacher --student bag-of-embeddings-4 --data pets.csv --out out"
-    assert command(f"{words} --vocabulary 320 {SMALL}") == 0
+    assert command(small(shown("sh").splitlines()[0])) == 0
     assert (folder / "out" / "tokenizer.json").read_bytes() == before
 
 
