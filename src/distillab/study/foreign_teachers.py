@@ -19,6 +19,7 @@ from distillab.models.class_names import columns_by_name, mapped_logits
 from distillab.models.digests import add_array
 from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recognised_outputs
 from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, NamedInputs, Preparation, possible_layouts
+from distillab.study.model_inputs import foreign_inputs, matched_inputs
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
 from distillab.study.table_inputs import table_teacher
@@ -139,8 +140,10 @@ def _preparations(
 ) -> dict[str, Preparation | NamedInputs]:
     """How inputs may be prepared, by what the user would have to state for it; "" is how they are, and the first."""
     shape = dataset.input_shape
-    if isinstance(dataset.scale, Mapping):
-        return {"": _of_several(dataset.scale, options)}
+    if isinstance(dataset.scale, Mapping) or model.several:
+        if model.several:
+            matched_inputs(f"The teacher {model.name}", foreign_inputs(model), dataset)
+        return {"": _of_several(dataset, options)}
     if len(shape) != 3:
         first = _of_features(model, dataset, options)
         features = dataset.input_kinds == {INPUT: "features"} and dataset.columns is None
@@ -185,11 +188,12 @@ def _other_preparations(
     return others
 
 
-def _of_several(scale: Mapping[str, float], options: ModelOptions) -> NamedInputs:
+def _of_several(dataset: Dataset, options: ModelOptions) -> NamedInputs:
     for name in ("teacher_input", "teacher_layout", "teacher_normalise"):
         if getattr(options, name) is not None:
             raise not_allowed(name, getattr(options, name), "left out: the data have several inputs")
-    return NamedInputs(dict.fromkeys(scale, 1.0) if options.teacher_scale == "raw" else scale)
+    raw = options.teacher_scale == "raw"
+    return NamedInputs({name: 1.0 if raw else for_input(dataset.scale, name) for name in dataset.input_shapes})
 
 
 def _of_features(model: ForeignModel, dataset: Dataset, options: ModelOptions) -> Preparation:
