@@ -10,6 +10,7 @@ import numpy as np
 
 from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, paired_gain
 from distillab.data import Dataset
+from distillab.data.inputs import changed, scaling
 from distillab.data.labels import Array
 from distillab.engine.cost import Cost, cost
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
@@ -120,11 +121,11 @@ def _costs(
     model: keras.Model, student: StudentModel, teachers: Sequence[TeacherModel], dataset: Dataset
 ) -> dict[str, Any]:
     """Costs of the student, and of the teacher where it is a single model."""
-    prepared = dataset.prepared(dataset.x_test[:1])[0]
-    costs = {"student": cost(model, student.functional, prepared * student.scale)}
+    first = dataset.x_test[:1]
+    costs = {"student": cost(model, student.functional, changed(dataset.prepared(first), scaling(student.scale))[0])}
     if len(teachers) == 1 and teachers[0].model is not None and teachers[0].member is not None:
         functional, _, scale = teachers[0].member
-        costs["teacher"] = cost(teachers[0].model, functional, dataset.x_test[0] * scale)
+        costs["teacher"] = cost(teachers[0].model, functional, changed(first, scaling(scale))[0])
     return {who: _plain_cost(one) for who, one in costs.items()}
 
 
@@ -133,7 +134,7 @@ def _plain_cost(one: Cost) -> dict[str, Any]:
 
 
 def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
-    stored = dataset.x_train.dtype == np.uint8
+    stored, shapes = dataset.x_train.dtype == np.uint8, dataset.input_shapes
     return {
         "labelled": len(dataset.y_train),
         "validation": 0 if dataset.validation is None else len(dataset.validation),
@@ -143,6 +144,7 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "class_names": list(dataset.class_names),
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
+        "inputs": {name: {"kind": dataset.input_kinds[name], "shape": list(shape)} for name, shape in shapes.items()},
         "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),

@@ -123,6 +123,21 @@ def changed(x: Array, change: Callable[[str, Array], Array]) -> Array:
     return parts[INPUT] if x.dtype.names is None else joined(parts)
 
 
+def scaling(scale: Scale) -> Callable[[str, Array], Array]:
+    """The function for `changed` that multiplies inputs by their scale, as float32; token ids stay as they are.
+
+    Args:
+        scale: a factor, or one by name.
+    """
+
+    def one(name: str, part: Array) -> Array:
+        if input_kind(part) == "tokens":
+            return part
+        return np.multiply(part, np.float32(for_input(scale, name)), dtype=np.float32)
+
+    return one
+
+
 def scaled(x: Array, scale: Scale) -> Any:
     """What models read: stored inputs times their scale, float32; token ids as they are.
 
@@ -133,14 +148,8 @@ def scaled(x: Array, scale: Scale) -> Any:
     Returns:
         An array of one input, a dictionary by name of several.
     """
-
-    def one(name: str, part: Array) -> Array:
-        if input_kind(part) == "tokens":
-            return part
-        return np.multiply(part, np.float32(for_input(scale, name)), dtype=np.float32)
-
-    parts = {name: one(name, part) for name, part in parts_of(x).items()}
-    return parts[INPUT] if x.dtype.names is None else parts
+    read = changed(x, scaling(scale))
+    return read if x.dtype.names is None else parts_of(read)
 
 
 def checked_inputs(values: Array, name: str, *, gaps: bool = False) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 
 from distillab.data.inputs import INPUT, Scale, for_input, parts_of
 from distillab.errors import RequestError
+from distillab.models.input_names import given_by_name, input_names
 
 Inputs = Any
 """One array (N, ...), or an `OrderedDict` of such arrays by name."""
@@ -111,18 +112,6 @@ def input_tensors(model: keras.Model) -> Any:
     return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
 
 
-def input_names(model: keras.Model) -> list[str]:
-    """The names of a model's inputs, in the order in which it takes them.
-
-    Args:
-        model: a built model; its inputs are one, a list or a dict.
-    """
-    tensors = input_tensors(model)
-    if isinstance(tensors, Mapping):
-        return list(tensors)
-    return [tensor.name for tensor in (tensors if isinstance(tensors, (list, tuple)) else [tensors])]
-
-
 def input_specs(model: keras.Model, batch: int) -> Any:
     """Shapes and types of a batch of a model's inputs, as it is called with them.
 
@@ -148,17 +137,11 @@ def arranged(model: keras.Model, inputs: Inputs) -> Any:
     Raises:
         RequestError: the model has another number of inputs.
     """
-    names, tensors = input_names(model), input_tensors(model)
+    names = input_names(model)
     of_data = list(inputs) if isinstance(inputs, Mapping) else [INPUT]
     if len(names) != len(of_data):
         raise RequestError(
             f"The model {model.name!r} has {len(names)} inputs ({', '.join(names)}), and the data {len(of_data)} "
             f"({', '.join(of_data)}). Give the model an input for each of them, by the same names or in their order."
         )
-    if not isinstance(inputs, Mapping):
-        return inputs
-    by_name = set(names) == set(inputs)
-    ordered = [inputs[name] for name in names] if by_name else list(inputs.values())
-    if isinstance(tensors, Mapping):
-        return dict(zip(names, ordered, strict=True))
-    return ordered if isinstance(tensors, (list, tuple)) else ordered[0]
+    return given_by_name(model, inputs) if isinstance(inputs, Mapping) else inputs

@@ -26,7 +26,7 @@ from distillab.engine.inputs import unstructured
 from distillab.engine.randomness import epoch_order
 from distillab.engine.training import SharedArrays, StudentState, Training
 from distillab.engine.types import Epoch, Examples, Footprint, LiveTeacher, Outcome, Recipe, Student
-from distillab.tasks import TASKS
+from distillab.tasks import task_named
 
 
 class CohortTrainer:
@@ -232,7 +232,7 @@ class CohortTrainer:
             raise ValueError(f"a cohort of {len(students)} students does not fit {self.capacity} slots")
         rows = partial(self._rows, slots=self._slots_of(len(students)))
         variables = jax.tree.map(lambda *leaves: rows(leaves), *(s.initial for s in students))
-        labels = np.int32 if TASKS[self.recipe.task].discrete else np.float32
+        labels = np.int32 if task_named(self.recipe.task).discrete else np.float32
         states = StudentState(
             variables=variables,
             optimiser=self._fresh_optimiser(variables.trainable),

@@ -13,14 +13,15 @@ from jax import lax
 
 from distillab.data.inputs import Scale
 from distillab.engine.batches import batched_logits
-from distillab.engine.functional import Functional, Variables
+from distillab.engine.functional import Functional, ModelOutput, Variables
 from distillab.engine.inputs import Inputs, count, scaled, take
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
+from distillab.engine.several import decided_by_part, losses_of_outputs, validation_score, weights_of_known
 from distillab.engine.teacher_rows import batch_logits
 from distillab.engine.types import Recipe
-from distillab.losses import label_losses_for, losses_for, objective
-from distillab.tasks import TASKS, Task
+from distillab.losses import LossTerms, label_losses_for, losses_for, objective, objective_of_several
+from distillab.tasks import Part, Task, task_named
 
 
 class StudentState(NamedTuple):
@@ -138,22 +139,16 @@ class Training:
         labels, label_weights = state.labels[rows], None
         if self.recipe.unlabelled:
             known = self._known(state.labels)
-            label_weights = jnp.where(known[rows], known.size / jnp.maximum(1, jnp.sum(known)), 0)
+            if self.recipe.parts:
+                label_weights = weights_of_known(self.recipe.parts, known, rows)
+            else:
+                label_weights = jnp.where(known[rows], known.size / jnp.maximum(1, jnp.sum(known)), 0)
             labels = jnp.where(known[rows], labels, 0)
 
         def loss(trainable: Any) -> tuple[jax.Array, Any]:
             output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
-            terms = objective(
-                output.logits,
-                batch_logits(shared.teacher_logits, state.teacher, rows, output.logits.shape[-1]),
-                labels,
-                _at_positions(weight, output.mask),
-                alpha=state.alpha,
-                temperature=state.temperature,
-                distillation_loss=losses_for(self.recipe.task)[self.recipe.loss],
-                label_loss=label_losses_for(self.recipe.task)[self.recipe.label_loss],
-                label_weights=label_weights,
-            )
+            told = batch_logits(shared.teacher_logits, state.teacher, rows, output.logits.shape[-1])
+            terms = self._terms(state, output, told, labels, weight, label_weights)
             whole = terms.loss + output.penalty
             return whole, (terms._replace(loss=whole), output.fixed)
 
@@ -169,6 +164,27 @@ class Training:
             carry.finite_steps + alive,
             jnp.where(alive, terms.loss, carry.last_finite_loss),
         ), None
+
+    def _terms(
+        self,
+        state: StudentState,
+        output: ModelOutput,
+        teacher_logits: jax.Array,
+        labels: jax.Array,
+        weight: jax.Array,
+        label_weights: jax.Array | None,
+    ) -> LossTerms:
+        """The objective of a batch: of one output, or of several packed ones."""
+        arrays = output.logits, teacher_logits, labels, _at_positions(weight, output.mask)
+        numbers = {"alpha": state.alpha, "temperature": state.temperature, "label_weights": label_weights}
+        if self.recipe.parts:
+            return objective_of_several(*arrays, losses_of_outputs(self.recipe), **numbers)
+        return objective(
+            *arrays,
+            distillation_loss=losses_for(self.recipe.task)[self.recipe.loss],
+            label_loss=label_losses_for(self.recipe.task)[self.recipe.label_loss],
+            **numbers,
+        )
 
     def evaluate(self, state: StudentState, shared: SharedArrays) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Predict the logits of the test inputs (M, ..., C), the validation inputs and the gallery's.
@@ -192,20 +208,13 @@ class Training:
         return self._decided(self._logits(state.variables, shared.x_train))
 
     def _decided(self, logits: jax.Array) -> jax.Array:
-        """What outputs say: class numbers, 0 and 1, or real numbers as they are."""
-        match self._task.name:
-            case "categorical":
-                return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-            case "binary":
-                return (logits[..., 0] > 0).astype(jnp.int32)
-            case "multilabel":
-                return (logits > 0).astype(jnp.int32)
-            case _:
-                return logits
+        if self.recipe.parts:
+            return decided_by_part(self.recipe.parts, _decided, logits)
+        return _decided(self._task.name, logits)
 
     @property
     def _task(self) -> Task:
-        return TASKS[self.recipe.task]
+        return task_named(self.recipe.task)
 
     def _known(self, labels: jax.Array) -> jax.Array:
         return labels >= 0 if self._task.discrete else ~jnp.isnan(labels)
@@ -214,18 +223,41 @@ class Training:
         """The share of right decisions; for real outputs R2, the share of the variance that is explained."""
         if not count(inputs):
             return jnp.float32(jnp.nan)
-        decided, known = self._decided(self._logits(variables, inputs)), self._known(labels)
-        if self._task.discrete:
-            return jnp.sum((decided == labels) & known) / jnp.sum(known)
-        mean = jnp.nanmean(labels, axis=0)
-        left, whole = (jnp.sum(jnp.where(known, (y - labels) ** 2, 0)) for y in (decided, mean))
-        return 1 - left / whole
+        decided = self._decided(self._logits(variables, inputs))
+        if self.recipe.parts:
+            return validation_score(self.recipe.parts, _part_score, decided, labels)
+        return _score(self._task.discrete, decided, labels, self._known(labels))
 
     def _logits(self, variables: Variables, inputs: Inputs) -> jax.Array:
         return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)
 
     def _inputs(self, stored: Inputs) -> Inputs:
         return scaled(stored, self.scale)
+
+
+def _decided(task: str, logits: jax.Array) -> jax.Array:
+    """What outputs say: class numbers, 0 and 1, or real numbers as they are."""
+    match task:
+        case "categorical":
+            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        case "binary":
+            return (logits[..., 0] > 0).astype(jnp.int32)
+        case "multilabel":
+            return (logits > 0).astype(jnp.int32)
+        case _:
+            return logits
+
+
+def _score(discrete: bool, decided: jax.Array, labels: jax.Array, known: jax.Array) -> jax.Array:
+    if discrete:
+        return jnp.sum((decided == labels) & known) / jnp.sum(known)
+    mean = jnp.nanmean(labels, axis=0)
+    left, whole = (jnp.sum(jnp.where(known, (y - labels) ** 2, 0)) for y in (decided, mean))
+    return 1 - left / whole
+
+
+def _part_score(part: Part, decided: jax.Array, labels: jax.Array) -> jax.Array:
+    return _score(part.task.discrete, decided, labels, ~jnp.isnan(labels))
 
 
 def _at_positions(weights: jax.Array, mask: jax.Array | None) -> jax.Array:

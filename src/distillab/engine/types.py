@@ -12,6 +12,7 @@ from distillab.data.inputs import Scale
 from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.functional import Variables
 from distillab.engine.teacher_rows import TeacherRows
+from distillab.tasks import Part
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class Recipe:
         augmentation: of training images, anew in every epoch; alpha < 1 then needs a live teacher.
         unlabelled: whether labels, or entries of them, may be missing. Such an entry counts for the distillation loss
             alone, and the label loss is averaged over the entries that are there.
+        parts: of several outputs, what each one means, with its weight and, where it has its own, its alpha; the task
+            is then "several", and outputs and labels are packed.
     """
 
     epochs: int
@@ -99,6 +102,7 @@ class Recipe:
     augmentation: Augmentation = NONE
     unlabelled: bool = False
     task: str = "categorical"
+    parts: tuple[Part, ...] = ()
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]

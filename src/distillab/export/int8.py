@@ -6,21 +6,24 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from distillab.data.columns import Columns
-from distillab.errors import RequestError, WorkError, not_allowed, reason
+from distillab.errors import RequestError, WorkError, reason
 from distillab.export.agreement import agreement
 from distillab.export.columns import check_columns, with_columns
 from distillab.export.exported import (
+    Array,
     Exported,
+    contiguous_parts,
     keras_predictions,
     measured_latency,
     predict_in_batches,
     quiet,
+    read_rows,
 )
 from distillab.export.meaning import Quality, meaning_of
 from distillab.export.onnx import check_tools, convert, onnx_run
@@ -45,9 +48,9 @@ PRODUCTS = ["Conv", "Gemm", "MatMul"]
 def export_int8(
     model: keras.Model,
     path: str | os.PathLike[str],
-    examples: ArrayLike,
+    examples: Any,
     labels: ArrayLike,
-    calibration: ArrayLike,
+    calibration: Any,
     *,
     task: str | None = None,
     columns: Columns | None = None,
@@ -70,20 +73,19 @@ def export_int8(
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
         WorkError: a layer has no counterpart, or too much is lost; no file is written.
     """
-    path, examples = Path(path), np.asarray(examples, np.float32)
-    calibration = np.asarray(calibration, np.float32)
+    path = Path(path)
     check_tools(path)
+    examples = read_rows(model, examples)
+    calibration = read_rows(model, calibration, "calibration")
     ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
     truth = meaning.checked(labels, ours.shape)
-    if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
-        raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
     before = meaning.quality(ours, truth)
     if np.isnan(before.value):
         raise RequestError(
             f"The {before.label} is not defined on these {len(truth):,} examples: all labels are the same. Give other "
             "examples, or export without --int8."
         )
-    content = _quantised(convert(model, examples.shape[1:], meaning.output_name), calibration)
+    content = _quantised(convert(model, examples, meaning.output_name), calibration)
     if columns is not None:
         check_columns(columns, model.input_shape[1:], meaning.output_name)
         content = with_columns(content, columns)
@@ -118,7 +120,7 @@ def _check_loss(before: Quality, after: Quality, examples: int) -> None:
         )
 
 
-def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
+def _quantised(content: bytes, calibration: Array) -> bytes:
     """An ONNX model with QuantizeLinear and DequantizeLinear around its operations, which ONNX Runtime fuses."""
     import onnx
     import onnxruntime
@@ -127,10 +129,13 @@ def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
 
     name = onnx.load_from_string(content).graph.input[0].name
 
-    batches = ({name: calibration[start : start + BATCH]} for start in range(0, len(calibration), BATCH))
+    def fed(rows: Array) -> dict[str, Array]:
+        return {name: rows} if rows.dtype.names is None else contiguous_parts(rows)
+
+    batches = (fed(calibration[start : start + BATCH]) for start in range(0, len(calibration), BATCH))
 
     class Reader(CalibrationDataReader):
-        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        def get_next(self) -> dict[str, Array] | None:
             return next(batches, None)
 
     onnxruntime.set_default_logger_severity(4)  # errors are raised as well as logged

@@ -14,12 +14,13 @@ from distillab.data import load
 from distillab.data.archive import read_arrays
 from distillab.data.columns import COLUMNS_FILE, Columns
 from distillab.errors import RequestError, not_allowed
-from distillab.export.exported import Exported, check_model
+from distillab.export.exported import Exported, check_model, keras_predictions, read_rows
 from distillab.export.int8 import export_int8
 from distillab.export.meaning import meaning_of
 from distillab.export.onnx import check_tools, export_onnx
 from distillab.export.tensorflow import check_tensorflow, export_tensorflow
 from distillab.models.files import read_model
+from distillab.models.input_names import vocabularies
 from distillab.models.scaling import reads_raw
 
 if TYPE_CHECKING:
@@ -42,16 +43,16 @@ class _Examples(NamedTuple):
 
     Args:
         kind: in words, for reports.
-        inputs: as the model reads them, (N, ...).
+        inputs: as the model reads them, (N, ...), or several, structured or by name.
         labels: their labels; None: there are none.
         calibration: training inputs, (M, ...); None: there are none.
         task: what the labels mean; None: there are none.
     """
 
     kind: str
-    inputs: NDArray[np.float32]
+    inputs: Any
     labels: NDArray[Any] | None = None
-    calibration: NDArray[np.float32] | None = None
+    calibration: Any = None
     task: str | None = None
 
 
@@ -99,13 +100,14 @@ def export_model(
     elif stored.is_file():
         examples = _stored(stored, count)
     else:
-        examples = _Examples("inputs of random numbers", _random_inputs(student))
+        check_model(student)
+        examples = _Examples("inputs of random numbers", _only(_random_inputs(student)))
     task = task or examples.task
     labels, meaning = examples.labels, None
     if labels is not None:
-        check_model(student, examples.inputs)
+        rows = read_rows(student, examples.inputs)
         meaning = meaning_of(student, task)
-        labels = meaning.checked(labels, student.compute_output_shape(examples.inputs.shape))
+        labels = meaning.checked(labels, (len(rows), *keras_predictions(student, rows[:1]).shape[1:]))
     if int8 and labels is not None and examples.calibration is not None:
         exported = export_int8(student, out, examples.inputs, labels, examples.calibration, task=task, columns=columns)
     elif to == "onnx":
@@ -151,7 +153,7 @@ def _stored(path: Path, count: int) -> _Examples:
     do = "Delete it and give --data."
     arrays = read_arrays(path, do)
     task = read_arrays(path, do, None).get("task", "categorical")
-    x_train, x_test = (np.asarray(arrays[f"x_{part}"], np.float32) for part in ("train", "test"))
+    x_train, x_test = (arrays[f"x_{part}"] for part in ("train", "test"))
     drawn = x_train[_calibration(len(x_train))]
     return _Examples("test examples of the distillation", x_test[:count], arrays["y_test"][:count], drawn, str(task))
 
@@ -160,8 +162,18 @@ def _calibration(examples: int) -> NDArray[np.intp]:
     return np.random.default_rng(0).permutation(examples)[:CALIBRATION]
 
 
-def _random_inputs(student: keras.Model) -> np.ndarray:
-    shape = student.input_shape[1:]
-    if any(side is None for side in shape):
-        raise RequestError(f"The model reads inputs of any size {shape}. Give --data, whose size is then used.")
-    return np.random.default_rng(0).random((EXAMPLES, *shape), np.float32)
+def _only(inputs: list[NDArray[Any]]) -> Any:
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def _random_inputs(student: keras.Model) -> list[NDArray[Any]]:
+    """For each input numbers from 0 to 1, or token ids that it knows."""
+    rng, drawn = np.random.default_rng(0), list[NDArray[Any]]()
+    for tensor, known in zip(student.inputs, vocabularies(student), strict=True):
+        shape = tuple(tensor.shape[1:])
+        if any(side is None for side in shape):
+            raise RequestError(f"The model reads inputs of any size {shape}. Give --data, whose size is then used.")
+        whole = known is not None or np.dtype(tensor.dtype).kind in "iu"
+        size = (EXAMPLES, *shape)
+        drawn.append(rng.integers(0, known or 2, size) if whole else rng.random(size, np.float32))
+    return drawn

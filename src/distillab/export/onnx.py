@@ -13,36 +13,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from distillab.backend import need_jax
 from distillab.data.columns import Columns
+from distillab.data.inputs import INPUT, parts_of
 from distillab.errors import RequestError, WorkError, not_allowed, reason
 from distillab.export.agreement import agreement, check_agreement
 from distillab.export.columns import check_columns, column_feeds, with_columns
 from distillab.export.exported import (
+    Array,
     Exported,
     Predict,
+    contiguous_parts,
     keras_predictions,
     measured_latency,
     predict_in_batches,
     quiet,
+    read_rows,
 )
 from distillab.export.meaning import meaning_of
 from distillab.export.pools import with_plain_pools
 from distillab.io import replace_file
+from distillab.models.input_names import given_by_name
 
 if TYPE_CHECKING:
     import keras
 
 NEEDS = ("jax2onnx", "onnx", "onnxruntime")
-INPUT = "inputs"
 
 
 def export_onnx(
     model: keras.Model,
     path: str | os.PathLike[str],
-    examples: ArrayLike,
+    examples: Any,
     *,
     task: str | None = None,
     columns: Columns | None = None,
@@ -53,29 +57,32 @@ def export_onnx(
     otherwise an earlier file stays as it is.
 
     Args:
-        model: one input, (B, ...), and one output, (B, ..., C); on Keras's JAX backend.
+        model: one or more inputs, (B, ...), and one output, (B, ..., C); on Keras's JAX backend.
         path: of the file; ends in .onnx.
-        examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
+        examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1; of several inputs
+            a mapping by name, a list in the model's order, or structured rows.
         task: what the outputs mean, a name in `distillab.tasks.TASKS`; None: as its last activation says.
         columns: of the table that the model reads; the graph then has an input for each (`with_columns`).
 
     Returns:
-        `Exported`. The graph's input is called "inputs" where there are no columns; its output "probabilities" if the
-        model ends in a softmax or sigmoid, "predictions" if it predicts real numbers, "logits" otherwise.
+        `Exported`. Without columns the graph's only input is called "inputs", several have the model's names; its
+        output is called "probabilities" if the model ends in a softmax or sigmoid, "predictions" if it predicts real
+        numbers, "logits" otherwise.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or the model does not fit the examples.
         WorkError: a layer has no counterpart in ONNX, or the predictions differ.
     """
-    path, examples = Path(path), np.asarray(examples, np.float32)
+    path = Path(path)
     check_tools(path)
+    examples = read_rows(model, examples)
     ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
     if columns is not None:
         check_columns(columns, model.input_shape[1:], meaning.output_name)
-    content = convert(model, examples.shape[1:], meaning.output_name, columns)
+    content = convert(model, examples, meaning.output_name, columns)
     run, feeds = onnx_run(content, columns)
 
-    def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(inputs: Array) -> NDArray[np.float32]:
         return run(feeds(inputs))
 
     theirs = predict_in_batches(predict, examples)
@@ -106,12 +113,12 @@ def check_tools(path: Path) -> None:
     need_jax("ONNX export")
 
 
-Feeds = Mapping[str, NDArray[Any]]
+Feeds = Mapping[str, Array]
 """The inputs of a graph by name."""
 
 
 def onnx_predict(content: bytes, columns: Columns | None = None) -> Predict:
-    """Load an ONNX model as a function from (B, ...) to (B, ..., C), run by ONNX Runtime on one thread.
+    """Load an ONNX model as a function from rows of inputs to (B, ..., C), run by ONNX Runtime on one thread.
 
     Args:
         content: the model's file.
@@ -147,7 +154,7 @@ def onnx_run(
         running = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no base but Exception
         raise _rejected(error) from error
-    name = running.get_inputs()[0].name
+    only = running.get_inputs()[0].name
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         try:
@@ -155,15 +162,17 @@ def onnx_run(
         except Exception as error:
             raise _rejected(error) from error
 
-    return run, (lambda inputs: {name: inputs}) if columns is None else partial(column_feeds, columns)
+    if columns is not None:
+        return run, partial(column_feeds, columns)
+    return run, lambda rows: {only: rows} if rows.dtype.names is None else contiguous_parts(rows)
 
 
-def convert(model: keras.Model, shape: tuple[int, ...], output_name: str, columns: Columns | None = None) -> bytes:
+def convert(model: keras.Model, examples: Array, output_name: str, columns: Columns | None = None) -> bytes:
     """Convert a model to the content of an ONNX file, and run ONNX's checker.
 
     Args:
-        model: one input to one output.
-        shape: of one input.
+        model: one or more inputs to one output.
+        examples: as from `read_rows`; their shapes and types are the inputs'.
         output_name: what the graph calls its output.
         columns: as in `export_onnx`.
 
@@ -173,7 +182,11 @@ def convert(model: keras.Model, shape: tuple[int, ...], output_name: str, column
     import keras
     import onnx
 
-    signature = [keras.InputSpec(shape=(None, *shape), dtype="float32", name=INPUT)]
+    specs = {
+        name: keras.InputSpec(shape=(None, *part.shape[1:]), dtype=part.dtype.name, name=name)
+        for name, part in parts_of(examples).items()
+    }
+    signature = [specs[INPUT] if examples.dtype.names is None else given_by_name(model, specs)]
     with tempfile.TemporaryDirectory(prefix="distillab-") as folder, warnings.catch_warnings(), quiet(logging.WARNING):
         warnings.simplefilter("ignore")  # from the converter's imports
         file = Path(folder) / "model.onnx"
@@ -183,7 +196,9 @@ def convert(model: keras.Model, shape: tuple[int, ...], output_name: str, column
             what = f"The model {model.name!r} cannot be written as ONNX"
             raise WorkError(f"{what} ({reason(error)}). No file was written.") from error
         written = with_plain_pools(onnx.load(file))
-    _rename_output(written.graph, output_name)
+    _rename(written.graph, written.graph.output[0], output_name)
+    for tensor, name in zip(written.graph.input, specs, strict=True):
+        _rename(written.graph, tensor, name)
     try:
         onnx.checker.check_model(written, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -192,12 +207,12 @@ def convert(model: keras.Model, shape: tuple[int, ...], output_name: str, column
     return content if columns is None else with_columns(content, columns)
 
 
-def _rename_output(graph: Any, name: str) -> None:
-    old = graph.output[0].name
+def _rename(graph: Any, tensor: Any, name: str) -> None:
+    """Give an input or output of a graph another name."""
+    old, tensor.name = tensor.name, name
     for node in graph.node:
         node.input[:] = [name if label == old else label for label in node.input]
         node.output[:] = [name if label == old else label for label in node.output]
-    graph.output[0].name = name
 
 
 def _rejected(error: Exception) -> WorkError:

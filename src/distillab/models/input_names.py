@@ -57,3 +57,18 @@ def input_readers(model: keras.Model, place: int) -> list[keras.Layer]:
                 else:
                     found.append(operation)
     return found
+
+
+def vocabularies(model: keras.Model) -> list[int | None]:
+    """For each input the number of token ids that the model knows; None where no Embedding reads the input.
+
+    Args:
+        model: functional or sequential, built.
+    """
+    import keras
+
+    embeddings = [
+        [one.input_dim for one in input_readers(model, place) if isinstance(one, keras.layers.Embedding)]
+        for place in range(len(model.inputs))
+    ]
+    return [min(map(int, sizes), default=None) for sizes in embeddings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from distillab.data.forms import ModelInput
 from distillab.data.inputs import Scale, parts_of
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph
-from distillab.models.input_names import input_names, input_readers
+from distillab.models.input_names import input_names, input_readers, vocabularies
 from distillab.models.scaling import reads_raw
 
 
@@ -30,15 +31,13 @@ def model_inputs(model: keras.Model) -> tuple[ModelInput, ...]:
     graph = as_graph(model)
     if graph is None or not getattr(graph, "inputs", None):
         return ()
-    return tuple(_model_input(graph, place, name) for place, name in enumerate(input_names(graph)))
+    return tuple(map(_model_input, graph.inputs, input_names(graph), vocabularies(graph)))
 
 
-def _model_input(model: keras.Model, place: int, name: str) -> ModelInput:
-    tensor = model.inputs[place]
-    embeddings = [one for one in input_readers(model, place) if isinstance(one, keras.layers.Embedding)]
-    whole = np.dtype(keras.backend.standardize_dtype(tensor.dtype)).kind in "iu" and tensor.dtype != "uint8"
-    vocabulary = min((int(one.input_dim) for one in embeddings), default=None)
-    return ModelInput(name, tuple(tensor.shape[1:]), bool(embeddings) or (whole and len(tensor.shape) == 2), vocabulary)
+def _model_input(tensor: Any, name: str, vocabulary: int | None) -> ModelInput:
+    shape = tuple(tensor.shape[1:])
+    whole = np.dtype(tensor.dtype).kind in "iu" and tensor.dtype != "uint8" and len(shape) == 1
+    return ModelInput(name, shape, vocabulary is not None or whole, vocabulary)
 
 
 def matched_inputs(

@@ -309,9 +309,19 @@ def _use(data: Mapping[str, Any]) -> str:
     names = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_CLASSES]))
     more = f", and {len(classes) - MOST_CLASSES} more (answer.json)" if len(classes) > MOST_CLASSES else ""
     return (
-        f"reads inputs of shape {tuple(data['input_shape'])} {data['reads']}; its preprocessing is inside. It returns "
-        f"{_outputs(data)}. {_NAMED[data.get('task', 'categorical')]}: {names}{more}."
+        f"reads {_inputs(data)}; its preprocessing is inside. It returns {_outputs(data)}. "
+        f"{_NAMED[data.get('task', 'categorical')]}: {names}{more}."
     )
+
+
+def _inputs(data: Mapping[str, Any]) -> str:
+    """What the student is given."""
+    several = data.get("inputs", {})
+    if len(several) > 1:
+        shown = ", ".join(f"{name} ({one['kind']}, {tuple(one['shape'])})" for name, one in several.items())
+        return f"a dictionary of inputs: {shown}"
+    what = "token ids" if any(one["kind"] == "tokens" for one in several.values()) else "inputs"
+    return f"{what} of shape {tuple(data['input_shape'])} {data['reads']}"
 
 
 _NAMED = {"categorical": "Classes", "binary": "Classes", "multilabel": "Labels", "regression": "Numbers"}
