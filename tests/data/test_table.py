@@ -28,6 +28,13 @@ def test_classes_are_numbered_in_order_and_an_empty_label_is_none(tmp_path: Path
     np.testing.assert_array_equal(table.x, np.float32([[1.5, 2], [-1, 3], [0, 4]]))
 
 
+def test_labels_that_are_missing_are_told_and_none_may_be_a_class(tmp_path: Path):
+    table = read_table(write(tmp_path / "a.csv", "size,label\n1,dog\n2,none\n3,NA\n4,?\n"))
+    assert table.class_names == ("dog", "none")
+    assert table.y.tolist() == [0, 1, -1, -1]
+    assert "2 rows have no label and are unlabelled examples." in table.notes
+
+
 def test_whole_numbers_are_ordered_as_numbers(tmp_path: Path):
     table = read_table(write(tmp_path / "a.csv", "f,kind\n1,10\n2,9\n"))
     assert table.class_names == ("9", "10")
@@ -70,7 +77,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("labels", "numbers"),
-    [("1.5,2", [1.5, 2.0]), ("1,", [1.0, None]), ("1,two", None), ("1,nan", None), ("1,inf", None)],
+    [("1.5,2", [1.5, 2.0]), ("1,", [1.0, None]), ("1,two", None), ("1,NA", [1.0, None]), ("1,inf", None)],
 )
 def test_labels_that_are_all_numbers_are_kept_as_numbers(tmp_path: Path, labels: str, numbers: list | None):
     rows = "".join(f"0,{label}\n" for label in [*labels.split(","), "7" if numbers else "x"])

@@ -26,14 +26,14 @@ class Table(NamedTuple):
     x: NDArray[np.float32]
     """Shape (N, F): numbers, codes of words, booleans as 0 and 1; NaN where missing."""
     y: NDArray[np.int32]
-    """Shape (N,), class numbers; -1 for an empty label."""
+    """Shape (N,), class numbers; -1 for a missing label."""
     class_names: tuple[str, ...]
     features: tuple[str, ...]
     """The names of the feature columns, in order."""
     label: str
     """The name of the label column."""
     numbers: NDArray[np.float64] | None
-    """The labels as numbers, NaN for an empty one; None if one is no number."""
+    """The labels as numbers, NaN for a missing one; None if one is no number."""
     ids: tuple[str, ...] | None
     """The column "id", which is no feature, unless it is the label or the only other column; None without one."""
     columns: ReadColumns
@@ -46,8 +46,11 @@ class Table(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found out on reading, one sentence each."""
+        none = int((self.y == -1).sum())
+        of_labels = f"{none:,} rows have no label and are unlabelled examples."
         of_ids = f"The column {self.frame.id_column!r} names the examples and is no feature."
-        return (*self.frame.notes, *self.columns.notes, *([of_ids] if self.ids is not None else []))
+        notes = [*self.frame.notes, *self.columns.notes, of_labels if none else "", of_ids if self.ids else ""]
+        return tuple(note for note in notes if note)
 
 
 def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
@@ -136,7 +139,8 @@ def _holds_numbers(values: Iterable[Any]) -> bool:
 
 
 def _label_text(value: Any, frame: Frame, row: int, column: str) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    """A label as text, "" for none; the word "none" may be a class."""
+    if value is None or (is_missing(value) and str(value).strip().lower() != "none"):
         return ""
     if not isinstance(value, (str, bool, int, float)):
         raise RequestError(f"{frame.where(row)}, column {column!r} holds no label: it must be a word or a number.")
@@ -149,7 +153,7 @@ def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
-    return None if words else values  # "nan" and "inf" are words
+    return None if words else values  # "inf" is a word
 
 
 def _as_number(name: str) -> tuple[int, int, str]:
