@@ -36,7 +36,7 @@ def teacher_of(data: Any) -> Any:
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     words = make_column_selector(dtype_exclude=np.number)
     encode = make_column_transformer((encoder, words), remainder="passthrough")
-    boosting = HistGradientBoostingClassifier(early_stopping=True, random_state=0)
+    boosting = HistGradientBoostingClassifier(learning_rate=0.03, max_iter=300, max_leaf_nodes=6, random_state=0)
     return make_pipeline(encode, boosting).fit(raw, np.array(data.class_names)[data.y_train[data.training]])
 
 

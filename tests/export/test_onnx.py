@@ -34,7 +34,7 @@ def lively(model: keras.Model) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values()])
+@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values() if not entry.tokens])
 def test_every_zoo_student_predicts_a_thousand_digits_as_keras_does(name: str, digits: np.ndarray, tmp_path: Path):
     keras.utils.set_random_seed(4)
     model = lively(build(name, (8, 8, 1), 10))

@@ -23,6 +23,7 @@ from distillab.data import Dataset
 from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
 from distillab.data.resampling import with_resampled_rows
+from distillab.data.tokenizer import TOKENIZER_FILE
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
@@ -355,5 +356,7 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         columns = dataset.columns.to_json()
         replace_file(path / COLUMNS_FILE, lambda temporary: temporary.write_text(columns, encoding="utf-8"))
     replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
+    if dataset.text is not None:
+        dataset.text.tokenizer.save(path / TOKENIZER_FILE)
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

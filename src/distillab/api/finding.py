@@ -21,6 +21,9 @@ from distillab.study.teacher_models import TeacherModel
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
 
+BY_TOKENIZER = "of token ids, which tokenizer.json makes of texts"
+"""What a student of texts reads."""
+
 
 def distillation_finding(
     pipeline: Pipeline,
@@ -145,7 +148,7 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
         "inputs": {name: {"kind": dataset.input_kinds[name], "shape": list(shape)} for name, shape in shapes.items()},
-        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
+        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are" if dataset.text is None else BY_TOKENIZER,
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }

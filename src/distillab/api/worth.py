@@ -159,7 +159,7 @@ def _quick(student: StudentModel, dataset: Dataset, request: Request, epochs: in
     inputs = dataset.prepared((dataset.x_train, rows))
     training = train_teacher(
         student.functional,
-        Examples.for_labels(inputs, student.scale, dataset.output_shape),
+        Examples.for_labels(inputs, student.scale, dataset.output_shape, dataset.training_weights(rows)),
         dataset.targets(dataset.y_train[rows]),
         recipe,
         learning_rate=Space.of(None, None, request.learning_rate).plain.learning_rate,

@@ -11,7 +11,10 @@ import click
 from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "label", "ignore_class")
+READING = (
+    *("validation", "test", "label", "inputs", "text", "tokenizer", "vocabulary", "length"),
+    *("ignore_class", "sample_weight", "class_weight"),
+)
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -20,7 +23,9 @@ READING = ("validation", "test", "label", "ignore_class")
     "--student", "students", multiple=True, required=True, help="A .keras file, module:function, cnn-16-32, or auto."
 )
 @click.option(
-    "--data", required=True, help="An .npz, a table (.csv, .jsonl, .parquet), an image folder, or a name such as mnist."
+    "--data",
+    required=True,
+    help="An .npz, a table (.csv, .jsonl, .parquet), a folder of images or texts, or a name such as mnist.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
@@ -60,6 +65,15 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
 @click.option("--label", help="Label column of a table.")
+@click.option(
+    "--inputs", type=click.Choice(["images", "features", "series", "tokens"]), help="Of arrays; otherwise recognised."
+)
+@click.option("--text", metavar="COLUMN", help="Column of texts of a table; otherwise recognised.")
+@click.option("--tokenizer", help="For texts: bpe (default) or wordpiece, trained here, or a tokenizer.json.")
+@click.option("--vocabulary", type=int, help="Token ids of a trained tokenizer; 4,000 by default.")
+@click.option("--length", type=int, help="Token ids of a text; by default enough for 95 % of them, at most 256.")
+@click.option("--sample-weight", metavar="COLUMN", help="Column of a table with the examples' weights.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let every class weigh the same in the loss.")
 @click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
 @click.option(
     "--validation",
@@ -110,7 +124,8 @@ def distill(
         models = list(teachers), list(students)
         result = distil(*models, data, out, read=read, options=run, progress=progress, **settings)
     click.echo(result.summary())
-    click.echo(f"{out} holds student.keras, model_card.md and answer.json.", err=True)
+    tokenizer = "tokenizer.json, " if (out / "tokenizer.json").is_file() else ""
+    click.echo(f"{out} holds student.keras, {tokenizer}model_card.md and answer.json.", err=True)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:

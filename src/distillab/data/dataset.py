@@ -30,6 +30,8 @@ from distillab.data.inputs import (
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
 from distillab.data.standardisation import target_scale
+from distillab.data.text import Text
+from distillab.data.weights import checked_weights
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
 
@@ -66,6 +68,9 @@ class Dataset:
         ids: where the examples were read from; not part of the digest. None: the arrays themselves.
         columns: of a table with words or gaps, what its numbers mean: inputs are then as read, (N, F), NaN where a
             value is missing, and students read them encoded. None: inputs are what they are.
+        text: the texts behind token ids, and their tokenizer.
+        weights: how much each training example's losses count, (N,), >= 0, not all 0; None: each counts 1. Metrics are
+            not weighed.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
     standard deviation of each number over the training labels, (C,).
@@ -95,6 +100,8 @@ class Dataset:
     store: ArrayStore = field(default_factory=ArrayStore, repr=False)
     ids: ExampleIds | None = field(default=None, repr=False, kw_only=True)
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
+    text: Text | None = field(default=None, repr=False, kw_only=True)
+    weights: NDArray[np.float32] | None = field(default=None, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
@@ -120,7 +127,8 @@ class Dataset:
             unlabelled = checked_inputs(self.unlabelled, "unlabelled", gaps=self.columns is not None)
         self._check_like_training("unlabelled", unlabelled)
         validation = None if self.validation is None else _validation_rows(self.validation, len(self.y_train))
-        self._set({"unlabelled": unlabelled, "validation": validation})
+        weights = None if self.weights is None else checked_weights(self.weights, len(self.y_train))
+        self._set({"unlabelled": unlabelled, "validation": validation, "weights": weights})
         self._check_labels()
 
     def _set(self, values: dict[str, object]) -> None:
@@ -170,6 +178,17 @@ class Dataset:
         """The shape of a model's outputs for one example."""
         return (*self.positions, self.outputs)
 
+    def training_weights(self, rows: Rows, unlabelled: int = 0) -> NDArray[np.float32] | None:
+        """The weights of some training examples, (K,), then of unlabelled ones, which are 1; None without weights.
+
+        Args:
+            rows: of the training examples.
+            unlabelled: how many unlabelled examples follow them.
+        """
+        if self.weights is None:
+            return None
+        return np.concatenate([self.weights[rows], np.ones(unlabelled, np.float32)])
+
     @cached_property
     def partly_labelled(self) -> bool:
         """Whether some entries of the training labels are unknown."""
@@ -210,6 +229,20 @@ class Dataset:
         """What each input is, by name."""
         return {name: input_kind(part) for name, part in parts_of(self.x_train[:1]).items()}
 
+    @cached_property
+    def vocabulary(self) -> int | None:
+        """The number of token ids, where the inputs are such: the tokenizer's, or the largest that occurs and one."""
+        if self.text is not None:
+            return self.text.tokenizer.vocabulary
+        if self.x_train.dtype.names is not None or input_kind(self.x_train[:1]) != "tokens":
+            return None
+        return 1 + max(int(x.max(initial=0)) for x in (self.x_train, self.x_test, self.unlabelled))
+
+    @property
+    def padding(self) -> int:
+        """The token id that fills up a text."""
+        return 0 if self.text is None else self.text.tokenizer.padding
+
     @property
     def training(self) -> Rows:
         """The sorted rows of the training examples that are not validation rows."""
@@ -225,6 +258,8 @@ class Dataset:
         if self.validation is not None or len(self.unlabelled):
             validation = _NO_ROWS if self.validation is None else self.validation
             arrays |= {"validation": validation, "unlabelled": self.unlabelled}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
         sha = hashlib.sha256()
         for name, array in arrays.items():
             described = array.dtype.str if array.dtype.names is None else array.dtype.descr
@@ -236,6 +271,8 @@ class Dataset:
             sha.update(f"task {self.task.name}\n".encode())
         if self.columns is not None:
             sha.update(f"columns {self.columns.to_json()}\n".encode())
+        if self.text is not None:
+            sha.update(f"text {self.text.digest}\n".encode())
         return sha.hexdigest()
 
     def inputs(self, x: Array) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note
+from distillab.data.text_ids import WantedTokenizer, with_token_ids
+from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
 
@@ -38,6 +41,7 @@ def read_data(
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
             an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
             position, such as (N, H, W). An example whose labels are all -1 or NaN is an unlabelled one.
+            Weights of examples: a third array, (x, y, weights), or `weights` beside x and y.
         options: how data are read and split; by default `ReadOptions()`.
         heads: the outputs of teacher and student, which help to recognise the task.
         readers: the inputs of teacher and student, which show what is read as token ids or as series.
@@ -56,6 +60,10 @@ def read_data(
     """
     options = ReadOptions() if options is None else options
     return dataset_from(read_source(data, options), options, heads, readers)
+
+
+OF_TEXT = ("text", "tokenizer", "vocabulary", "length")
+"""Options of data that are texts."""
 
 
 def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (), readers: Readers = ()) -> Dataset:
@@ -79,7 +87,11 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
-    arrays = _with_stored_inputs(arrays, options, readers)
+    for name in OF_TEXT if source.texts is None else ():
+        if getattr(options, name) is not None:
+            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
+    forms = options if source.texts is None else replace(options, inputs="tokens")
+    arrays = _with_stored_inputs(arrays, forms, readers)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -111,6 +123,9 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         y = np.concatenate([y, parts["validation"][1]])
     else:
         validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
+    weights = example_weights(arrays, read, len(y) - len(read), y, task, names, options.class_weight)
+    if weights is not None:
+        notes = (*notes, f"Training examples weigh {weights.min():.3g} to {weights.max():.3g}; metrics do not weigh.")
     columns = None
     if source.table is not None:
         train = np.setdiff1d(np.arange(len(x)), validation)
@@ -119,11 +134,15 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         notes = (label_note(source.table, task, names), *notes, *more)
     mean, spread = feature_scale(x) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
-    return Dataset(
+    dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
         mean=mean, spread=spread, task=task, notes=notes, store=source.store,
-        ids=ExampleIds(trained, tested, others, source.ids), columns=columns,
+        ids=ExampleIds(trained, tested, others, source.ids), columns=columns, weights=weights,
     )  # fmt: skip
+    if source.texts is None:
+        return dataset
+    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
 def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from distillab.data.array_store import ArrayStore
 from distillab.data.catalogue import LOADERS, load
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.folders import read_photographs
-from distillab.data.frame import SUFFIXES
+from distillab.data.frame import SUFFIXES, read_frame
 from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
 from distillab.data.table import Table, read_table
+from distillab.data.text import RawTexts, is_texts, text_rows
+from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folder, read_text_table, text_and_label
+from distillab.data.weights import ClassWeight, check_class_weight
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks import task_named
 
@@ -35,6 +38,13 @@ class ReadOptions:
         label: name of the label column of a table.
         task: what the labels mean, a name in `TASKS`; by default recognised from labels and models.
         inputs: what inputs are, "images", "features", "series" or "tokens"; by default as the models read them.
+        text: name of the column of texts of a table; by default the only one, if it holds texts.
+        tokenizer: of texts: "bpe" (the default) or "wordpiece", which is trained, or the path of a `tokenizer.json`.
+        vocabulary: the number of token ids of a tokenizer that is trained; by default 4,000.
+        length: the token ids of a text; by default as the models read them, else the 95th percentile of training texts,
+            at most 256.
+        sample_weight: name of the column of a table that holds the examples' weights.
+        class_weight: "balanced", or a weight for each class by name; it multiplies the examples' own weights.
         ignore_class: a class number that means "no label here", such as 255 in maps.
         seed: seed of the random splits.
         memory: bytes above which an array is memory-mapped from a file; by default a quarter of the free memory.
@@ -50,6 +60,12 @@ class ReadOptions:
     label: str | None = None
     task: str | None = None
     inputs: Kind | None = None
+    text: str | None = None
+    tokenizer: str | os.PathLike[str] | None = None
+    vocabulary: int | None = None
+    length: int | None = None
+    sample_weight: str | None = None
+    class_weight: ClassWeight | None = None
     ignore_class: int | None = None
     seed: int = 0
     memory: int | None = None
@@ -59,6 +75,7 @@ class ReadOptions:
             task_named(self.task)
         if self.inputs is not None and self.inputs not in KINDS:
             raise unknown("inputs", self.inputs, KINDS)
+        check_class_weight(self.class_weight)
         for name in ("validation", "test"):  # checked even if the data have these parts
             fraction = getattr(self, name)
             if isinstance(fraction, bool) or not 0 < fraction < 1:
@@ -70,7 +87,7 @@ class Source(NamedTuple):
 
     name: str
     arrays: dict[str, Any]
-    """x_train and y_train; perhaps x_test, y_test, x_validation, y_validation and x_unlabelled."""
+    """x_train and y_train; perhaps x_test, y_test, x_validation, y_validation, x_unlabelled, w_train, w_validation."""
     store: ArrayStore
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -83,6 +100,8 @@ class Source(NamedTuple):
     """By part, the ids of its examples, where the data give them."""
     table: Table | None = None
     """The table whose rows the training examples are."""
+    texts: RawTexts | None = None
+    """The texts, where the data are texts; the inputs are their row numbers, (N, 1)."""
 
 
 def read_source(data: Any, options: ReadOptions) -> Source:
@@ -100,21 +119,51 @@ def read_source(data: Any, options: ReadOptions) -> Source:
         data = load(data, data_dir=options.data_dir)
     if isinstance(data, Dataset):
         arrays = {name: getattr(data, name) for name in ARRAYS}
+        arrays |= {} if data.weights is None else {"w_train": data.weights}
         task = None if data.task.name == "categorical" else data.task.name
-        return Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
+        source = Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
+        text = data.text
+        return source if text is None else _of_texts(source, {"x_train": text.train, "x_test": text.test})
     if isinstance(data, str | os.PathLike):
         return _from_path(Path(data).expanduser(), options, store)
     name = type(data).__name__
     if isinstance(data, Mapping):
-        return Source(name, _renamed(dict(data), "data"), store)
-    if isinstance(data, (tuple, list)) and len(data) in (2, 4):
-        return Source(name, dict(zip(ARRAYS, data, strict=False)), store)
-    return Source(name, _from_batches(data), store)
+        source = Source(name, _renamed(dict(data), "data"), store)
+    elif isinstance(data, (tuple, list)) and len(data) == 3:
+        source = Source(name, dict(zip(("x_train", "y_train", "w_train"), data, strict=True)), store)
+    elif isinstance(data, (tuple, list)) and len(data) in (2, 4):
+        source = Source(name, dict(zip(ARRAYS, data, strict=False)), store)
+    else:
+        source = Source(name, _from_batches(data), store)
+    texts = {key: value for key, value in source.arrays.items() if key.startswith("x_") and is_texts(value)}
+    return _of_texts(source, texts) if texts else source
+
+
+def _of_texts(source: Source, texts: dict[str, Any]) -> Source:
+    """The source with row numbers in place of texts."""
+    rows, raw = text_rows(texts)
+    return source._replace(arrays={**source.arrays, **rows}, texts=raw)
+
+
+def _from_texts(read: ReadTexts, path: Path, store: ArrayStore) -> Source:
+    source = Source(path.stem, read.arrays, store, read.class_names, read.notes)
+    return source._replace(column=read.column, ids=read.ids, texts=read.raw)
 
 
 def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
     suffix, arrays = path.suffix.lower(), dict[str, Any]()
+    if options.sample_weight is not None and suffix in (".npz", ""):
+        raise RequestError(
+            f"sample_weight={options.sample_weight!r} names a column of a table, and {path} is none. Give the weights "
+            "as the array `weights` beside x and y."
+        )
+    if path.is_dir() and is_text_folder(path):
+        return _from_texts(read_text_folder(path), path, store)
     if suffix in SUFFIXES:
+        frame = read_frame(path)
+        text_columns = text_and_label(frame, options.text, options.label)
+        if text_columns is not None:
+            return _from_texts(read_text_table(frame, *text_columns, stated=options.text is not None), path, store)
         table = read_table(path, label=options.label)
         ids = {} if table.ids is None else {"train": table.ids}
         labels, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
@@ -141,6 +190,8 @@ def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:
     arrays = _gathered(arrays)
     if "x" in arrays and "y" in arrays:
         arrays = {**arrays, "x_train": arrays["x"], "y_train": arrays["y"]}
+    if "weights" in arrays:
+        arrays = {**arrays, "w_train": arrays["weights"]}
     paired = all((f"x_{part}" in arrays) == (f"y_{part}" in arrays) for part in ("train", "test", "validation"))
     if not paired or "x_train" not in arrays:
         raise RequestError(

@@ -74,6 +74,7 @@ class CohortTrainer:
                 unstructured(examples.x_test),
                 examples.teacher_logits,
                 unstructured(gallery),
+                examples.weights,
             ),
             self._everywhere,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from jax import lax
 
 from distillab.data.inputs import Scale
 from distillab.engine.batches import batched_logits
-from distillab.engine.functional import Functional, ModelOutput, Variables
+from distillab.engine.functional import Functional, Variables
 from distillab.engine.inputs import Inputs, count, scaled, take
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
@@ -46,6 +47,8 @@ class SharedArrays(NamedTuple):
     x_test: Any
     teacher_logits: Any
     x_examples: Any
+    weights: Any
+    """Of the training examples, (N,); None: each weighs 1."""
 
 
 class _Carry(NamedTuple):
@@ -145,10 +148,14 @@ class Training:
                 label_weights = jnp.where(known[rows], known.size / jnp.maximum(1, jnp.sum(known)), 0)
             labels = jnp.where(known[rows], labels, 0)
 
+        example_weights = None if shared.weights is None else shared.weights[rows]
+
         def loss(trainable: Any) -> tuple[jax.Array, Any]:
             output = self.model(Variables(trainable, carry.variables.fixed), inputs, training=True)
             told = batch_logits(shared.teacher_logits, state.teacher, rows, output.logits.shape[-1])
-            terms = self._terms(state, output, told, labels, weight, label_weights)
+            weights = _at_positions(weight, output.mask)
+            further = {"label_weights": label_weights, "example_weights": example_weights}
+            terms = self._terms(state, (output.logits, told, labels, weights), further)
             whole = terms.loss + output.penalty
             return whole, (terms._replace(loss=whole), output.fixed)
 
@@ -168,15 +175,11 @@ class Training:
     def _terms(
         self,
         state: StudentState,
-        output: ModelOutput,
-        teacher_logits: jax.Array,
-        labels: jax.Array,
-        weight: jax.Array,
-        label_weights: jax.Array | None,
+        arrays: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+        weights: Mapping[str, jax.Array | None],
     ) -> LossTerms:
         """The objective of a batch: of one output, or of several packed ones."""
-        arrays = output.logits, teacher_logits, labels, _at_positions(weight, output.mask)
-        numbers = {"alpha": state.alpha, "temperature": state.temperature, "label_weights": label_weights}
+        numbers: dict[str, Any] = {"alpha": state.alpha, "temperature": state.temperature, **weights}
         if self.recipe.parts:
             return objective_of_several(*arrays, losses_of_outputs(self.recipe), **numbers)
         return objective(

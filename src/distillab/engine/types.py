@@ -27,6 +27,7 @@ class Examples:
             A step rebuilds the logits of its batch.
         scale: stored inputs times this are the models' inputs, a number or one for each input; token ids stay.
         x_examples: further inputs that trained students predict, for the gallery, shape (K, ...); None for none.
+        weights: how much each training example's losses count, shape (N,), float32; None: each counts 1.
     """
 
     x_train: np.ndarray
@@ -35,17 +36,21 @@ class Examples:
     teacher_logits: TeacherRows
     scale: Scale
     x_examples: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @classmethod
-    def for_labels(cls, x_train: np.ndarray, scale: Scale, output_shape: tuple[int, ...]) -> Examples:
+    def for_labels(
+        cls, x_train: np.ndarray, scale: Scale, output_shape: tuple[int, ...], weights: np.ndarray | None = None
+    ) -> Examples:
         """Training inputs alone, to learn their labels: no teacher, nothing to validate or to test with.
 
         Args:
             x_train, scale: as above.
             output_shape: of one example, (..., C).
+            weights: as above.
         """
-        none = x_train[:0]
-        return cls(x_train, none, none, np.zeros((1, len(x_train), *output_shape), np.float32), scale)
+        none, logits = x_train[:0], np.zeros((1, len(x_train), *output_shape), np.float32)
+        return cls(x_train, none, none, logits, scale, weights=weights)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from distillab.data import load
 from distillab.data.archive import read_arrays
 from distillab.data.columns import COLUMNS_FILE, Columns
+from distillab.data.tokenizer import TOKENIZER_FILE
 from distillab.errors import RequestError, not_allowed
 from distillab.export.exported import Exported, check_model, keras_predictions, read_rows
 from distillab.export.int8 import export_int8
 from distillab.export.meaning import meaning_of
 from distillab.export.onnx import check_tools, export_onnx
 from distillab.export.tensorflow import check_tensorflow, export_tensorflow
+from distillab.io import replace_file
 from distillab.models.files import read_model
 from distillab.models.input_names import vocabularies
 from distillab.models.scaling import reads_raw
@@ -85,6 +87,8 @@ def export_model(
         int8: quantise weights and activations to 8 bits; for "onnx", with data.
         trust: let code in the model file run.
 
+    The `tokenizer.json` beside a student of texts is copied beside the exported model.
+
     Raises:
         RequestError: a file, format, package, task or data set does not fit; nothing is written.
         WorkError: the exported model differs from Keras's, or loses too much of its quality; nothing is written.
@@ -92,6 +96,7 @@ def export_model(
     model, out = Path(model), Path(out)
     stored = model.with_name("examples.npz")
     _check_request(to, out, int8, data is not None or stored.is_file())
+    tokenizer = _tokenizer_of(model, out)
     student = read_model(model, trust=trust)
     columns = Columns.load(beside) if (beside := model.with_name(COLUMNS_FILE)).is_file() else None
     count = MOST_EXAMPLES if int8 else EXAMPLES
@@ -116,7 +121,20 @@ def export_model(
         exported = export_tensorflow(student, out, examples.inputs, to, task=task)
     if meaning is not None and labels is not None:
         exported = replace(exported, quality=meaning.quality(exported.predictions, labels))
+    if tokenizer is not None:
+        replace_file(out.with_name(TOKENIZER_FILE), lambda temporary: temporary.write_bytes(tokenizer))
     return replace(exported, examples=examples.kind)
+
+
+def _tokenizer_of(model: Path, out: Path) -> bytes | None:
+    """The contents of the tokenizer beside a student of texts, to be copied beside the exported one."""
+    own, copy = model.with_name(TOKENIZER_FILE), out.with_name(TOKENIZER_FILE)
+    if not own.is_file():
+        return None
+    content = own.read_bytes()
+    if copy.is_file() and copy.read_bytes() != content:
+        raise RequestError(f"{copy} is the tokenizer of another model. Export into another folder, or move it away.")
+    return content
 
 
 def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:

@@ -45,6 +45,7 @@ def objective_of_several(
     alpha: Array,
     temperature: Array,
     label_weights: Array | None = None,
+    example_weights: Array | None = None,
 ) -> LossTerms:
     """Add up the objectives of several outputs, which share a batch.
 
@@ -59,6 +60,7 @@ def objective_of_several(
         alpha: of the outputs that have none of their own, a scalar in [0, 1].
         temperature: T > 0, a scalar; losses of real numbers do not use it.
         label_weights: shape (B, L), a further weight of each label; None: 1 for all.
+        example_weights: shape (B,), as in `objective`.
 
     Returns:
         The loss; its two terms are the weighted sums `sum_o w_o H_o` and `sum_o w_o D_o`.
@@ -88,6 +90,7 @@ def objective_of_several(
             distillation_loss=output.distillation_loss,
             label_loss=output.label_loss,
             label_weights=own_weights,
+            example_weights=example_weights,
         )
         scaled = [output.weight * term for term in terms]
         sums = scaled if not sums else [total + term for total, term in zip(sums, scaled, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,14 @@ Gives = Literal["probabilities", "logits", "decisions", "values", ""]
 """What outputs are: probabilities; logits; class numbers; real numbers; "": their values show it."""
 
 
+class ForeignInput(NamedTuple):
+    """One of a model's several inputs: its name, the shape of one example (None for an open side), and its type."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForeignModel:
     """A trained model that is no Keras model, or one whose operations Keras does not show.
@@ -32,6 +40,7 @@ class ForeignModel:
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
+        several: its inputs in their order, where it states that it has several.
         channels_first: whether images have their channels first, where the shape leaves that open.
         gives: what the outputs are.
         outputs: the length of the last axis, where the model states it; 1 for (B,).
@@ -39,6 +48,7 @@ class ForeignModel:
         layout: of images, as the user states it.
         feature_names: of the columns that it was fitted on, where they have names.
         given: what it is given, in words; "": its inputs as prepared.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
@@ -47,6 +57,7 @@ class ForeignModel:
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
+    several: tuple[ForeignInput, ...] = ()
     channels_first: bool = False
     gives: Gives = ""
     outputs: int | None = None
@@ -54,6 +65,7 @@ class ForeignModel:
     layout: Layout | None = None
     feature_names: tuple[str, ...] = ()
     given: str = ""
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:

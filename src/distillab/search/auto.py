@@ -11,9 +11,10 @@ from distillab.data import Dataset
 from distillab.engine.cost import flops, timed
 from distillab.engine.functional import Functional
 from distillab.errors import RequestError, not_allowed
-from distillab.models import build
+from distillab.models import parse
 from distillab.search.request import Request
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.zoo_models import zoo_model
 
 AUTO = "auto"
 
@@ -25,6 +26,11 @@ IMAGES = (
 MAPS = tuple(f"unet-{width}-{2 * width}" for width in (4, 8, 12, 16, 24, 32))
 FEATURES = ("linear", *(f"mlp-{width}-{width}" for width in (8, 16, 32, 64, 128, 256)))
 SERIES = (*FEATURES, *(f"gru-{width}" for width in (8, 16, 32, 64, 128)))
+TOKENS = (
+    *(f"bag-of-embeddings-{width}" for width in (4, 8, 16, 32, 64, 128)),
+    *(f"textcnn-{width}-{2 * width}" for width in (4, 8, 16, 32, 64)),
+    *(f"transformer-encoder-{width}-2" for width in (8, 16, 32, 64, 128)),
+)
 """The models that "auto" chooses from, each family from small to large."""
 
 BYTES = 4
@@ -53,7 +59,7 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
         raise RequestError("The student 'auto' reads one input, and the data have several. Give a student of these.")
     example = dataset.inputs(dataset.prepared(dataset.x_train[:1]))[0]
     for name in _names(dataset):
-        model = build(name, dataset.student_shape, dataset.outputs)
+        model = zoo_model(name, dataset)
         size, operations = BYTES * model.count_params(), flops(Functional(model))
         fits = (limit is None or size <= limit) and (request.flops is None or operations <= request.flops)
         text = f"{name} has {size:,} bytes and {operations:,} operations"
@@ -61,7 +67,7 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
             time = timed(model, example, 1).p50
             fits, text = time <= request.latency, f"{text}, {1e6 * time:.0f} us"
         if fits:
-            families.setdefault(name.partition("-")[0], []).append(name)
+            families.setdefault(parse(name)[0], []).append(name)
         described.append(text)
     if not families:
         raise RequestError(f"No student of the zoo keeps the limits; {described[0]}. Raise them, or give a student.")
@@ -71,6 +77,8 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
 def _names(dataset: Dataset) -> Sequence[str]:
     if dataset.positions:
         return MAPS
+    if dataset.vocabulary is not None:
+        return TOKENS
     return {3: IMAGES, 2: SERIES}.get(len(dataset.input_shape), FEATURES)
 
 

@@ -237,6 +237,7 @@ def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.ge
         stacked_teachers(logits, dataset.outputs),
         group.student.scale,
         x_examples,
+        dataset.training_weights(splits.train, splits.unlabelled),
     )
 
 

@@ -19,10 +19,12 @@ from distillab.models.class_names import columns_by_name, mapped_logits
 from distillab.models.digests import add_array
 from distillab.models.foreign import ForeignModel, Gives, as_raw_outputs, recognised_outputs
 from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, NamedInputs, Preparation, possible_layouts
+from distillab.study.model_inputs import foreign_inputs, matched_inputs
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
 from distillab.study.table_inputs import table_teacher
 from distillab.study.teacher_models import TeacherModel
+from distillab.study.text_teachers import described_texts, given_texts
 
 BATCH = 256
 """Examples that a model predicts at once."""
@@ -51,7 +53,7 @@ def foreign_teacher(
     Raises:
         RequestError: it cannot read the data, or its outputs are not those of the data.
     """
-    model = table_teacher(model, dataset)
+    model = given_texts(table_teacher(model, dataset), dataset)
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
@@ -65,6 +67,7 @@ def foreign_teacher(
     alternatives = {advice: partial(of, other) for advice, other in preparations.items() if advice}
     digest = _digest(model, preparation, gives, columns, raw)
     predict = partial(of, preparation)
+    given = described_texts(dataset) if model.reads_text else model.given or preparation.described()
     return TeacherModel(
         model.name,
         digest,
@@ -72,7 +75,7 @@ def foreign_teacher(
         predict,
         model_of_keras,
         alternatives=alternatives,
-        reads=f"The {model.kind} {model.name} is given {model.given or preparation.described()}; it gives {gives}.",
+        reads=f"The {model.kind} {model.name} is given {given}; it gives {gives}.",
         named_classes=columns is not None,
     )
 
@@ -137,8 +140,10 @@ def _preparations(
 ) -> dict[str, Preparation | NamedInputs]:
     """How inputs may be prepared, by what the user would have to state for it; "" is how they are, and the first."""
     shape = dataset.input_shape
-    if isinstance(dataset.scale, Mapping):
-        return {"": _of_several(dataset.scale, options)}
+    if isinstance(dataset.scale, Mapping) or model.several:
+        if model.several:
+            matched_inputs(f"The teacher {model.name}", foreign_inputs(model), dataset)
+        return {"": _of_several(dataset, options)}
     if len(shape) != 3:
         first = _of_features(model, dataset, options)
         features = dataset.input_kinds == {INPUT: "features"} and dataset.columns is None
@@ -183,11 +188,12 @@ def _other_preparations(
     return others
 
 
-def _of_several(scale: Mapping[str, float], options: ModelOptions) -> NamedInputs:
+def _of_several(dataset: Dataset, options: ModelOptions) -> NamedInputs:
     for name in ("teacher_input", "teacher_layout", "teacher_normalise"):
         if getattr(options, name) is not None:
             raise not_allowed(name, getattr(options, name), "left out: the data have several inputs")
-    return NamedInputs(dict.fromkeys(scale, 1.0) if options.teacher_scale == "raw" else scale)
+    raw = options.teacher_scale == "raw"
+    return NamedInputs({name: 1.0 if raw else for_input(dataset.scale, name) for name in dataset.input_shapes})
 
 
 def _of_features(model: ForeignModel, dataset: Dataset, options: ModelOptions) -> Preparation:

@@ -10,9 +10,10 @@ import numpy as np
 
 from distillab.data import Dataset
 from distillab.data.forms import ModelInput
-from distillab.data.inputs import Scale, parts_of
+from distillab.data.inputs import INPUT, Scale, parts_of
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph
+from distillab.models.foreign import ForeignInput, ForeignModel
 from distillab.models.input_names import input_names, input_readers, vocabularies
 from distillab.models.scaling import reads_raw
 
@@ -38,6 +39,20 @@ def _model_input(tensor: Any, name: str, vocabulary: int | None) -> ModelInput:
     shape = tuple(tensor.shape[1:])
     whole = np.dtype(tensor.dtype).kind in "iu" and tensor.dtype != "uint8" and len(shape) == 1
     return ModelInput(name, shape, vocabulary is not None or whole, vocabulary)
+
+
+def foreign_inputs(model: ForeignModel) -> tuple[ModelInput, ...]:
+    """The inputs that a model of another framework states; () where it states none.
+
+    Args:
+        model: of any framework.
+    """
+    stated = model.several
+    if not stated and model.shape is not None:
+        stated = (ForeignInput(INPUT, model.shape, model.dtype),)
+    return tuple(
+        ModelInput(name, shape, dtype in ("int32", "int64") and len(shape) == 1) for name, shape, dtype in stated
+    )
 
 
 def matched_inputs(

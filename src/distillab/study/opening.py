@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from distillab.data.forms import ModelInput
-from distillab.data.inputs import INPUT
 from distillab.errors import RequestError, not_allowed
 from distillab.models.ending import as_graph, ending
 from distillab.models.files import read_model
@@ -20,7 +19,7 @@ from distillab.models.frameworks.kinds import SUFFIXES, is_foreign_file, refuse_
 from distillab.models.frameworks.opening import foreign_file, foreign_folder, foreign_object
 from distillab.models.frameworks.saved_model import is_saved_model
 from distillab.models.functions import names_function, number_of_arguments, user_function
-from distillab.study.model_inputs import model_inputs
+from distillab.study.model_inputs import foreign_inputs, model_inputs
 from distillab.study.model_options import ModelOptions
 from distillab.study.stored_teachers import check_stored, is_stored, stored_head
 from distillab.tasks import Head
@@ -62,10 +61,7 @@ class Opened:
         """Its inputs; () where they are not known before the data are."""
         if self.model is not None:
             return model_inputs(self.model)
-        if self.foreign is None or self.foreign.shape is None:
-            return ()
-        whole = self.foreign.dtype in ("int32", "int64") and len(self.foreign.shape) == 1
-        return (ModelInput(INPUT, self.foreign.shape, whole),)
+        return () if self.foreign is None else foreign_inputs(self.foreign)
 
     @property
     def is_predictions(self) -> bool:

@@ -142,7 +142,8 @@ def work_in(folder: Folder, dataset: Dataset, options: RunOptions, progress: Pro
     """
     grid = mesh(options.devices)
     executor = options.executor or Local(grid, options.slots, options.memory, trainers)
-    costs = Costs(dataset.input_shape, dataset.outputs, grid, executor.resources, options.speeds)
+    facts = dataset.input_shape, dataset.outputs, grid, executor.resources, options.speeds
+    costs = Costs(*facts, vocabulary=dataset.vocabulary)
     return Work(dataset, Models(dataset), folder, executor, costs, progress)
 
 

@@ -17,7 +17,6 @@ from distillab.engine.given import freeze_inside
 from distillab.engine.lora import read_adapters
 from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
-from distillab.models import build
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending, last_layer
 from distillab.models.functions import model_from_function, names_function
@@ -28,6 +27,7 @@ from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
 from distillab.study.start import Start, check_start, start_of
 from distillab.study.table_inputs import encoded_by_layers
+from distillab.study.zoo_models import zoo_model
 from distillab.tasks import check_head
 
 
@@ -86,7 +86,7 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    model = _of_zoo(name, dataset)
+    model = zoo_model(name, dataset)
     matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
@@ -140,16 +140,7 @@ def _built(named: Opened, dataset: Dataset) -> keras.Model:
         return named.model
     if names_function(named.name):
         return model_from_function(named.name, dataset.model_shape, dataset.outputs)
-    return _of_zoo(str(named.source), dataset)
-
-
-def _of_zoo(name: str, dataset: Dataset) -> keras.Model:
-    if dataset.x_train.dtype.names is not None:
-        raise RequestError(
-            f"{name} reads one input, and the data have several: {', '.join(dataset.input_shapes)}. Give a student of "
-            "these inputs: a keras.Model, a .keras file or module:function."
-        )
-    return build(name, dataset.student_shape, dataset.outputs)
+    return zoo_model(str(named.source), dataset)
 
 
 def _without_activation(model: keras.Model, name: str) -> keras.Model:

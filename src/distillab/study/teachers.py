@@ -25,7 +25,6 @@ from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics.metric import METRICS
-from distillab.models import build
 from distillab.models.averaging import average_predictions
 from distillab.models.digests import add_array
 from distillab.models.predictions import stored_predictions
@@ -39,6 +38,7 @@ from distillab.study.storage.records import TeacherResult
 from distillab.study.storage.store import Store
 from distillab.study.teacher_models import BATCH, Member, Predict, TeacherModel
 from distillab.study.trials import members, teacher_identity, training_identity
+from distillab.study.zoo_models import zoo_model
 from distillab.tasks import task_named
 from distillab.tasks.evaluation import evaluate
 
@@ -199,7 +199,7 @@ class TeacherCache:
         name, data = settings.teacher.model, self.dataset
         if is_given(name):
             return self.models.teacher(name)
-        built = build(name, data.input_shape, data.outputs)
+        built = zoo_model(name, data)
         functional = Functional(built, rows=rows_mesh())
         path = self._file(training_identity(settings, self.dataset.digest))
         if not path.exists():
@@ -232,7 +232,10 @@ class TeacherCache:
         training = train_teacher(
             functional,
             Examples.for_labels(
-                self.dataset.prepared((self.dataset.x_train, rows)), self.dataset.scale, self.dataset.output_shape
+                self.dataset.prepared((self.dataset.x_train, rows)),
+                self.dataset.scale,
+                self.dataset.output_shape,
+                self.dataset.training_weights(rows),
             ),
             self.dataset.targets(labels),
             _recipe(settings, self.dataset),

@@ -6,7 +6,8 @@ import ast
 import glob
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from distillab.errors import RequestError, reason
 from distillab.models.class_names import names_from
-from distillab.models.foreign import Array, ForeignModel, Gives
+from distillab.models.foreign import Array, ForeignInput, ForeignModel, Gives
 from distillab.models.frameworks.needed import needed
 
 TYPES = {
@@ -32,7 +33,7 @@ NAME_KEYS = ("names", "classes", "class_names", "labels", "id2label")
 
 
 def onnx_model(path: Path) -> ForeignModel:
-    """Read an ONNX model of one input.
+    """Read an ONNX model of one or more inputs.
 
     Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels.
 
@@ -49,28 +50,46 @@ def onnx_model(path: Path) -> ForeignModel:
         session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many kinds
         raise RequestError(f"ONNX Runtime cannot load {path}: {reason(error)}.") from error
-    inputs = session.get_inputs()
-    if len(inputs) != 1:
-        names = ", ".join(one.name for one in inputs)
-        raise RequestError(f"{path} has {len(inputs)} inputs ({names}), and must have one. Join them in the graph.")
-    read = inputs[0]
-    if read.type not in TYPES:
-        raise RequestError(f"{path} reads {read.type}, and distillab feeds {', '.join(TYPES)}. Convert it.")
+    inputs = [_input(one, path) for one in session.get_inputs()]
     output = _output(session, path)
-    shape = [side if isinstance(side, int) and side > 0 else None for side in read.shape]
     last = output.shape[-1] if output.shape else None
-    return ForeignModel(
+    model = ForeignModel(
         name=path.name,
         kind="ONNX model",
-        call=_in_batches(_runner(session, read.name, output), shape[0] if shape else None),
+        call=_of_several(session, inputs, output),
         digest=_digest(path),
-        shape=tuple(shape[1:]),
-        dtype=TYPES[read.type],
+        several=tuple(one._replace(shape=one.shape[1:]) for one in inputs),
         channels_first=session.get_modelmeta().producer_name.lower() in ("pytorch", "torch"),
         gives=_gives(output),
         outputs=last if isinstance(last, int) and len(output.shape) > 1 else None,
-        class_names=_class_names(session.get_modelmeta().custom_metadata_map) or _mapped_names(session, read, output),
+        class_names=_class_names(session.get_modelmeta().custom_metadata_map),
     )
+    if len(inputs) > 1:
+        return model
+    ((name, shape, dtype),) = inputs
+    names = model.class_names or _mapped_names(session, session.get_inputs()[0], output)
+    call = _in_batches(_runner(session, name, output), shape[0] if shape else None)
+    return replace(model, call=call, several=(), shape=shape[1:], dtype=dtype, class_names=names)
+
+
+def _input(read: Any, path: Path) -> ForeignInput:
+    """An input of a graph; the first side of its shape is the batch's."""
+    if read.type not in TYPES:
+        raise RequestError(f"{path} reads {read.type}, and distillab feeds {', '.join(TYPES)}. Convert it.")
+    sides = (side if isinstance(side, int) and side > 0 else None for side in read.shape)
+    return ForeignInput(read.name, tuple(sides), TYPES[read.type])
+
+
+def _of_several(session: Any, inputs: Sequence[ForeignInput], output: Any) -> Callable[[Mapping[str, Array]], Array]:
+    """A function of several inputs, which are matched by name where all names are the graph's, otherwise in order."""
+
+    def run(batch: Mapping[str, Array]) -> Array:
+        by_name = set(batch) == {one.name for one in inputs}
+        given = [batch[one.name] for one in inputs] if by_name else list(batch.values())
+        feeds = {one.name: part.astype(one.dtype) for one, part in zip(inputs, given, strict=True)}
+        return np.asarray(session.run([output.name], feeds)[0])
+
+    return run
 
 
 def _output(session: Any, path: Path) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,8 @@ def _says_pickle(config: bytes) -> bool:
     return pickled(json.loads(config))
 
 
-def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Array]:
-    def call(batch: Array) -> Array:
+def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Any], Array]:
+    def call(batch: Array | Mapping[str, Array]) -> Array:
         import torch
 
         modes = [(one, one.training) for one in module.modules()] if changes_mode else []
@@ -143,14 +144,29 @@ def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Array], Arra
             module.eval()
         parameter = next(iter(module.parameters()), None)
         place = {} if parameter is None else {"device": parameter.device}
+
+        def tensor(part: Array) -> Any:
+            return torch.as_tensor(np.ascontiguousarray(part), **place)
+
         try:
             with torch.no_grad():
-                return _as_numpy(_logits(module(torch.as_tensor(np.ascontiguousarray(batch), **place))))
+                if isinstance(batch, Mapping):
+                    return _as_numpy(_logits(_of_several(module, {name: tensor(part) for name, part in batch.items()})))
+                return _as_numpy(_logits(module(tensor(batch))))
         finally:
             for one, training in modes:  # parts of it may be frozen
                 one.training = training
 
     return call
+
+
+def _of_several(module: Any, tensors: Mapping[str, Any]) -> Any:
+    """Call a module with several inputs: by name where its `forward` has all of the names, otherwise in order."""
+    try:
+        named = set(tensors) <= set(inspect.signature(module.forward).parameters)
+    except (TypeError, ValueError):  # a compiled one does not show its parameters
+        named = False
+    return module(**tensors) if named else module(*tensors.values())
 
 
 def _logits(outputs: Any) -> Any:
