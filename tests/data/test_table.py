@@ -215,3 +215,16 @@ def test_the_same_table_gives_the_same_data_from_every_kind_of_file(tmp_path: Pa
     np.testing.assert_array_equal(data.x_train, expected.x_train)
     np.testing.assert_array_equal(data.y_train, expected.y_train)
     np.testing.assert_array_equal(data.prepared(data.x_test), expected.prepared(expected.x_test))
+
+
+def test_a_column_of_weights_weighs_and_is_neither_feature_nor_label(tmp_path: Path):
+    rows = "".join(f"{row},{'xy'[row % 2]},{row % 3 + 1}\n" for row in range(60))
+    path = write(tmp_path / "w.csv", "a,kind,w\n" + rows)
+    data = read_data(path, ReadOptions(sample_weight="w"))
+    assert data.input_shape == (1,)
+    np.testing.assert_array_equal(data.weights, data.x_train[:, 0] % 3 + 1)
+    assert data.notes[0].startswith("The label is the column 'kind'")
+    with pytest.raises(RequestError, match="sample_weight='kind' is not allowed: it must be another column"):
+        read_data(write(tmp_path / "k.csv", "a,kind\n1,2\n3,4\n"), ReadOptions(sample_weight="kind", label="kind"))
+    with pytest.raises(RequestError, match=r"w\.csv: row 3: the weight in column 'w'"):
+        read_data(write(tmp_path / "w.csv", "a,label,w\n1,2,1\n3,4,-4\n"), ReadOptions(sample_weight="w"))
