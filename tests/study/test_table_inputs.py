@@ -151,3 +151,32 @@ def test_keras_teachers_read_encoded_features_or_codes(jobs: Dataset):
     again = keras_teacher(shipped, "student.keras", jobs, ModelOptions())
     assert "words as codes" in again.reads
     assert np.isfinite(again.predict(jobs.x_test)).all()
+
+
+@pytest.mark.parametrize("package", ["lightgbm", "xgboost"])
+def test_boosters_match_words_by_name_whatever_their_order(jobs: Dataset, package: str):
+    pd = pytest.importorskip("pandas")
+    module = pytest.importorskip(package)
+    more: dict[str, Any] = {"verbose": -1} if package == "lightgbm" else {"enable_categorical": True}
+    estimator = module.LGBMClassifier if package == "lightgbm" else module.XGBClassifier
+    assert jobs.columns is not None
+
+    def frame(x: np.ndarray) -> Any:
+        raw = pd.DataFrame(jobs.columns.decoded(x))
+        raw["job"] = pd.Categorical(raw.job, categories=["nurse", "head, of state", "cook", "baker"])
+        raw["owner"] = pd.Categorical(raw.owner, categories=["yes", "no"])
+        return raw
+
+    fitted = estimator(n_estimators=5, **more).fit(frame(jobs.x_train), jobs.y_train)
+    teacher = foreign_teacher(estimator_model(fitted), jobs, ModelOptions())
+    expected = np.log(fitted.predict_proba(frame(jobs.x_test)))
+    np.testing.assert_allclose(teacher.predict(jobs.x_test), expected, atol=1e-5)
+    assert "as a DataFrame, words as categories" in teacher.reads
+
+
+def test_an_xgboost_that_takes_categories_by_their_place_is_refused(jobs: Dataset, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("pandas")
+    monkeypatch.setitem(sys.modules, "xgboost", type("Old", (), {"__version__": "3.0.2"}))
+    model = replace(estimator_model(pipeline(jobs, ["job"])), name="XGBClassifier", categorical=True)
+    with pytest.raises(RequestError, match=r"only from XGBoost 3\.1 on, and 3\.0\.2 is installed"):
+        foreign_teacher(model, jobs, ModelOptions())
