@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data.columns import is_missing
 from distillab.data.frame import Frame
 from distillab.data.labels import UNLABELLED, Labels
 from distillab.errors import RequestError
@@ -47,7 +48,8 @@ def read_labels(frame: Frame, column: str) -> ReadLabels:
 
 
 def _label_text(value: Any, frame: Frame, row: int, column: str) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    """A label as text, "" for none; the word "none" may be a class."""
+    if value is None or (is_missing(value) and str(value).strip().lower() != "none"):
         return ""
     if not isinstance(value, (str, bool, int, float)):
         raise RequestError(f"{frame.where(row)}, column {column!r} holds no label: it must be a word or a number.")
@@ -60,7 +62,7 @@ def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
-    return None if words else values  # "nan" and "inf" are words
+    return None if words else values  # "inf" is a word
 
 
 def _as_number(name: str) -> tuple[int, int, str]:

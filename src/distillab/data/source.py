@@ -164,10 +164,12 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
         text_columns = text_and_label(frame, options.text, options.label)
         if text_columns is not None:
             return _from_texts(read_text_table(frame, *text_columns, stated=options.text is not None), path, store)
-        table = read_table(path, label=options.label)
+        table = read_table(frame, label=options.label, weight=options.sample_weight)
         ids = {} if table.ids is None else {"train": table.ids}
         labels, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
         arrays, names = {"x_train": table.x, "y_train": labels}, table.class_names if column is None else None
+        if table.weights is not None:
+            arrays["w_train"] = table.weights
         return Source(path.stem, arrays, store, names, table.notes, column=column, ids=ids, table=table)
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)

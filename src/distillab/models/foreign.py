@@ -47,6 +47,7 @@ class ForeignModel:
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
         feature_names: of the columns that it was fitted on, where they have names.
+        categorical: whether it reads words as categories of pandas, and not as text.
         given: what it is given, in words; "": its inputs as prepared.
         reads_text: whether it reads a list of texts.
     """
@@ -64,6 +65,7 @@ class ForeignModel:
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
     feature_names: tuple[str, ...] = ()
+    categorical: bool = False
     given: str = ""
     reads_text: bool = False
 
