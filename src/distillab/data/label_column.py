@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from distillab.data.columns import is_missing
 from distillab.data.frame import Frame
 from distillab.data.labels import UNLABELLED, Labels
-from distillab.errors import RequestError
+from distillab.errors import RequestError, not_allowed
 
 
 class ReadLabels(NamedTuple):
@@ -45,6 +46,24 @@ def read_labels(frame: Frame, column: str) -> ReadLabels:
     places = {name: number for number, name in enumerate(names)}
     y: Labels = np.array([places.get(text, UNLABELLED) for text in labels], np.int32)
     return ReadLabels(y, tuple(names), _as_numbers(labels))
+
+
+def label_texts(frame: Frame, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The labels of several outputs as text, "" where one is missing.
+
+    Args:
+        frame: the table.
+        columns: of the labels.
+
+    Raises:
+        RequestError: no such column, one twice, or a label that is none.
+    """
+    if len(set(columns)) < len(columns):
+        raise not_allowed("label", list(columns), "different columns")
+    return {
+        name: np.array([_label_text(value, frame, row, name) for row, value in enumerate(frame.column(name))])
+        for name in columns
+    }
 
 
 def _label_text(value: Any, frame: Frame, row: int, column: str) -> str:

@@ -61,7 +61,13 @@ class Table(NamedTuple):
         return tuple(note for note in notes if note)
 
 
-def read_table(source: str | os.PathLike[str] | Frame, *, label: str | None = None, weight: str | None = None) -> Table:
+def read_table(
+    source: str | os.PathLike[str] | Frame,
+    *,
+    label: str | None = None,
+    weight: str | None = None,
+    others: Sequence[str] = (),
+) -> Table:
     """Read a table; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
@@ -69,6 +75,7 @@ def read_table(source: str | os.PathLike[str] | Frame, *, label: str | None = No
         label: the label column; by default one called "label", "target", "class" or "y", or else the last where no
             other can be meant (`label_column`).
         weight: the column of the examples' weights, which is no feature.
+        others: further label columns, of several outputs; they are no features.
 
     Raises:
         RequestError: no such column, a fault of the file, fewer than two classes, or a feature that is none; the
@@ -86,7 +93,8 @@ def read_table(source: str | os.PathLike[str] | Frame, *, label: str | None = No
         raise not_allowed("sample_weight", weight, "another column than the label")
     labels = read_labels(frame, chosen)
     ids = frame.id_column if frame.id_column != chosen and len(frame.columns) > 2 else None
-    columns = read_columns(frame, [name for name in frame.columns if name not in (chosen, ids, weight)])
+    no_features = {chosen, ids, weight, *others}
+    columns = read_columns(frame, [name for name in frame.columns if name not in no_features])
     named = None if ids is None else frame.ids
     return Table(columns.x, *labels, chosen, named, columns, frame, label is not None, weights)
 

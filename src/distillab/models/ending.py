@@ -110,30 +110,32 @@ def _expanded(node: Any) -> Any:
     return output if _node(output) is not None else None
 
 
-def last_layer(model: keras.Model) -> Any:
+def last_layer(model: keras.Model, output: int = 0) -> Any:
     """The layer or operation that computes a model's output, inside nested models and custom classes too.
 
     Args:
-        model: of one output.
+        model: of one output, or of several whose operations are visible.
+        output: its number, of several.
     """
     graph = as_graph(model)
-    node = None if graph is None else _last_node(graph.outputs[0])
+    node = None if graph is None else _last_node(graph.outputs[output])
     if node is not None:
         return node.operation
     return model.layers[-1] if model.layers else model
 
 
-def ending(model: keras.Model) -> str:
+def ending(model: keras.Model, output: int = 0) -> str:
     """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for none that is known.
 
     Args:
         model: its last layer or operation decides.
+        output: of which of several outputs.
 
     Example:
         >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
         'softmax'
     """
-    return "" if as_graph(model) is None else _activation(last_layer(model))
+    return "" if as_graph(model) is None else _activation(last_layer(model, output))
 
 
 def _activation(operation: Any) -> str:
@@ -175,12 +177,25 @@ def without_activation(model: keras.Model) -> keras.Model:
     graph = as_graph(model)
     if graph is None:
         raise ValueError(f"{model.name} cannot be traced.")
-    inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
-    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
-    return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    return keras.Model(inputs_of(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
 
 
-def _before_activation(output: Any) -> Any:
+def inputs_of(graph: keras.Model) -> Any:
+    """A functional model's symbolic inputs, in their structure: one, a list or a mapping.
+
+    Args:
+        graph: the model.
+    """
+    inputs = getattr(graph, "_inputs_struct", graph.inputs)
+    return inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+
+
+def before_activation(output: Any) -> Any:
+    """What a final softmax or sigmoid is applied to, as a symbolic tensor of the same graph.
+
+    Args:
+        output: of a functional model, whose last operation is one.
+    """
     node = _node(output)
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
@@ -188,7 +203,7 @@ def _before_activation(output: Any) -> Any:
         return without_activation(operation)(single)
     inside = _expanded(node)
     if inside is not None:
-        return _before_activation(inside)
+        return before_activation(inside)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
         return before[0]
     return _Preactivation(operation)(single)

@@ -81,7 +81,9 @@ def table_teacher(model: ForeignModel, dataset: Dataset) -> ForeignModel:
     reads = count if model.shape is None or len(model.shape) != 1 else model.shape[0]
     if reads == width and (reads != count or model.kind not in READ_CODES):
         given = f"the {width} encoded features that students read"
-        return _given(model, columns, given, lambda x: model.call(columns.encoded(x)), "encoded")
+        of = _given(model, columns, given, lambda x: model.call(columns.encoded(x)), "encoded")
+        every = model.every
+        return of if every is None else replace(of, every=lambda x: every(columns.encoded(x)))
     if reads not in (count, None):
         raise RequestError(
             f"The teacher {model.name} reads inputs of shape {model.shape}. The data have {count} columns, encoded as "
@@ -109,7 +111,7 @@ def _of_raw(model: ForeignModel, columns: Columns) -> ForeignModel:
 
     _check_categories(model)
 
-    def call(x: Array) -> Array:
+    def call(x: Array) -> Any:
         raw = columns.decoded(x)
         if model.categorical:
             raw = {name: _as_categories(values, columns.column(name), pd) for name, values in raw.items()}
