@@ -57,8 +57,8 @@ def _traced(layer: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any
 
 
 def _operations(output: Any) -> list[str]:
-    """The kinds of the operations that lead to an output, the last first."""
-    found, waiting, seen = [], [output], set()
+    """The kinds of the operations that lead to an output, or to several, the last first."""
+    found, waiting, seen = [], keras.tree.flatten(output), set()
     while waiting:
         tensor = waiting.pop()
         node = _node(tensor)
@@ -81,59 +81,63 @@ def _last_node(output: Any) -> Any:
     """The last operation that can be seen, inside nested models and custom layers too."""
     node = _node(output)
     while node is not None:
-        inner = _inside(node)
+        inner = _inside(output)
         if inner is None:
             return node
-        node = _node(inner)
+        output, node = inner, _node(inner)
     return node
 
 
-def _inside(node: Any) -> Any:
-    """What a nested model or a custom layer computes, as a symbolic tensor; None for a single operation."""
-    operation = node.operation
+def _inside(output: Any) -> Any:
+    """How a nested model or a custom layer computes an output, as a symbolic tensor; None for a single operation."""
+    operation = _node(output).operation
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        return operation.outputs[0]
-    return _expanded(node)
+        return operation.outputs[output._keras_history.tensor_index]
+    return _expanded(output)
 
 
-def _expanded(node: Any) -> Any:
+def _expanded(output: Any) -> Any:
     """The same computation as the operations of a nested model or custom layer, in the graph around it."""
+    node = _node(output)
     operation = node.operation
     builtin = type(operation).__module__.partition(".")[0] == "keras" and not isinstance(operation, keras.Model)
     if builtin or not isinstance(operation, keras.Layer) or isinstance(operation, _Preactivation):
         return None
     options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
     try:
-        output = _traced(operation, node.arguments.args, options)
+        traced = keras.tree.flatten(_traced(operation, node.arguments.args, options))
     except Exception:  # a class's own code can raise anything
         return None
-    return output if _node(output) is not None else None
+    same = traced[output._keras_history.tensor_index]
+    return same if _node(same) is not None else None
 
 
-def last_layer(model: keras.Model) -> Any:
+def last_layer(model: keras.Model, output: int = 0) -> Any:
     """The layer or operation that computes a model's output, inside nested models and custom classes too.
 
     Args:
-        model: of one output.
+        model: of one output, or several.
+        output: which of several.
     """
     graph = as_graph(model)
-    node = None if graph is None else _last_node(graph.outputs[0])
+    node = None if graph is None else _last_node(graph.outputs[output])
     if node is not None:
         return node.operation
     return model.layers[-1] if model.layers else model
 
 
-def ending(model: keras.Model) -> str:
+def ending(model: keras.Model, output: int = 0) -> str:
     """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for none that is known.
 
     Args:
         model: its last layer or operation decides.
+        output: which of several outputs.
 
     Example:
         >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
         'softmax'
     """
-    return "" if as_graph(model) is None else _activation(last_layer(model))
+    return "" if as_graph(model) is None else _activation(last_layer(model, output))
 
 
 def _activation(operation: Any) -> str:
@@ -142,14 +146,15 @@ def _activation(operation: Any) -> str:
     return name if name in _OPERATIONS.values() else ""
 
 
-def ending_is_certain(model: keras.Model) -> bool:
+def ending_is_certain(model: keras.Model, output: int = 0) -> bool:
     """Whether the last operations show the final activation, or that there is none: trial inputs need not decide it.
 
     Args:
-        model: of one output.
+        model: of one output, or several.
+        output: which of several.
     """
     graph = as_graph(model)
-    node = None if graph is None else _last_node(graph.outputs[0])
+    node = None if graph is None else _last_node(graph.outputs[output])
     if node is None:
         return False
     if _activation(node.operation):
@@ -170,14 +175,25 @@ def without_activation(model: keras.Model) -> keras.Model:
     """A functional model with the same weights (not copies) that ends before the final softmax or sigmoid.
 
     Args:
-        model: one whose `ending` is "softmax" or "sigmoid": as an activation, a layer or an operation.
+        model: one whose `ending` is "softmax" or "sigmoid": as an activation, a layer or an operation. Of several
+            outputs those that end in neither stay as they are.
     """
     graph = as_graph(model)
     if graph is None:
         raise ValueError(f"{model.name} cannot be traced.")
     inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
-    return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    if len(graph.outputs) == 1:
+        return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    outputs = [
+        _before_activation(output) if ending(graph, index) in ("softmax", "sigmoid") else output
+        for index, output in enumerate(graph.outputs)
+    ]
+    return keras.Model(
+        inputs,
+        keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs),
+        name=f"{model.name}_logits",
+    )
 
 
 def _before_activation(output: Any) -> Any:
@@ -185,8 +201,10 @@ def _before_activation(output: Any) -> Any:
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        return without_activation(operation)(single)
-    inside = _expanded(node)
+        options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
+        logits = without_activation(operation)(*node.arguments.args, **options)
+        return keras.tree.flatten(logits)[output._keras_history.tensor_index]
+    inside = _expanded(output)
     if inside is not None:
         return _before_activation(inside)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
