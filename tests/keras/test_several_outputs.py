@@ -598,3 +598,53 @@ def test_several_inputs_without_labels_are_a_list_and_what_is_unclear_is_refused
             with_teacher_logits(wrong, teacher, cache=None)
     with pytest.raises(RequestError, match=r"takes one input, and x is 2 arrays. Give x as one array, and labels"):
         with_teacher_logits([x["a"], x["b"]], one_input("a"), cache=None)
+
+
+class Own(keras.Model):
+    """A class of one's own with two outputs, which no graph can express where it computes differently in training."""
+
+    def __init__(self, seed: int, *, odd: bool) -> None:
+        super().__init__(name="own")
+        self.age, self.income, self.odd = layers.Dense(1, name="age"), layers.Dense(1, name="income"), odd
+        self({name: np.zeros((2, width), np.float32) for name, width in (("a", A), ("b", D))})
+        for name, layer in (("age", self.age), ("income", self.income)):
+            layer.set_weights(model(seed).get_layer(name).get_weights())
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        both = keras.ops.concatenate([inputs["a"], inputs["b"]], axis=-1)
+        both = 1 * both if self.odd and training else both
+        return {
+            "age": self.age(both),
+            "income": keras.ops.sigmoid(self.income(both)) if not self.odd else self.income(both),
+        }
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_models_of_a_class_of_ones_own_have_several_outputs_too(rng: np.random.Generator, odd: bool) -> None:
+    x, y = data(rng)
+    student = Own(1, odd=odd)
+    distiller = compiled(student, Own(2, odd=odd), task=TASKS)
+    z = raw(student, x)
+    predicted = distiller.predict(x, verbose=0)
+    expected = z["income"] if odd else 1 / (1 + np.exp(-z["income"]))
+    np.testing.assert_allclose(predicted["income"], expected, atol=1e-5)
+    check_step(distiller, student, x, terms(student, model(2), x, y), (x, y))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras on PyTorch takes one step at a time")
+def test_several_steps_in_one_execution_are_the_same_steps(rng: np.random.Generator) -> None:
+    given = data(rng)
+    check_same(trained(model(1), model(2), given, steps_per_execution=3), trained(model(1), model(2), given))
+
+
+def test_a_teacher_of_another_framework_needs_one_input_and_one_output() -> None:
+    with pytest.raises(RequestError, match=r"needs a student of one input and one output, and 'model_1' has 2 and 2"):
+        Distiller(model(1), lambda batch: batch)
+    with pytest.raises(RequestError, match=r"needs data of one input. Predict the examples yourself"):
+        with_teacher_logits(X, lambda batch: batch, cache=None)
+
+
+def test_the_summary_says_what_each_output_is() -> None:
+    lines: list[str] = []
+    Distiller(model(1), task={"age": "regression"}).summary(print_fn=lambda line, *_: lines.append(line))
+    assert lines[-2:] == ["Task of 'age': regression, real numbers", "Task of 'income': recognised from the labels"]

@@ -16,6 +16,7 @@ from distillab.models.ending import (
     ending,
     ending_is_certain,
     gives_probabilities,
+    input_shapes,
     last_layer,
     without_activation,
 )
@@ -128,7 +129,7 @@ def _specs(model: keras.Model) -> Any:
         return keras.tree.map_shape_structure(keras.KerasTensor, model.output_shape)
     except AttributeError:  # a model that was never called on symbols has none
         try:
-            inputs = keras.tree.map_shape_structure(keras.KerasTensor, model.get_build_config()["input_shape"])
+            inputs = keras.tree.map_shape_structure(keras.KerasTensor, input_shapes(model))
             outputs = model.compute_output_spec(inputs)
             return keras.tree.map_structure(lambda output: keras.KerasTensor((None, *output.shape[1:])), outputs)
         except Exception as error:  # a class's own code can raise anything
@@ -213,7 +214,7 @@ def _trial_inputs(model: keras.Model, rows: int, *, open_sides: bool) -> Any:
     """Random inputs of a model; None where their shape or type is unknown."""
     graph = as_graph(model)
     if graph is None:
-        shapes = (model.get_build_config() or {}).get("input_shape")
+        shapes = input_shapes(model)
         if shapes is None:
             return None
         structure = keras.tree.map_shape_structure(lambda shape: keras.KerasTensor(shape), shapes)

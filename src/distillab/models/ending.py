@@ -28,17 +28,41 @@ def as_graph(model: keras.Model) -> keras.Model | None:
     """
     if getattr(model, "outputs", None):
         return model
-    shapes = (model.get_build_config() or {}).get("input_shape")
+    shapes = input_shapes(model)
     if shapes is None:
         return None
     for dtype in ("float32", "int32"):
         try:
-            inputs = keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=dtype), shapes)  # noqa: B023
+            inputs = _symbolic(shapes, dtype)
             twin = keras.Model(inputs, _traced(model, (inputs,), {}), name=model.name)
         except Exception:  # a class's own code can raise anything
             continue
         return twin
     return None
+
+
+def _symbolic(shapes: Any, dtype: str) -> Any:
+    if isinstance(shapes, dict):  # of which Keras wants every input to have the name of its key
+        return {name: keras.Input(shape[1:], dtype=dtype, name=name) for name, shape in shapes.items()}
+    return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=dtype), shapes)
+
+
+def input_shapes(model: keras.Model) -> Any:
+    """The shapes of the inputs that a custom class's model was built with, in their structure; None if not known.
+
+    Args:
+        model: a built model.
+    """
+
+    def plain(value: Any) -> Any:  # Keras wraps dictionaries and lists that a layer holds, and JAX takes none of these
+        if isinstance(value, dict):
+            return {name: plain(part) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            shape = all(part is None or isinstance(part, int) for part in value)
+            return tuple(value) if shape else [plain(part) for part in value]
+        return value
+
+    return plain((model.get_build_config() or {}).get("input_shape"))
 
 
 def _traced(layer: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
