@@ -22,7 +22,7 @@ from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
 from distillab.tasks.several import described
 
-BY_TOKENIZER = "of token ids, which tokenizer.json makes of texts"
+BY_TOKENIZER = ", which tokenizer.json makes of texts"
 """What a student of texts reads."""
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data import load
+from distillab.data import Dataset, load
 from distillab.data.archive import read_arrays
 from distillab.data.columns import COLUMNS_FILE, Columns
-from distillab.data.tokenizer import TOKENIZER_FILE
+from distillab.data.text_ids import with_tokenizer
+from distillab.data.tokenizer import TOKENIZER_FILE, read_tokenizer
 from distillab.errors import RequestError, not_allowed
 from distillab.export.exported import Exported, check_model, keras_predictions, read_rows
 from distillab.export.int8 import export_int8
@@ -107,7 +108,8 @@ def export_model(
     columns = Columns.load(beside) if (beside := model.with_name(COLUMNS_FILE)).is_file() else None
     count = MOST_EXAMPLES if int8 else EXAMPLES
     if data is not None:
-        examples = _of_data(student, data, data_dir, task, count)
+        dataset = _tokenized(load(data, data_dir=data_dir, task=task), model)
+        examples = _of_data(student, dataset, count)
     elif stored.is_file():
         examples = _stored(stored, count)
     else:
@@ -184,14 +186,17 @@ def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
         check_tensorflow(out, to)
 
 
-def _of_data(
-    student: keras.Model,
-    data: str | os.PathLike[str],
-    data_dir: str | os.PathLike[str] | None,
-    task: str | None,
-    count: int,
-) -> _Examples:
-    dataset = load(data, data_dir=data_dir, task=task)
+def _tokenized(dataset: Dataset, model: Path) -> Dataset:
+    """A data set of texts with the token ids that the model's own tokenizer makes; any other as it is."""
+    if dataset.text is None:
+        return dataset
+    file = model.with_name(TOKENIZER_FILE)
+    if not file.is_file():
+        raise RequestError(f"{dataset.name} holds texts, and {model} has no {TOKENIZER_FILE} beside it. Put it there.")
+    return with_tokenizer(dataset, read_tokenizer(file, ()))
+
+
+def _of_data(student: keras.Model, dataset: Dataset, count: int) -> _Examples:
     dataset = replace(dataset, scale=1.0) if reads_raw(student) else dataset
     return _Examples(
         f"test examples of {dataset.name}",

@@ -49,6 +49,7 @@ class ForeignModel:
         every: from a batch to all outputs by name, of a graph with several of which `call` takes one.
         named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
         feature_names: of the columns that it was fitted on, where they have names.
+        categorical: whether it reads words as categories of pandas, and not as text.
         given: what it is given, in words; "": its inputs as prepared.
         reads_text: whether it reads a list of texts.
     """
@@ -68,6 +69,7 @@ class ForeignModel:
     every: Callable[[Any], Mapping[str, Array]] | None = None
     named_by_graph: bool = False
     feature_names: tuple[str, ...] = ()
+    categorical: bool = False
     given: str = ""
     reads_text: bool = False
 

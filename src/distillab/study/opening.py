@@ -77,7 +77,7 @@ class Opened:
     @property
     def is_predictions(self) -> bool:
         """Whether it is stored predictions."""
-        return self.model is None and is_stored(self.source)
+        return self.model is None and self.foreign is None and is_stored(self.source)
 
 
 def opened(source: Any, options: ModelOptions) -> Opened:

@@ -350,7 +350,8 @@ def _inputs(data: Mapping[str, Any]) -> str:
         shown = ", ".join(f"{name} ({one['kind']}, {tuple(one['shape'])})" for name, one in several.items())
         return f"a dictionary of inputs: {shown}"
     what = "token ids" if any(one["kind"] == "tokens" for one in several.values()) else "inputs"
-    return f"{what} of shape {tuple(data['input_shape'])} {data['reads']}"
+    how = data["reads"] if data["reads"].startswith(",") else f" {data['reads']}"
+    return f"{what} of shape {tuple(data['input_shape'])}{how}"
 
 
 _NAMED = {"categorical": "Classes", "binary": "Classes", "multilabel": "Labels", "regression": "Numbers"}
