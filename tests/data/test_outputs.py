@@ -83,7 +83,16 @@ def test_several_columns_of_a_table_are_labels_and_no_features(tmp_path: Path) -
     ]
     assert data.columns is not None
     assert [column.name for column in data.columns.columns] == ["size", "city"]
-    assert any("The labels are the columns 'age', 'income'." in note for note in data.notes)
+    assert "The labels are the columns 'age', 'income'." in data.notes
+
+
+def test_only_rows_without_any_label_of_a_table_are_told_to_be_unlabelled(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    lines = TABLE.splitlines()
+    path.write_text("\n".join([lines[0], ",1,Bern,", ",2,Bern,high", *lines[3:]]))
+    data = read_data(path, ReadOptions(label=("age", "income")))
+    assert len(data.unlabelled) == 1
+    assert any(note.startswith("1 rows have no label") for note in data.notes)
 
 
 def test_amounts_in_a_column_are_no_classes_until_that_is_stated(tmp_path: Path) -> None:

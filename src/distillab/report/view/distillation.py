@@ -378,6 +378,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
     data, request = result["data"], result["request"]
     loss = "" if result["chosen"].get("loss") else f", loss {request['loss']}"
     task = _task(result)
+    loss += " (or the default of an output's task)" if loss and task.parts else ""
     if request.get("label_loss") not in (None, "cross_entropy"):
         loss += f", label loss {request['label_loss']}"
     return (
