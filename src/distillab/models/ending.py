@@ -208,9 +208,10 @@ def without_activation(model: keras.Model) -> keras.Model:
     inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     if len(graph.outputs) == 1:
-        return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+        return keras.Model(inputs, _before_activation(graph.outputs[0], {}), name=f"{model.name}_logits")
+    called: dict[int, Any] = {}
     outputs = [
-        _before_activation(output) if ending(graph, index) in ("softmax", "sigmoid") else output
+        _before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
         for index, output in enumerate(graph.outputs)
     ]
     return keras.Model(
@@ -220,17 +221,20 @@ def without_activation(model: keras.Model) -> keras.Model:
     )
 
 
-def _before_activation(output: Any) -> Any:
+def _before_activation(output: Any, called: dict[int, Any]) -> Any:
+    """An output before its activation; `called` has those of nested models, which are called once for all outputs."""
     node = _node(output)
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
-        logits = without_activation(operation)(*node.arguments.args, **options)
-        return keras.tree.flatten(logits)[output._keras_history.tensor_index]
+        if id(node) not in called:
+            options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
+            logits = without_activation(operation)(*node.arguments.args, **options)
+            called[id(node)] = keras.tree.flatten(logits)
+        return called[id(node)][output._keras_history.tensor_index]
     inside = _expanded(output)
     if inside is not None:
-        return _before_activation(inside)
+        return _before_activation(inside, called)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
         return before[0]
     return _Preactivation(operation)(single)
