@@ -73,7 +73,7 @@ install: .venv/installed
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(PIP_INSTALL) -e '.[test,dev,onnx,optuna,tensorboard,mlflow,browser]'
+	$(PIP_INSTALL) -e '.[test,dev,onnx,optuna,tensorboard,mlflow,browser,text]'
 	touch $@
 
 clean:

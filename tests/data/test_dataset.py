@@ -105,7 +105,12 @@ def test_the_digest_sees_every_array_and_the_scale(changes: dict[str, object]) -
         ({"x_train": np.zeros((6, 4, 4), np.uint8)}, r"x_train.shape=\(6, 4, 4\) .* Grey images take a last axis"),
         ({"x_train": np.zeros((0, 4), np.uint8)}, r"x_train.shape=\(0, 4\) is not allowed"),
         ({"x_test": np.zeros((0, 4), np.uint8)}, r"x_test.shape=\(0, 4\) is not allowed"),
-        ({"x_train": np.zeros((6, 4), np.int64)}, "x_train.dtype='int64' is not allowed: it must be uint8 or floating"),
+        ({"x_train": np.full((6, 4), -1)}, "x_train='from -1 to -1' is not allowed: it must be token ids from 0"),
+        (
+            {"x_train": np.zeros((6, 4, 2), np.int64)},
+            r"x_train.dtype='int64' .* uint8, floating, or \(N, T\) token ids",
+        ),
+        ({"x_train": np.zeros((6, 4), complex)}, "x_train.dtype='complex128' is not allowed"),
         (
             {"x_test": np.zeros((3, 4), np.float32)},
             "x_test.dtype='float32' is not allowed: it must be uint8, as in x_train",

@@ -21,6 +21,7 @@ def test_without_files_some_sets_are_embedded_and_the_published_ones_are_missing
         "synthetic": "embedded",
         "breast_cancer": "embedded",
         "diabetes": "embedded",
+        "stdlib_docs": "embedded",
         "digits-multilabel": "embedded",
         "digits-segmentation": "embedded",
         "mnist-multilabel": "missing",

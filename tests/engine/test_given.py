@@ -37,7 +37,7 @@ def test_a_model_that_trains_everything_keeps_nothing() -> None:
     assert changed_by_training(stack()) == ()
 
 
-@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values()])
+@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values() if not entry.tokens])
 def test_a_student_of_the_zoo_keeps_nothing(name: str) -> None:
     assert not any(Functional(build(name, (8, 8, 1), 10)).kept)
 

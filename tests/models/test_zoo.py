@@ -76,13 +76,20 @@ def test_every_architecture_can_be_built_from_its_own_example() -> None:
         example = ARCHITECTURES[architecture].example
         assert example in str(refusal.value)
         assert parse(example)[0] == architecture
-        model = build(example, (8, 8, 1), 1)
+        inputs = ((7,), 1) if ARCHITECTURES[architecture].tokens else ((8, 8, 1), 1)
+        model = build(example, *inputs, vocabulary=9 if ARCHITECTURES[architecture].tokens else None)
         assert (model.name, model.output_shape[-1]) == (example.replace("-", "_"), 1)
 
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("cnn-16-32", ("cnn", (16, 32))), ("mlp-64", ("mlp", (64,))), ("mlp-1-20-300", ("mlp", (1, 20, 300)))],
+    [
+        ("cnn-16-32", ("cnn", (16, 32))),
+        ("mlp-64", ("mlp", (64,))),
+        ("mlp-1-20-300", ("mlp", (1, 20, 300))),
+        ("bag-of-embeddings-32", ("bag-of-embeddings", (32,))),
+        ("transformer-encoder-32-2", ("transformer-encoder", (32, 2))),
+    ],
 )
 def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str, tuple[int, ...]]) -> None:
     assert parse(name) == read
@@ -93,10 +100,14 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
     [
         (
             "cn-16-32",
-            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: cnn, gru, linear, lstm, mlp, mob",
+            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: bag-of-embeddings, cnn, gru, linear,",
         ),
-        ("vgg-18", "There is no architecture 'vgg'. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, unet, vit."),
-        ("", "There is no architecture ''. Known: cnn, gru, linear, lstm, mlp, mobilenet, resnet, unet, vit."),
+        ("vgg-18", "There is no architecture 'vgg'. Known: .* mobilenet, resnet, textcnn, .* unet, vit."),
+        ("", "There is no architecture ''. Known: bag-of-embeddings, cnn, gru, .*"),
+        ("bag-of-words-32", "There is no architecture 'bag-of-words'. Did you mean 'bag-of-embeddings'"),
+        ("transformer-32-2", "There is no architecture 'transformer'. Did you mean 'transformer-encoder'"),
+        ("transformer-encoder-32", "it must be 'transformer-encoder' with its width and its number of blocks."),
+        ("bag-of-embeddings", "must be an architecture and its widths. For example bag-of-embeddings-32."),
         ("vit-32", "model='vit-32' is not allowed: it must be 'vit' with its width and its number of blocks."),
         ("cnn", "model='cnn' is not allowed: it must be an architecture and its widths. For example cnn-16-32."),
         ("cnn-16", "model='cnn-16' is not allowed: it must be 'cnn' with the filters of its two convolutions."),
@@ -160,7 +171,8 @@ def test_a_u_net_learns_from_all_its_weights_and_sees_beyond_its_pixel() -> None
 
 def test_a_zoo_model_saved_to_a_file_is_made_of_keras_layers_alone() -> None:
     for architecture in ARCHITECTURES.values():
-        config = build(architecture.example, (8, 8, 1), 3).to_json()
+        shape, vocabulary = ((7,), 9) if architecture.tokens else ((8, 8, 1), None)
+        config = build(architecture.example, shape, 3, vocabulary=vocabulary).to_json()
         assert "distillab" not in config
 
 

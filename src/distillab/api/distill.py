@@ -20,7 +20,11 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
+from distillab.data.array_store import SHARE
+from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
+from distillab.data.resampling import with_resampled_rows
+from distillab.data.tokenizer import TOKENIZER_FILE
 from distillab.engine.augmentation import Augmentation
 from distillab.errors import RequestError
 from distillab.export import Exported, export_model
@@ -43,13 +47,14 @@ from distillab.study.reading_teachers import read_teachers
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
+from distillab.study.settings import stated_by_output
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks import Head, check_head
+from distillab.tasks.several import check_heads, described, with_options
 
 STUDENT = "student.keras"
 
@@ -196,9 +201,11 @@ def distill(
     options, progress = options or RunOptions(), progress or Silence()
     named = opened_teachers(_listed(teacher), wanted.options)
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
-    heads = [one.head for one in (*named, *architectures) if isinstance(one, Opened)]
-    dataset = _data(data, read, wanted, [head for head in heads if head is not None])
+    known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
+    dataset = _data(data, _reading(read, options), wanted, known)
+    dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
+    dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
@@ -259,14 +266,38 @@ def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float
     return None if learned is None else learned._asdict()
 
 
-def _data(data: Any, read: ReadOptions | None, wanted: Request, heads: Sequence[Head]) -> Dataset:
-    """The data, their task recognised from labels and models where the request does not state it."""
-    if isinstance(data, Dataset) and data.validation is not None:
-        for head in heads:
-            check_head(data.task, head)
-        return data
+def _reading(read: ReadOptions | None, options: RunOptions) -> ReadOptions:
+    """How data are read: arrays larger than a share of the memory that a device may use are mapped from files."""
     read = read or ReadOptions()
-    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads)
+    if read.memory is None and options.memory is not None:
+        read = replace(read, memory=int(SHARE * options.memory))
+    return read
+
+
+def _data(data: Any, read: ReadOptions, wanted: Request, models: Sequence[Opened]) -> Dataset:
+    """The data, read as the models read them, their task recognised where the request does not state it."""
+    heads = [head for one in models if (head := one.head) is not None]
+    if isinstance(data, Dataset) and data.validation is not None:
+        check_heads(data.task, heads)
+        return data
+    readers = [inputs for one in models if (inputs := one.inputs)]
+    return read_data(
+        data,
+        replace(read, task=wanted.task or stated_by_output(wanted.outputs) or read.task),
+        heads=heads,
+        readers=readers,
+    )
+
+
+def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:
+    """The data with the unlabelled rows that the request adds."""
+    stored = [one.name for one in teachers if one.is_predictions]
+    if wanted.resample and stored:
+        raise RequestError(
+            f"resample={wanted.resample} needs teachers that predict new rows, and {stored[0]} is stored predictions. "
+            "Give the model itself, or leave --resample out."
+        )
+    return with_resampled_rows(dataset, wanted.resample)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -332,9 +363,16 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_test": dataset.y_test[:EXAMPLES],
         "task": dataset.task.name,
     }
+    if dataset.task.parts:
+        examples["outputs"] = json.dumps(described(dataset.task))
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))
+    if dataset.columns is not None:
+        columns = dataset.columns.to_json()
+        replace_file(path / COLUMNS_FILE, lambda temporary: temporary.write_text(columns, encoding="utf-8"))
     replace_file(path / STUDENT, lambda temporary: distillation.student.save(temporary))
+    if dataset.text is not None:
+        dataset.text.tokenizer.save(path / TOKENIZER_FILE)
     replace_file(folder.answer, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     replace_file(path / "model_card.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))

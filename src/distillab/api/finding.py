@@ -10,6 +10,7 @@ import numpy as np
 
 from distillab.analysis.distillation import Comparison, PairedGain, PredictedTest, compare, paired_gain
 from distillab.data import Dataset
+from distillab.data.inputs import changed, scaling
 from distillab.data.labels import Array
 from distillab.engine.cost import Cost, cost
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
@@ -19,6 +20,10 @@ from distillab.study.student_models import StudentModel
 from distillab.study.teacher_models import TeacherModel
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
+from distillab.tasks.several import described
+
+BY_TOKENIZER = ", which tokenizer.json makes of texts"
+"""What a student of texts reads."""
 
 
 def distillation_finding(
@@ -120,11 +125,11 @@ def _costs(
     model: keras.Model, student: StudentModel, teachers: Sequence[TeacherModel], dataset: Dataset
 ) -> dict[str, Any]:
     """Costs of the student, and of the teacher where it is a single model."""
-    prepared = dataset.prepared(dataset.x_test[:1])[0]
-    costs = {"student": cost(model, student.functional, prepared * student.scale)}
+    first = dataset.x_test[:1]
+    costs = {"student": cost(model, student.functional, changed(dataset.prepared(first), scaling(student.scale))[0])}
     if len(teachers) == 1 and teachers[0].model is not None and teachers[0].member is not None:
         functional, _, scale = teachers[0].member
-        costs["teacher"] = cost(teachers[0].model, functional, dataset.x_test[0] * scale)
+        costs["teacher"] = cost(teachers[0].model, functional, changed(first, scaling(scale))[0])
     return {who: _plain_cost(one) for who, one in costs.items()}
 
 
@@ -133,20 +138,28 @@ def _plain_cost(one: Cost) -> dict[str, Any]:
 
 
 def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
-    stored = dataset.x_train.dtype == np.uint8
+    stored, shapes = dataset.x_train.dtype == np.uint8, dataset.input_shapes
     return {
         "labelled": len(dataset.y_train),
         "validation": 0 if dataset.validation is None else len(dataset.validation),
         "unlabelled": len(dataset.unlabelled),
         "test": len(dataset.y_test),
         "task": dataset.task.name,
+        "outputs": [{**of, "gives": _gives(of["name"], student)} for of in described(dataset.task)],
         "class_names": list(dataset.class_names),
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
-        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are",
+        "inputs": {name: {"kind": dataset.input_kinds[name], "shape": list(shape)} for name, shape in shapes.items()},
+        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are" if dataset.text is None else BY_TOKENIZER,
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }
+
+
+def _gives(output: str, student: StudentModel) -> str:
+    """What the shipped student gives as one of several outputs."""
+    outputs = student.outputs
+    return "" if outputs is None else outputs.gives(output)
 
 
 def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict[str, Any] | None:

@@ -11,7 +11,10 @@ import click
 from distillab.cli.options import execution_options, run_options
 from distillab.errors import not_allowed
 
-READING = ("validation", "test", "label", "ignore_class")
+READING = (
+    *("validation", "test", "label", "inputs", "text", "tokenizer", "vocabulary", "length"),
+    *("ignore_class", "sample_weight", "class_weight"),
+)
 
 
 @click.command(short_help="Distil your own model: a small student, and whether distillation helped.")
@@ -19,7 +22,11 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option(
     "--student", "students", multiple=True, required=True, help="A .keras file, module:function, cnn-16-32, or auto."
 )
-@click.option("--data", required=True, help="An .npz, a .csv, an image folder, or a name such as mnist.")
+@click.option(
+    "--data",
+    required=True,
+    help="An .npz, a table (.csv, .jsonl, .parquet), a folder of images or texts, or a name such as mnist.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option("--alpha", default="search", show_default=True, help="A number, 'search' or 'predicted'.")
 @click.option("--temperature", default="search", show_default=True, help="A number or 'search'.")
@@ -37,9 +44,17 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--loss", multiple=True, help="The distillation loss, such as kl; for optuna, several to choose from.")
 @click.option("--optimiser", help="adam, momentum or sgd.")
 @click.option("--schedule", help="cosine, linear or constant.")
+@click.option("--resample", type=int, help="Unlabelled rows to make from a table's training rows, for the teacher.")
 @click.option("--shift", type=int, help="Shift images at random by up to so many pixels.")
 @click.option("--flip", is_flag=True, help="Mirror images at random.")
-@click.option("--task", help="What outputs mean: categorical, binary, multilabel or regression; otherwise recognised.")
+@click.option(
+    "--task",
+    help="What outputs mean: categorical, binary, multilabel or regression; of several age=regression,income=binary; "
+    "otherwise recognised.",
+)
+@click.option(
+    "--output", "outputs", multiple=True, metavar="NAME: ...", help="Of one of several: 'age: alpha=0.5, weight=2'."
+)
 @click.option("--label-loss", help="The loss against labels, such as huber for regression.")
 @click.option("--metric", help="Metric that chooses and judges, such as accuracy, auroc, map, mae or mean_iou.")
 @click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
@@ -56,7 +71,16 @@ READING = ("validation", "test", "label", "ignore_class")
 @click.option("--teacher-scale", type=click.Choice(["raw", "unit"]), help="Inputs as stored, or times 1/255.")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
-@click.option("--label", help="Label column of a table.")
+@click.option("--label", multiple=True, help="Label column of a table; of several outputs several times.")
+@click.option(
+    "--inputs", type=click.Choice(["images", "features", "series", "tokens"]), help="Of arrays; otherwise recognised."
+)
+@click.option("--text", metavar="COLUMN", help="Column of texts of a table; otherwise recognised.")
+@click.option("--tokenizer", help="For texts: bpe (default) or wordpiece, trained here, or a tokenizer.json.")
+@click.option("--vocabulary", type=int, help="Token ids of a trained tokenizer; 4,000 by default.")
+@click.option("--length", type=int, help="Token ids of a text; by default enough for 95 % of them, at most 256.")
+@click.option("--sample-weight", metavar="COLUMN", help="Column of a table with the examples' weights.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let every class weigh the same in the loss.")
 @click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
 @click.option(
     "--validation",
@@ -107,7 +131,8 @@ def distill(
         models = list(teachers), list(students)
         result = distil(*models, data, out, read=read, options=run, progress=progress, **settings)
     click.echo(result.summary())
-    click.echo(f"{out} holds student.keras, model_card.md and answer.json.", err=True)
+    tokenizer = "tokenizer.json, " if (out / "tokenizer.json").is_file() else ""
+    click.echo(f"{out} holds student.keras, {tokenizer}model_card.md and answer.json.", err=True)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +153,11 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("budget", "latency"):
         if name in given:
             given[name] = seconds(given[name])
+    if "outputs" in given:
+        pairs = list(map(_output, given["outputs"]))
+        given["outputs"] = dict(pairs)
+        if len(given["outputs"]) < len(pairs):
+            raise not_allowed("--output", [name for name, _ in pairs], "given once for each output")
     if "teacher_classes" in given:
         from distillab.models.class_names import read_class_names
 
@@ -135,6 +165,21 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     if "teacher_input" in given:
         given["teacher_input"] = _sides("--teacher-input", given["teacher_input"])
     return given
+
+
+def _output(text: str) -> tuple[str, dict[str, float]]:
+    """An output's name and what is stated of it, such as "age: alpha=0.5, weight=2"."""
+    name, colon, stated = text.partition(":")
+    values = dict[str, float]()
+    for pair in stated.split(","):
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if not (colon and name.strip()) or key not in ("alpha", "weight") or key in values:
+            raise not_allowed("--output", text, "a name with alpha, weight or both, such as 'age: alpha=0.5, weight=2'")
+        try:
+            values[key] = float(value)
+        except ValueError as error:
+            raise not_allowed("--output", text, f"with a number for {key}") from error
+    return name.strip(), values
 
 
 def _number(name: str, text: str) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.dataset import Dataset
+from distillab.data.inputs import INPUT, for_input
 from distillab.data.labels import Array, Labels
 from distillab.tasks import TASKS
 
@@ -87,8 +88,10 @@ class _Canvases(NamedTuple):
 def _parts(digits: Dataset, layout: Layout) -> dict[str, _Canvases]:
     rng = np.random.default_rng(layout.seed)
     return {
-        "train": _draw(digits.x_train[..., 0], digits.y_train, layout, layout.train, digits.scale, rng),
-        "test": _draw(digits.x_test[..., 0], digits.y_test, layout, layout.test, digits.scale, rng),
+        "train": _draw(
+            digits.x_train[..., 0], digits.y_train, layout, layout.train, for_input(digits.scale, INPUT), rng
+        ),
+        "test": _draw(digits.x_test[..., 0], digits.y_test, layout, layout.test, for_input(digits.scale, INPUT), rng),
     }
 
 

@@ -15,6 +15,7 @@ from distillab.data.digests import find_mismatch
 from distillab.data.digits import digits
 from distillab.data.download import download as fetch
 from distillab.data.images import ARCHIVES, read_image_dataset, read_images
+from distillab.data.stdlib_docs import stdlib_docs
 from distillab.data.synthetic import synthetic
 from distillab.data.tabular import breast_cancer, diabetes
 from distillab.errors import RequestError, not_allowed, unknown
@@ -31,7 +32,7 @@ def load(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
-    task: str | None = None,
+    task: str | Mapping[str, str] | None = None,
 ) -> Dataset:
     """Load and check a data set.
 
@@ -178,6 +179,7 @@ LOADERS: Mapping[str, Loader] = MappingProxyType(
         "synthetic": lambda data_dir, download: synthetic(train=2_000, test=1_000, classes=10, side=12, seed=0),
         "breast_cancer": lambda data_dir, download: breast_cancer(),
         "diabetes": lambda data_dir, download: diabetes(),
+        "stdlib_docs": lambda data_dir, download: stdlib_docs(),
         "digits-multilabel": lambda data_dir, download: canvases.multilabel(
             digits(), canvases.SMALL, "digits-multilabel"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,8 +75,8 @@ def read_photographs(
             `SKIPPED_AT_MOST`; the message names them.
     """
     path = Path(path)
-    images = list(_files(path))
-    classes = _classes(path, images)
+    images = list(class_files(path, SUFFIXES))
+    classes = classes_of(path, images, "images (PNG or JPEG)")
     files, store = [file for *_, file in images], store or ArrayStore()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         sizes = list(pool.map(_image_size, files))
@@ -110,16 +110,27 @@ def read_photographs(
     return Photographs(inputs, labels, classes, resized if others else "", skipped, names)
 
 
-def _classes(path: Path, images: Sequence[tuple[str, str | None, Path]]) -> tuple[str, ...]:
-    """The classes of the training part, sorted; no other part may have more."""
-    classes = tuple(sorted({name for part, name, _ in images if part == "train" and name is not None}))
+def classes_of(
+    path: str | os.PathLike[str], files: Sequence[tuple[str, str | None, Path]], what: str
+) -> tuple[str, ...]:
+    """The classes of the training part, sorted; no other part may have more.
+
+    Args:
+        path: the folder, for messages.
+        files: as `class_files` gives them.
+        what: they hold, for messages.
+
+    Raises:
+        RequestError: there are fewer than two classes, or another part has more.
+    """
+    classes = tuple(sorted({name for part, name, _ in files if part == "train" and name is not None}))
     if len(classes) < 2:
         names = ", ".join(classes) or "none"
         raise RequestError(
-            f"{path} has folders of images for these classes: {names}; there must be at least 2. Make a folder a "
-            "class, in the folder itself or in its train, val and test, with PNG or JPEG images."
+            f"{path} has folders of {what} for these classes: {names}; there must be at least 2. Make a folder a "
+            "class, in the folder itself or in its train, val and test."
         )
-    for part, name, file in images:
+    for part, name, file in files:
         if name is not None and name not in classes:
             raise RequestError(f"{file}: the class {name!r} is in {part} and not in train. Add it there, or remove it.")
     return classes
@@ -132,8 +143,17 @@ def _rows_of(decoded: NDArray[np.uint8], rows: list[int]) -> tuple[NDArray[np.ui
     return decoded, np.array(rows)
 
 
-def _files(path: Path) -> Iterator[tuple[str, str | None, Path]]:
-    """Part, class (None: unlabelled) and path of every image, sorted."""
+def class_files(path: str | os.PathLike[str], suffixes: Collection[str]) -> Iterator[tuple[str, str | None, Path]]:
+    """Part, class (None: unlabelled) and path of every file, sorted.
+
+    Args:
+        path: the folder.
+        suffixes: of the files, in small letters.
+
+    Raises:
+        RequestError: there is no such folder, or it has parts and no training part.
+    """
+    path = Path(path)
     if not path.is_dir():
         raise RequestError(f"There is no folder {path}.")
     parts = {part: path / name for part, names in PARTS.items() for name in names if (path / name).is_dir()}
@@ -144,13 +164,15 @@ def _files(path: Path) -> Iterator[tuple[str, str | None, Path]]:
         parts = {"train": path}
     for part, folder in parts.items():
         for group in sorted(item for item in folder.iterdir() if item.is_dir() and item != unlabelled):
-            yield from ((part, group.name, file) for file in _images_in(group) if not group.name.startswith("."))
+            yield from (
+                (part, group.name, file) for file in _files_in(group, suffixes) if not group.name.startswith(".")
+            )
     if unlabelled is not None:
-        yield from (("unlabelled", None, file) for file in _images_in(unlabelled))
+        yield from (("unlabelled", None, file) for file in _files_in(unlabelled, suffixes))
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+def _files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in suffixes and not f.name.startswith("."))
 
 
 def _image_size(file: Path) -> tuple[int, int] | None:

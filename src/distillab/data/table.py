@@ -1,121 +1,151 @@
-"""Reading a table of features: a CSV file with a header, one example per row."""
+"""Reading a table of features: one example a row, one column its label."""
 
 from __future__ import annotations
 
-import csv
 import os
-import re
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.errors import RequestError, reason, unknown
+from distillab.data.column_kinds import ReadColumns, read_columns
+from distillab.data.columns import is_missing
+from distillab.data.delimited import NUMBER
+from distillab.data.frame import Frame, read_frame
+from distillab.data.label_column import read_labels
+from distillab.data.labels import Labels
+from distillab.data.weights import Weights, weights_of_column
+from distillab.errors import RequestError, not_allowed
+from distillab.tasks import Task
 
 LABELS = ("label", "target", "class", "y")
-"""Recognised names of the label column; without one of them, it is the last column."""
+"""Recognised names of the label column."""
 
 
 class Table(NamedTuple):
     """A table's features and labels."""
 
     x: NDArray[np.float32]
-    """Shape (N, F)."""
-    y: NDArray[np.int32]
-    """Shape (N,), class numbers; -1 for an empty label."""
+    """Shape (N, F): numbers, codes of words, booleans as 0 and 1; NaN where missing."""
+    y: Labels
+    """Shape (N,), class numbers; -1 for a missing label."""
     class_names: tuple[str, ...]
-    features: tuple[str, ...]
-    """The names of the feature columns, in order."""
+    numbers: NDArray[np.float64] | None
+    """The labels as numbers, NaN for a missing one; None if one is no number."""
     label: str
     """The name of the label column."""
-    numbers: NDArray[np.float64] | None
-    """The labels as numbers, NaN for an empty one; None if one is no number."""
-    ids: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None
     """The column "id", which is no feature, unless it is the label or the only other column; None without one."""
+    columns: ReadColumns
+    """What the features hold."""
+    frame: Frame
+    """The table as the file has it."""
+    stated: bool
+    """Whether the user named the label column."""
+    weights: Weights | None = None
+    """(N,), where a column holds them."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the feature columns, in order."""
+        return tuple(column.name for column in self.columns.kinds)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out on reading, one sentence each."""
+        none = int((self.y == -1).sum())
+        of_labels = f"{none:,} rows have no label and are unlabelled examples."
+        of_ids = f"The column {self.frame.id_column!r} names the examples and is no feature."
+        notes = [*self.frame.notes, *self.columns.notes, of_labels if none else "", of_ids if self.ids else ""]
+        return tuple(note for note in notes if note)
 
 
-def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
-    """Read a CSV file; its classes are the distinct labels, numbers first in their order, then text.
+def read_table(
+    source: str | os.PathLike[str] | Frame,
+    *,
+    label: str | None = None,
+    weight: str | None = None,
+    others: Sequence[str] = (),
+) -> Table:
+    """Read a table; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
-        path: the file; comma-separated, with a header.
-        label: the label column; by default one called "label", "target", "class" or "y", or else the last.
+        source: a file that `read_frame` reads, or what it read.
+        label: the label column; by default one called "label", "target", "class" or "y", or else the last where no
+            other can be meant (`label_column`).
+        weight: the column of the examples' weights, which is no feature.
+        others: further label columns, of several outputs; they are no features.
 
     Raises:
-        RequestError: no such column, a row of another length, a feature that is no finite number, fewer than two
-            classes; the message names line and column.
+        RequestError: no such column, a fault of the file, fewer than two classes, or a feature that is none; the
+            message names row and column.
     """
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RequestError(f"{path} cannot be read as CSV ({reason(error)}). Save it as UTF-8, with commas.") from error
-    header, rows = [name.strip() for name in rows[0]] if rows else [], [row for row in rows[1:] if row]
-    if len(header) < 2 or not rows:
-        raise RequestError(f"{path} holds no table: it must have a header, a row and at least two columns.")
-    label_column = _label_column(header, label)
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise RequestError(f"{path}: row {number} has {len(row)} fields, and the header has {len(header)}.")
-    labels = [row[label_column].strip() for row in rows]
-    names = sorted({text for text in labels if text}, key=_as_number)
-    if len(names) < 2:
-        raise RequestError(
-            f"{path}: the column {header[label_column]!r} holds {len(names)} classes; there must be at least 2. Give "
-            "another column with --label."
-        )
-    numbers = {name: number for number, name in enumerate(names)}
-    y = np.array([numbers.get(text, -1) for text in labels], np.int32)
-    id_column = _id_column(header, label_column)
-    columns = [column for column in range(len(header)) if column not in (label_column, id_column)]
-    x = np.empty((len(rows), len(columns)), np.float32)
-    for row_number, row in enumerate(rows):
-        for feature, column in enumerate(columns):
-            x[row_number, feature] = _number(row[column], path, row_number + 2, header[column])
-    features = tuple(header[column] for column in columns)
-    ids = None if id_column is None else tuple(row[id_column].strip() for row in rows)
-    return Table(x, y, tuple(names), features, header[label_column], _as_numbers(labels), ids)
+    frame = source if isinstance(source, Frame) else read_frame(source)
+    if len(frame.columns) < 2:
+        raise RequestError(f"{frame.path} holds no table: it must have a header, a row and at least two columns.")
+    weights = None
+    if weight is not None:
+        where = [frame.where(row) for row in range(len(frame))]
+        weights = weights_of_column(frame.column(weight).tolist(), weight, where)
+    chosen = label_column(frame, weight) if label is None else label
+    if chosen == weight:
+        raise not_allowed("sample_weight", weight, "another column than the label")
+    labels = read_labels(frame, chosen)
+    ids = frame.id_column if frame.id_column != chosen and len(frame.columns) > 2 else None
+    no_features = {chosen, ids, weight, *others}
+    columns = read_columns(frame, [name for name in frame.columns if name not in no_features])
+    named = None if ids is None else frame.ids
+    return Table(columns.x, *labels, chosen, named, columns, frame, label is not None, weights)
 
 
-def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
-    try:
-        values = np.array([float(text or "nan") for text in labels])
-    except ValueError:
-        return None
-    words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
-    return None if words else values  # "nan" and "inf" are words
+SHOWN = 10
+"""Names of classes that a note lists."""
 
 
-def _label_column(header: list[str], label: str | None) -> int:
-    if label is not None:
-        if label not in header:
-            raise unknown("column", label, header)
-        return header.index(label)
-    lower = [name.lower() for name in header]
-    return next((lower.index(name) for name in LABELS if name in lower), len(header) - 1)
+def label_note(table: Table, task: Task, names: Sequence[str]) -> str:
+    """Which column is the label, and what it holds.
+
+    Args:
+        table: as read.
+        task: what the labels mean.
+        names: of the classes.
+    """
+    if table.numbers is not None and task.name == "regression":
+        held = f"numbers from {np.nanmin(table.numbers):g} to {np.nanmax(table.numbers):g}"
+    else:
+        held = f"{len(names)} classes: {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
+    other = "" if table.stated else " Another is stated with --label."
+    return f"The label is the column {table.label!r} ({held}).{other}"
 
 
-def _id_column(header: list[str], label_column: int) -> int | None:
-    """The column called "id", if it is not the label and features remain."""
-    found = [column for column, name in enumerate(header) if name.lower() == "id" and column != label_column]
-    return found[0] if found and len(header) > 2 else None
+def label_column(frame: Frame, weight: str | None = None) -> str:
+    """The label column of a table that does not state it.
+
+    It is the only one with a name in `LABELS`; without one the last, if it alone holds words, or all hold numbers.
+
+    Args:
+        frame: the table, of at least two columns.
+        weight: the column of weights, which is no label.
+
+    Raises:
+        RequestError: several columns can be meant.
+    """
+    names = [name for name in frame.columns if name != weight]
+    found = [name for name in names if name.lower() in LABELS]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        *others, last = names
+        if all(_holds_numbers(frame.columns[name]) for name in others):
+            return last
+    shown = ", ".join(map(repr, found or names[:20])) + (", ..." if len(names) > 20 and not found else "")
+    what = "several columns may be the label" if found else "no column is called label, target, class or y"
+    raise RequestError(f"{frame.path}: {what}. State it with --label: one of {shown}.")
 
 
-def _as_number(name: str) -> tuple[int, int, str]:
-    """Whole numbers first, in their order; then text."""
-    return (0, int(name), "") if re.fullmatch(r"-?[0-9]{1,18}", name) else (1, 0, name)
-
-
-def _number(text: str, path: Path, row: int, column: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not abs(value) <= float(np.finfo(np.float32).max):
-        raise RequestError(
-            f"{path}: row {row}, column {column!r} holds {text!r}, and features must be finite numbers. Remove the "
-            "row or fill in a number; encode a column of words as one column per word."
-        )
-    return value
+def _holds_numbers(values: Iterable[Any]) -> bool:
+    """Whether at least half of the known values are numbers, as for a feature."""
+    known = [value for value in values if not is_missing(value)]
+    numbers = sum(isinstance(value, (int, float)) or bool(NUMBER.fullmatch(str(value).strip())) for value in known)
+    return 2 * numbers >= len(known)

@@ -12,6 +12,7 @@ import numpy as np
 
 from distillab.engine.flops import forward_flops
 from distillab.engine.functional import Functional, read_variables
+from distillab.engine.inputs import arranged, as_read
 from distillab.engine.latency import Latency, latency
 
 BATCHES = (1, 64)
@@ -35,7 +36,7 @@ def cost(model: keras.Model, functional: Functional, example: np.ndarray) -> Cos
     Args:
         model: as it is saved.
         functional: the same up to the logits, whose arithmetic is counted and which is timed.
-        example: an input as `functional` sees it, shape (...).
+        example: an input as `functional` sees it, shape (...), or a structured scalar of several.
     """
     with tempfile.TemporaryDirectory(prefix="distillab-") as folder:
         file = Path(folder) / "model.keras"
@@ -59,10 +60,10 @@ def timed(model: keras.Model, example: np.ndarray, batch: int) -> Latency:
 
     Args:
         model: a Keras model.
-        example: one input, shape (...).
+        example: one input, shape (...), or a structured scalar of several.
         batch: examples of a call.
     """
     variables = read_variables(model)
     call = jax.jit(lambda x: model.stateless_call(variables.trainable, variables.fixed, x, training=False)[0])
-    inputs = jax.device_put(np.repeat(example[None].astype(np.float32), batch, axis=0))
+    inputs = jax.device_put(arranged(model, as_read(example, batch)))
     return latency(lambda: call(inputs).block_until_ready())

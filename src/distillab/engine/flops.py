@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend import core
 
 from distillab.engine.functional import Functional, read_variables
+from distillab.engine.inputs import input_specs
 
 
 def training_flops(model: Functional, batch: int) -> int:
@@ -35,9 +35,8 @@ def forward_flops(model: Functional, batch: int) -> list[int]:
         batch: examples.
     """
     variables = read_variables(model.model)
-    inputs = jnp.zeros((batch, *model.model.input_shape[1:]), jnp.float32)
     call = jax.make_jaxpr(lambda v, x: model.model.stateless_call(v.trainable, v.fixed, x, training=False)[0])
-    return list(_products(call(variables, inputs).jaxpr))
+    return list(_products(call(variables, input_specs(model.model, batch)).jaxpr))
 
 
 def _products(jaxpr: Any) -> Iterator[int]:

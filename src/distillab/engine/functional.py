@@ -18,6 +18,7 @@ from keras.src.backend import get_keras_mask  # Keras has no public name for it
 
 from distillab.engine.devices import ROWS
 from distillab.engine.given import changed_by_training, is_seed, kept
+from distillab.engine.inputs import Inputs, arranged, count
 from distillab.engine.lora import adapters
 from distillab.engine.lowering import lower
 from distillab.engine.randomness import stream
@@ -56,7 +57,7 @@ class Functional:
         rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
 
     Raises:
-        RequestError: where Keras does not run on JAX, the model is not built, it does not map one input to one
+        RequestError: where Keras does not run on JAX, the model is not built, it does not map its inputs to one
             output, or it ends in probabilities.
     """
 
@@ -104,24 +105,24 @@ class Functional:
         pairs = zip(self.model.non_trainable_variables, self._changed, strict=True)
         return any(moves and not is_seed(variable) for variable, moves in pairs)
 
-    def __call__(self, variables: Variables, inputs: jax.Array, *, training: bool) -> ModelOutput:
+    def __call__(self, variables: Variables, inputs: Inputs, *, training: bool) -> ModelOutput:
         """Predict a batch.
 
         Args:
             variables: the weights.
-            inputs: shape (B, ...).
+            inputs: shape (B, ...); several by name, where the names are the model's, otherwise in its order.
             training: whether layers such as Dropout and BatchNormalization behave as in training.
         """
 
-        def call(trainable: Weights, fixed: Weights, batch: jax.Array) -> ModelOutput:
+        def call(trainable: Weights, fixed: Weights, batch: Any) -> ModelOutput:
             options = {"training": training, "return_losses": True}
             logits, after, losses = self.model.stateless_call(trainable, fixed, batch, **options)
             penalty = sum(losses, start=jnp.float32(0)) if training else jnp.float32(0)
             return ModelOutput(logits.astype(jnp.float32), get_keras_mask(logits), list(after), penalty)
 
-        if self.rows is not None and len(inputs) % self.rows.size == 0:
+        if self.rows is not None and count(inputs) % self.rows.size == 0:
             inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))
-        return lower(call)(variables.trainable, variables.fixed, inputs)
+        return lower(call)(variables.trainable, variables.fixed, arranged(self.model, inputs))
 
     def initial(self, seed: int) -> Variables:
         """Draw the weights that a student of this architecture starts from; what training cannot change stays as given.

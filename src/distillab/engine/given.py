@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import keras
 
+from distillab.engine.inputs import input_specs
+
 
 def changed_by_training(model: keras.Model) -> tuple[bool, ...]:
     """Which of a model's fixed variables a training pass changes, such as moving statistics and random generators.
@@ -25,9 +27,8 @@ def changed_by_training(model: keras.Model) -> tuple[bool, ...]:
     )
     if not fixed:
         return ()
-    inputs = jax.ShapeDtypeStruct((2, *model.input_shape[1:]), model.input_dtype or "float32")
     passed = jax.make_jaxpr(lambda *given: list(model.stateless_call(*given, training=True)[1]))
-    jaxpr = passed(trainable, fixed, inputs).jaxpr
+    jaxpr = passed(trainable, fixed, input_specs(model, 2)).jaxpr
     before = jaxpr.invars[len(trainable) : len(trainable) + len(fixed)]
     return tuple(one is not other for one, other in zip(jaxpr.outvars, before, strict=True))
 

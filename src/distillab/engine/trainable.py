@@ -9,13 +9,14 @@ import jax
 import keras
 
 from distillab.engine.given import read_flags, set_flags
+from distillab.engine.inputs import input_specs, input_tensors
 from distillab.engine.lora import read_adapters, set_adapters
 from distillab.errors import RequestError, reason
 from distillab.models.ending import ending, last_layer
 
 
 def check_model(model: keras.Model) -> None:
-    """Check that a model has one input and one raw output, and that JAX can trace it.
+    """Check that a model has inputs of its own and one raw output, and that JAX can trace it.
 
     Args:
         model: a built model.
@@ -28,12 +29,8 @@ def check_model(model: keras.Model) -> None:
 
 
 def _check_output(model: keras.Model) -> None:
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if inputs is not None and len(inputs) != 1:
-        raise RequestError(
-            f"The model {model.name!r} has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), and must have "
-            "one. Join them before the model, or inside it."
-        )
+    outputs = getattr(model, "outputs", None)
+    _check_inputs(model)
     shape = model.output_shape
     last = last_layer(model)
     if isinstance(shape, list) or (outputs is not None and len(outputs) != 1):
@@ -51,9 +48,19 @@ def _check_output(model: keras.Model) -> None:
         )
 
 
+def _check_inputs(model: keras.Model) -> None:
+    tensors = input_tensors(model)
+    parts = list(tensors.values()) if isinstance(tensors, dict) else tensors
+    if any(isinstance(part, (dict, list, tuple)) for part in (parts if isinstance(parts, (list, tuple)) else [])):
+        raise RequestError(
+            f"The model {model.name!r} has inputs inside inputs, and must have one, or a list or dict of them. Build "
+            "it with keras.Model([a, b], outputs) or keras.Model({'a': a, 'b': b}, outputs)."
+        )
+
+
 def _check_traceable(model: keras.Model) -> None:
     try:
-        _trace(model, jax.ShapeDtypeStruct((2, *model.input_shape[1:]), model.input_dtype or "float32"))
+        _trace(model, input_specs(model, 2))
     except Exception as error:  # a layer can raise anything
         raise RequestError(
             f"The model {model.name!r} cannot be traced by JAX: {_first_fault(model)} ({_first_sentence(error)}). Its "

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distillab.data.inputs import Scale
 from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.functional import Variables
 from distillab.engine.teacher_rows import TeacherRows
+from distillab.tasks import Part
 
 
 @dataclass(frozen=True)
@@ -18,32 +20,37 @@ class Examples:
     """The arrays that all students of a cohort share.
 
     Args:
-        x_train: training inputs as stored, shape (N, ...), any number type.
+        x_train: training inputs as stored, shape (N, ...), any number type; several are a structured array.
         x_validation: validation inputs, shape (V, ...); V may be 0.
         x_test: test inputs, shape (M, ...).
         teacher_logits: predictions for the training inputs, shape (teachers, N, ..., C), or a `TopK` of them.
             A step rebuilds the logits of its batch.
-        scale: stored inputs times this are the models' inputs.
+        scale: stored inputs times this are the models' inputs, a number or one for each input; token ids stay.
         x_examples: further inputs that trained students predict, for the gallery, shape (K, ...); None for none.
+        weights: how much each training example's losses count, shape (N,), float32; None: each counts 1.
     """
 
     x_train: np.ndarray
     x_validation: np.ndarray
     x_test: np.ndarray
     teacher_logits: TeacherRows
-    scale: float
+    scale: Scale
     x_examples: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @classmethod
-    def for_labels(cls, x_train: np.ndarray, scale: float, output_shape: tuple[int, ...]) -> Examples:
+    def for_labels(
+        cls, x_train: np.ndarray, scale: Scale, output_shape: tuple[int, ...], weights: np.ndarray | None = None
+    ) -> Examples:
         """Training inputs alone, to learn their labels: no teacher, nothing to validate or to test with.
 
         Args:
             x_train, scale: as above.
             output_shape: of one example, (..., C).
+            weights: as above.
         """
-        none = x_train[:0]
-        return cls(x_train, none, none, np.zeros((1, len(x_train), *output_shape), np.float32), scale)
+        none, logits = x_train[:0], np.zeros((1, len(x_train), *output_shape), np.float32)
+        return cls(x_train, none, none, logits, scale, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Recipe:
         augmentation: of training images, anew in every epoch; alpha < 1 then needs a live teacher.
         unlabelled: whether labels, or entries of them, may be missing. Such an entry counts for the distillation loss
             alone, and the label loss is averaged over the entries that are there.
+        parts: of several outputs, what each one means, with its weight and, where it has its own, its alpha; the task
+            is then "several", and outputs and labels are packed.
     """
 
     epochs: int
@@ -98,6 +107,7 @@ class Recipe:
     augmentation: Augmentation = NONE
     unlabelled: bool = False
     task: str = "categorical"
+    parts: tuple[Part, ...] = ()
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]

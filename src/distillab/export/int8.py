@@ -6,22 +6,28 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from distillab.errors import RequestError, WorkError, not_allowed, reason
+from distillab.data.columns import Columns
+from distillab.errors import RequestError, WorkError, reason
 from distillab.export.agreement import agreement
+from distillab.export.columns import check_columns, with_columns
 from distillab.export.exported import (
+    Array,
     Exported,
+    contiguous_parts,
     keras_predictions,
     measured_latency,
     predict_in_batches,
     quiet,
+    read_rows,
 )
-from distillab.export.meaning import Quality, meaning_of
-from distillab.export.onnx import check_tools, convert, onnx_predict
+from distillab.export.meaning import Quality
+from distillab.export.onnx import check_tools, convert, onnx_run
+from distillab.export.outputs import only, outputs_of_model
 from distillab.io import replace_file
 from distillab.metrics import METRICS
 
@@ -43,11 +49,12 @@ PRODUCTS = ["Conv", "Gemm", "MatMul"]
 def export_int8(
     model: keras.Model,
     path: str | os.PathLike[str],
-    examples: ArrayLike,
+    examples: Any,
     labels: ArrayLike,
-    calibration: ArrayLike,
+    calibration: Any,
     *,
     task: str | None = None,
+    columns: Columns | None = None,
 ) -> Exported:
     """Write a model as ONNX with weights and activations of 8 bits.
 
@@ -61,31 +68,34 @@ def export_int8(
         examples: inputs for the metric, scaled as the model reads them, shape (N, ...).
         labels: their labels, as `distillab.tasks.canonical_labels` takes them: for one of several classes (N,).
         calibration: training inputs, (M, ...); a few hundred are enough.
-        task: what outputs and labels mean, as in `export_onnx`.
+        task, columns: what outputs and labels mean, and the table's columns, as in `export_onnx`.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or arrays do not fit the model.
         WorkError: a layer has no counterpart, or too much is lost; no file is written.
     """
-    path, examples = Path(path), np.asarray(examples, np.float32)
-    calibration = np.asarray(calibration, np.float32)
+    path = Path(path)
     check_tools(path)
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    examples = read_rows(model, examples)
+    calibration = read_rows(model, calibration, "calibration")
+    meaning = only(outputs_of_model(model, task), "ONNX of 8 bits")
+    ours = keras_predictions(model, examples)
     truth = meaning.checked(labels, ours.shape)
-    if len(calibration) == 0 or calibration.shape[1:] != examples.shape[1:]:
-        raise not_allowed("calibration.shape", calibration.shape, f"(N, *{examples.shape[1:]}), as the examples'")
     before = meaning.quality(ours, truth)
     if np.isnan(before.value):
         raise RequestError(
             f"The {before.label} is not defined on these {len(truth):,} examples: all labels are the same. Give other "
             "examples, or export without --int8."
         )
-    content = _quantised(convert(model, examples.shape[1:], meaning.output_name), calibration)
-    predict = onnx_predict(content)
-    theirs = predict_in_batches(predict, examples)
+    content = _quantised(convert(model, examples, [meaning.output_name]), calibration)
+    if columns is not None:
+        check_columns(columns, model.input_shape[1:], meaning.output_name)
+        content = with_columns(content, columns)
+    run, feeds = onnx_run(content, columns)
+    theirs = predict_in_batches(lambda inputs: run(feeds(inputs)), examples)
     after = meaning.quality(theirs, truth)
     _check_loss(before, after, len(truth))
-    latency = measured_latency(predict, examples)
+    latency = measured_latency(run, examples, feeds)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     return Exported(
         path=path,
@@ -112,7 +122,7 @@ def _check_loss(before: Quality, after: Quality, examples: int) -> None:
         )
 
 
-def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
+def _quantised(content: bytes, calibration: Array) -> bytes:
     """An ONNX model with QuantizeLinear and DequantizeLinear around its operations, which ONNX Runtime fuses."""
     import onnx
     import onnxruntime
@@ -121,10 +131,13 @@ def _quantised(content: bytes, calibration: NDArray[np.float32]) -> bytes:
 
     name = onnx.load_from_string(content).graph.input[0].name
 
-    batches = ({name: calibration[start : start + BATCH]} for start in range(0, len(calibration), BATCH))
+    def fed(rows: Array) -> dict[str, Array]:
+        return {name: rows} if rows.dtype.names is None else contiguous_parts(rows)
+
+    batches = (fed(calibration[start : start + BATCH]) for start in range(0, len(calibration), BATCH))
 
     class Reader(CalibrationDataReader):
-        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        def get_next(self) -> dict[str, Array] | None:
             return next(batches, None)
 
     onnxruntime.set_default_logger_severity(4)  # errors are raised as well as logged

@@ -9,16 +9,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from distillab.engine.latency import Latency
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
-from distillab.export.exported import BATCHES, Exported, keras_predictions
-from distillab.export.meaning import meaning_of
+from distillab.export.exported import BATCHES, Exported, keras_predictions, read_rows
+from distillab.export.outputs import only, outputs_of_model
 from distillab.io import replace_file
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ NAMES = {"saved_model": "SavedModel", "litert": "LiteRT"}
 
 
 def export_tensorflow(
-    model: keras.Model, path: str | os.PathLike[str], examples: ArrayLike, form: Form, *, task: str | None = None
+    model: keras.Model, path: str | os.PathLike[str], examples: Any, form: Form, *, task: str | None = None
 ) -> Exported:
     """Write a model for TensorFlow, for any batch size.
 
@@ -37,9 +36,9 @@ def export_tensorflow(
     here; otherwise an earlier one stays as it is.
 
     Args:
-        model: one input, (B, ...), and one output, (B, ..., C).
+        model: one or more inputs, (B, ...), and one output, (B, ..., C).
         path: of the LiteRT file, which ends in .tflite, or of the SavedModel's folder.
-        examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1.
+        examples: inputs for the comparison, scaled as the model reads them, as in `export_onnx`.
         form: "saved_model" or "litert".
         task: what the outputs mean, as in `export_onnx`.
 
@@ -47,9 +46,11 @@ def export_tensorflow(
         RequestError: TensorFlow is missing, the path is unsuitable, or the model does not fit the examples.
         WorkError: TensorFlow cannot express the model, or the predictions differ.
     """
-    path, examples = Path(path), np.asarray(examples, np.float32)
+    path = Path(path)
     check_tensorflow(path, form)
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    examples = read_rows(model, examples)
+    meaning = only(outputs_of_model(model, task), NAMES[form])
+    ours = keras_predictions(model, examples)
     with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
         folder = Path(temporary)
         model.save(folder / "model.keras")

@@ -34,6 +34,7 @@ from distillab.losses.regression import (
     teacher_huber,
     teacher_squared_error,
 )
+from distillab.losses.several import OutputLosses, objective_of_several
 from distillab.losses.signature import Array, DistillationLoss, relates_examples
 from distillab.losses.standardised import standardised_kl
 from distillab.losses.virtual_teacher import teacher_free
@@ -45,6 +46,7 @@ __all__ = [
     "DistillationLoss",
     "LabelLoss",
     "LossTerms",
+    "OutputLosses",
     "absolute_error",
     "bernoulli_cross_entropy",
     "bernoulli_generalised",
@@ -67,6 +69,7 @@ __all__ = [
     "losses_for",
     "mix",
     "objective",
+    "objective_of_several",
     "relates_examples",
     "reverse_kl",
     "squared_error",

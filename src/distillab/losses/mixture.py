@@ -41,11 +41,12 @@ def objective(
     distillation_loss: DistillationLoss,
     label_loss: LabelLoss = label_cross_entropy,
     label_weights: Array | None = None,
+    example_weights: Array | None = None,
 ) -> LossTerms:
     """Mix the label loss and the distillation loss and average them over the batch.
 
-    Formula: `mean_w[ alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T) ]`, where `mean_w` weighs examples, or their
-    positions, by `weights`, and counts each entry of a label alike.
+    Formula: `mean_m[ w * (alpha * H(y, z_s) + (1 - alpha) * D(z_s, z_t; T)) ]`, where `mean_m` weighs examples, or
+    their positions, by `weights`, and counts each entry of a label alike.
 
     Args:
         student_logits, teacher_logits: shape (B, ..., C).
@@ -59,8 +60,13 @@ def objective(
         label_weights: a further weight of each entry of the labels: 0 where it is missing, and the number of entries
             over the number of known ones for the others, so that over an epoch H is averaged over the labels that
             exist. None: 1 for all.
+        example_weights: w, shape (B,), >= 0: how much an example's loss counts, in both terms. The sum is still divided
+            by the number of examples, as Keras's `fit` does with `sample_weight`. Relations between examples are not
+            weighed, only each example's value. None: 1 for all.
     """
     share = weights / ops.sum(weights)
+    if example_weights is not None:
+        share = share * ops.reshape(example_weights, (-1, *[1] * (len(share.shape) - 1)))
     of_labels = label_loss(student_logits, labels)
     label_share = _spread(share, of_labels)
     label_share = label_share if label_weights is None else label_share * label_weights

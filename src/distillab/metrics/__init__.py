@@ -23,7 +23,7 @@ from distillab.metrics.classification import (
     squared_error_of_examples,
 )
 from distillab.metrics.counts import Counts, class_counts, f1_micro, label_counts, mean_iou
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.metrics.ranking import (
     Ranking,
     auroc,
@@ -64,6 +64,7 @@ __all__ = [
     "mae",
     "mean_defined",
     "mean_iou",
+    "metric_named",
     "nll",
     "nll_of_examples",
     "precision_recall_curve",

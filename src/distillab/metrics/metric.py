@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from distillab.errors import unknown
+
 
 class Metric(NamedTuple):
     """A metric.
@@ -56,12 +58,32 @@ class Metric(NamedTuple):
     @property
     def in_label_unit(self) -> bool:
         """Whether its values have the unit of real-valued labels."""
-        return self.name in ("mae", "rmse", "mae_to_teacher")
+        return self.name.rpartition(".")[2] in ("mae", "rmse", "mae_to_teacher")
 
     @property
     def difference_unit(self) -> str:
         """The unit of differences; empty for a metric without a unit."""
         return "percentage points" if self.unit == "%" else self.unit
+
+
+def metric_named(name: str) -> Metric:
+    """A metric by its name in results: one of `METRICS`, or of one of several outputs, such as "income.accuracy".
+
+    Args:
+        name: as stores, configurations and commands write it.
+
+    Raises:
+        RequestError: there is none.
+
+    Example:
+        >>> metric_named("nll").label, metric_named("income.accuracy").axis
+        ('negative log-likelihood', 'accuracy of income (%)')
+    """
+    output, _, of_output = name.rpartition(".")
+    if of_output not in METRICS:
+        raise unknown("metric", name, METRICS)
+    metric = METRICS[of_output]
+    return metric._replace(name=name, label=f"{metric.label} of {output}") if output else metric
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -97,6 +119,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("ece_width", "calibration error (bins of equal width)", lower_is_better=True),
             Metric("kl_to_teacher", "divergence from the teacher", "nats", lower_is_better=True),
             Metric("mae_to_teacher", "mean absolute difference from the teacher", "", lower_is_better=True),
+            Metric("score", "mean score of the outputs", ""),
+            Metric("loss", "mean loss of the outputs", "", lower_is_better=True),
         )
     }
 )

@@ -140,7 +140,7 @@ def last_layer(model: keras.Model, output: int = 0) -> Any:
     """The layer or operation that computes a model's output, inside nested models and custom classes too.
 
     Args:
-        model: of one output, or several.
+        model: of one output, or of several whose operations are visible.
         output: which of several.
     """
     graph = as_graph(model)
@@ -205,24 +205,35 @@ def without_activation(model: keras.Model) -> keras.Model:
     graph = as_graph(model)
     if graph is None:
         raise ValueError(f"{model.name} cannot be traced.")
-    inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
-    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     if len(graph.outputs) == 1:
-        return keras.Model(inputs, _before_activation(graph.outputs[0], {}), name=f"{model.name}_logits")
+        return keras.Model(inputs_of(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
     called: dict[int, Any] = {}
     outputs = [
-        _before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
+        before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
         for index, output in enumerate(graph.outputs)
     ]
-    return keras.Model(
-        inputs,
-        keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs),
-        name=f"{model.name}_logits",
-    )
+    packed = keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs)
+    return keras.Model(inputs_of(graph), packed, name=f"{model.name}_logits")
 
 
-def _before_activation(output: Any, called: dict[int, Any]) -> Any:
-    """An output before its activation; `called` has those of nested models, which are called once for all outputs."""
+def inputs_of(graph: keras.Model) -> Any:
+    """A functional model's symbolic inputs, in their structure: one, a list or a mapping.
+
+    Args:
+        graph: the model.
+    """
+    inputs = getattr(graph, "_inputs_struct", graph.inputs)
+    return inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+
+
+def before_activation(output: Any, called: dict[int, Any] | None = None) -> Any:
+    """What a final softmax or sigmoid is applied to, as a symbolic tensor of the same graph.
+
+    Args:
+        output: of a functional model, whose last operation is one.
+        called: one dictionary for all outputs of a model, empty at first: a nested model is called once for them.
+    """
+    called = {} if called is None else called
     node = _node(output)
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
@@ -234,7 +245,7 @@ def _before_activation(output: Any, called: dict[int, Any]) -> Any:
         return called[id(node)][output._keras_history.tensor_index]
     inside = _expanded(output)
     if inside is not None:
-        return _before_activation(inside, called)
+        return before_activation(inside, called)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
         return before[0]
     return _Preactivation(operation)(single)

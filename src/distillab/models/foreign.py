@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,14 @@ Gives = Literal["probabilities", "logits", "decisions", "values", ""]
 """What outputs are: probabilities; logits; class numbers; real numbers; "": their values show it."""
 
 
+class ForeignInput(NamedTuple):
+    """One of a model's several inputs: its name, the shape of one example (None for an open side), and its type."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForeignModel:
     """A trained model that is no Keras model, or one whose operations Keras does not show.
@@ -27,28 +35,43 @@ class ForeignModel:
     Args:
         name: in reports.
         kind: of model, for messages: "ONNX model".
-        call: from a batch as the model reads it, (B, ...), to its outputs: (B, ..., C), or (B,) for one output.
+        call: from a batch as the model reads it, (B, ...) or a dictionary of several inputs, to its outputs:
+            (B, ..., C), or (B,) for one output; of several outputs, to a list or a dictionary of such.
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
+        several: its inputs in their order, where it states that it has several.
         channels_first: whether images have their channels first, where the shape leaves that open.
         gives: what the outputs are.
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
+        every: from a batch to all outputs by name, of a graph with several of which `call` takes one.
+        named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
+        feature_names: of the columns that it was fitted on, where they have names.
+        categorical: whether it reads words as categories of pandas, and not as text.
+        given: what it is given, in words; "": its inputs as prepared.
+        reads_text: whether it reads a list of texts.
     """
 
     name: str
     kind: str
-    call: Callable[[Array], Array]
+    call: Callable[[Any], Any]
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
+    several: tuple[ForeignInput, ...] = ()
     channels_first: bool = False
     gives: Gives = ""
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
+    every: Callable[[Any], Mapping[str, Array]] | None = None
+    named_by_graph: bool = False
+    feature_names: tuple[str, ...] = ()
+    categorical: bool = False
+    given: str = ""
+    reads_text: bool = False
 
     @property
     def head(self) -> Head | None:
@@ -57,11 +80,11 @@ class ForeignModel:
             return None
         return Head(self.outputs, "softmax" if self.class_names else "", 0, self.name)
 
-    def predict(self, inputs: Array) -> NDArray[np.float32]:
+    def predict(self, inputs: Array | dict[str, Array]) -> NDArray[np.float32]:
         """Call the model on a batch.
 
         Args:
-            inputs: as the model reads them, (B, ...).
+            inputs: as the model reads them, (B, ...), or several by name.
 
         Returns:
             Its outputs, float32, (B, ..., C).
@@ -69,21 +92,74 @@ class ForeignModel:
         Raises:
             RequestError: it fails, or gives something else.
         """
+        given = self.outputs_for(inputs)
+        if isinstance(given, Mapping) or (isinstance(given, tuple) and len(given) > 1):
+            names = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
+            raise RequestError(
+                f"The {self.kind} {self.name} gives {len(given)} outputs{names}, and the data have labels of one. Let "
+                "it give one, or give the labels of each output."
+            )
         try:
-            outputs = np.asarray(self.call(inputs))
+            whole = np.asarray(given)
+        except Exception as error:  # rows of different lengths, or a framework's own objects
+            raise self._failure(inputs, error) from error
+        return self.checked(whole, number_of(inputs))
+
+    def outputs_for(self, inputs: Array | dict[str, Array], *, every: bool = False) -> Any:
+        """Call the model on a batch, and give what it gives: an array, or several in a list or a dictionary.
+
+        Args:
+            inputs: as the model reads them, (B, ...), or several by name.
+            every: all outputs of a graph of which one is chosen otherwise.
+
+        Raises:
+            RequestError: it fails.
+        """
+        try:
+            return self.every(inputs) if every and self.every is not None else self.call(inputs)
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
-            shape = tuple(inputs.shape[1:])
+            raise self._failure(inputs, error) from error
+
+    def _failure(self, inputs: Array | dict[str, Array], error: Exception) -> RequestError:
+        return RequestError(f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}.")
+
+    def checked(self, given: Any, count: int) -> NDArray[np.float32]:
+        """One output as an array, (B, ..., C).
+
+        Args:
+            given: by the model.
+            count: B, the number of inputs.
+
+        Raises:
+            RequestError: it is something else.
+        """
+        try:
+            outputs = np.asarray(given)
+        except Exception as error:  # of a framework's own tensors
+            raise RequestError(f"The {self.kind} {self.name} gives no arrays: {reason(error)}.") from error
+        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != (count,) or outputs.ndim > 4:
             raise RequestError(
-                f"The {self.kind} {self.name} fails for {inputs.dtype} inputs of shape {shape}: {reason(error)}."
-            ) from error
-        if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != inputs.shape[:1] or outputs.ndim > 4:
-            raise RequestError(
-                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {len(inputs)} inputs, "
+                f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {count} inputs, "
                 "and must give numbers of shape (inputs, classes)."
             )
         return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)
+
+
+def number_of(inputs: Array | dict[str, Array]) -> int:
+    """The number of examples.
+
+    Args:
+        inputs: of a model, one or several by name.
+    """
+    return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+
+
+def _described(inputs: Array | dict[str, Array]) -> str:
+    if isinstance(inputs, dict):
+        return " and ".join(f"{part.dtype} {name!r} of shape {tuple(part.shape[1:])}" for name, part in inputs.items())
+    return f"{inputs.dtype} inputs of shape {tuple(inputs.shape[1:])}"
 
 
 def recognised_outputs(outputs: Array, task: Task) -> Gives:

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -67,27 +67,31 @@ def number_of_arguments(function: Callable[..., Any]) -> int:
     return sum(one.kind in positional and one.default is inspect.Parameter.empty for one in parameters)
 
 
-def built_by_function(text: str, input_shape: Sequence[int], classes: int) -> Any:
+InputShape = Sequence[int] | Mapping[str, Sequence[int]]
+
+
+def built_by_function(text: str, input_shape: InputShape, classes: int) -> Any:
     """Call a user's function that builds a model.
 
     Args:
         text: `module:function` or `path/file.py:function`; the function takes `(input_shape, classes)`, or nothing.
-        input_shape: one input's shape without the batch.
+        input_shape: one input's shape without the batch; of several inputs a dictionary of these by name.
         classes: C.
 
     Raises:
         RequestError: no such module or function, or it raises.
     """
     function = user_function(text)
+    shape = dict(input_shape) if isinstance(input_shape, Mapping) else tuple(input_shape)
     try:
         takes = bool(inspect.signature(function).parameters)
-        return function(tuple(input_shape), classes) if takes else function()
+        return function(shape, classes) if takes else function()
     except Exception as error:  # the user's function can raise anything
-        what = f"{text} fails for inputs {tuple(input_shape)} and {classes} classes"
+        what = f"{text} fails for inputs {shape} and {classes} classes"
         raise RequestError(f"{what}: {_described(error)}.") from error
 
 
-def model_from_function(text: str, input_shape: Sequence[int], classes: int) -> keras.Model:
+def model_from_function(text: str, input_shape: InputShape, classes: int) -> keras.Model:
     """Build a Keras model by a user's function.
 
     Args:

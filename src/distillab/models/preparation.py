@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,12 +53,14 @@ class Preparation:
         """Prepare a batch.
 
         Args:
-            inputs: as stored, (B, ...).
+            inputs: as stored, (B, ...); token ids keep their numbers.
 
         Example:
             >>> Preparation(0.5, ((1.0,), (2.0,)))(np.array([[6.0]])).tolist()
             [[1.0]]
         """
+        if inputs.dtype == np.int32:
+            return np.ascontiguousarray(inputs, self.dtype)
         x = inputs.astype(np.float32) * np.float32(self.scale)
         if x.ndim == 4 and x.shape[-1] == 1 and self.channels > 1:
             x = np.repeat(x, self.channels, axis=-1)
@@ -90,6 +93,34 @@ class Preparation:
             mean, spread = (", ".join(f"{number:g}" for number in numbers) for numbers in self.normalisation)
             parts.append(f"less {mean}, divided by {spread}")
         return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class NamedInputs:
+    """How several stored inputs become a model's: a dictionary by name, numbers times their scale.
+
+    Args:
+        scale: of each input, by name.
+    """
+
+    scale: Mapping[str, float]
+
+    def __call__(self, inputs: Array) -> dict[str, Array]:
+        """Prepare a batch.
+
+        Args:
+            inputs: structured, (B,).
+        """
+        read = {}
+        for name in inputs.dtype.names or ():
+            part = inputs[name]
+            whole = part.dtype == np.int32
+            read[name] = np.ascontiguousarray(part) if whole else part.astype(np.float32) * np.float32(self.scale[name])
+        return read
+
+    def described(self) -> str:
+        """What the model is given, in words."""
+        return f"a dictionary of {', '.join(self.scale)}"
 
 
 def _fraction(scale: float) -> str:

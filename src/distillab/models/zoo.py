@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distillab.backend import check_backend
 from distillab.errors import RequestError, not_allowed, unknown
+from distillab.models.text_zoo import bag_of_embeddings, textcnn, transformer_encoder
 
 if TYPE_CHECKING:
     import keras
@@ -31,13 +32,17 @@ MOST_WEIGHTS = 2**30
 """An approximate limit, for the weights between layers and from the inputs to the first."""
 
 
-def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
+def build(
+    name: str, input_shape: Sequence[int], classes: int, *, vocabulary: int | None = None, padding: int = 0
+) -> keras.Model:
     """Build a model of the zoo.
 
     Args:
         name: architecture and widths, such as `cnn-16-32` or `mlp-64-32`.
-        input_shape: one input's shape without the batch: (H, W, C) for images, (F,) for features.
+        input_shape: one input's shape without the batch: (H, W, C) for images, (F,) for features, (T,) for token ids.
         classes: the number of outputs, at least 1: classes, labels or numbers.
+        vocabulary: the number of token ids, where the inputs are token ids; None: they are not.
+        padding: the id that fills up a text.
 
     Returns:
         A built model, inputs (B, *input_shape) to logits (B, classes); of an architecture that gives maps, to
@@ -54,15 +59,19 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
     architecture, widths = parse(name)
     shape = tuple(input_shape)
     entry = ARCHITECTURES[architecture]
-    if entry.images and len(shape) != 3:
+    if entry.tokens != (vocabulary is not None):
+        what = ("numbers", "token ids", "textcnn-32-64") if vocabulary else ("token ids", "no text", "mlp-64-32")
+        raise RequestError("{} reads {}, and the inputs are {}. Choose another, such as {}.".format(name, *what))
+    if entry.images and len(shape) != 3 and not (entry.series and len(shape) == 2):
+        reads = "images (height, width, channels)" + " or series (times, features)" * entry.series
         raise RequestError(
-            f"{name} reads images (height, width, channels), and the inputs have shape {shape}. "
-            "Choose an mlp, such as mlp-64-32."
+            f"{name} reads {reads}, and the inputs have shape {shape}. Choose an mlp, such as mlp-64-32."
         )
     inner = sum(before * after for before, after in pairwise(widths))
-    if widths and math.prod(shape) * widths[0] + 9 * inner > MOST_WEIGHTS:
+    if widths and (vocabulary or math.prod(shape)) * widths[0] + 9 * inner > MOST_WEIGHTS:
         raise not_allowed("model", name, f"of at most {MOST_WEIGHTS:,} weights", "Choose smaller numbers.")
-    return entry.build(name.replace("-", "_"), shape, classes, widths)
+    of_text = () if vocabulary is None else (vocabulary, padding)
+    return entry.build(name.replace("-", "_"), shape, classes, widths, *of_text)
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
@@ -74,7 +83,10 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     Raises:
         RequestError: there is no such architecture, or the widths do not fit it.
     """
-    architecture, _, rest = name.partition("-")
+    known = [one for one in ARCHITECTURES if name == one or name.startswith(f"{one}-")]
+    words = re.match(r"[a-z]+(-[a-z]+)*(?=-|$)", name)
+    architecture = max(known, key=len, default=words[0] if words else name.partition("-")[0])
+    rest = name[len(architecture) + 1 :]
     if architecture not in ARCHITECTURES:
         raise unknown("architecture", architecture, ARCHITECTURES)
     entry = ARCHITECTURES[architecture]
@@ -90,7 +102,7 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     widths = tuple(int(width) for width in numbers)
     if entry.numbers is not None and len(widths) != entry.numbers:
         raise not_allowed("model", name, f"{architecture!r} with {entry.meaning}", f"For example {entry.example}.")
-    if architecture == "vit" and widths[1] > DEEPEST:
+    if architecture in ("vit", "transformer-encoder") and widths[1] > DEEPEST:
         raise not_allowed("model", name, f"of at most {DEEPEST} blocks")
     return architecture, widths
 
@@ -172,16 +184,15 @@ def _mobilenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tu
 
 def _recurrent(kind: str) -> Builder:
     def build_recurrent(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
-        """Recurrent layers that read an image row by row."""
+        """Recurrent layers that read a series step by step, or an image row by row."""
         import keras
 
-        height, width, channels = input_shape
         layer = getattr(keras.layers, kind)
         *lower, last = widths
         return keras.Sequential(
             [
                 keras.Input(input_shape),
-                keras.layers.Reshape((height, width * channels)),
+                *([keras.layers.Reshape((input_shape[0], math.prod(input_shape[1:])))] if len(input_shape) > 2 else []),
                 *[layer(units, return_sequences=True) for units in lower],
                 layer(last),
                 keras.layers.Dense(classes),
@@ -251,7 +262,8 @@ def _unet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[i
     return keras.Model(inputs, layers.Conv2D(classes, 1)(x), name=name)
 
 
-Builder = Callable[[str, tuple[int, ...], int, tuple[int, ...]], "keras.Model"]
+Builder = Callable[..., "keras.Model"]
+"""From name, input shape, number of outputs and widths, and of text the number of token ids and the padding's."""
 
 
 class Architecture(NamedTuple):
@@ -262,18 +274,38 @@ class Architecture(NamedTuple):
     meaning: str
     numbers: int | None = None  # the required count of numbers; None: one or more
     images: bool = True  # whether it needs images as inputs
+    tokens: bool = False  # whether it reads token ids
+    series: bool = False  # whether it reads series too
     maps: bool = False  # whether it predicts at every pixel; the others predict once an example
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
+        "bag-of-embeddings": Architecture(
+            bag_of_embeddings,
+            "bag-of-embeddings-32",
+            "the width of its embeddings and the units of its dense layers",
+            images=False,
+            tokens=True,
+        ),
         "cnn": Architecture(_cnn, "cnn-16-32", "the filters of its two convolutions", 2),
         "linear": Architecture(_mlp, "linear", "no widths", 0, images=False),
         "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
         "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),
-        "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers"),
-        "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers"),
+        "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers", series=True),
+        "lstm": Architecture(_recurrent("LSTM"), "lstm-32", "the units of its layers", series=True),
+        "textcnn": Architecture(
+            textcnn, "textcnn-32-64", "the width of its embeddings and its filters", 2, images=False, tokens=True
+        ),
+        "transformer-encoder": Architecture(
+            transformer_encoder,
+            "transformer-encoder-32-2",
+            "its width and its number of blocks",
+            2,
+            images=False,
+            tokens=True,
+        ),
         "unet": Architecture(_unet, "unet-8-16", "the filters of its levels", maps=True),
         "vit": Architecture(_vit, "vit-32-2", "its width and its number of blocks", 2),
     }

@@ -99,6 +99,7 @@ class Costs:
         grid: the devices of this process.
         resources: the devices that train students.
         file: keeps paces from one run to the next; None: nothing is kept.
+        vocabulary: the number of token ids, where the inputs are such.
 
     Attributes:
         measured: whether all costs asked for so far come from measured paces.
@@ -111,7 +112,10 @@ class Costs:
         grid: Mesh,
         resources: Resources,
         file: str | os.PathLike[str] | None = None,
+        *,
+        vocabulary: int | None = None,
     ) -> None:
+        self.vocabulary = vocabulary
         self.input_shape, self.classes, self.grid, self.resources = tuple(input_shape), classes, grid, resources
         self.measured = True
         self._file = None if file is None else Path(file)
@@ -154,7 +158,9 @@ class Costs:
         if not settings.live or settings.target == "uniform" or self._pace(self._student_key(settings)) is not None:
             return 0.0
         zoo = [name for name in (member.teacher.model for member in members(settings)) if not is_given(name)]
-        flops = sum(_zoo_flops(name, self.input_shape, self.classes) for name in zoo) + sum(map(_flops, given))
+        flops = sum(_zoo_flops(name, self.input_shape, self.classes, self.vocabulary) for name in zoo) + sum(
+            map(_flops, given)
+        )
         return FORWARD * settings.epochs * examples * flops / self._rate
 
     def teacher(self, settings: Settings, examples: int) -> float:
@@ -167,7 +173,7 @@ class Costs:
         pace = self._pace(self._teacher_key(settings))
         if pace is not None:
             return seen * pace
-        flops = _zoo_flops(settings.teacher.model, self.input_shape, self.classes)
+        flops = _zoo_flops(settings.teacher.model, self.input_shape, self.classes, self.vocabulary)
         return seen * TEACHER_FACTOR * flops / self._rate
 
     def add(self, settings: Settings, pace: float | None) -> None:
@@ -277,8 +283,8 @@ def _arithmetic(student: Functional, batch: int) -> float:
 
 
 @cache
-def _zoo_flops(model: str, input_shape: tuple[int, ...], classes: int) -> float:
-    return _flops(Functional(build(model, input_shape, classes)))
+def _zoo_flops(model: str, input_shape: tuple[int, ...], classes: int, vocabulary: int | None) -> float:
+    return _flops(Functional(build(model, input_shape, classes, vocabulary=vocabulary)))
 
 
 def _read(file: Path | None) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset
+from distillab.data.inputs import Scale
 from distillab.data.labels import Array
 from distillab.engine.functional import Functional, read_variables
 from distillab.engine.logits import teacher_logits
@@ -22,8 +23,11 @@ from distillab.models.foreign import ForeignModel
 from distillab.models.predictions import as_logits
 from distillab.models.scaling import reads_raw
 from distillab.study.foreign_teachers import foreign_teacher
+from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.several_teachers import logits_of_classes, packed_teacher
+from distillab.study.table_inputs import reading_table
 from distillab.study.teacher_models import Member, Predict, TeacherModel
 from distillab.tasks import Head, check_head
 
@@ -44,51 +48,74 @@ def keras_teacher(model: keras.Model, name: str, dataset: Dataset, options: Mode
         allowed = "left out for a Keras model, which reads images as the data have them"
         raise not_allowed("teacher_layout", options.teacher_layout, allowed)
     graph = as_graph(model)
-    raw = reads_raw(model) if options.teacher_scale is None else options.teacher_scale == "raw"
-    scale = 1.0 if raw else dataset.scale
     if graph is None:  # a custom class that shows no operations is called, not traced
-        return _called(model, name, dataset, options, scale)
-    logits = without_activation(graph) if ending(graph) in ("softmax", "sigmoid") else graph
+        return _called(model, name, dataset, options)
+    scale = model_scale(graph, dataset, options.teacher_scale)
+    if dataset.task.parts:
+        logits = packed_teacher(graph, name, dataset, options)
+    else:
+        logits = without_activation(graph) if ending(graph) in ("softmax", "sigmoid") else graph
     columns = None
     if options.teacher_classes is not None:
         columns = _columns(options.teacher_classes, graph.output_shape[-1], name, dataset)
         logits = _with_classes(logits, columns)
-    check_head(dataset.task, Head(logits.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
+    if not dataset.task.parts:
+        check_head(dataset.task, Head(logits.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
     check_outputs(f"The teacher {name}", logits.output_shape[1:], dataset)
+    logits, reads = _of_table(logits, name, dataset)
     adapted = _standardised(_with_input(logits, name, dataset, options), dataset)
     more = f"{scale!r} {options.teacher_input}"
+    if dataset.task.parts:
+        more += f" {[part.name for part in dataset.task.parts]}"
     if options.teacher_normalise is not None or columns is not None:
         more += f" {options.teacher_normalise} {None if columns is None else columns.tolist()}"
     member = Member(Functional(adapted), read_variables(adapted), scale)
 
-    def predicting(scale: float) -> Predict:
+    def predicting(scale: Scale) -> Predict:
         def predict(inputs: Array) -> NDArray[np.float32]:
             outputs = teacher_logits(*member[:2], inputs, scale)
+            if dataset.task.parts:
+                return logits_of_classes(dataset.task, outputs)
             return as_logits(outputs) if dataset.task.name == "categorical" else outputs
 
         return predict
 
-    other, named = (dataset.scale, "unit") if raw else (1.0, "raw")
-    alternatives = {} if dataset.scale == 1 else {f"--teacher-scale {named}": predicting(other)}
+    alternatives: dict[str, Predict] = {}
+    if isinstance(dataset.scale, float) and dataset.scale != 1:
+        other, named = (dataset.scale, "unit") if scale == 1 else (1.0, "raw")
+        alternatives[f"--teacher-scale {named}"] = predicting(other)
     digest = _digest(graph, more)
     by_name = columns is not None
     return TeacherModel(
-        name, digest, predicting(scale), member, model, alternatives=alternatives, named_classes=by_name
+        name, digest, predicting(scale), member, model, alternatives=alternatives, reads=reads, named_classes=by_name
     )
 
 
-def _called(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions, scale: float) -> TeacherModel:
+def _of_table(model: keras.Model, name: str, dataset: Dataset) -> tuple[keras.Model, str]:
+    """The model as one of a table's x, and what it is given, in words; of other data as it is."""
+    columns = dataset.columns
+    if columns is None:
+        return model, ""
+    if _fits(tuple(model.input_shape[1:]), dataset.student_shape):
+        reads = f"The Keras model {name} is given the {columns.width} encoded features that students read."
+        return reading_table(model, columns), reads
+    reads = f"The Keras model {name} is given the columns as numbers, words as codes, NaN where a value is missing."
+    return model, reads
+
+
+def _called(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> TeacherModel:
+    raw = reads_raw(model) if options.teacher_scale is None else options.teacher_scale == "raw"
     digest = hashlib.sha256()
     for variable in model.variables:
         add_array(digest, np.asarray(variable.value))
     opaque = ForeignModel(
         name=name,
         kind="Keras model",
-        call=lambda batch: np.asarray(model(batch, training=False)),
+        call=lambda batch: model(batch, training=False),
         digest=digest.hexdigest(),
         shape=_shape_of_inputs(dataset, options),
     )
-    return foreign_teacher(opaque, dataset, options, scale=scale, model_of_keras=model)
+    return foreign_teacher(opaque, dataset, options, scale=1.0 if raw else None, model_of_keras=model)
 
 
 def _shape_of_inputs(dataset: Dataset, options: ModelOptions) -> tuple[int | None, ...]:
@@ -107,7 +134,7 @@ def _columns(names: tuple[str, ...], outputs: int, name: str, dataset: Dataset) 
 
 def _with_classes(model: keras.Model, columns: NDArray[np.intp]) -> keras.Model:
     """The model with the data's classes in their order."""
-    return keras.Model(model.inputs[0], _ByName(columns.tolist())(model.outputs[0]), name=f"{model.name}_by_name")
+    return keras.Model(_inputs(model), _ByName(columns.tolist())(model.outputs[0]), name=f"{model.name}_by_name")
 
 
 class _ByName(keras.layers.Layer):
@@ -138,24 +165,25 @@ def _standardised(model: keras.Model, dataset: Dataset) -> keras.Model:
     if mean is None or spread is None:
         return model
     outputs = keras.layers.Rescaling((1 / spread).tolist(), (-mean / spread).tolist())(model.outputs[0])
-    return keras.Model(model.inputs[0], outputs, name=f"{model.name}_standardised")
+    return keras.Model(_inputs(model), outputs, name=f"{model.name}_standardised")
+
+
+def _inputs(model: keras.Model) -> Any:
+    """A model's symbolic inputs, in the structure that it is called with."""
+    return model.inputs[0] if len(model.inputs) == 1 else model._inputs_struct
 
 
 def _with_input(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> keras.Model:
     """The model behind layers that adapt the data's inputs to it, where the options ask for it."""
     shape = dataset.input_shape
-    reads = tuple(model.input_shape[1:]) if getattr(model, "inputs", None) else shape
+    reads = tuple(model.inputs[0].shape[1:])
+    for option in ("teacher_input", "teacher_normalise"):
+        if getattr(options, option) is not None and len(shape) != 3 and (option == "teacher_input" or not shape):
+            raise not_allowed(option, getattr(options, option), "left out: the data are not images")
     if options.teacher_input is None:
-        if not _fits(reads, shape):
-            size = f"Give --teacher-input {'x'.join(map(str, reads[:2]))}."
-            raise RequestError(
-                f"The teacher {name} reads inputs of shape {reads}, and the data have {shape}. "
-                + (size if len(shape) == 3 else "Give it the same features.")
-            )
+        _check_inputs(model, name, dataset)
         if options.teacher_normalise is None:
             return model
-    elif len(shape) != 3:
-        raise not_allowed("teacher_input", options.teacher_input, "left out: the data are not images")
     inputs = keras.Input(shape)
     x: Any = inputs
     if options.teacher_input is not None:
@@ -170,6 +198,17 @@ def _with_input(model: keras.Model, name: str, dataset: Dataset, options: ModelO
         mean, spread = (np.array(numbers) for numbers in options.teacher_normalise)
         x = keras.layers.Rescaling((1 / spread).tolist(), (-mean / spread).tolist())(x)
     return keras.Model(inputs, model(x), name=f"{model.name}_resized")
+
+
+def _check_inputs(model: keras.Model, name: str, dataset: Dataset) -> None:
+    """Refuse data that a teacher cannot read, with the option that would let it read images."""
+    reads, shape = tuple(model.inputs[0].shape[1:]), dataset.input_shape
+    if len(model.inputs) == 1 and len(reads) == len(shape) == 3 and not _fits(reads, shape):
+        raise RequestError(
+            f"The teacher {name} reads inputs of shape {reads}, and the data have {shape}. Give --teacher-input "
+            f"{'x'.join(map(str, reads[:2]))}."
+        )
+    matched_inputs(f"The teacher {name}", model_inputs(model), dataset)
 
 
 def _fits(reads: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:

@@ -47,7 +47,7 @@ def _teacher(opened: Opened, dataset: Dataset, options: ModelOptions) -> Teacher
 
 def _built(opened: Opened, dataset: Dataset, options: ModelOptions) -> TeacherModel:
     """What a user's function builds."""
-    built = built_by_function(opened.source, dataset.input_shape, dataset.outputs)
+    built = built_by_function(opened.source, dataset.model_shape, dataset.outputs)
     if isinstance(built, keras.Model):
         return keras_teacher(built, opened.name, dataset, options)
     foreign = foreign_object(built)

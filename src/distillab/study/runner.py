@@ -12,7 +12,6 @@ from distillab.engine.augmentation import Augmentation
 from distillab.engine.functional import Functional
 from distillab.errors import RequestError, not_allowed
 from distillab.losses import DISTILLATION_LOSSES
-from distillab.models import build
 from distillab.study.cohorts import CohortResult, TrainingInputs
 from distillab.study.estimate import Costs, RunEstimate, estimate
 from distillab.study.executors.base import Executor
@@ -28,6 +27,8 @@ from distillab.study.storage.records import gallery_outputs
 from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions
 from distillab.study.trials import Group, Trial, groups, members, training_identity
+from distillab.study.zoo_models import zoo_model
+from distillab.tasks.several import with_options
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Work:
                 f"The loss {settings.loss} needs every label, and some of {data.name} are missing. Set loss to "
                 f"{default}."
             )
+        with_options(data.task, settings.outputs)  # rejects an unknown output
         classes = data.classes
         for noise in {trial.settings.noise for trials in group.trainings for trial in trials}:
             if noise.matrix is not None and len(noise.matrix) != classes:
@@ -126,9 +128,7 @@ class Work:
 
     def _teacher_seconds(self, settings: Settings, splits: Splits) -> float:
         """Seconds of the training of a single teacher."""
-        build(
-            settings.teacher.model, self.dataset.input_shape, self.dataset.outputs
-        )  # rejects a model that does not fit
+        zoo_model(settings.teacher.model, self.dataset)  # rejects a model that does not fit
         return self.costs.teacher(settings, len(teacher_rows(self.dataset, settings, splits)[0]))
 
     @contextmanager

@@ -187,9 +187,10 @@ def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples] | 
         dataset, splits: of the students.
 
     Returns:
-        Their positions in `splits.train`, ascending, shape (K,), and the examples; None for real outputs.
+        Their positions in `splits.train`, ascending, shape (K,), and the examples; None for real outputs and for
+        several inputs, of which a page draws nothing.
     """
-    if not dataset.task.discrete:
+    if not dataset.task.discrete or not isinstance(dataset.scale, float):
         return None
     numbers, least = dataset.classes, GALLERY_LEAST
     if dataset.positions:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data.inputs import Scale
 from distillab.data.labels import Array
 from distillab.engine.functional import Functional, Variables
 from distillab.models.top_k import TopK
@@ -24,7 +25,7 @@ class Member(NamedTuple):
 
     functional: Functional
     variables: Variables
-    scale: float
+    scale: Scale
     """Stored inputs times this are the model's inputs."""
 
 

@@ -2,12 +2,14 @@
 
 from distillab.tasks.labels import UNKNOWN, canonical_labels, known_entries
 from distillab.tasks.recognition import Head, check_head, recognise
-from distillab.tasks.task import TASKS, Task, TaskName, task_named
+from distillab.tasks.task import SEVERAL, TASKS, Part, Task, TaskName, task_named
 
 __all__ = [
+    "SEVERAL",
     "TASKS",
     "UNKNOWN",
     "Head",
+    "Part",
     "Task",
     "TaskName",
     "canonical_labels",

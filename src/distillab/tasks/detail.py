@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distillab import metrics
 from distillab.tasks.evaluation import Array, judged_entries
-from distillab.tasks.task import Task
+from distillab.tasks.task import SEVERAL, Task
 
 POINTS = 101
 """Most points of a curve."""
@@ -33,7 +33,7 @@ def detail(task: Task, outputs: Array, labels: Array) -> dict[str, Any]:
         labels: shape (M, P...), or (M, P..., C) for independent labels and numbers; -1 or NaN where unknown.
 
     Returns:
-        categorical: nothing; `evaluation.confusion` counts classes.
+        categorical: nothing; `evaluation.confusion` counts classes. Several outputs: nothing.
         binary: "roc", points (false positive rate, true positive rate), and "pr", points (recall, precision); None
             without both labels.
         multilabel: the same of all entries together, and "labels": for each label, of many the most frequent, its
@@ -41,7 +41,7 @@ def detail(task: Task, outputs: Array, labels: Array) -> dict[str, Any]:
         regression: "pairs": label, prediction and number of the output, of evenly chosen examples; "residuals":
             "edges" and "counts" of prediction minus label.
     """
-    if task.name == "categorical":
+    if task.name in ("categorical", SEVERAL):
         return {}
     entries = judged_entries(task, outputs, labels)
     if task.name == "binary":

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from distillab import metrics
 from distillab.errors import RequestError, not_allowed
+from distillab.tasks.labels import known_entries
+from distillab.tasks.several import SCORES, labels_of, outputs_of, weighted_score
 from distillab.tasks.task import Task
 
 Array = NDArray[Any]
@@ -73,7 +75,11 @@ def evaluate(
 
     Note: two classes with one logit z are judged as two logits (0, z), except the Brier score, the mean of
     `(p - y)^2`. For independent labels, `nll`, `brier`, `ece`, `agreement` and `kl_to_teacher` are means over entries.
+    Several outputs, packed, have each metric of each output, as "income.accuracy"; "score", the weighted mean over the
+    outputs of accuracy, AUROC, mean average precision or R2; and "loss", that of `nll`, or of `1 - R2` for numbers.
     """
+    if task.parts:
+        return _of_outputs(task, outputs, labels, teacher_outputs)
     entries = judged_entries(task, outputs, labels)
     teacher = None
     if teacher_outputs is not None:
@@ -89,6 +95,23 @@ def evaluate(
     return {name: values[name] for name in task.metrics_of(outputs.ndim > 2) if name in values}
 
 
+def _of_outputs(task: Task, outputs: Array, labels: Array, teacher: Array | None) -> dict[str, float]:
+    """The metrics of every output, and of all together; NaN for an output without a known label."""
+    values, scores, losses = dict[str, float](), list[float](), list[float]()
+    for part in task.parts:
+        own, truth = outputs_of(part, outputs), labels_of(part, labels)
+        found = dict.fromkeys(part.task.metrics, float("nan"))
+        if known_entries(truth, part.task).any():
+            found = evaluate(part.task, own, truth, None if teacher is None else outputs_of(part, teacher))
+        scores.append(found[SCORES[part.task.name]])
+        losses.append(found["nll"] if part.task.softens else 1 - found["r2"])
+        values |= {f"{part.name}.{name}": value for name, value in found.items()}
+    return {
+        "score": weighted_score(task.parts, scores),
+        "loss": weighted_score(task.parts, losses),
+    } | values
+
+
 def decisions(task: Task, outputs: Array) -> Array:
     """What a model predicts in the terms of the labels: class numbers, 0 or 1, or the real numbers themselves.
 
@@ -97,8 +120,12 @@ def decisions(task: Task, outputs: Array) -> Array:
         outputs: shape (M, P..., C').
 
     Returns:
-        The labels' shape: (M, P...), or (M, P..., C) for independent labels and numbers.
+        The labels' shape: (M, P...), or (M, P..., C) for independent labels and numbers; packed, float32 (M, L), for
+        several outputs.
     """
+    if task.parts:
+        decided = [decisions(part.task, outputs_of(part, outputs)) for part in task.parts]
+        return np.concatenate([each.reshape(len(outputs), -1).astype(np.float32) for each in decided], axis=1)
     if task.name == "categorical":
         return np.asarray(outputs.argmax(-1).astype(np.int32))
     if task.name == "binary":

@@ -20,12 +20,18 @@ class Head(NamedTuple):
         ending: the final activation: "softmax", "log_softmax", "sigmoid", or "" for none.
         positions: the number of axes between the first and the last.
         name: of the model, for messages.
+        parts: of a model with several outputs, each of them; then the fields above say nothing of their task.
+        output: the name of one of several outputs; "" where the model gives none.
+        keyed: whether several outputs are given as a dictionary.
     """
 
     outputs: int
     ending: str = ""
     positions: int = 0
     name: str = "the model"
+    parts: tuple[Head, ...] = ()
+    output: str = ""
+    keyed: bool = False
 
 
 class _Labels(NamedTuple):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from distillab import metrics
 from distillab.errors import not_allowed
 from distillab.tasks.evaluation import Array, class_logits, decisions, judged_entries
-from distillab.tasks.task import Task
+from distillab.tasks.labels import known_entries
+from distillab.tasks.several import SCORES, labels_of, outputs_of, part_of_metric, weighted_score
+from distillab.tasks.task import OF_SEVERAL, Part, Task
 
 Weights = NDArray[np.float64]
 OfWeights = Callable[[Weights], float]
@@ -55,6 +57,8 @@ def example_metric(
         >>> value(np.array([0, 0])), value(np.array([0, 1]))
         (1.0, 0.5)
     """
+    if task.parts:
+        return _of_outputs(task, metric, outputs, labels, teacher_outputs)
     missing = {*(_OF_PROBABILITIES if linear else ()), *(_OF_TEACHER if teacher_outputs is None else ())}
     names = [name for name in task.metrics_of(outputs.ndim > 2) if name not in missing]
     if metric not in names:
@@ -65,6 +69,30 @@ def example_metric(
     judged = _Judged(task, len(outputs), kept, labels_kept, teacher, example, linear)
     of_weights = _METRICS[metric](judged)
     return lambda rows: of_weights(np.bincount(rows, minlength=len(outputs)).astype(np.float64))
+
+
+def _of_outputs(
+    task: Task, metric: str, outputs: Array, labels: Array, teacher: Array | None
+) -> Callable[[NDArray[np.intp]], float]:
+    """A metric of one of several outputs, or the weighted mean over all."""
+
+    def of(part: Part, name: str) -> Callable[[NDArray[np.intp]], float]:
+        truth = labels_of(part, labels)
+        if not known_entries(truth, part.task).any():
+            return lambda rows: float("nan")
+        told = None if teacher is None else outputs_of(part, teacher)
+        return example_metric(part.task, name, outputs_of(part, outputs), truth, told)
+
+    single = part_of_metric(task, metric)
+    if single is not None:
+        return of(*single)
+    if metric not in OF_SEVERAL:
+        raise not_allowed("metric", metric, f"one that can be computed here: {', '.join(task.metrics)}")
+    if metric == "score":
+        each = [of(part, SCORES[part.task.name]) for part in task.parts]
+        return lambda rows: weighted_score(task.parts, [value(rows) for value in each])
+    losses = [(of(part, "nll"), 1.0, 0.0) if part.task.softens else (of(part, "r2"), -1.0, 1.0) for part in task.parts]
+    return lambda rows: weighted_score(task.parts, [start + sign * value(rows) for value, sign, start in losses])
 
 
 class _Judged(NamedTuple):

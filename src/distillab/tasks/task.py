@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -10,7 +10,10 @@ from typing import Any, Literal
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.losses import distillation_loss_names, label_loss_names
 
-TaskName = Literal["categorical", "binary", "multilabel", "regression"]
+TaskName = Literal["categorical", "binary", "multilabel", "regression", "several"]
+
+SEVERAL: Literal["several"] = "several"
+"""The name of the task of a model with several outputs, each with a task of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Task:
         map_metrics: the same for predictions at many positions.
         compared: the metrics of a distillation's table, `map_compared` those at many positions.
         noise: the kinds of label noise, the default first.
+        parts: of several outputs, what each one means, in their order; () for a single output.
     """
 
     name: TaskName
@@ -37,26 +41,44 @@ class Task:
     compared: tuple[str, ...]
     map_compared: tuple[str, ...]
     noise: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """The distillation losses that are defined for it, the default first."""
-        return distillation_loss_names(self.name)
+        """The distillation losses that are defined for it, the default first.
+
+        Of several outputs, those that are defined for one of them; the others take the default of their own task.
+        """
+        return self._of_parts("losses", distillation_loss_names)
 
     @property
     def label_losses(self) -> tuple[str, ...]:
-        """The label losses that are defined for it, the default first."""
-        return label_loss_names(self.name)
+        """The label losses that are defined for it, the default first; of several outputs as `losses`."""
+        return self._of_parts("label_losses", label_loss_names)
+
+    def _of_parts(self, kind: str, names: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+        if self.name != SEVERAL:
+            return names(self.name)
+        every = [getattr(part.task, kind) for part in self.parts] or [names(name) for name in TASKS]
+        first = names("categorical")[:1]  # stands for the default of every output
+        return tuple(dict.fromkeys((*first, *(name for of in every for name in of))))
 
     @property
     def softens(self) -> bool:
         """Whether outputs are logits, which a temperature softens; real outputs are compared as they are."""
+        if self.name == SEVERAL:
+            return not self.parts or any(part.task.softens for part in self.parts)
         return bool(self.activation)
 
     @property
     def discrete(self) -> bool:
-        """Whether labels are class numbers, or 0 and 1, and no real numbers."""
-        return self.softens
+        """Whether labels are class numbers, or 0 and 1; real numbers, and packed labels of several outputs, are not."""
+        return bool(self.activation)
+
+    @property
+    def tie(self) -> str:
+        """The metric that settles ties: the likelihood, or the error of real numbers; of several outputs their loss."""
+        return "loss" if self.name == SEVERAL else "nll" if self.softens else "rmse"
 
     @property
     def exclusive(self) -> bool:
@@ -76,6 +98,8 @@ class Task:
 
         Args:
             names: how many classes, labels or numbers there are.
+
+        For several outputs, the names are those of all columns.
 
         Example:
             >>> TASKS["binary"].outputs(2), TASKS["multilabel"].outputs(10)
@@ -123,6 +147,36 @@ class Task:
                 f"temperature={given} is not allowed with task={self.name}: real outputs are compared as they are, "
                 "and a temperature softens logits. Leave the temperature out."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One of several outputs.
+
+    Outputs and labels of all of them are packed along the last axis: a part has some columns of either.
+
+    Args:
+        name: of the output.
+        task: what it means.
+        class_names: of its classes, labels or numbers, in their order.
+        outputs: its columns among the outputs, from the first to before the last.
+        labels: its columns among the labels: one for a class number, C for independent labels and numbers.
+        weight: of its loss among those of the others, and of its metric in the score, >= 0.
+        alpha: the weight of its labels in [0, 1]; None: that of the training.
+    """
+
+    name: str
+    task: Task
+    class_names: tuple[str, ...]
+    outputs: tuple[int, int]
+    labels: tuple[int, int]
+    weight: float = 1.0
+    alpha: float | None = None
+
+    @property
+    def width(self) -> int:
+        """The number of its outputs."""
+        return self.outputs[1] - self.outputs[0]
 
 
 _OF_CLASSES = (
@@ -183,18 +237,35 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         )
     }
 )
-"""Every task, by name."""
+"""Every task of a single output, by name."""
+
+OF_SEVERAL = ("score", "loss")
+"""The metrics of several outputs together: the one that chooses, and the one that settles ties."""
+
+_SEVERAL = Task(
+    name=SEVERAL,
+    meaning="several outputs, each with its own task",
+    activation="",
+    metrics=OF_SEVERAL,
+    map_metrics=OF_SEVERAL,
+    compared=("score",),
+    map_compared=("score",),
+    noise=(),
+)
+"""Before it is known what the outputs are; `tasks.several.several` tells them."""
 
 
 def task_named(name: str) -> Task:
     """Find a task.
 
     Args:
-        name: a key of `TASKS`.
+        name: a key of `TASKS`, or "several", whose parts are then not known.
 
     Raises:
         RequestError: there is none.
     """
+    if name == SEVERAL:
+        return _SEVERAL
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return TASKS[name]

@@ -168,16 +168,17 @@ def test_inputs_of_each_type_are_fed(kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict(whole), whole.astype(np.float32) @ W, rtol=1e-6, atol=1e-5)
 
 
-def test_two_inputs_and_unclear_outputs_are_refused_by_name(tmp_path: Path) -> None:
-    two = [("a", "float32", ["n", 6]), ("b", "float32", ["n", 6])]
-    path = graph(tmp_path / "m.onnx", [node("Add", ["a", "b"], ["y"])], two, [("y", "float32", ["n", 6])], {})
-    with pytest.raises(RequestError, match=r"m\.onnx has 2 inputs \(a, b\), and must have one"):
-        foreign_file(path)
+def test_unclear_outputs_are_refused_by_name(tmp_path: Path) -> None:
     nodes = [node("MatMul", ["x", "w"], ["y"]), node("Relu", ["y"], ["z"])]
     outputs = [("y", "float32", ["n", 3]), ("z", "float32", ["n", 3])]
     path = graph(tmp_path / "m.onnx", nodes, [("x", "float32", ["n", 6])], outputs, {"w": W})
+    both = foreign_file(path)  # data of two outputs take both
+    x = RNG.normal(size=(5, 6)).astype(np.float32)
     with pytest.raises(RequestError, match=r"has 2 outputs \(y \['n', 3\], z \['n', 3\]\).*probabilities alone"):
-        foreign_file(path)
+        both.predict(x)
+    found = both.outputs_for(x, every=True)
+    assert list(found) == ["y", "z"]
+    np.testing.assert_allclose(found["z"], np.maximum(x @ W, 0), rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_operator_and_damage_are_told_in_a_line(tmp_path: Path) -> None:
@@ -216,3 +217,13 @@ def test_the_digest_covers_weights_kept_beside_the_graph(tmp_path: Path) -> None
     apart = foreign_file(path).digest
     (tmp_path / "m.onnx.data").write_bytes(b"weights")
     assert foreign_file(path).digest != apart
+
+
+@pytest.mark.parametrize("names", [("words", "numbers"), ("a", "b")])
+def test_several_inputs_are_read_by_name_or_in_order(names: tuple[str, str], tmp_path: Path) -> None:
+    nodes = [node("Cast", ["words"], ["cast"], to=FLOAT), node("Concat", ["cast", "numbers"], ["y"], axis=1)]
+    inputs = [("words", "int64", ["n", 3]), ("numbers", "float32", ["n", 2])]
+    model = foreign_file(graph(tmp_path / "m.onnx", nodes, inputs, [("y", "float32", ["n", 5])], {}))
+    assert model.several == (("words", (3,), "int64"), ("numbers", (2,), "float32"))
+    given = (np.array([[1, 2, 3]], np.int32), np.array([[0.5, 0.25]], np.float32))
+    np.testing.assert_array_equal(model.predict(dict(zip(names, given, strict=True))), [[1, 2, 3, 0.5, 0.25]])

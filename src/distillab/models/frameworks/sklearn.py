@@ -66,7 +66,23 @@ def estimator_model(estimator: Any, name: str = "", digest: str = "") -> Foreign
         outputs=outputs,
         class_names=names,
         layout="flat",
+        feature_names=_feature_names(estimator),
+        categorical=type(estimator).__module__.split(".")[0] in ("lightgbm", "xgboost"),
+        reads_text=_reads_text(estimator),
     )
+
+
+def _feature_names(estimator: Any) -> tuple[str, ...]:
+    names = getattr(estimator, "feature_names_in_", ())
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
+
+
+def _reads_text(estimator: Any) -> bool:
+    """Whether a pipeline begins with a vectorizer of texts, alone or beside others."""
+    best = getattr(estimator, "best_estimator_", estimator)
+    first = best.steps[0][1] if getattr(best, "steps", None) else best
+    parts = [first, *(part[1] for part in getattr(first, "transformer_list", ()))]
+    return any(callable(getattr(part, "build_analyzer", None)) for part in parts)
 
 
 def _class_name(value: Any) -> str:

@@ -1,0 +1,74 @@
+"""The inputs of a Keras model: their names, which layers read them, and how arrays are given to them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+
+def input_names(model: keras.Model) -> list[str]:
+    """The names of a model's inputs, in its order: the keys of a dictionary, otherwise the names of the input layers.
+
+    Args:
+        model: functional or sequential, built.
+    """
+    import keras
+
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, Mapping):
+        return [str(name) for name in keras.tree.flatten({name: name for name in structure})]
+    return [str(tensor._keras_history.operation.name) for tensor in model.inputs]
+
+
+def given_by_name(model: keras.Model, inputs: Mapping[str, Any]) -> Any:
+    """Inputs in the structure that a model is called with: by name where all names are its own, otherwise in order.
+
+    Args:
+        model: functional, of as many inputs.
+        inputs: arrays by name.
+    """
+    import keras
+
+    names = input_names(model)
+    ordered = [inputs[name] for name in names] if set(names) == set(inputs) else list(inputs.values())
+    return keras.tree.pack_sequence_as(model._inputs_struct, ordered)
+
+
+def input_readers(model: keras.Model, place: int) -> list[keras.Layer]:
+    """The layers that read an input directly, those of nested models instead of these.
+
+    Args:
+        model: functional or sequential, built.
+        place: of the input in the model's order.
+    """
+    import keras
+
+    tensor, found = model.inputs[place], list[keras.Layer]()
+    for operation in getattr(model, "operations", None) or model.layers:
+        for node in operation._inbound_nodes:
+            for inner, read in enumerate(node.input_tensors):
+                if read is not tensor:
+                    continue
+                if isinstance(operation, keras.Model) and len(getattr(operation, "inputs", None) or []) > inner:
+                    found += input_readers(operation, inner)
+                else:
+                    found.append(operation)
+    return found
+
+
+def vocabularies(model: keras.Model) -> list[int | None]:
+    """For each input the number of token ids that the model knows; None where no Embedding reads the input.
+
+    Args:
+        model: functional or sequential, built.
+    """
+    import keras
+
+    embeddings = [
+        [one.input_dim for one in input_readers(model, place) if isinstance(one, keras.layers.Embedding)]
+        for place in range(len(model.inputs))
+    ]
+    return [min(map(int, sizes), default=None) for sizes in embeddings]
