@@ -103,8 +103,8 @@ def order_of(found: ModelOutputs | None, task: Task, who: str, name: str) -> lis
     for part, place in zip(task.parts, order, strict=True):
         if found.widths[place] != part.width:
             raise RequestError(
-                f"Output {found.names[place]!r} of {called.lower()[:3]}{called[3:]} has {found.widths[place]} columns, "
-                f"and the data need {part.width} for {part.name!r} with task={part.task.name} "
+                f"Output {found.names[place]!r} of the {who.split()[1]} {name} has shape ({found.widths[place]},), and "
+                f"the data need ({part.width},) for {part.name!r} with task={part.task.name} "
                 f"({', '.join(part.class_names[:5])}). Give a model of the same outputs, or state another task."
             )
     return order
