@@ -20,6 +20,7 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
+from distillab.data.array_store import SHARE
 from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
 from distillab.data.resampling import with_resampled_rows
@@ -201,7 +202,7 @@ def distill(
     named = opened_teachers(_listed(teacher), wanted.options)
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
     known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
-    dataset = _data(data, read, wanted, known)
+    dataset = _data(data, _reading(read, options), wanted, known)
     dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
     dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
@@ -265,13 +266,20 @@ def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float
     return None if learned is None else learned._asdict()
 
 
-def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence[Opened]) -> Dataset:
+def _reading(read: ReadOptions | None, options: RunOptions) -> ReadOptions:
+    """How data are read: arrays larger than a share of the memory that a device may use are mapped from files."""
+    read = read or ReadOptions()
+    if read.memory is None and options.memory is not None:
+        read = replace(read, memory=int(SHARE * options.memory))
+    return read
+
+
+def _data(data: Any, read: ReadOptions, wanted: Request, models: Sequence[Opened]) -> Dataset:
     """The data, read as the models read them, their task recognised where the request does not state it."""
     heads = [head for one in models if (head := one.head) is not None]
     if isinstance(data, Dataset) and data.validation is not None:
         check_heads(data.task, heads)
         return data
-    read = read or ReadOptions()
     readers = [inputs for one in models if (inputs := one.inputs)]
     return read_data(
         data,

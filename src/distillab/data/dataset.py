@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data.array_store import ArrayStore
+from distillab.data.array_store import ArrayStore, pieces
 from distillab.data.columns import Columns
 from distillab.data.example_ids import ExampleIds
 from distillab.data.inputs import (
@@ -271,7 +271,8 @@ class Dataset:
         for name, array in arrays.items():
             described = array.dtype.str if array.dtype.names is None else array.dtype.descr
             sha.update(f"{name} {described} {array.shape}\n".encode())
-            sha.update(array.reshape(-1).view(np.uint8).data)
+            for _, rows in pieces(array):
+                sha.update(rows.reshape(-1).view(np.uint8).data)
         scales = self.scale.hex() if isinstance(self.scale, float) else {k: v.hex() for k, v in self.scale.items()}
         sha.update(f"scale {scales}\n".encode())
         if self.task.name != "categorical" or self.positions:
@@ -334,18 +335,21 @@ class Dataset:
 
         Args:
             parts: arrays (M, ...), or pairs of an array and its selected rows (None: all).
+
+        Returns:
+            An array; of mapped ones whose rows are larger than the store's limit, `SelectedRows` of them.
         """
         pairs = [part if isinstance(part, tuple) else (part, None) for part in parts]
         if self.columns is not None:
-            return self.store.gather(pairs, self.columns.encoded)
+            return self.store.selected(pairs, self.columns.encoded)
         if self.mean is None or self.spread is None:
-            return self.store.gather(pairs)
+            return self.store.selected(pairs)
 
         def standardise(name: str, part: Array) -> Array:
             mean, spread = for_input(self.mean, name), for_input(self.spread, name)
             return part if mean is None or spread is None else np.asarray((part - mean) / spread, np.float32)
 
-        return self.store.gather(pairs, lambda x: changed(x, standardise))
+        return self.store.selected(pairs, lambda x: changed(x, standardise))
 
 
 def _checked_scale(scale: Any, x: Array) -> Scale:

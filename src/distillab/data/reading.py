@@ -126,7 +126,7 @@ def _split(
         if getattr(options, name) is not None:
             raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
     forms = options if source.texts is None else replace(options, inputs="tokens")
-    arrays = _with_stored_inputs(arrays, forms, readers)
+    arrays = _with_stored_inputs(arrays, forms, readers, source.store)
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
         for part in ("train", "test", "validation")
@@ -141,7 +141,8 @@ def _split(
     if "test" in parts:
         x_test, y_test = parts["test"]
         labelled = _is_labelled(y_test, task)
-        x_test, y_test = x_test[labelled], y_test[labelled]
+        if not labelled.all():
+            x_test, y_test = source.store.gather([(x_test, np.flatnonzero(labelled))]), y_test[labelled]
         tested: Segments = (("test", np.flatnonzero(labelled)),)
     else:
         rows, test_rows = stratified_split(strata(task, y), share=options.test, rng=rng)
@@ -167,7 +168,7 @@ def _split(
         held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
         columns, more = table_columns(source.table, x[train], held_out)
         notes = (*([] if task.parts else [label_note(source.table, task, names)]), *notes, *more)
-    mean, spread = feature_scale(x) if columns is None else (None, None)
+    mean, spread = feature_scale(x, source.store) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
     dataset = Dataset(
         source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
@@ -182,11 +183,13 @@ def _split(
     return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
-def _with_stored_inputs(arrays: dict[str, Any], options: ReadOptions, readers: Readers) -> dict[str, Any]:
+def _with_stored_inputs(
+    arrays: dict[str, Any], options: ReadOptions, readers: Readers, store: ArrayStore
+) -> dict[str, Any]:
     """The arrays, their inputs in the form in which a data set holds them."""
     forms = input_forms(arrays["x_train"], readers, options.inputs)
-    inputs = {name: stored_inputs(of, name, forms, readers) for name, of in arrays.items() if name.startswith("x_")}
-    return arrays | inputs
+    inputs = {name: of for name, of in arrays.items() if name.startswith("x_")}
+    return arrays | {name: stored_inputs(of, name, forms, readers, store) for name, of in inputs.items()}
 
 
 def _recognise(source: Source, options: ReadOptions, heads: Sequence[Head]) -> Task:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from distillab.data.archive import read_arrays
 from distillab.data.array_store import ArrayStore
 from distillab.data.catalogue import LOADERS, load
@@ -20,6 +18,8 @@ from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
 from distillab.data.label_column import label_texts
 from distillab.data.several import grouped
+from distillab.data.shards import folder_items, is_sample_archive, is_shard_folder, is_shards, shard_items
+from distillab.data.streams import Stream, opened_stream, read_stream
 from distillab.data.table import Table, read_table
 from distillab.data.text import RawTexts, is_texts, text_rows
 from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folder, read_text_table, text_and_label
@@ -129,6 +129,8 @@ def read_source(data: Any, options: ReadOptions) -> Source:
         source = Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
         text = data.text
         return source if text is None else _of_texts(source, {"x_train": text.train, "x_test": text.test})
+    if is_shards(data):
+        return _from_stream(opened_stream(data), store)
     if isinstance(data, str | os.PathLike):
         return _from_path(Path(data).expanduser(), options, store)
     name = type(data).__name__
@@ -139,7 +141,7 @@ def read_source(data: Any, options: ReadOptions) -> Source:
     elif isinstance(data, (tuple, list)) and len(data) in (2, 4):
         source = Source(name, dict(zip(ARRAYS, data, strict=False)), store)
     else:
-        source = Source(name, _from_batches(data), store)
+        source = _from_stream(opened_stream(data), store)
     texts = {key: value for key, value in source.arrays.items() if key.startswith("x_") and is_texts(value)}
     return _of_texts(source, texts) if texts else source
 
@@ -182,6 +184,10 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)
         return Source(path.stem, _renamed(arrays, str(path)), store)
+    if path.is_dir() and is_shard_folder(path):
+        return _from_stream(Stream(path.name, folder_items(path)), store)
+    if suffix == ".tar" and path.is_file() and is_sample_archive(path):
+        return _from_stream(Stream(path.stem, shard_items([path])), store)
     if path.is_dir():
         photographs = read_photographs(path, size=options.size, store=store)
         for part in photographs.inputs:
@@ -243,16 +249,7 @@ def _gathered(arrays: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _from_batches(data: Any) -> dict[str, Any]:
-    """All examples of a tf.data.Dataset or a PyDataset, batched or not."""
-    if hasattr(data, "as_numpy_iterator"):
-        batches = list(data.as_numpy_iterator())
-    elif hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        batches = [data[number] for number in range(len(data))]
-    else:
-        allowed = "a path, a name, (x, y), a mapping, a Dataset, a tf.data.Dataset or a PyDataset"
-        raise not_allowed("data", type(data).__name__, allowed)
-    if not batches or not all(isinstance(batch, (tuple, list)) and len(batch) >= 2 for batch in batches):
-        raise RequestError("The data set gives no pairs of inputs and labels (x, y).")
-    join = np.stack if np.ndim(batches[0][1]) == 0 else np.concatenate
-    return {name: join([np.asarray(batch[index]) for batch in batches]) for index, name in enumerate(ARRAYS[:2])}
+def _from_stream(stream: Stream, store: ArrayStore) -> Source:
+    read = read_stream(stream, store)
+    arrays = {"x_train": read.x, "y_train": read.y} | ({} if read.weights is None else {"w_train": read.weights})
+    return Source(stream.name, arrays, store, notes=(read.note,))

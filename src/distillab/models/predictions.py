@@ -135,7 +135,7 @@ class Predictions:
         Raises:
             RequestError: some have no prediction.
         """
-        keys = row_digests(*inputs) if len(np.asarray(inputs[0])) else np.empty(0, np.uint64)
+        keys = row_digests(*inputs)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         absent = np.flatnonzero(self.keys[places] != keys)
         if len(absent):

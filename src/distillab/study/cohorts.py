@@ -33,6 +33,9 @@ from distillab.study.trials import Training, Trial, members
 from distillab.tasks import Part
 from distillab.tasks.several import with_options, without_alphas
 
+INPUTS_SHARE = 0.5
+"""Fraction of a device's memory that inputs may take; larger ones stay on the host, and come a chunk at a time."""
+
 
 class TrainingInputs(NamedTuple):
     """What the trainings of a group share."""
@@ -95,7 +98,12 @@ class GroupTrainer:
         examples = _examples(dataset, group, x_examples)
         self._live = _live(group, examples, dataset.output_shape)
         recipe = _recipe(settings, dataset)
-        self.trainer = CohortTrainer(student.functional, examples, recipe, mesh=mesh, capacity=capacity)
+        inputs = (examples.x_train, examples.x_validation, examples.x_test)
+        too_large = self.limit is not None and sum(x.nbytes for x in inputs) > INPUTS_SHARE * self.limit
+        on_host = True if too_large else None  # None: where they are mapped
+        self.trainer = CohortTrainer(
+            student.functional, examples, recipe, mesh=mesh, capacity=capacity, on_host=on_host
+        )
         self._initial: dict[int, Variables] = {}
 
     def train(self, trainings: Sequence[Training], report: Callable[[float], None]) -> CohortResult:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset
+from distillab.data.array_store import pieces
 from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
@@ -26,7 +27,6 @@ from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics.metric import metric_named
 from distillab.models.averaging import average_predictions
-from distillab.models.digests import add_array
 from distillab.models.predictions import stored_predictions
 from distillab.models.top_k import TopK, as_dense, joined_rows, take_rows, uniform_rows
 from distillab.study.folder import Folder
@@ -169,7 +169,7 @@ class TeacherCache:
     def _rows(self, models: Sequence[TeacherModel], rows: Rows, average: str) -> Logits | TopK:
         top_k = _top_k(models)
         if self.dataset.validation is None:
-            inputs = self.dataset.x_train[rows]
+            inputs = self.dataset.store.selected([(self.dataset.x_train, rows)])
             return top_k(inputs) if top_k else self._predict(models, inputs, average)
         # Search and final trainings use different rows of one set: all of it is predicted once.
         name = " ".join(model.digest for model in models)
@@ -186,11 +186,11 @@ class TeacherCache:
             return np.zeros(shape, np.float32)
         for model in models:
             digest = hashlib.sha256(model.digest.encode())
-            add_array(digest, inputs)
+            _add_rows(digest, inputs)
 
             def compute(model: TeacherModel = model) -> Logits:
-                step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes))
-                return np.concatenate([model.predict(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+                step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes)) * inputs[:1].nbytes
+                return np.concatenate([model.predict(np.array(rows)) for _, rows in pieces(inputs, step)])
 
             logits.append(stored_predictions(self.folder.predictions, digest.hexdigest(), shape, compute))
         return average_predictions(logits, average=average)
@@ -299,6 +299,13 @@ class TeacherCache:
 
     def _file(self, name: str, kind: str = "keras") -> Path:
         return self.folder.teachers / f"{name}.{kind}"
+
+
+def _add_rows(digest: hashlib._Hash, inputs: Array) -> None:
+    """Add inputs to a digest as `add_array` does, a piece at a time."""
+    digest.update(f"{inputs.dtype} {inputs.shape}".encode())
+    for _, rows in pieces(inputs):
+        digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
 
 
 def _top_k(models: Sequence[TeacherModel]) -> Callable[[Array], TopK] | None:
