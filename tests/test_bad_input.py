@@ -279,9 +279,27 @@ TEXTS = [
 OWN = [
     own("a table that is not UTF-8", "--data latin.csv", "cannot be read as CSV"),
     own("a table without rows", "--data header.csv", "holds no table: it must have a header, a row"),
-    own("a table without header", "--data bare.csv", "holds 1 classes; there must be at least 2"),
+    own("a table without header", "--data bare.csv", r"bare\.csv has no header: its first row, '1,2,0', holds values"),
     own("a table with a hole", "--data ragged.csv", "row 3 has 2 fields, and the header has 3"),
     own("a word for a feature", "--data wordy.csv", "row 2, column 'a' holds 'tall'"),
+    own("a table with a name twice", "--data twice.csv", "two columns are called 'a'"),
+    own(
+        "a table with a quotation mark left open", "--data quoted.csv", r"cannot be read as CSV \(row 3: unexpected end"
+    ),
+    own("dates for a feature", "--data dates.csv", "row 2, column 'day' holds '2020-01-02': dates are no features"),
+    own("thousands in a number", "--data thousands.csv", "row 3, column 'a' holds '1,234', which is no plain number"),
+    own("units in a number", "--data units.csv", "row 2, column 'a' holds '3 kg', which is no plain number"),
+    own("names for a feature", "--data names.csv", "one of 60 different words in 60 rows: they name the examples"),
+    own("several columns for a label", "--data labels.csv", "several columns may be the label. State it with --label"),
+    own("words without a label column", "--data jobs.csv", "no column is called label, target, class or y. State it"),
+    own("a column of every value missing", "--data hollow.csv", "hollow.csv holds no features beside the label"),
+    own("a line that is no object", "--data list.jsonl", r"list\.jsonl: row 2 holds \[1, 2\], and must hold an object"),
+    own("a line cut in half", "--data cut.jsonl", r"cut\.jsonl: row 2 is no JSON"),
+    own("numbers and words in a key", "--data mixed.jsonl", "row 2, column 'a' holds 'x', and the column has numbers"),
+    own("lists in a key", "--data nested.jsonl", r"row 1, column 'a' holds \[1\], and must hold a number"),
+    own("a text called .parquet", "--data text.parquet", r"text\.parquet cannot be read as Parquet"),
+    own("fewer rows than none", "--resample=-1", "resample=-1 is not allowed: it must be .*0"),
+    own("rows that nobody labels", "--resample 5", "needs teachers that predict new rows", teacher="other.npy"),
     own("a table's wrong label column", "--data good.csv --label lable", "no column 'lable'. Did you mean 'label'"),
     own("labels of odd numbers", "--data odd.csv", "reads inputs of shape"),
     own("no data", "--data nowhere.csv", "cannot be read as CSV .*No such file"),
@@ -667,8 +685,28 @@ def _tables() -> None:
         "wordy": b"a,b,label\ntall,2,x\n3,4,y\n",
         "odd": b"a,b,label\n" + b"1,2,--5\n3,4,y\n5,6,-\n" * 20,
     }
+    tables |= {
+        "twice": b"a,a,label\n1,2,x\n3,4,y\n",
+        "quoted": b'a,b,label\n1,2,x\n3,"4,y\n',
+        "dates": b"day,label\n2020-01-02,x\n2021-03-04,y\n",
+        "thousands": b'a,label\n1,x\n"1,234",y\n',
+        "units": b"a,label\n3 kg,x\n4 kg,y\n",
+        "names": b"a,label\n" + b"".join(b"n%d,%d\n" % (row, row % 2) for row in range(60)),
+        "labels": b"class,y,a\n1,2,3\n4,5,6\n",
+        "jobs": b"job,kind\nbaker,x\ncook,y\n",
+        "hollow": b"a,label\n,x\n?,y\n",
+    }
     for name, content in tables.items():
         Path(f"{name}.csv").write_bytes(content)
+    lines = {
+        "list": '{"a": 1, "label": 0}\n[1, 2]\n',
+        "cut": '{"a": 1, "label": 0}\n{"a": 1, "la',
+        "mixed": '{"a": 1, "label": 0}\n{"a": "x", "label": 1}\n',
+        "nested": '{"a": [1], "label": 0}\n{"a": [2], "label": 1}\n',
+    }
+    for name, text in lines.items():
+        Path(f"{name}.jsonl").write_text(text)
+    Path("text.parquet").write_text("no table")
     Path("data.json").write_text("{}")
 
 

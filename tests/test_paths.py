@@ -41,6 +41,8 @@ INTERNAL = (
     "data/json_lines.py",
     "data/archive.py: read_arrays",
     "data/archive.py: write_arrays",
+    "data/images.py: decode_image",
+    "data/shards.py",
     "engine/devices.py",
     "export/onnx.py: check_tools",
     "export/tensorflow.py: check_tensorflow",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import mmap
 import os
 import re
 import struct
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Callable, Collection
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any
 from zipfile import BadZipFile
 
 PACKED = (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, lzma.LZMAError)
@@ -35,6 +37,21 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def release_pages(array: Any) -> None:
+    """Give back the memory that a mapped file's pages take in this process; they are read again where needed.
+
+    Args:
+        array: a NumPy array; one that is not mapped is left as it is.
+    """
+    base = array
+    while base is not None:
+        held = getattr(base, "_mmap", None)
+        if held is not None and hasattr(mmap, "MADV_DONTNEED"):
+            held.madvise(mmap.MADV_DONTNEED)  # what was written stays in the file
+            return
+        base = getattr(base, "base", None)
 
 
 def temporaries(folder: Path, names: Collection[str] = ()) -> list[Path]:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from distillab.data import ReadOptions, read_data
-from distillab.data.array_store import ArrayStore, is_mapped
+from distillab.data.array_store import ArrayStore, SelectedRows, is_mapped, pieces
+from distillab.io import release_pages
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (120, 6, 5, 1), dtype=np.uint8)
@@ -61,3 +62,33 @@ def test_a_folder_is_decoded_into_a_file(tmp_path: Path, mode: str):
     assert is_mapped(large.x_train)
     assert large.input_shape == (6, 5, 1 if mode == "L" else 3)
     assert small.digest == large.digest
+
+
+def test_selected_rows_are_the_rows_of_a_copy(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    first, change = np.array([40, 3, 3, 7]), lambda rows: np.asarray(2 * rows, np.float32)
+    copy = 2 * np.concatenate([x[first], x])
+    store = ArrayStore(limit=10)
+    selected = store.selected([(mapped, first), (mapped, None)], change)
+    assert isinstance(selected, SelectedRows)
+    assert is_mapped(selected)
+    assert (selected.shape, selected.nbytes, len(selected)) == (copy.shape, copy.nbytes, len(copy))
+    np.testing.assert_array_equal(np.asarray(selected), copy)
+    np.testing.assert_array_equal(selected[2:9], copy[2:9])
+    rows = np.array([53, 0, 4, 3])
+    np.testing.assert_array_equal(selected[rows], copy[rows])
+    found = np.concatenate([part for _, part in pieces(selected, 3 * 12)])
+    np.testing.assert_array_equal(found, copy)
+    # Small ones, and those of arrays in memory, are arrays as `gather` makes them.
+    assert type(ArrayStore(limit=10**6).selected([(mapped, first)])) is np.ndarray
+    assert ArrayStore(limit=10**6).selected([(x, None)]) is x
+
+
+def test_pages_that_are_given_back_are_read_again() -> None:
+    written = ArrayStore(limit=0).empty((1000,), np.int64)
+    written[:] = np.arange(1000)
+    release_pages(written)
+    np.testing.assert_array_equal(written, np.arange(1000))
+    release_pages(np.arange(3))

@@ -70,7 +70,7 @@ def test_other_files_and_hidden_ones_are_left_aside(folder: Path) -> None:
 def test_many_images_are_decoded_once(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "WORTH_CACHING", 10)
     first = load(folder).digest
-    monkeypatch.setattr(images, "_decode", None)  # calling it would fail
+    monkeypatch.setattr(images, "decode_image", None)  # calling it would fail
     assert load(folder).digest == first
     assert len(list((cache / "images").iterdir())) == 1
 

@@ -114,5 +114,5 @@ def test_weights_that_do_not_fit_the_data_are_refused(options: dict[str, Any], d
 
 def test_a_column_is_refused_where_there_is_no_table(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=X, y=Y)
-    with pytest.raises(RequestError, match="sample_weight='w' names a column of a table"):
+    with pytest.raises(RequestError, match=r"sample_weight='w' names a column of a table"):
         read_data(tmp_path / "data.npz", ReadOptions(sample_weight="w"))

@@ -20,6 +20,7 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
+from distillab.data.array_store import SHARE
 from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
 from distillab.data.resampling import with_resampled_rows
@@ -46,13 +47,14 @@ from distillab.study.reading_teachers import read_teachers
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
+from distillab.study.settings import stated_by_output
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks import check_head
+from distillab.tasks.several import check_heads, described, with_options
 
 STUDENT = "student.keras"
 
@@ -200,9 +202,10 @@ def distill(
     named = opened_teachers(_listed(teacher), wanted.options)
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
     known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
-    dataset = _data(data, read, wanted, known)
+    dataset = _data(data, _reading(read, options), wanted, known)
     dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
+    dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
@@ -263,16 +266,27 @@ def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float
     return None if learned is None else learned._asdict()
 
 
-def _data(data: Any, read: ReadOptions | None, wanted: Request, models: Sequence[Opened]) -> Dataset:
+def _reading(read: ReadOptions | None, options: RunOptions) -> ReadOptions:
+    """How data are read: arrays larger than a share of the memory that a device may use are mapped from files."""
+    read = read or ReadOptions()
+    if read.memory is None and options.memory is not None:
+        read = replace(read, memory=int(SHARE * options.memory))
+    return read
+
+
+def _data(data: Any, read: ReadOptions, wanted: Request, models: Sequence[Opened]) -> Dataset:
     """The data, read as the models read them, their task recognised where the request does not state it."""
     heads = [head for one in models if (head := one.head) is not None]
     if isinstance(data, Dataset) and data.validation is not None:
-        for head in heads:
-            check_head(data.task, head)
+        check_heads(data.task, heads)
         return data
-    read = read or ReadOptions()
     readers = [inputs for one in models if (inputs := one.inputs)]
-    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
+    return read_data(
+        data,
+        replace(read, task=wanted.task or stated_by_output(wanted.outputs) or read.task),
+        heads=heads,
+        readers=readers,
+    )
 
 
 def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:
@@ -349,6 +363,8 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_test": dataset.y_test[:EXAMPLES],
         "task": dataset.task.name,
     }
+    if dataset.task.parts:
+        examples["outputs"] = json.dumps(described(dataset.task))
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))

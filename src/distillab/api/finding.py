@@ -20,6 +20,7 @@ from distillab.study.student_models import StudentModel
 from distillab.study.teacher_models import TeacherModel
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
+from distillab.tasks.several import described
 
 BY_TOKENIZER = ", which tokenizer.json makes of texts"
 """What a student of texts reads."""
@@ -144,6 +145,7 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "unlabelled": len(dataset.unlabelled),
         "test": len(dataset.y_test),
         "task": dataset.task.name,
+        "outputs": [{**of, "gives": _gives(of["name"], student)} for of in described(dataset.task)],
         "class_names": list(dataset.class_names),
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
@@ -152,6 +154,12 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }
+
+
+def _gives(output: str, student: StudentModel) -> str:
+    """What the shipped student gives as one of several outputs."""
+    outputs = student.outputs
+    return "" if outputs is None else outputs.gives(output)
 
 
 def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict[str, Any] | None:

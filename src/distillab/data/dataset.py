@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data.array_store import ArrayStore
+from distillab.data.array_store import ArrayStore, pieces
 from distillab.data.columns import Columns
 from distillab.data.example_ids import ExampleIds
 from distillab.data.inputs import (
@@ -29,11 +29,13 @@ from distillab.data.inputs import (
     shapes_of,
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
+from distillab.data.several import target_scale_of_parts
 from distillab.data.standardisation import target_scale
 from distillab.data.text import Text
 from distillab.data.weights import checked_weights
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
+from distillab.tasks.several import column_names, label_outputs
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _NO_ROWS = np.empty(0, np.intp)
@@ -73,7 +75,8 @@ class Dataset:
             not weighed.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
-    standard deviation of each number over the training labels, (C,).
+    standard deviation of each number over the training labels, (C,). Of several outputs they are packed, (C'), with 0
+    and 1 for the columns of those that are no numbers; the labels are packed too (`tasks.several`).
 
     Raises:
         RequestError: an array of the wrong shape, type or values; the message names it.
@@ -110,6 +113,8 @@ class Dataset:
         least = 1 if self.task.name in SEVERAL else 2
         if len(names) < least or len(set(names)) < len(names):
             raise not_allowed("class_names", names, f"at least {least} name{'s' * (least > 1)}, all different")
+        if self.task.parts and names != (columns := column_names(self.task)):
+            raise not_allowed("class_names", names, f"{columns}, the columns of the outputs")
         if self.task.name == "binary" and len(names) > 2:
             raise not_allowed("class_names", names, "2 names with task=binary: those of 0 and of 1")
         checked: dict[str, object] = {"class_names": names, "scale": _checked_scale(self.scale, self.x_train)}
@@ -153,6 +158,8 @@ class Dataset:
         self._set(dict(zip(("target_mean", "target_spread"), self._target_scale(), strict=True)))
 
     def _target_scale(self) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        if self.task.parts:
+            return target_scale_of_parts(self.task, self.y_train[self.training], target_scale)
         if self.task.name != "regression":
             return None, None
         return target_scale(self.y_train[self.training], self.class_names)
@@ -264,11 +271,14 @@ class Dataset:
         for name, array in arrays.items():
             described = array.dtype.str if array.dtype.names is None else array.dtype.descr
             sha.update(f"{name} {described} {array.shape}\n".encode())
-            sha.update(array.reshape(-1).view(np.uint8).data)
+            for _, rows in pieces(array):
+                sha.update(rows.reshape(-1).view(np.uint8).data)
         scales = self.scale.hex() if isinstance(self.scale, float) else {k: v.hex() for k, v in self.scale.items()}
         sha.update(f"scale {scales}\n".encode())
         if self.task.name != "categorical" or self.positions:
             sha.update(f"task {self.task.name}\n".encode())
+        for part in self.task.parts:
+            sha.update(f"output {part.name!r} {part.task.name} {part.class_names}\n".encode())
         if self.columns is not None:
             sha.update(f"columns {self.columns.to_json()}\n".encode())
         if self.text is not None:
@@ -302,6 +312,10 @@ class Dataset:
         Args:
             y: labels, (M, P...) or (M, P..., C).
         """
+        if self.task.parts and self.target_mean is not None and self.target_spread is not None:
+            columns = label_outputs(self.task)
+            mean, spread = self.target_mean[columns], self.target_spread[columns]
+            return ((y.astype(np.float64) - mean) / spread).astype(np.float32)
         return self.standardised(y)
 
     def in_units(self, outputs: Array) -> Array:
@@ -321,18 +335,21 @@ class Dataset:
 
         Args:
             parts: arrays (M, ...), or pairs of an array and its selected rows (None: all).
+
+        Returns:
+            An array; of mapped ones whose rows are larger than the store's limit, `SelectedRows` of them.
         """
         pairs = [part if isinstance(part, tuple) else (part, None) for part in parts]
         if self.columns is not None:
-            return self.store.gather(pairs, self.columns.encoded)
+            return self.store.selected(pairs, self.columns.encoded)
         if self.mean is None or self.spread is None:
-            return self.store.gather(pairs)
+            return self.store.selected(pairs)
 
         def standardise(name: str, part: Array) -> Array:
             mean, spread = for_input(self.mean, name), for_input(self.spread, name)
             return part if mean is None or spread is None else np.asarray((part - mean) / spread, np.float32)
 
-        return self.store.gather(pairs, lambda x: changed(x, standardise))
+        return self.store.selected(pairs, lambda x: changed(x, standardise))
 
 
 def _checked_scale(scale: Any, x: Array) -> Scale:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from distillab.data.archive import with_channels
-from distillab.data.inputs import INPUT, Kind, joined, parts_of
+from distillab.data.array_store import ArrayStore, is_mapped
+from distillab.data.inputs import INPUT, Kind, extremes, joined, parts_of
 from distillab.data.labels import Array
 from distillab.errors import RequestError, not_allowed
 
@@ -59,7 +60,9 @@ def input_forms(values: Any, readers: Readers = (), stated: Kind | None = None) 
     return forms
 
 
-def stored_inputs(values: Any, name: str, forms: Mapping[str, Kind], readers: Readers = ()) -> Array:
+def stored_inputs(
+    values: Any, name: str, forms: Mapping[str, Kind], readers: Readers = (), store: ArrayStore | None = None
+) -> Array:
     """Inputs in the form in which a data set holds them.
 
     Args:
@@ -67,6 +70,7 @@ def stored_inputs(values: Any, name: str, forms: Mapping[str, Kind], readers: Re
         name: for messages.
         forms: what each input is, made by `input_forms`.
         readers: the inputs of the models.
+        store: keeps large mapped inputs whose type changes.
 
     Returns:
         Bytes or float32 (N, H, W, C), (N, F) or (N, T, F); int32 (N, T) for token ids; of several inputs a structured
@@ -75,6 +79,12 @@ def stored_inputs(values: Any, name: str, forms: Mapping[str, Kind], readers: Re
     Raises:
         RequestError: an input is missing, too many, or not of its form.
     """
+    if store is not None and isinstance(values, np.ndarray) and is_mapped(values):
+        none = stored_inputs(np.array(values[:0]), name, forms, readers)
+        if none.dtype != values.dtype:
+            return store.gather([(values, None)], lambda rows: stored_inputs(np.array(rows), name, forms, readers))
+        if values.dtype.names is not None:
+            return values
     parts = named_inputs(values, readers, name)
     if list(parts) != list(forms):
         raise not_allowed(name, f"inputs {', '.join(parts)}", f"the inputs {', '.join(forms)}, as in x_train")
@@ -149,7 +159,7 @@ def _stored(part: Array, name: str, form: Kind) -> Array:
         raise not_allowed(
             f"{name}.shape", part.shape, f"that of {form}: {'(N, F)' if form == 'features' else '(N, T, F)'}"
         )
-    return part if part.dtype == np.uint8 and form != "series" else part.astype(np.float32)
+    return part if part.dtype == np.uint8 and form != "series" else part.astype(np.float32, copy=False)
 
 
 def _as_tokens(part: Array, name: str) -> Array:
@@ -162,7 +172,7 @@ def _as_tokens(part: Array, name: str) -> Array:
                 f"{name} is read as token ids, and row {rows[0]} holds a number that is not whole. Give whole numbers, "
                 "or state --inputs features."
             )
-    low, high = part.min(initial=0), part.max(initial=0)
+    low, high = extremes(part) if part.size else (0, 0)
     if low < 0 or high >= 2**31:
         raise not_allowed(name, f"from {low:g} to {high:g}", "token ids from 0 to 2147483647")
-    return part.astype(np.int32)
+    return part.astype(np.int32, copy=False)

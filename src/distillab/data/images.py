@@ -123,7 +123,7 @@ def _digest(files: Files) -> str:
 
 
 def _decoded(path: Path, files: Files, classes: tuple[str, ...]) -> dict[str, Array]:
-    images = [_decode(path, "/".join(name), encoded) for name, encoded in files.items()]
+    images = [decode_image(path, "/".join(name), encoded) for name, encoded in files.items()]
     shape, first = images[0].shape[:2], "/".join(next(iter(files)))
     for name, image in zip(files, images, strict=True):
         if image.shape[:2] != shape:
@@ -143,8 +143,17 @@ def _decoded(path: Path, files: Files, classes: tuple[str, ...]) -> dict[str, Ar
     return arrays
 
 
-def _decode(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
-    """An image as bytes, (H, W, 1) if it is grey and (H, W, 3) otherwise; transparency is dropped."""
+def decode_image(path: Path, name: str, encoded: bytes) -> NDArray[np.uint8]:
+    """Decode an image: bytes, (H, W, 1) if it is grey and (H, W, 3) otherwise; transparency is dropped.
+
+    Args:
+        path: where it was found, for messages.
+        name: its own, for messages.
+        encoded: PNG or JPEG.
+
+    Raises:
+        RequestError: it is unreadable, or has more than 8 bits a channel.
+    """
     try:
         with open_image(io.BytesIO(encoded)) as image:
             if image.mode.startswith(("I", "F")):  # conversion would clip all values above 255

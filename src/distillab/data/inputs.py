@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from distillab.data.array_store import is_mapped
+from distillab.data.array_store import is_mapped, pieces
 from distillab.data.labels import Array
 from distillab.errors import not_allowed
 
@@ -178,13 +178,29 @@ def checked_inputs(values: Array, name: str, *, gaps: bool = False) -> Array:
     return array
 
 
+def extremes(part: Array, *, gaps: bool = False) -> tuple[Any, Any]:
+    """The smallest and the largest number, a piece of a mapped array at a time; NaN where one is NaN.
+
+    Args:
+        part: any shape, not empty.
+        gaps: whether NaN is passed over, except where there is nothing else.
+
+    Example:
+        >>> [float(value) for value in extremes(np.array([3.0, 1.0, 2.0]))]
+        [1.0, 3.0]
+    """
+    low, high = (np.nanmin, np.nanmax) if gaps else (np.min, np.max)
+    found = [(low(rows), high(rows)) for _, rows in pieces(part)]
+    return low([one for one, _ in found]), high([other for _, other in found])
+
+
 def _check_part(part: Array, name: str, gaps: bool) -> None:
     tokens = part.dtype.kind in "iu" and part.dtype != np.uint8 and part.ndim == 2
     if part.size == 0 or part.ndim not in ((2, 4) if part.dtype == np.uint8 else (2, 3, 4)):
         do = "Grey images take a last axis of length 1." if part.ndim == 3 else ""
         raise not_allowed(f"{name}.shape", part.shape, "(N, H, W, C), (N, T, F) or (N, F), no axis of length 0", do)
     if tokens:
-        low, high = int(part.min()), int(part.max())
+        low, high = (int(value) for value in extremes(part))
         if low < 0 or high >= 2**31:
             raise not_allowed(name, f"from {low} to {high}", "token ids from 0 to 2147483647")
         return
@@ -197,7 +213,7 @@ def _check_part(part: Array, name: str, gaps: bool) -> None:
 def _check_finite(part: Array, name: str, gaps: bool) -> None:
     # A NaN passes through min() and max() and fails both comparisons; float32 is what every model computes in.
     limit = float(np.finfo(np.float32).max)
-    low, high = (float(np.nanmin(part)), float(np.nanmax(part))) if gaps else (float(part.min()), float(part.max()))
+    low, high = (float(value) for value in extremes(part, gaps=gaps))
     if low >= -limit and high <= limit:
         return
 

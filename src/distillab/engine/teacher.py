@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from distillab.data.array_store import is_mapped
 from distillab.data.inputs import Scale
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.batches import TEACHER_BATCH, batched_logits
 from distillab.engine.devices import AXIS
 from distillab.engine.functional import Functional, Variables
+from distillab.engine.host_inputs import gathered, row_chunks
 from distillab.engine.inputs import Inputs, count, scaled, take, unstructured
 from distillab.engine.randomness import example_keys
 from distillab.engine.trainer import CohortTrainer
@@ -106,23 +108,29 @@ def _live_program(
     if callable(member):
         return _called_program(member, inputs, augmentation)
     teacher, variables, scale = member
-    stored_inputs = unstructured(inputs)
 
-    def predict(variables: Variables, stored: Inputs, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+    def predict(variables: Variables, stored: Inputs, first: jax.Array, seed: jax.Array, epoch: jax.Array) -> jax.Array:
         def predict_batch(rows: jax.Array) -> jax.Array:
             images = scaled(take(stored, rows), scale)
-            augmented = augmentation(example_keys("augmentation", seed, epoch, rows), images)
+            augmented = augmentation(example_keys("augmentation", seed, epoch, first + rows), images)
             return teacher(variables, augmented, training=False).logits
 
         return batched_logits(predict_batch, jnp.arange(count(stored)), TEACHER_BATCH)
 
     program = jax.jit(predict)
 
+    on_host = is_mapped(inputs)
+    runs = row_chunks(len(inputs), TEACHER_BATCH, int(inputs[:1].nbytes)) if on_host else [(0, len(inputs))]
+
     def run(seed: np.uint32, epoch: np.int32) -> np.ndarray:
-        arguments = variables, stored_inputs, seed, epoch
-        if teacher.rows is not None:
-            arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
-        return np.asarray(program(*arguments))
+        parts = []
+        for first, last in runs:
+            stored = gathered(inputs, slice(first, last)) if on_host else unstructured(inputs)
+            arguments = variables, stored, np.int32(first), seed, epoch
+            if teacher.rows is not None:
+                arguments = jax.device_put(arguments, NamedSharding(teacher.rows, PartitionSpec()))
+            parts.append(np.asarray(program(*arguments)))
+        return np.concatenate(parts)
 
     return run
 

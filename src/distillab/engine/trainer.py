@@ -20,8 +20,10 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from distillab.data.array_store import is_mapped
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional
+from distillab.engine.host_inputs import HELD, HostInputs
 from distillab.engine.inputs import unstructured
 from distillab.engine.randomness import epoch_order
 from distillab.engine.training import SharedArrays, StudentState, Training
@@ -40,6 +42,7 @@ class CohortTrainer:
         capacity: slots of a cohort, rounded up to a multiple of the devices; a smaller cohort runs the same program.
         mapping: "loop" or "vmap" inside a device; by default what suits the platform.
         threads: on CPUs, let one operation use several threads; for a cohort of one large model.
+        on_host: keep the inputs on the host, and place a chunk of rows at a time; by default where any are mapped.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class CohortTrainer:
         capacity: int,
         mapping: str | None = None,
         threads: bool = False,
+        on_host: bool | None = None,
     ) -> None:
         if model.rows is not None and mesh.size > 1:
             raise ValueError("a model whose batch rows are sharded trains one student, on a mesh of one device")
@@ -66,20 +70,17 @@ class CohortTrainer:
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         if model.rows is not None:
             self._by_student = self._everywhere = NamedSharding(model.rows, PartitionSpec())
-        gallery = examples.x_train[:0] if examples.x_examples is None else examples.x_examples
+        self._gallery = examples.x_train[:0] if examples.x_examples is None else examples.x_examples
+        inputs = (examples.x_train, examples.x_validation, examples.x_test, self._gallery)
+        self.on_host = any(map(is_mapped, inputs)) if on_host is None else on_host
+        self._host = HostInputs(self._training, examples, self._program, self._rows) if self.on_host else None
+        x_train, x_validation, x_test, x_gallery = ([None] * 4) if self.on_host else map(unstructured, inputs)
         self._shared = jax.device_put(
-            SharedArrays(
-                unstructured(examples.x_train),
-                unstructured(examples.x_validation),
-                unstructured(examples.x_test),
-                examples.teacher_logits,
-                unstructured(gallery),
-                examples.weights,
-            ),
+            SharedArrays(x_train, x_validation, x_test, examples.teacher_logits, x_gallery, examples.weights),
             self._everywhere,
         )
-        self._evaluation = self._program(self._training.evaluate, extra=0)
-        self._training_prediction = self._program(self._training.predict_training, extra=0)
+        self._evaluation = self._program(self._training.evaluate)
+        self._training_prediction = self._program(self._training.predict_training)
         self._fresh_optimiser = jax.jit(jax.vmap(self._training.optimiser.init), out_shardings=self._by_student)
 
     @property
@@ -94,6 +95,7 @@ class CohortTrainer:
             capacity: slots of a cohort, at least 1.
         """
         options: dict[str, Any] = {"mesh": self.mesh, "mapping": self.mapping, "threads": self.threads}
+        options["on_host"] = self.on_host
         return CohortTrainer(self.model, self.examples, self.recipe, capacity=capacity, **options)
 
     def train(
@@ -148,11 +150,15 @@ class CohortTrainer:
         for epoch in range(self.recipe.epochs):
             if live is not None and pairs:
                 shared = self._with_live_logits(shared, [live(teacher, seed, epoch) for teacher, seed in pairs])
-            orders = self._rows([epoch_order(s.seed, epoch, *self._order_size) for s in students], slots)
+            drawn = [epoch_order(s.seed, epoch, *self._order_size) for s in students]
+            orders = None if self._host else self._rows(drawn, slots)
             parts, first = [], 0
             for last, reached in self._stops_of_epoch(epoch, stops):
-                program = self._epoch_program(first, last)
-                states, record = program(states, shared, counts, orders, np.int32(epoch))
+                if self._host:
+                    states, record = self._host.steps(first, last, states, shared, counts, drawn, slots, epoch)
+                else:
+                    program = self._epoch_program(first, last)
+                    states, record = program(states, shared, counts, orders, np.int32(epoch))
                 parts.append((last - first, Epoch(epoch, *(np.asarray(column)[slots] for column in record))))
                 first = last
                 if last == self.steps:
@@ -179,14 +185,17 @@ class CohortTrainer:
         def gathered(program: Callable[..., Any]) -> Any:
             return jax.tree.map(lambda leaf: np.asarray(leaf)[slots], program(states, shared, counts))
 
-        test, validation, gallery = gathered(self._evaluation)
-        return Outcome(
-            jax.tree.map(lambda leaf: np.asarray(leaf)[slots], states.variables),
-            test,
-            validation,
-            gathered(self._training_prediction) if predict_training else None,
-            None if self.examples.x_examples is None else gallery,
-        )
+        trained = None
+        if self._host:
+            inputs = (self.examples.x_test, self.examples.x_validation, self._gallery)
+            test, validation, gallery = (self._host.predict(states, shared, counts, x)[slots] for x in inputs)
+            if predict_training:
+                trained = self._host.decide(states, shared, counts, self.examples.x_train)[slots]
+        else:
+            test, validation, gallery = gathered(self._evaluation)
+            trained = gathered(self._training_prediction) if predict_training else None
+        variables = jax.tree.map(lambda leaf: np.asarray(leaf)[slots], states.variables)
+        return Outcome(variables, test, validation, trained, None if self.examples.x_examples is None else gallery)
 
     def footprint(self, student: Student) -> Footprint:
         """Measure the memory that a device needs by the compiler's account of a program for one student a device.
@@ -196,11 +205,17 @@ class CohortTrainer:
         """
         small = self.with_capacity(self.mesh.size)
         states, counts = small._initial_states([student])
-        order = small._rows([epoch_order(student.seed, 0, *self._order_size)], small._slots_of(1))
-        lowered = small._epoch_program(0, small.steps).lower(states, small._shared, counts, order, np.int32(0))
+        slots = small._slots_of(1)
+        order = small._rows([epoch_order(student.seed, 0, *self._order_size)], slots)
+        chunk = 0
+        if small._host:
+            lowered = small._host.lower_steps(states, small._shared, counts, slots)
+            chunk = HELD * small._host.chunk_bytes
+        else:
+            lowered = small._epoch_program(0, small.steps).lower(states, small._shared, counts, order, np.int32(0))
         return Footprint(
             shared=_bytes_of(self._shared),
-            slot=2 * (_bytes_of(states) + _bytes_of(order)) // self.mesh.size,
+            slot=2 * (_bytes_of(states) + _bytes_of(order)) // self.mesh.size + chunk,
             working=int(lowered.compile().memory_analysis().temp_size_in_bytes),
             together=self.mapping == "vmap",
         )
@@ -251,18 +266,28 @@ class CohortTrainer:
         """The program of an epoch's steps from `first` to before `last`, compiled once."""
         if (first, last) not in self._epoch_programs:
             steps = partial(self._training.epoch, first, last)
-            self._epoch_programs[first, last] = self._program(steps, extra=2, donate=(0,))
+            self._epoch_programs[first, last] = self._program(steps, by_student=1, everywhere=1, donate=(0,))
         return self._epoch_programs[first, last]
 
-    def _program(self, one_student: Callable[..., Any], *, extra: int, donate: tuple[int, ...] = ()) -> Any:
-        """Make the program that does for a whole cohort what `one_student(state, shared, *extra)` does for one."""
+    def _program(
+        self,
+        one_student: Callable[..., Any],
+        *,
+        by_student: int = 0,
+        everywhere: int = 0,
+        donate: tuple[int, ...] = (),
+    ) -> Any:
+        """Make the program that does for a whole cohort what `one_student(state, shared, *more)` does for one.
 
-        def shard(states: StudentState, shared: SharedArrays, counts: jax.Array, *more: jax.Array) -> Any:
-            mapped, scalars = more[:1], more[1:]
+        More are `by_student` arguments that each student has its own of, then `everywhere` ones that all share.
+        """
+
+        def shard(states: StudentState, shared: SharedArrays, counts: jax.Array, *more: Any) -> Any:
+            mapped, common = more[:by_student], more[by_student:]
 
             def one(arguments: Any) -> Any:
                 state, rows = arguments
-                return one_student(state, shared, *rows, *scalars)
+                return one_student(state, shared, *rows, *common)
 
             if self.mapping == "vmap":
                 return jax.vmap(one)((states, mapped))
@@ -270,9 +295,9 @@ class CohortTrainer:
 
         if self.model.rows is not None:
             return jax.jit(shard, donate_argnums=donate, compiler_options=self._options)
-        by_student, everywhere = PartitionSpec(AXIS), PartitionSpec()
-        specs = (by_student, everywhere, by_student, *(by_student, everywhere)[:extra])
-        sharded = jax.shard_map(shard, mesh=self.mesh, in_specs=specs, out_specs=by_student, check_vma=False)
+        own, all_of = PartitionSpec(AXIS), PartitionSpec()
+        specs = (own, all_of, own, *[own] * by_student, *[all_of] * everywhere)
+        sharded = jax.shard_map(shard, mesh=self.mesh, in_specs=specs, out_specs=own, check_vma=False)
         # Without its sharding stated, an output of no rows would lose it, and the next epoch would compile again.
         return jax.jit(sharded, donate_argnums=donate, out_shardings=self._by_student, compiler_options=self._options)
 

@@ -61,6 +61,29 @@ class _Carry(NamedTuple):
     last_finite_loss: jax.Array
 
 
+class StepChunk(NamedTuple):
+    """Consecutive steps of an epoch with the inputs of their rows, and where the epoch stood before them."""
+
+    rows: Any  # (steps, B), row numbers of whole batches
+    inputs: Any  # (steps, B, ...), one array or several by name
+    rest: Any  # (R,), the rows of the last batch where it stays short; R may be 0
+    rest_inputs: Any  # (R, ...)
+    progress: Any  # as `start_of_steps` begins it
+
+
+Progress = tuple[Any, Any, Any]
+"""Sums of the loss and its terms, the number of finite steps and the last finite loss."""
+
+
+def start_of_steps(first: int) -> Progress:
+    """Where an epoch stands before a step.
+
+    Args:
+        first: the step, counted from 0.
+    """
+    return jnp.zeros(3), jnp.int32(first), jnp.float32(jnp.nan)
+
+
 @dataclass(frozen=True)
 class Training:
     """How one student trains and predicts.
@@ -107,23 +130,55 @@ class Training:
             The state after them, and loss, label loss, distillation loss (means), validation accuracy, the number of
             finite steps and the last finite loss.
         """
-        start = _Carry(state.variables, state.optimiser, jnp.zeros(3), jnp.int32(first), jnp.float32(jnp.nan))
+        start = _Carry(state.variables, state.optimiser, *start_of_steps(first))
         step = partial(self._step, state, shared, epoch)
-        batch_size = self.recipe.batch_size
-        # The last batch is filled up with rows of no weight; where a batch's rows see each other, it stays short.
-        whole = self.examples // batch_size if self.model.depends_on_batch else self.steps
+        batch_size, whole = self.recipe.batch_size, self.whole_steps
         upto = min(last, whole)
         rows = order[first * batch_size : upto * batch_size].reshape(upto - first, batch_size)
         numbers = jnp.arange(first * batch_size, upto * batch_size)
         weights = (numbers < self.examples).astype(jnp.float32).reshape(rows.shape)
-        end, _ = lax.scan(step, start, (jnp.arange(first, upto), rows, weights))
+        end, _ = lax.scan(step, start, (jnp.arange(first, upto), rows, weights, None))
         if upto < last:
             rest = order[whole * batch_size : self.examples]
-            end, _ = step(end, (jnp.int32(whole), rest, jnp.ones(len(rest))))
+            end, _ = step(end, (jnp.int32(whole), rest, jnp.ones(len(rest)), None))
         after = state._replace(variables=end.variables, optimiser=end.optimiser)
         means = end.sums / (last - first)
-        accuracy = self._accuracy(end.variables, shared.x_validation, state.validation_labels)
+        accuracy = jnp.float32(jnp.nan)
+        if count(shared.x_validation):
+            accuracy = self.judge(state, shared, self.decide(after, shared, shared.x_validation))
         return after, (means[0], means[1], means[2], accuracy, end.finite_steps, end.last_finite_loss)
+
+    @property
+    def whole_steps(self) -> int:
+        """Steps of whole batches: all but the last where it stays short."""
+        # The last batch is filled up with rows of no weight; where a batch's rows see each other, it stays short.
+        return self.examples // self.recipe.batch_size if self.model.depends_on_batch else self.steps
+
+    def chunk(
+        self, state: StudentState, shared: SharedArrays, chunk: StepChunk, epoch: jax.Array, first: jax.Array
+    ) -> tuple[StudentState, Progress]:
+        """Train for some steps of an epoch whose inputs come along, exactly as `epoch` does.
+
+        Args:
+            state: the student's arrays.
+            shared: the examples, without inputs.
+            chunk: rows and inputs of the steps.
+            epoch, first: numbers of the epoch and of the first step, from 0, scalars.
+
+        Returns:
+            The state after them, and where the epoch then stands.
+        """
+        start = _Carry(state.variables, state.optimiser, *chunk.progress)
+        step = partial(self._step, state, shared, epoch)
+        steps, batch_size = chunk.rows.shape
+        numbers = first * batch_size + jnp.arange(steps * batch_size)
+        weights = (numbers < self.examples).astype(jnp.float32).reshape(chunk.rows.shape)
+        end, _ = lax.scan(step, start, (first + jnp.arange(steps), chunk.rows, weights, chunk.inputs))
+        if len(chunk.rest):
+            ones = jnp.ones(len(chunk.rest))
+            end, _ = step(end, (jnp.int32(self.whole_steps), chunk.rest, ones, chunk.rest_inputs))
+        after = state._replace(variables=end.variables, optimiser=end.optimiser)
+        return after, (end.sums, end.finite_steps, end.last_finite_loss)
 
     def _step(
         self,
@@ -131,12 +186,12 @@ class Training:
         shared: SharedArrays,
         epoch: jax.Array,
         carry: _Carry,
-        batch: tuple[jax.Array, jax.Array, jax.Array],
+        batch: tuple[jax.Array, jax.Array, jax.Array, Inputs | None],
     ) -> tuple[_Carry, None]:
         """One step: a batch, its gradient, and the optimiser's move."""
-        number, rows, weight = batch
+        number, rows, weight, given = batch
         # Rows are gathered as stored, all at once; fused with what follows they would be read number by number.
-        inputs = self._inputs(lax.optimization_barrier(take(shared.x_train, rows)))
+        inputs = self._inputs(lax.optimization_barrier(take(shared.x_train, rows) if given is None else given))
         if self.recipe.augmentation:
             inputs = self.recipe.augmentation(example_keys("augmentation", state.seed, epoch, rows), inputs)
         labels, label_weights = state.labels[rows], None
@@ -208,7 +263,40 @@ class Training:
             state: the student's arrays.
             shared: the examples.
         """
-        return self._decided(self._logits(state.variables, shared.x_train))
+        return self.decide(state, shared, shared.x_train)
+
+    def decide(self, state: StudentState, shared: SharedArrays, inputs: Inputs) -> jax.Array:
+        """Predict inputs without augmentation: decisions or real outputs, in the labels' shape.
+
+        Args:
+            state: the student's arrays.
+            shared: not used.
+            inputs: as stored, (M, ...).
+        """
+        return self._decided(self._logits(state.variables, inputs))
+
+    def predict(self, state: StudentState, shared: SharedArrays, inputs: Inputs) -> jax.Array:
+        """Predict the logits of inputs, (M, ..., C).
+
+        Args:
+            state: the student's arrays.
+            shared: not used.
+            inputs: as stored, (M, ...).
+        """
+        return self._logits(state.variables, inputs)
+
+    def judge(self, state: StudentState, shared: SharedArrays, decided: jax.Array) -> jax.Array:
+        """The share of right decisions; for real outputs R2, the share of the variance that is explained.
+
+        Args:
+            state: the student's arrays, with the labels.
+            shared: not used.
+            decided: of all validation inputs, as `decide` gives them.
+        """
+        labels = state.validation_labels
+        if self.recipe.parts:
+            return validation_score(self.recipe.parts, _part_score, decided, labels)
+        return _score(self._task.discrete, decided, labels, self._known(labels))
 
     def _decided(self, logits: jax.Array) -> jax.Array:
         if self.recipe.parts:
@@ -221,15 +309,6 @@ class Training:
 
     def _known(self, labels: jax.Array) -> jax.Array:
         return labels >= 0 if self._task.discrete else ~jnp.isnan(labels)
-
-    def _accuracy(self, variables: Variables, inputs: Inputs, labels: jax.Array) -> jax.Array:
-        """The share of right decisions; for real outputs R2, the share of the variance that is explained."""
-        if not count(inputs):
-            return jnp.float32(jnp.nan)
-        decided = self._decided(self._logits(variables, inputs))
-        if self.recipe.parts:
-            return validation_score(self.recipe.parts, _part_score, decided, labels)
-        return _score(self._task.discrete, decided, labels, self._known(labels))
 
     def _logits(self, variables: Variables, inputs: Inputs) -> jax.Array:
         return batched_logits(lambda rows: self.model(variables, self._inputs(rows), training=False).logits, inputs)

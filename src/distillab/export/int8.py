@@ -25,8 +25,9 @@ from distillab.export.exported import (
     quiet,
     read_rows,
 )
-from distillab.export.meaning import Quality, meaning_of
+from distillab.export.meaning import Quality
 from distillab.export.onnx import check_tools, convert, onnx_run
+from distillab.export.outputs import only, outputs_of_model
 from distillab.io import replace_file
 from distillab.metrics import METRICS
 
@@ -81,7 +82,8 @@ def export_int8(
     check_tools(path)
     examples = read_rows(model, examples)
     calibration = read_rows(model, calibration, "calibration")
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    meaning = only(outputs_of_model(model, task), "ONNX of 8 bits")
+    ours = keras_predictions(model, examples)
     truth = meaning.checked(labels, ours.shape)
     before = meaning.quality(ours, truth)
     if np.isnan(before.value):
@@ -89,7 +91,7 @@ def export_int8(
             f"The {before.label} is not defined on these {len(truth):,} examples: all labels are the same. Give other "
             "examples, or export without --int8."
         )
-    content = _quantised(convert(model, examples, meaning.output_name), calibration)
+    content = _quantised(convert(model, examples, [meaning.output_name]), calibration)
     if columns is not None:
         check_columns(columns, model.input_shape[1:], meaning.output_name)
         content = with_columns(content, columns)

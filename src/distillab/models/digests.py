@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Keys = NDArray[np.uint64]
 
+PIECE = 16 * 2**20
+"""Bytes of inputs that are digested at once."""
+
 _REFERENCES = ("keras_history", "input_layers", "output_layers")
 """Keys of a model's configuration whose value is [layer's name, node, tensor]."""
 
@@ -65,8 +68,17 @@ def row_digests(*inputs: ArrayLike) -> Keys:
     Returns:
         64 bits of BLAKE2b, shape (N,). Two different examples share one by chance once in 10^7 sets of a million.
     """
+    arrays: list[Any] = [one if hasattr(one, "shape") else np.asarray(one) for one in inputs]
+    if not len(arrays[0]):
+        return np.empty(0, np.uint64)
+    step = max(1, PIECE // max(1, sum(array[:1].nbytes for array in arrays)))
+    runs = (slice(start, start + step) for start in range(0, len(arrays[0]), step))
+    return np.concatenate([_digests(*(np.asarray(array[run]) for array in arrays)) for run in runs])
+
+
+def _digests(*arrays: NDArray[Any]) -> Keys:
     heads, columns = [], []
-    for array in map(np.asarray, inputs):
+    for array in arrays:
         stored = array.astype("<f4") if array.dtype.kind in "fiub" and array.dtype != np.uint8 else array
         if stored.ndim == 4 and stored.shape[-1] == 1:
             stored = stored[..., 0]

@@ -30,6 +30,11 @@ from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Training, Trial, members
+from distillab.tasks import Part
+from distillab.tasks.several import with_options, without_alphas
+
+INPUTS_SHARE = 0.5
+"""Fraction of a device's memory that inputs may take; larger ones stay on the host, and come a chunk at a time."""
 
 
 class TrainingInputs(NamedTuple):
@@ -93,7 +98,12 @@ class GroupTrainer:
         examples = _examples(dataset, group, x_examples)
         self._live = _live(group, examples, dataset.output_shape)
         recipe = _recipe(settings, dataset)
-        self.trainer = CohortTrainer(student.functional, examples, recipe, mesh=mesh, capacity=capacity)
+        inputs = (examples.x_train, examples.x_validation, examples.x_test)
+        too_large = self.limit is not None and sum(x.nbytes for x in inputs) > INPUTS_SHARE * self.limit
+        on_host = True if too_large else None  # None: where they are mapped
+        self.trainer = CohortTrainer(
+            student.functional, examples, recipe, mesh=mesh, capacity=capacity, on_host=on_host
+        )
         self._initial: dict[int, Variables] = {}
 
     def train(self, trainings: Sequence[Training], report: Callable[[float], None]) -> CohortResult:
@@ -258,6 +268,12 @@ def _live(group: TrainingInputs, examples: Examples, output_shape: tuple[int, ..
     return live_teacher(live, examples.x_train, output_shape, augmentation, average=settings.average)
 
 
+def _parts(settings: Settings, dataset: Dataset) -> tuple[Part, ...]:
+    """The outputs, where they are several; a baseline compares with no teacher, and has one alpha."""
+    parts = with_options(dataset.task, settings.outputs).parts
+    return without_alphas(parts) if settings.target == "uniform" else parts
+
+
 def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
     return Recipe(
         task=settings.task,
@@ -269,4 +285,5 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         schedule=settings.schedule,
         augmentation=Augmentation(**settings.augmentation.model_dump()),
         unlabelled=settings.unlabelled or dataset.partly_labelled,
+        parts=_parts(settings, dataset),
     )

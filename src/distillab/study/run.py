@@ -37,7 +37,8 @@ class RunOptions:
         data_dir: the folder to search for data first.
         devices: devices to spread students over; by default all that JAX has.
         slots: students that a device trains before their results are recorded.
-        memory: bytes that each device may use; by default most of it. Fewer students then train at once.
+        memory: bytes that each device may use; by default most of it. Fewer students then train at once, and inputs
+            that take more than half of it stay on the host.
         most: the most trials that are trained; more are refused, with their cost.
         part: (k, n): train only every n-th seed from the k-th on, for a study that is run in n places and merged.
         speeds: a file with the paces that earlier runs measured, for the estimate; it gets those of this run.
@@ -101,7 +102,7 @@ def run_study(
     """
     started, clock = now(), time.perf_counter()
     options, progress = replace(options or RunOptions(), **values), progress or Silence()
-    dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.task)
+    dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.data_task)
     folder = Folder(out)
     work = work_in(folder, dataset, options, progress)
     spec = with_filed_teachers(spec, dataset, work.models, progress)

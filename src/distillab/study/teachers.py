@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset
+from distillab.data.array_store import pieces
 from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
@@ -24,9 +25,8 @@ from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.models.averaging import average_predictions
-from distillab.models.digests import add_array
 from distillab.models.predictions import stored_predictions
 from distillab.models.top_k import TopK, as_dense, joined_rows, take_rows, uniform_rows
 from distillab.study.folder import Folder
@@ -41,6 +41,7 @@ from distillab.study.trials import members, teacher_identity, training_identity
 from distillab.study.zoo_models import zoo_model
 from distillab.tasks import task_named
 from distillab.tasks.evaluation import evaluate
+from distillab.tasks.several import with_options, without_alphas
 
 CHUNK = 64 * 2**20
 """Bytes of inputs that a teacher predicts at a time, so that inputs larger than memory are never read whole."""
@@ -168,7 +169,7 @@ class TeacherCache:
     def _rows(self, models: Sequence[TeacherModel], rows: Rows, average: str) -> Logits | TopK:
         top_k = _top_k(models)
         if self.dataset.validation is None:
-            inputs = self.dataset.x_train[rows]
+            inputs = self.dataset.store.selected([(self.dataset.x_train, rows)])
             return top_k(inputs) if top_k else self._predict(models, inputs, average)
         # Search and final trainings use different rows of one set: all of it is predicted once.
         name = " ".join(model.digest for model in models)
@@ -185,11 +186,11 @@ class TeacherCache:
             return np.zeros(shape, np.float32)
         for model in models:
             digest = hashlib.sha256(model.digest.encode())
-            add_array(digest, inputs)
+            _add_rows(digest, inputs)
 
             def compute(model: TeacherModel = model) -> Logits:
-                step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes))
-                return np.concatenate([model.predict(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+                step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes)) * inputs[:1].nbytes
+                return np.concatenate([model.predict(np.array(rows)) for _, rows in pieces(inputs, step)])
 
             logits.append(stored_predictions(self.folder.predictions, digest.hexdigest(), shape, compute))
         return average_predictions(logits, average=average)
@@ -280,12 +281,13 @@ class TeacherCache:
             given = is_given(settings.teacher.model)
             examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
             data = self.dataset
-            metrics = evaluate(data.task, data.in_units(test), data.y_test, linear=settings.squared)
+            task = with_options(data.task, settings.outputs)
+            metrics = evaluate(task, data.in_units(test), data.y_test, linear=settings.squared)
             described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}
             self.store.add_teacher(TeacherResult(name, described, weights, examples, metrics, losses))
             if not given:
                 metric, value = next(iter(metrics.items()))
-                self.progress.note(f"Teacher {_described(settings)}: test {METRICS[metric].shown(value)}.")
+                self.progress.note(f"Teacher {_described(settings)}: test {metric_named(metric).shown(value)}.")
         elif recorded.weights != weights:
             raise WorkError(
                 f"{self._file(name)} is not the teacher that this study's students learned from: its weights differ. "
@@ -297,6 +299,13 @@ class TeacherCache:
 
     def _file(self, name: str, kind: str = "keras") -> Path:
         return self.folder.teachers / f"{name}.{kind}"
+
+
+def _add_rows(digest: hashlib._Hash, inputs: Array) -> None:
+    """Add inputs to a digest as `add_array` does, a piece at a time."""
+    digest.update(f"{inputs.dtype} {inputs.shape}".encode())
+    for _, rows in pieces(inputs):
+        digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
 
 
 def _top_k(models: Sequence[TeacherModel]) -> Callable[[Array], TopK] | None:
@@ -316,6 +325,7 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         optimiser=teacher.optimiser,
         schedule=teacher.schedule,
         augmentation=Augmentation(teacher.shift, teacher.flip),
+        parts=without_alphas(with_options(dataset.task, settings.outputs).parts),
     )
 
 

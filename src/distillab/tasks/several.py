@@ -1,4 +1,4 @@
-"""Several outputs, each with a task of its own: packed into one matrix of outputs and one of labels, and taken apart."""
+"""Several outputs, each with a task of its own: packed into a matrix of outputs and one of labels, and taken apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks.labels import UNKNOWN, Array, canonical_labels
-from distillab.tasks.recognition import Head, recognise
+from distillab.tasks.recognition import Head, check_head, recognise
 from distillab.tasks.task import SEVERAL, TASKS, Part, Task, task_named
 
 SCORES: Mapping[str, str] = {"categorical": "accuracy", "binary": "auroc", "multilabel": "map", "regression": "r2"}
@@ -51,7 +51,8 @@ def several(outputs: Sequence[Meant]) -> Task:
         RequestError: two have one name, or a name has a character of `FORBIDDEN`.
 
     Example:
-        >>> task = several([Meant("age", TASKS["regression"], ("age",)), Meant("kind", TASKS["categorical"], ("a", "b"))])
+        >>> age, kind = Meant("age", TASKS["regression"], ("age",)), Meant("kind", TASKS["categorical"], ("a", "b"))
+        >>> task = several([age, kind])
         >>> [(part.outputs, part.labels) for part in task.parts], task.metrics[:4]
         ([((0, 1), (0, 1)), ((1, 3), (1, 2))], ('score', 'loss', 'age.mae', 'age.rmse'))
     """
@@ -325,12 +326,7 @@ def recognised_parts(
     """
     names = list(labels)
     stated = stated_tasks(given, names)
-    own: dict[str, list[Head]] = {name: [] for name in names}
-    for head in heads:
-        if head.parts:
-            order = output_order(names, [part.output for part in head.parts], head.name.capitalize(), keyed=head.keyed)
-            for name, place in zip(names, order, strict=True):
-                own[name].append(head.parts[place])
+    own = _by_output(names, heads)
     tasks = {}
     for name in names:
         try:
@@ -338,6 +334,36 @@ def recognised_parts(
         except RequestError as error:
             raise RequestError(f"Output {name!r}: {error}") from error
     return tasks
+
+
+def _by_output(names: Sequence[str], heads: Sequence[Head]) -> dict[str, list[Head]]:
+    own: dict[str, list[Head]] = {name: [] for name in names}
+    for head in heads:
+        if head.parts:
+            order = output_order(names, [part.output for part in head.parts], head.name.capitalize(), keyed=head.keyed)
+            for name, place in zip(names, order, strict=True):
+                own[name].append(head.parts[place])
+    return own
+
+
+def check_heads(task: Task, heads: Sequence[Head]) -> None:
+    """Refuse a task, or one of several outputs, that does not fit a model.
+
+    Args:
+        task: as stated.
+        heads: of the models.
+
+    Raises:
+        RequestError: as `check_head` raises, or names differ.
+    """
+    if not task.parts:
+        for head in heads:
+            check_head(task, head)
+        return
+    own = _by_output([part.name for part in task.parts], heads)
+    for part in task.parts:
+        for head in own[part.name]:
+            check_head(part.task, head)
 
 
 def described(task: Task) -> list[dict[str, Any]]:
