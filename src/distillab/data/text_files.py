@@ -129,7 +129,7 @@ def read_text_table(frame: Frame, text: str, label: str, *, stated: bool, weight
     unread = [name for name in frame.columns if name not in (text, label, weight, frame.id_column)]
     if unread:
         notes.append(f"The columns beside {text!r} and {label!r} are not read: {_shown(unread)}.")
-    arrays = {
+    arrays: dict[str, Any] = {
         "x_train": np.arange(len(texts), dtype=np.int32)[:, None],
         "y_train": labels.y if labels.numbers is None else labels.numbers,
     }
