@@ -66,6 +66,16 @@ def test_outputs_lie_side_by_side_in_the_datas_order_before_their_softmax(form: 
     np.testing.assert_allclose(keras.ops.softmax(both[:, 1:]), kind, rtol=1e-5)
 
 
+def test_two_activated_outputs_of_a_nested_model_are_unwrapped_in_one_call_of_it() -> None:
+    inputs, outer = keras.Input((4,)), keras.Input((4,))
+    kind = keras.layers.Dense(3, activation="softmax", name="kind")(inputs)
+    sure = keras.layers.Dense(1, activation="sigmoid", name="sure")(inputs)
+    nested = keras.Model(outer, keras.Model(inputs, [kind, sure])(outer))
+    raw = np.asarray(packed(nested, [0, 1], raw=True)(X))
+    np.testing.assert_allclose(keras.ops.softmax(raw[:, :3]), nested(X)[0], rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.sigmoid(raw[:, 3:]), nested(X)[1], rtol=1e-5)
+
+
 def test_a_packed_model_is_cloned_and_taken_apart() -> None:
     twin = keras.models.clone_model(packed(model("mapping"), [1, 0], raw=False))
     apart = taken_apart(twin)
