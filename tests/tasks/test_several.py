@@ -12,18 +12,15 @@ from distillab.errors import RequestError
 from distillab.metrics import metric_named
 from distillab.tasks import TASKS, Head, Task
 from distillab.tasks.evaluation import decisions, evaluate
+from distillab.tasks.matching import check_heads, output_order, parsed_tasks, recognised_parts
 from distillab.tasks.resampling import example_metric
 from distillab.tasks.several import (
     Meant,
-    check_heads,
     described,
     from_described,
     labels_of,
-    output_order,
     outputs_of,
     packed_labels,
-    parsed_tasks,
-    recognised_parts,
     several,
     with_options,
 )

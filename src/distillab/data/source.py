@@ -29,7 +29,7 @@ from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folde
 from distillab.data.weights import ClassWeight, check_class_weight
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks import Task
-from distillab.tasks.several import parsed_tasks
+from distillab.tasks.matching import parsed_tasks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import keras
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph, before_activation, ending, inputs_of
 from distillab.tasks import Head, Task
-from distillab.tasks.several import output_order
+from distillab.tasks.matching import output_order
 
 PROBABILITIES = ("softmax", "sigmoid")
 
