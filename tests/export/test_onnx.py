@@ -124,8 +124,8 @@ def test_predictions_that_differ_leave_no_file_and_keep_an_older_one(
 ):
     honest = module.onnx_run
 
-    def off(content, columns):
-        run, feeds = honest(content, columns)
+    def off(*loaded):
+        run, feeds = honest(*loaded)
         return lambda given: run(given) + np.float32(0.01), feeds
 
     monkeypatch.setattr(module, "onnx_run", off)
