@@ -17,7 +17,7 @@ topics = [data.class_names[data.y_train[row]] for row in data.training]
 teacher = make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), LogisticRegression(C=5, max_iter=1000))
 teacher.fit(texts, topics)
 
-settings = {"alpha": 0.5, "temperature": 4.0, "learning_rate": 0.01, "epochs": 8, "seeds": 2}
+settings = {"alpha": 0.9, "temperature": 10.0, "learning_rate": 0.008, "epochs": 10, "seeds": 2}
 result = distill(teacher, "bag-of-embeddings-32", data, "texts", **settings)
 print(result.summary())
 

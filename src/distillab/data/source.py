@@ -171,9 +171,10 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
         return _of_several_columns(path, labels, options, store)
     if suffix in SUFFIXES:
         frame, label = read_frame(path), labels[0] if labels else None
-        text_columns = text_and_label(frame, options.text, label)
+        weight, stated = options.sample_weight, options.text is not None
+        text_columns = text_and_label(frame, options.text, label, weight)
         if text_columns is not None:
-            return _from_texts(read_text_table(frame, *text_columns, stated=options.text is not None), path, store)
+            return _from_texts(read_text_table(frame, *text_columns, stated=stated, weight=weight), path, store)
         table = read_table(frame, label=label, weight=options.sample_weight)
         ids = {} if table.ids is None else {"train": table.ids}
         y, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
@@ -206,7 +207,7 @@ def _of_several_columns(path: Path, labels: Sequence[str], options: ReadOptions,
     frame = read_frame(path)
     texts = label_texts(frame, labels)
     if options.text is not None:
-        read = read_text_table(frame, options.text, labels[0], stated=True)
+        read = read_text_table(frame, options.text, labels[0], stated=True, weight=options.sample_weight)
         source = _from_texts(read, path, store)
         return source._replace(arrays={**source.arrays, "y_train": texts}, class_names=None, column=None)
     table = read_table(frame, label=labels[0], weight=options.sample_weight, others=labels[1:])

@@ -43,7 +43,11 @@ RELATIVE_LOSS = 0.02
 BATCH = 64
 
 PRODUCTS = ["Conv", "Gemm", "MatMul"]
-"""The quantised operations: they hold the weights and the work. Others, such as normalisation, need their precision."""
+"""The quantised operations: they hold the weights and the work. Others, such as normalisation, need their precision.
+An embedding holds weights, too: a Gather is quantised where it looks them up."""
+
+FLOAT = 1
+"""The number of float32 in ONNX's TensorProto."""
 
 
 def export_int8(
@@ -146,13 +150,15 @@ def _quantised(content: bytes, calibration: Array) -> bytes:
             whole, plain, out = (Path(folder) / f"{stage}.onnx" for stage in ("whole", "plain", "int8"))
             whole.write_bytes(content)
             quant_pre_process(whole, plain, skip_symbolic_shape=True)
+            operations, others = _operations(onnx.load(plain).graph)
             quantize_static(
                 plain,
                 out,
                 Reader(),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
-                op_types_to_quantize=PRODUCTS,
+                op_types_to_quantize=operations,
+                nodes_to_exclude=others,
                 activation_type=QuantType.QUInt8,
             )
             return out.read_bytes()
@@ -160,3 +166,12 @@ def _quantised(content: bytes, calibration: Array) -> bytes:
         raise WorkError(f"The model cannot be quantised ({reason(error)}). Export without --int8.") from error
     finally:
         onnxruntime.set_default_logger_severity(2)  # its default: warnings
+
+
+def _operations(graph: Any) -> tuple[list[str], list[str]]:
+    """The operations to quantise, and the nodes among them to leave: a Gather counts where it looks up weights."""
+    weights = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
+    gathers = [node for node in graph.node if node.op_type == "Gather"]
+    others = [node.name for node in gathers if node.input[0] not in weights]
+    embeds = len(others) < len(gathers) and all(others)
+    return [*PRODUCTS, *["Gather"] * embeds], others if embeds else []
