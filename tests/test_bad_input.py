@@ -205,7 +205,7 @@ DATA = [
     data("a header that claims a terabyte", "./claims.npz", "x_train cannot be read, found damage"),
     data("a header of nonsense", "./nonsense.npz", "x_train cannot be read, found damage"),
     data("words for labels", "./words.npz", "y_train.dtype='<U1' is not allowed: it must be an integer type"),
-    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8 or floating"),
+    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8"),
     data("NaN", "./nan.npz", "x_train='from nan to nan' is not allowed: it must be finite"),
     data("labels too few", "./short.npz", r"len\(y_train\)=59 is not allowed: it must be 60"),
     data("a label left out", "./gap.npz", "No training example has label 1; number the classes from 0"),
@@ -232,12 +232,76 @@ DATA = [
     Row("the path of a name too long", f"data path {'x' * 300}", "File name too long"),
 ]
 
+
+def text(name: str, more: str, told: str, *, teacher: str = "counts.py:counts", student: str = "textcnn-4-4") -> Row:
+    """Something wrong with texts, or with what reads them."""
+    return own(name, f"--data reviews.csv {more}", told, teacher=teacher, student=student)
+
+
+TEXTS = [
+    text("a text that is missing", "--data gap.csv", r"gap\.csv: row 4 has no text"),
+    text("texts that are not UTF-8", "--data latin-reviews.csv", r"latin-reviews.csv cannot be read as CSV \(line 62"),
+    text(
+        "a line that is a list", "--data list.jsonl", r"list\.jsonl: row 2 holds \['a', 'x'\], and must hold an object"
+    ),
+    text(
+        "a number for a text",
+        "--data number.jsonl --text review",
+        r"number\.jsonl: row 2 holds 7, and must hold a text",
+    ),
+    text("a text file that is empty", "--data letters", r"letters/y/1\.txt has no text"),
+    text("a column of texts that is not there", "--text revew", "no column 'revew'. Did you mean 'review'"),
+    text("the label for the text", "--text label --label label", "text='label' is not allowed"),
+    text("a tokenizer cut in half", "--tokenizer damaged.json", r"damaged\.json is no tokenizer .* or is damaged"),
+    text("a tokenizer that is not UTF-8", "--tokenizer latin.json", r"latin\.json is no tokenizer: it is not UTF-8"),
+    text("no tokenizer", "--tokenizer nowhere.json", r"The tokenizer nowhere\.json cannot be read: No such file"),
+    text("a tokenizer of no kind", "--tokenizer unigram", "The tokenizer unigram cannot be read"),
+    text("a vocabulary for a given one", "--tokenizer damaged.json --vocabulary 500", "vocabulary=500 is not allowed"),
+    text("a vocabulary of ten", "--vocabulary 10", "vocabulary=10 is not allowed: it must be a whole number from 300"),
+    text("texts of no token", "--length 0", "length=0 is not allowed: it must be a whole number from 1"),
+    text("numbers for texts", "--data features.npz --text a", "text='a' is not allowed: .* the data are no texts"),
+    text(
+        "numbers for a student of texts", "--data features.npz", "textcnn-4-4 reads token ids", teacher="teacher.keras"
+    ),
+    text("texts for a student of images", "", "cnn-4-8 reads numbers, and the inputs are token", student="cnn-4-8"),
+    text(
+        "a teacher of fewer words",
+        "",
+        "knows the token ids from 0 to 19, and row .* Give the tok",
+        teacher="reader.keras",
+    ),
+    text("a teacher of another length", "--length 9", r"reads inputs of shape \(6,\), and", teacher="reader.keras"),
+    text(
+        "a function of neither", "", "give a row of numbers for each text or row of token ids", teacher="fail.py:fail"
+    ),
+]
+
 OWN = [
     own("a table that is not UTF-8", "--data latin.csv", "cannot be read as CSV"),
     own("a table without rows", "--data header.csv", "holds no table: it must have a header, a row"),
-    own("a table without header", "--data bare.csv", "holds 1 classes; there must be at least 2"),
+    own("a table without header", "--data bare.csv", r"bare\.csv has no header: its first row, '1,2,0', holds values"),
     own("a table with a hole", "--data ragged.csv", "row 3 has 2 fields, and the header has 3"),
     own("a word for a feature", "--data wordy.csv", "row 2, column 'a' holds 'tall'"),
+    own("a table with a name twice", "--data twice.csv", "two columns are called 'a'"),
+    own(
+        "a table with a quotation mark left open", "--data quoted.csv", r"cannot be read as CSV \(row 3: unexpected end"
+    ),
+    own("dates for a feature", "--data dates.csv", "row 2, column 'day' holds '2020-01-02': dates are no features"),
+    own("thousands in a number", "--data thousands.csv", "row 3, column 'a' holds '1,234', which is no plain number"),
+    own("units in a number", "--data units.csv", "row 2, column 'a' holds '3 kg', which is no plain number"),
+    own("names for a feature", "--data names.csv", "one of 60 different words in 60 rows: they name the examples"),
+    own("several columns for a label", "--data labels.csv", "several columns may be the label. State it with --label"),
+    own("words without a label column", "--data jobs.csv", "no column is called label, target, class or y. State it"),
+    own("a column of every value missing", "--data hollow.csv", "hollow.csv holds no features beside the label"),
+    own(
+        "a line that is no object", "--data pairs.jsonl", r"pairs\.jsonl: row 2 holds \[1, 2\], and must hold an object"
+    ),
+    own("a line cut in half", "--data cut.jsonl", r"cut\.jsonl: row 2 is no JSON"),
+    own("numbers and words in a key", "--data mixed.jsonl", "row 2, column 'a' holds 'x', and the column has numbers"),
+    own("lists in a key", "--data nested.jsonl", r"row 1, column 'a' holds \[1\], and must hold a number"),
+    own("a text called .parquet", "--data text.parquet", r"text\.parquet cannot be read as Parquet"),
+    own("fewer rows than none", "--resample=-1", "resample=-1 is not allowed: it must be .*0"),
+    own("rows that nobody labels", "--resample 5", "needs teachers that predict new rows", teacher="other.npy"),
     own("a table's wrong label column", "--data good.csv --label lable", "no column 'lable'. Did you mean 'label'"),
     own("labels of odd numbers", "--data odd.csv", "reads inputs of shape"),
     own("no data", "--data nowhere.csv", "cannot be read as CSV .*No such file"),
@@ -249,6 +313,12 @@ OWN = [
         "--data billions.npz",
         "No labelled example is of class 1, and the largest is 2147483645",
     ),
+    own("an output of one", "--output 'age: alpha=0.5'", "outputs=age: the data have one output"),
+    own("an output without a number", "--output 'age: alpha=half'", "must be with a number for alpha"),
+    own("an output of nothing", "--output age", "must be a name with alpha, weight or both"),
+    own("an alpha of an output beyond 1", "--output 'age: alpha=2'", r"outputs\.age\.alpha=2\.0 is not allowed"),
+    own("an output twice", "--output 'a: alpha=1' --output 'a: alpha=0'", "must be given once for each output"),
+    own("tasks for one output", "--task label=binary", "must be a single task: the data have labels of one output"),
     own("no labels", "--data unlabelled.npz", "No example has a label"),
     own("too few for a test part", "--data few.npz", "share=.* is not allowed"),
     own("an endless share", "--test nan", "test=nan is not allowed: it must be a number between 0 and 1"),
@@ -426,7 +496,7 @@ FLAGS = [
     Row("an invisible name", "run 'demo\u202e'", r"There is no study 'demo\\u202e'"),
 ]
 
-ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *FOLDERS, *FLAGS]
+ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *TEXTS, *FOLDERS, *FLAGS]
 
 
 def call(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -518,6 +588,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _archives()
         _image_folders()
         _tables()
+        _texts()
         _models()
         _foreign_models()
         _predictions()
@@ -622,9 +693,47 @@ def _tables() -> None:
         "wordy": b"a,b,label\ntall,2,x\n3,4,y\n",
         "odd": b"a,b,label\n" + b"1,2,--5\n3,4,y\n5,6,-\n" * 20,
     }
+    tables |= {
+        "twice": b"a,a,label\n1,2,x\n3,4,y\n",
+        "quoted": b'a,b,label\n1,2,x\n3,"4,y\n',
+        "dates": b"day,label\n2020-01-02,x\n2021-03-04,y\n",
+        "thousands": b'a,label\n1,x\n"1,234",y\n',
+        "units": b"a,label\n3 kg,x\n4 kg,y\n",
+        "names": b"a,label\n" + b"".join(b"n%d,%d\n" % (row, row % 2) for row in range(60)),
+        "labels": b"class,y,a\n1,2,3\n4,5,6\n",
+        "jobs": b"job,kind\nbaker,x\ncook,y\n",
+        "hollow": b"a,label\n,x\n?,y\n",
+    }
     for name, content in tables.items():
         Path(f"{name}.csv").write_bytes(content)
+    lines = {
+        "pairs": '{"a": 1, "label": 0}\n[1, 2]\n',
+        "cut": '{"a": 1, "label": 0}\n{"a": 1, "la',
+        "mixed": '{"a": 1, "label": 0}\n{"a": "x", "label": 1}\n',
+        "nested": '{"a": [1], "label": 0}\n{"a": [2], "label": 1}\n',
+    }
+    for name, text in lines.items():
+        Path(f"{name}.jsonl").write_text(text)
+    Path("text.parquet").write_text("no table")
     Path("data.json").write_text("{}")
+
+
+def _texts() -> None:
+    lines = [f"a text of {kind} and {kind} number {row},{kind}" for row in range(20) for kind in "xyz"]
+    Path("reviews.csv").write_text("\n".join(["review,label", *lines]))
+    Path("gap.csv").write_text("\n".join(["review,label", *lines[:2], "  ,x", *lines[2:]]))
+    Path("latin-reviews.csv").write_bytes(
+        "\n".join(["review,label", *lines, "du caf\u00e9 au lait,x"]).encode("latin-1")
+    )
+    Path("list.jsonl").write_text('{"review": "a b c d", "label": "x"}\n["a", "x"]\n')
+    Path("number.jsonl").write_text('{"review": "a b c d", "label": "x"}\n{"review": 7, "label": "y"}\n')
+    Path("damaged.json").write_text('{"version": "1.0", "model": {"type": "BPE"')
+    Path("latin.json").write_bytes(b'{"version": "\xe9"}')
+    for kind in "xyz":
+        Path("letters", kind).mkdir(parents=True)
+        Path("letters", kind, "1.txt").write_text("a text")
+    Path("letters/y/1.txt").write_text("\n")
+    Path("counts.py").write_text("def counts(texts):\n    return [[t.count(k) for k in 'xyz'] for t in texts]\n")
 
 
 def _models() -> None:
@@ -637,6 +746,7 @@ def _models() -> None:
     for name, outputs, last in (("sigmoid", 1, "sigmoid"), ("sigmoids", 3, "sigmoid"), ("softmax", 3, "softmax")):
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, last)]).save(f"{name}.keras")
     build("linear", (4,), 1).save("number.keras")
+    build("bag-of-embeddings-2", (6,), 3, vocabulary=20).save("reader.keras")
     layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: 2 * x, output_shape=(4,)), keras.layers.Dense(3)]
     keras.Sequential(layers).save("lambda.keras")
     content = Path("teacher.keras").read_bytes()

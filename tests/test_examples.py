@@ -17,6 +17,7 @@ PRINTS = {
     "own_loss.py": "confident_teacher_kl: 0.",
     "several_teachers.py": "'agreement'",
     "stored_logits.py": "stored logits: loss",
+    "texts.py": "internet: Send a message to an SMTP server.",
     "ten_lines.py": "'student_loss'",
 }
 

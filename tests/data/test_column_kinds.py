@@ -50,6 +50,7 @@ def test_text_is_numbers_booleans_or_words(tmp_path: Path, values, kind, categor
         ([1, 2.5, None], "number", [1, 2.5, np.nan]),
         ([True, False, None], "boolean", [1, 0, np.nan]),
         (["1", "2", ""], "category", [0, 1, np.nan]),
+        (["2", "1"], "category", [1, 0]),
     ],
 )
 def test_values_with_a_type_keep_it(tmp_path: Path, values, kind, x):
@@ -67,6 +68,7 @@ def test_values_with_a_type_keep_it(tmp_path: Path, values, kind, x):
         (["5%", "7%"], 2, "holds '5%'"),
         (["1,5", "2,5"], 2, "holds '1,5'.* with a point for decimals"),
         (["1", "tall"], 3, "holds 'tall'.* The other values are numbers: correct it"),
+        (["1", "1_000"], 3, "holds '1_000', which is no plain number"),
         (["1", "inf"], 3, "holds 'inf'.* must be finite"),
         (["1", "1e39"], 3, "holds '1e39', and features must be finite numbers in float32"),
         (["2020-01-02", "2021-03-04 10:00"], 2, "holds '2020-01-02': dates are no features.* year, month"),

@@ -162,6 +162,19 @@ def test_columns_are_chosen_or_asked_for(tmp_path: Path) -> None:
         read_data(beside)
 
 
+def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
+    rows = [[text, 1 + row % 3, label] for row, (text, label) in enumerate(PAIRS)]
+    file = write(tmp_path / "a.csv", ["text", "weight", "kind"], rows)
+    data = read_data(file, ReadOptions(sample_weight="weight"))
+    assert data.text is not None
+    assert data.weights is not None
+    of = {str(text): weight for text, weight, _ in rows}
+    assert data.weights.tolist() == [of[text] for text in data.text.train]
+    assert "The column 'text' is read as text." in data.notes
+    with pytest.raises(RequestError, match="sample_weight='kind' is not allowed: it must be another column than text"):
+        read_data(file, ReadOptions(text="text", label="kind", sample_weight="kind"))
+
+
 def test_words_that_repeat_are_categories_and_numbers_are_features(tmp_path: Path) -> None:
     from distillab.data.text_files import text_and_label
 

@@ -126,3 +126,26 @@ def test_arrays_that_do_not_fit_are_refused(trained: keras.Model, digits, tmp_pa
     with pytest.raises(RequestError, match=r"calibration\.shape"):
         export_int8(trained, tmp_path / "small.onnx", x_test, y_test, x[:0])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bag-of-embeddings-32",
+        pytest.param("textcnn-32-8", marks=pytest.mark.slow),
+        pytest.param("transformer-encoder-16-1", marks=pytest.mark.slow),
+    ],
+)
+def test_embeddings_are_held_in_8_bits(name: str, tmp_path: Path):
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    ids, y = rng.integers(2, 2000, (400, 8)).astype(np.int32), np.arange(400) % 2
+    ids[:, 0] = np.where(y, rng.integers(2, 1000, 400), rng.integers(1000, 2000, 400))
+    model = build(name, (8,), 2, vocabulary=2000)
+    model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(ids, y, epochs=6, verbose=0)
+    whole = export_onnx(model, tmp_path / "whole.onnx", ids)
+    small = export_int8(model, tmp_path / "small.onnx", ids, y, ids[:256])
+    assert whole.agreement.within_rounding
+    (embedding,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Embedding))
+    assert whole.bytes - small.bytes > 2.5 * embedding.count_params()  # of the 4 bytes of each weight one remains

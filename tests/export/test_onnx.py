@@ -49,6 +49,24 @@ def test_every_zoo_student_predicts_a_thousand_digits_as_keras_does(name: str, d
     assert all(0 < times.p50 <= times.p99 for times in done.latency.values())
 
 
+@pytest.mark.parametrize("name", [entry.example for entry in ARCHITECTURES.values() if entry.tokens])
+def test_every_zoo_student_of_token_ids_predicts_padded_texts_as_keras_does(name: str, tmp_path: Path):
+    keras.utils.set_random_seed(4)
+    model, rng = lively(build(name, (6,), 4, vocabulary=90)), np.random.default_rng(0)
+    ids = np.where(np.arange(6) < rng.integers(0, 7, (200, 1)), rng.integers(1, 90, (200, 6)), 0).astype(np.int32)
+    done = export_onnx(model, tmp_path / "student.onnx", ids)
+    assert done.agreement.within_rounding
+    assert done.agreement.same_labels == 200
+    (graph_input,) = onnxruntime_inputs(done.path)
+    assert (graph_input.name, graph_input.type) == ("inputs", "tensor(int32)")
+
+
+def onnxruntime_inputs(path: Path) -> list:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()
+
+
 def of_every_task() -> dict[str, keras.Model]:
     layers, image = keras.layers, keras.Input((8, 8, 1))
     maps = build("unet-4-6-8", (8, 8, 1), 3)
@@ -124,8 +142,8 @@ def test_predictions_that_differ_leave_no_file_and_keep_an_older_one(
 ):
     honest = module.onnx_run
 
-    def off(content, columns):
-        run, feeds = honest(content, columns)
+    def off(*arguments):
+        run, feeds = honest(*arguments)
         return lambda given: run(given) + np.float32(0.01), feeds
 
     monkeypatch.setattr(module, "onnx_run", off)
@@ -183,11 +201,11 @@ def test_half_precision_is_refused_by_the_name_of_the_layer(policy: str, digits:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_of_several_outputs_is_refused(digits: np.ndarray, tmp_path: Path):
-    one = keras.Input((4,))
-    two_heads = keras.Model(one, [keras.layers.Dense(3)(one), keras.layers.Dense(3)(one)])
-    with pytest.raises(RequestError, match="takes a Sequential or functional model"):
-        export_onnx(two_heads, tmp_path / "model.onnx", digits[:9])
+def test_a_model_of_several_maps_is_refused(digits: np.ndarray, tmp_path: Path):
+    one = keras.Input((8, 8, 1))
+    two_maps = keras.Model(one, [keras.layers.Conv2D(3, 1)(one), keras.layers.Conv2D(3, 1)(one)])
+    with pytest.raises(RequestError, match="Several outputs must be one prediction an example each"):
+        export_onnx(two_maps, tmp_path / "model.onnx", digits[:9])
     assert list(tmp_path.iterdir()) == []
 
 

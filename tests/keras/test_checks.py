@@ -91,7 +91,7 @@ REFUSED = [
     (lambda: keras.Sequential([layers.Dense(C)], name="unbuilt"), r"The \w+ 'unbuilt' is not built.*keras.Input"),
     (OwnSoftmax, r"The \w+ 'own' is not built"),
     (lambda: of(layers.Dense(1)), r"has 1.*must have the same classes.* End both in one output .*, or both in two"),
-    (several_outputs, r"'two' has several outputs, and must have one\."),
+    (several_outputs, r"The teacher .* ha.* the output.*: they must have the same. Give both as dictionaries"),
     (lambda: odd("softmax"), r"'odd' gives probabilities \(its outputs sum to 1\), and must give logits"),
     (lambda: odd("sigmoid"), r"'odd' probably ends in a sigmoid.*Activation\('sigmoid'\).*task='regression'"),
     (

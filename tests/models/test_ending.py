@@ -178,3 +178,17 @@ def test_the_last_layer_is_found_inside_nested_models() -> None:
 )
 def test_probabilities_are_known_by_their_sum_and_sign(rows: list[list[float]], expected: bool) -> None:
     assert gives_probabilities(np.array(rows, np.float32)) is expected
+
+
+def test_each_of_several_outputs_has_its_ending_inside_nested_models_too() -> None:
+    inputs = keras.Input((4,))
+    heads = {"a": keras.layers.Dense(1, "sigmoid")(inputs), "b": keras.layers.Dense(3)(inputs)}
+    inner = keras.Model(inputs, heads | {"c": keras.layers.Dense(3, "softmax")(inputs)})
+    outer = keras.Model(inputs, inner(inputs))
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    for model in (inner, outer):
+        assert [ending(model, index) for index in range(3)] == ["sigmoid", "", "softmax"]
+        raw, given = without_activation(model)(x), model(x)
+        np.testing.assert_allclose(keras.ops.sigmoid(raw["a"]), given["a"], atol=1e-6)
+        np.testing.assert_allclose(raw["b"], given["b"], atol=1e-6)
+        np.testing.assert_allclose(keras.ops.softmax(raw["c"]), given["c"], atol=1e-6)

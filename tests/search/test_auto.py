@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import keras
+import numpy as np
 import pytest
 
 from distillab.data import Dataset
 from distillab.errors import RequestError
 from distillab.models import build
+from distillab.search import auto
 from distillab.search.auto import auto_students
 from distillab.search.request import request
 from distillab.study.model_options import ModelOptions
@@ -41,3 +43,12 @@ def test_auto_without_a_limit_or_with_nonsense_is_refused(own: Dataset):
         auto_students(own, [], request(size="small"))
     with pytest.raises(RequestError, match="keeps the limits"):
         auto_students(own, [], request(flops=10))
+
+
+def test_auto_takes_models_of_token_ids_for_texts(monkeypatch: pytest.MonkeyPatch):
+    names = ("bag-of-embeddings-4", "textcnn-4-8", "transformer-encoder-8-2", "transformer-encoder-64-2")
+    assert set(names) <= set(auto.TOKENS)
+    monkeypatch.setattr(auto, "TOKENS", names)  # the others take long to build
+    ids = np.random.default_rng(0).integers(0, 300, (60, 7)).astype(np.int32)
+    data = Dataset("ids", ids, np.arange(60) % 2, ids, np.arange(60) % 2, ("a", "b"), 1.0)
+    assert auto_students(data, [], request(size="30KB")) == list(names[:3])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from distillab.analysis.labels import setting_label
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import Metric, metric_named
 from distillab.stats import t_intervals
 from distillab.study.settings import Settings
 from distillab.study.spec import Cell, Spec
@@ -221,7 +221,7 @@ def _curve(
         seeds=seeds,
         trials=trials,
         table=table,
-        metric=METRICS[metric],
+        metric=metric_named(metric),
         test=test,
         validation=validation,
         diverged=tuple(sorted(diverged, key=lambda d: (d.alpha, d.seed))),

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.labels import Array
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.stats import Verdict, mcnemar, paired_t, t_interval, verdict
 from distillab.stats.same_examples import SameExamples, paired_bootstrap
 from distillab.study.storage.records import TrialResult
 from distillab.tasks import Task, known_entries
 from distillab.tasks.evaluation import decisions, evaluate
 from distillab.tasks.resampling import example_metric
+from distillab.tasks.several import labels_of, outputs_of, part_of_metric
 
 
 class Estimate(NamedTuple):
@@ -101,7 +102,7 @@ def compare(
         who: {name: np.array([trial.metrics["test", name] for trial in of]) for name in names}
         for who, of in results.items()
     }
-    sign = METRICS[metric].sign
+    sign = metric_named(metric).sign
     scores = sign * np.stack([columns["student"][metric], columns["baseline"][metric]], axis=1)
     teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
     against = partial(same_examples, task, metric, labels, predictions.student)
@@ -128,6 +129,13 @@ def same_examples(task: Task, metric: str, labels: Array, first: Array, second: 
         labels: shape (M, ...).
         first, second: the models' outputs, shape (M, ..., C).
     """
+    single = part_of_metric(task, metric)
+    if single is not None:
+        part, name = single
+        truth = labels_of(part, labels)
+        known = known_entries(truth, part.task).reshape(len(truth), -1).any(axis=1)
+        own = (outputs_of(part, outputs)[known] for outputs in (first, second))
+        return same_examples(part.task, name, truth[known], *own)
     if metric == "accuracy":
         return mcnemar(*(decisions(task, outputs) == labels for outputs in (first, second)))
     one, other = (example_metric(task, metric, outputs, labels) for outputs in (first, second))
@@ -168,7 +176,8 @@ def example_scores(task: Task, outputs: Array, labels: Array) -> NDArray[np.floa
         Shape (M,), at most 1; of real outputs `1 - (p - y)^2`, in standard deviations of the labels.
     """
     decided, known = decisions(task, outputs), known_entries(labels, task)
-    fits = (decided == labels) if task.discrete else 1 - (decided - np.nan_to_num(labels)) ** 2
+    discrete = np.array([part.task.discrete for part in task.parts for _ in range(*part.labels)] or task.discrete)
+    fits = np.where(discrete, decided == labels, 1 - (decided - np.nan_to_num(labels)) ** 2)
     fits, known = (array.reshape(len(labels), -1) for array in (fits, known))
     return np.asarray((fits * known).sum(axis=1) / np.maximum(1, known.sum(axis=1)))
 

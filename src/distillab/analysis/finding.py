@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from distillab.analysis.prediction import Prediction, predict_alphas
 from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.analysis.trend import AxisTrend, axis_trends
 from distillab.errors import RequestError, unknown
-from distillab.metrics.metric import METRICS, Metric
-from distillab.study.settings import MetricName
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.study.spec import Spec
 from distillab.study.storage.records import TeacherResult, TrialResult, ValidationPredictions
 
@@ -114,7 +113,7 @@ def analyse(
     settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
     return Finding(
         question=spec.objective.question,
-        metric=METRICS[spec.objective.metric],
+        metric=metric_named(spec.objective.metric),
         margin=spec.objective.margin,
         seeds=spec.objective.seeds,
         settings=settings,
@@ -136,11 +135,11 @@ def with_metric(spec: Spec, metric: str, trials: Sequence[TrialResult]) -> Spec:
     Raises:
         RequestError: an unknown name, or a study recorded before there was that metric.
     """
-    if metric not in get_args(MetricName):
-        raise unknown("metric to compare alphas by", metric, get_args(MetricName))
+    if metric.rpartition(".")[2] not in METRICS:
+        raise unknown("metric to compare alphas by", metric, METRICS)
     finished = [trial for trial in trials if trial.diverged_epoch is None]
     if finished and not any(("test", metric) in trial.metrics for trial in finished):
-        recorded = {name for _, name in finished[0].metrics} & set(get_args(MetricName))
+        recorded = {name for _, name in finished[0].metrics if name.rpartition(".")[2] in METRICS}
         raise RequestError(
             f"This study's students were recorded without {metric}. Recorded metrics: {', '.join(sorted(recorded))}. "
             "Run the study in a new folder with --out for the others."

@@ -11,7 +11,7 @@ from distillab.analysis.curves import AlphaCurve, Floats, alpha_curves
 from distillab.analysis.finding import with_metric
 from distillab.analysis.setting import SettingResult, compare_alphas
 from distillab.metrics import precision_recall_f1
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.study.settings import Objective
 from distillab.study.spec import Spec
 from distillab.study.storage.records import TeacherResult, TrialResult
@@ -51,7 +51,7 @@ def margin_of(spec: Spec, metric: Metric) -> float:
         spec: the study.
         metric: one of its metrics.
     """
-    if METRICS[spec.objective.metric].in_label_unit and not metric.in_label_unit:
+    if metric_named(spec.objective.metric).in_label_unit and not metric.in_label_unit:
         return float(Objective.model_fields["margin"].default)
     return spec.objective.margin
 

@@ -47,13 +47,15 @@ from distillab.study.reading_teachers import read_teachers
 from distillab.study.results import KeptStudent
 from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
+from distillab.study.settings import stated_by_output
 from distillab.study.spec import SearchSpec
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks import check_head
+from distillab.tasks.matching import check_heads
+from distillab.tasks.several import described, with_options
 
 STUDENT = "student.keras"
 
@@ -204,6 +206,7 @@ def distill(
     dataset = _data(data, _reading(read, options), wanted, known)
     dataset = _resampled(dataset, wanted, named)
     wanted = wanted.resolved(dataset)
+    dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
@@ -276,11 +279,15 @@ def _data(data: Any, read: ReadOptions, wanted: Request, models: Sequence[Opened
     """The data, read as the models read them, their task recognised where the request does not state it."""
     heads = [head for one in models if (head := one.head) is not None]
     if isinstance(data, Dataset) and data.validation is not None:
-        for head in heads:
-            check_head(data.task, head)
+        check_heads(data.task, heads)
         return data
     readers = [inputs for one in models if (inputs := one.inputs)]
-    return read_data(data, replace(read, task=wanted.task or read.task), heads=heads, readers=readers)
+    return read_data(
+        data,
+        replace(read, task=wanted.task or stated_by_output(wanted.outputs) or read.task),
+        heads=heads,
+        readers=readers,
+    )
 
 
 def _resampled(dataset: Dataset, wanted: Request, teachers: Sequence[Opened]) -> Dataset:
@@ -357,6 +364,8 @@ def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None
         "y_test": dataset.y_test[:EXAMPLES],
         "task": dataset.task.name,
     }
+    if dataset.task.parts:
+        examples["outputs"] = json.dumps(described(dataset.task))
     text = json.dumps(distillation.finding, indent=1, default=str) + "\n"
     card, path = distillation.card(), folder.path
     replace_file(path / "examples.npz", lambda temporary: np.savez_compressed(temporary, **examples))

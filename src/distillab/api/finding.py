@@ -20,8 +20,12 @@ from distillab.study.student_models import StudentModel
 from distillab.study.teacher_models import TeacherModel
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
+from distillab.tasks.several import described
 
-BY_TOKENIZER = "of token ids, which tokenizer.json makes of texts"
+BY_COLUMNS = "as columns.json makes them of raw rows, words as codes and NaN where a value is missing"
+"""How the student of a table with words or gaps reads them."""
+
+BY_TOKENIZER = ", which tokenizer.json makes of texts"
 """What a student of texts reads."""
 
 
@@ -144,14 +148,27 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "unlabelled": len(dataset.unlabelled),
         "test": len(dataset.y_test),
         "task": dataset.task.name,
+        "outputs": [{**of, "gives": _gives(of["name"], student)} for of in described(dataset.task)],
         "class_names": list(dataset.class_names),
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
         "inputs": {name: {"kind": dataset.input_kinds[name], "shape": list(shape)} for name, shape in shapes.items()},
-        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are" if dataset.text is None else BY_TOKENIZER,
+        "reads": "as stored (bytes, 0 to 255)" if stored else _reads(dataset),
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }
+
+
+def _gives(output: str, student: StudentModel) -> str:
+    """What the shipped student gives as one of several outputs."""
+    outputs = student.outputs
+    return "" if outputs is None else outputs.gives(output)
+
+
+def _reads(dataset: Dataset) -> str:
+    if dataset.columns is not None:
+        return BY_COLUMNS
+    return "as they are" if dataset.text is None else BY_TOKENIZER
 
 
 def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict[str, Any] | None:

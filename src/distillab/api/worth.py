@@ -16,7 +16,7 @@ from distillab.engine.logits import teacher_logits
 from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Examples, Recipe
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.models.averaging import average_predictions
 from distillab.search.pipeline import SEARCH_SEED
 from distillab.search.request import Request
@@ -24,7 +24,9 @@ from distillab.search.space import Space
 from distillab.study.student_models import StudentModel
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import chance_warning, teacher_trial, trial_rows
+from distillab.tasks import SEVERAL
 from distillab.tasks.evaluation import evaluate
+from distillab.tasks.several import without_alphas
 
 QUICK_EXAMPLES = 5_000
 """Training examples of the quick student, at most."""
@@ -60,11 +62,11 @@ class Worth(NamedTuple):
     @property
     def is_below(self) -> bool:
         """Whether the student is better, beyond chance."""
-        return METRICS[self.metric].sign * (self.teacher - self.student) < 0 and self.p < CERTAINTY
+        return metric_named(self.metric).sign * (self.teacher - self.student) < 0 and self.p < CERTAINTY
 
     def in_words(self) -> str:
         """The figures, in a sentence."""
-        shown = METRICS[self.metric].shown
+        shown = metric_named(self.metric).shown
         epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
         return (
             f"On {self.examples:,} validation examples the teacher has {shown(self.teacher)}, the student "
@@ -86,7 +88,7 @@ def teachers_worth(
     """
     rows, task = trial_rows(dataset), dataset.task
     labels, metric = dataset.y_train[rows], request.metric or task.metrics_of(bool(dataset.positions))[0]
-    average = "outputs" if task.name == "regression" else "logits"
+    average = "outputs" if task.name in ("regression", SEVERAL) else "logits"
 
     def predict(inputs: Array) -> Array:
         several = [teacher.predict(inputs) for teacher in teachers]
@@ -156,6 +158,7 @@ def _quick(student: StudentModel, dataset: Dataset, request: Request, epochs: in
         label_loss=request.label_loss or dataset.task.label_losses[0],
         optimiser=request.optimiser,
         schedule=request.schedule,
+        parts=without_alphas(dataset.task.parts),
     )
     inputs = dataset.prepared((dataset.x_train, rows))
     training = train_teacher(

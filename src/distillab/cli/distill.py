@@ -47,7 +47,14 @@ READING = (
 @click.option("--resample", type=int, help="Unlabelled rows to make from a table's training rows, for the teacher.")
 @click.option("--shift", type=int, help="Shift images at random by up to so many pixels.")
 @click.option("--flip", is_flag=True, help="Mirror images at random.")
-@click.option("--task", help="What outputs mean: categorical, binary, multilabel or regression; otherwise recognised.")
+@click.option(
+    "--task",
+    help="What outputs mean: categorical, binary, multilabel or regression; of several age=regression,income=binary; "
+    "otherwise recognised.",
+)
+@click.option(
+    "--output", "outputs", multiple=True, metavar="NAME: ...", help="Of one of several: 'age: alpha=0.5, weight=2'."
+)
 @click.option("--label-loss", help="The loss against labels, such as huber for regression.")
 @click.option("--metric", help="Metric that chooses and judges, such as accuracy, auroc, map, mae or mean_iou.")
 @click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
@@ -64,7 +71,7 @@ READING = (
 @click.option("--teacher-scale", type=click.Choice(["raw", "unit"]), help="Inputs as stored, or times 1/255.")
 @click.option("--student-scale", type=click.Choice(["raw", "unit"]), help="The same for the student.")
 @click.option("--image-size", metavar="HxW", help="Resize a folder's images to this.")
-@click.option("--label", help="Label column of a table.")
+@click.option("--label", multiple=True, help="Label column of a table; of several outputs several times.")
 @click.option(
     "--inputs", type=click.Choice(["images", "features", "series", "tokens"]), help="Of arrays; otherwise recognised."
 )
@@ -146,6 +153,11 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("budget", "latency"):
         if name in given:
             given[name] = seconds(given[name])
+    if "outputs" in given:
+        pairs = list(map(_output, given["outputs"]))
+        given["outputs"] = dict(pairs)
+        if len(given["outputs"]) < len(pairs):
+            raise not_allowed("--output", [name for name, _ in pairs], "given once for each output")
     if "teacher_classes" in given:
         from distillab.models.class_names import read_class_names
 
@@ -153,6 +165,21 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     if "teacher_input" in given:
         given["teacher_input"] = _sides("--teacher-input", given["teacher_input"])
     return given
+
+
+def _output(text: str) -> tuple[str, dict[str, float]]:
+    """An output's name and what is stated of it, such as "age: alpha=0.5, weight=2"."""
+    name, colon, stated = text.partition(":")
+    values = dict[str, float]()
+    for pair in stated.split(","):
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if not (colon and name.strip()) or key not in ("alpha", "weight") or key in values:
+            raise not_allowed("--output", text, "a name with alpha, weight or both, such as 'age: alpha=0.5, weight=2'")
+        try:
+            values[key] = float(value)
+        except ValueError as error:
+            raise not_allowed("--output", text, f"with a number for {key}") from error
+    return name.strip(), values
 
 
 def _number(name: str, text: str) -> float:

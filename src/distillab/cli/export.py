@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from distillab.export import Exported
+    from distillab.export import Agreement, Exported
     from distillab.export.model import Format
 
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The folder of the data files.")
 @click.option(
     "--task",
-    type=click.Choice(["categorical", "binary", "multilabel", "regression"]),
-    help="What the outputs mean; by default the task of the examples, or what the last activation says.",
+    help="What the outputs mean, such as binary, or by name: age=regression,income=binary. By default the task of the "
+    "examples, or what the last activation says.",
 )
 @click.option("--int8", is_flag=True, help="Weights and activations of 8 bits, calibrated on training examples.")
 @click.option("--trust", is_flag=True, help="Let code in the model file run: only if you know who made it.")
@@ -57,9 +57,12 @@ def export(
 
 
 def _lines(exported: Exported, model_size: str) -> Iterator[str]:
+    if exported.outputs:
+        yield from _lines_of_several(exported, model_size)
+        return
     agreement, before, after = exported.agreement, exported.keras_quality, exported.quality
     size = f"{exported.path}: {exported.bytes:,} bytes {model_size}"
-    labels = _labels(exported)
+    labels = _labels(exported, agreement)
     if before is not None and after is not None:
         yield f"{size}, 8 bits, calibrated on {exported.calibration} training examples"
         yield f"{after.label}: {before.text} with Keras, {after.text} in 8 bits"
@@ -70,13 +73,28 @@ def _lines(exported: Exported, model_size: str) -> Iterator[str]:
         yield f"predictions: equal to Keras's within {agreement.difference:.1e}{on}"
         if after is not None:
             yield f"{after.label} on them: {after.text}"
+    yield from _latencies(exported)
+
+
+def _lines_of_several(exported: Exported, model_size: str) -> Iterator[str]:
+    yield f"{exported.path}: {exported.bytes:,} bytes {model_size}, {len(exported.outputs)} outputs"
+    yield f"compared with Keras on {len(exported.predictions):,} {exported.examples}:"
+    for name, judged in exported.outputs.items():
+        found = judged.agreement
+        same = "" if found.same_labels is None else f", labels agree on {found.same_labels:,} of {found.n:,}"
+        of = "" if judged.quality is None else f"; {judged.quality.label} {judged.quality.text}"
+        yield f"{name}: equal within {found.difference:.1e}{same}{of}"
+    yield from _latencies(exported)
+
+
+def _latencies(exported: Exported) -> Iterator[str]:
     for batch, latency in exported.latency.items():
         yield f"latency, batch {batch}, one thread: p50 {_duration(latency.p50)}, p99 {_duration(latency.p99)}"
 
 
-def _labels(exported: Exported) -> str:
+def _labels(exported: Exported, agreement: Agreement) -> str:
     """How many labels agree: one an example, or those of all positions and names; nothing for real numbers."""
-    same, n, count = exported.agreement.same_labels, exported.agreement.n, len(exported.predictions)
+    same, n, count = agreement.same_labels, agreement.n, len(exported.predictions)
     if same is None:
         return ""
     examples = exported.examples if n == count else f"in {count:,} {exported.examples}"

@@ -14,9 +14,12 @@ from distillab.data.array_store import ArrayStore
 from distillab.data.dataset import ARRAYS, Dataset
 from distillab.data.inputs import INPUT, Scale, parts_of
 from distillab.data.labels import Array, class_names, label_positions
+from distillab.data.outputs import several_outputs
+from distillab.data.several import as_mappings, grouped
 from distillab.errors import RequestError, not_allowed, reason
 from distillab.io import DAMAGE, replace_file
-from distillab.tasks import TASKS, canonical_labels, recognise, task_named
+from distillab.tasks import SEVERAL, TASKS, canonical_labels, recognise, task_named
+from distillab.tasks.several import column_names
 
 
 def read_arrays(
@@ -97,20 +100,23 @@ def default_scale(x: Array) -> Scale:
     return scales if x.dtype.names is not None else scales[INPUT]
 
 
-def read_dataset(path: str | os.PathLike[str], task: str | None = None) -> Dataset:
+def read_dataset(path: str | os.PathLike[str], task: str | Mapping[str, str] | None = None) -> Dataset:
     """Read a data set from a file; it is named after the file, and its classes "0", "1", ...
 
     Args:
         path: an `.npz` with x_train, y_train, x_test, y_test: inputs (N, H, W, C), (N, H, W) for grey images, or
             (N, F), as bytes (scale 1/255) or floats (scale 1); labels (N,), integers from 0 without a gap, or those of
-            another task, of which several or one for each pixel.
-        task: a name in `TASKS`; None: whole numbers, one an example, are classes, and other labels are recognised.
+            another task, of which several or one for each pixel; of several outputs y_train_NAME and y_test_NAME.
+        task: a name in `TASKS`, or those of several outputs by name; None: whole numbers, one an example, are classes,
+            and other labels are recognised.
 
     Raises:
         RequestError: the file or its contents are unusable; the message names file and array.
     """
     path = Path(path)
     do = "Save it again with numpy.savez_compressed(file, x_train=..., y_train=..., x_test=..., y_test=...)."
+    if task == SEVERAL or isinstance(task, Mapping):
+        return _of_several_outputs(path, do, task)
     arrays = read_arrays(path, do)
     y = {part: arrays[f"y_{part}"] for part in ("train", "test")}
     try:
@@ -124,6 +130,26 @@ def read_dataset(path: str | os.PathLike[str], task: str | None = None) -> Datas
         x_train, x_test = with_channels(arrays["x_train"]), with_channels(arrays["x_test"])
         scale = default_scale(x_train)
         return Dataset(path.stem, x_train, y["train"], x_test, y["test"], names, scale, task=meaning)
+    except RequestError as error:
+        raise RequestError(f"{path}: {error}") from error
+
+
+def _of_several_outputs(path: Path, do: str, task: str | Mapping[str, str]) -> Dataset:
+    arrays = grouped(read_arrays(path, do, None))
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        present = ", ".join(sorted(arrays)) or "none"
+        raise RequestError(f"{path}: {missing[0]} is missing; found {present}; expected {', '.join(ARRAYS)}, and of "
+                           "several outputs y_train_NAME and y_test_NAME.")  # fmt: skip
+    try:
+        mappings = as_mappings(arrays)
+        if mappings is None:
+            raise not_allowed("task", SEVERAL, "the task of one output: there is a single array y_train")
+        packed, meaning = several_outputs(mappings, (), task=task)
+        x_train, x_test = with_channels(arrays["x_train"]), with_channels(arrays["x_test"])
+        labels = packed["y_train"], packed["y_test"]
+        names, scale = column_names(meaning), default_scale(x_train)
+        return Dataset(path.stem, x_train, labels[0], x_test, labels[1], names, scale, task=meaning)
     except RequestError as error:
         raise RequestError(f"{path}: {error}") from error
 

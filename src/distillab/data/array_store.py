@@ -67,7 +67,7 @@ def taken(array: Array, rows: Any) -> Array:
         rows: row numbers, shape (K,).
     """
     if not is_mapped(array):
-        return array[rows]
+        return np.asarray(array[rows])
     found = np.empty((len(rows), *array.shape[1:]), array.dtype)
     step = max(1, CHUNK // (array[:1].nbytes + AROUND))
     for start in range(0, len(rows), step):

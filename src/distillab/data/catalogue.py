@@ -32,7 +32,7 @@ def load(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
-    task: str | None = None,
+    task: str | Mapping[str, str] | None = None,
 ) -> Dataset:
     """Load and check a data set.
 

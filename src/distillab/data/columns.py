@@ -29,6 +29,21 @@ WORDS = {"false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 """Booleans as words, in small letters."""
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value of a table stands for a missing one.
+
+    Args:
+        value: as a `Frame` has it.
+
+    Example:
+        >>> [is_missing(value) for value in (None, " NA ", "?", float("nan"), "north", 0, False)]
+        [True, True, True, True, False, False, False]
+    """
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().lower() in MISSING
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column: what it holds, and what its training rows show.
@@ -79,9 +94,9 @@ class Column:
             >>> Column(name="job", kind="category", categories=("baker", "cook")).code("cook")
             1.0
         """
-        text = "" if value is None else str(value).strip()
-        if text.lower() in MISSING:
+        if is_missing(value):
             return np.nan
+        text = str(value).strip()
         if self.kind == "category":
             return float(self.categories.index(text)) if text in self.categories else np.nan
         try:

@@ -29,11 +29,13 @@ from distillab.data.inputs import (
     shapes_of,
 )
 from distillab.data.labels import SEVERAL, Array, Rows, as_task_labels, check_variety
+from distillab.data.several import target_scale_of_parts
 from distillab.data.standardisation import target_scale
 from distillab.data.text import Text
 from distillab.data.weights import checked_weights
 from distillab.errors import not_allowed
 from distillab.tasks import TASKS, Task, known_entries
+from distillab.tasks.several import column_names, label_outputs
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _NO_ROWS = np.empty(0, np.intp)
@@ -73,7 +75,8 @@ class Dataset:
             not weighed.
 
     Two more fields follow from the data, None but for a regression: `target_mean` and `target_spread`, the mean and
-    standard deviation of each number over the training labels, (C,).
+    standard deviation of each number over the training labels, (C,). Of several outputs they are packed, (C'), with 0
+    and 1 for the columns of those that are no numbers; the labels are packed too (`tasks.several`).
 
     Raises:
         RequestError: an array of the wrong shape, type or values; the message names it.
@@ -110,6 +113,8 @@ class Dataset:
         least = 1 if self.task.name in SEVERAL else 2
         if len(names) < least or len(set(names)) < len(names):
             raise not_allowed("class_names", names, f"at least {least} name{'s' * (least > 1)}, all different")
+        if self.task.parts and names != (columns := column_names(self.task)):
+            raise not_allowed("class_names", names, f"{columns}, the columns of the outputs")
         if self.task.name == "binary" and len(names) > 2:
             raise not_allowed("class_names", names, "2 names with task=binary: those of 0 and of 1")
         checked: dict[str, object] = {"class_names": names, "scale": _checked_scale(self.scale, self.x_train)}
@@ -153,6 +158,8 @@ class Dataset:
         self._set(dict(zip(("target_mean", "target_spread"), self._target_scale(), strict=True)))
 
     def _target_scale(self) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        if self.task.parts:
+            return target_scale_of_parts(self.task, self.y_train[self.training], target_scale)
         if self.task.name != "regression":
             return None, None
         return target_scale(self.y_train[self.training], self.class_names)
@@ -270,6 +277,8 @@ class Dataset:
         sha.update(f"scale {scales}\n".encode())
         if self.task.name != "categorical" or self.positions:
             sha.update(f"task {self.task.name}\n".encode())
+        for part in self.task.parts:
+            sha.update(f"output {part.name!r} {part.task.name} {part.class_names}\n".encode())
         if self.columns is not None:
             sha.update(f"columns {self.columns.to_json()}\n".encode())
         if self.text is not None:
@@ -303,6 +312,10 @@ class Dataset:
         Args:
             y: labels, (M, P...) or (M, P..., C).
         """
+        if self.task.parts and self.target_mean is not None and self.target_spread is not None:
+            columns = label_outputs(self.task)
+            mean, spread = self.target_mean[columns], self.target_spread[columns]
+            return ((y.astype(np.float64) - mean) / spread).astype(np.float32)
         return self.standardised(y)
 
     def in_units(self, outputs: Array) -> Array:

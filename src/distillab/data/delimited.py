@@ -17,6 +17,9 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 SEEN = 50
 """Rows by which a separator is judged where the header allows several."""
 
+LOOKED_AT = 1_000
+"""Rows below the first by which it is judged to name the columns."""
+
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -44,14 +47,18 @@ def read_delimited(path: Path) -> tuple[list[str], list[list[str]], list[int], t
             f"{what}. Put fields that hold quotation marks in quotation marks, and double those."
         ) from None
     names = [name.strip() for name in records[0]] if records else []
-    numbers = [number for number, record in enumerate(records, start=1) if number > 1 and any(map(str.strip, record))]
+    numbers = [
+        number
+        for number, record in enumerate(records, start=1)
+        if number > 1 and any(record) and any(map(str.strip, record))
+    ]
     rows = [records[number - 1] for number in numbers]
     if not any(names) or not rows:
         raise RequestError(f"{path} holds no table: it must have a header, a row and at least two columns.")
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != len(names):
             raise RequestError(f"{path}: row {number} has {len(row)} fields, and the header has {len(names)}.")
-        if [field.strip() for field in row] == names:
+        if row[0].strip() == names[0] and [field.strip() for field in row] == names:
             raise RequestError(f"{path}: row {number} is the header once more. Remove it.")
     if is_data(names, rows):
         raise RequestError(
@@ -115,7 +122,7 @@ def is_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         >>> is_data(["0", "1"], [["4.9", "3"], ["6", "2"]])
         False
     """
-    known = [{field for row in rows if (field := row[column].strip())} for column in range(len(names))]
+    known = [{field for row in rows[:LOOKED_AT] if (field := row[column].strip())} for column in range(len(names))]
     numbers = [NUMBER.fullmatch(name) is not None for name in names]
     for column, is_number in enumerate(numbers):
         if names[column] and known[column] and all(map(NUMBER.fullmatch, known[column])) != is_number:

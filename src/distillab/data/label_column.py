@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data.columns import is_missing
 from distillab.data.frame import Frame
 from distillab.data.labels import UNLABELLED, Labels
-from distillab.errors import RequestError
+from distillab.errors import RequestError, not_allowed
 
 
 class ReadLabels(NamedTuple):
@@ -46,8 +48,27 @@ def read_labels(frame: Frame, column: str) -> ReadLabels:
     return ReadLabels(y, tuple(names), _as_numbers(labels))
 
 
+def label_texts(frame: Frame, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The labels of several outputs as text, "" where one is missing.
+
+    Args:
+        frame: the table.
+        columns: of the labels.
+
+    Raises:
+        RequestError: no such column, one twice, or a label that is none.
+    """
+    if len(set(columns)) < len(columns):
+        raise not_allowed("label", list(columns), "different columns")
+    return {
+        name: np.array([_label_text(value, frame, row, name) for row, value in enumerate(frame.column(name))])
+        for name in columns
+    }
+
+
 def _label_text(value: Any, frame: Frame, row: int, column: str) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    """A label as text, "" for none; the word "none" may be a class."""
+    if value is None or (is_missing(value) and str(value).strip().lower() != "none"):
         return ""
     if not isinstance(value, (str, bool, int, float)):
         raise RequestError(f"{frame.where(row)}, column {column!r} holds no label: it must be a word or a number.")
@@ -60,7 +81,7 @@ def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
-    return None if words else values  # "nan" and "inf" are words
+    return None if words else values  # "inf" is a word
 
 
 def _as_number(name: str) -> tuple[int, int, str]:

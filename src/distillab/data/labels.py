@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from distillab.data.several import as_packed_labels, check_known
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Task, canonical_labels, known_entries
+from distillab.tasks.several import labels_of
 
 Labels = NDArray[np.int32]
 Rows = NDArray[np.intp]
@@ -17,8 +19,8 @@ Array = NDArray[Any]
 UNLABELLED = -1
 """The label of an example without one."""
 
-SEVERAL = ("multilabel", "regression")
-"""The tasks whose labels have a last axis: an entry for each name."""
+SEVERAL = ("multilabel", "regression", "several")
+"""The tasks whose labels have a last axis: an entry for each name, or the packed columns of several outputs."""
 
 
 def as_labels(values: ArrayLike, name: str = "labels", *, classes: int | None = None) -> Labels:
@@ -70,6 +72,8 @@ def as_task_labels(values: ArrayLike, task: Task, name: str = "labels", *, names
         >>> as_task_labels([[0, -1], [1, 1]], TASKS["multilabel"], names=2).tolist()
         [[0, -1], [1, 1]]
     """
+    if task.parts:
+        return as_packed_labels(values, task, name)
     array, several = np.asarray(values), task.name in SEVERAL
     if not several and (array.ndim < 2 or _is_one_hot(array, names)):
         return as_labels(array, name, classes=names)
@@ -158,6 +162,12 @@ def check_variety(labels: Array, task: Task, names: tuple[str, ...], part: str) 
         Traceback (most recent call last):
         distillab.errors.RequestError: The test part has 1 positive label of 'yes', and at least 2 are needed...
     """
+    for part_of in task.parts:
+        try:
+            check_variety(labels_of(part_of, labels), part_of.task, part_of.class_names, part)
+        except RequestError as error:
+            raise RequestError(f"Output {part_of.name!r}: {error}") from error
+        check_known(labels_of(part_of, labels), part_of, part)
     if task.name == "categorical" and labels.ndim > 1:
         known = labels[labels != UNLABELLED]
         if known.min() == known.max():

@@ -16,6 +16,8 @@ from distillab.data.dataset import Dataset
 from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.forms import Readers, input_forms, stored_inputs
 from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
+from distillab.data.outputs import MANY, several_outputs
+from distillab.data.several import as_mappings, check_one_output
 from distillab.data.source import ReadOptions, Source, read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
@@ -24,6 +26,8 @@ from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
+from distillab.tasks.matching import check_heads
+from distillab.tasks.several import column_names
 
 __all__ = ["ReadOptions", "Source", "dataset_from", "read_data", "read_source"]
 
@@ -40,7 +44,8 @@ def read_data(
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
             an `.npz`, x_NAME or x_train_NAME. Labels: (N,) or (N, 1), one-hot or several (N, C), or one for each
-            position, such as (N, H, W). An example whose labels are all -1 or NaN is an unlabelled one.
+            position, such as (N, H, W). Labels of several outputs likewise: {"age": ..., "income": ...}, a list of
+            arrays, or y_NAME, y_train_NAME. An example whose labels are all -1 or NaN is an unlabelled one.
             Weights of examples: a third array, (x, y, weights), or `weights` beside x and y.
         options: how data are read and split; by default `ReadOptions()`.
         heads: the outputs of teacher and student, which help to recognise the task.
@@ -80,6 +85,13 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     Raises:
         RequestError: the data are unusable, or several tasks are possible; the message says why.
     """
+    if isinstance(source.task, Task):
+        check_heads(source.task, heads)
+        return _split(source, options, source.task, source.class_names, readers)
+    mappings = as_mappings(source.arrays, heads)
+    if mappings is not None:
+        return _of_several_outputs(source._replace(arrays=mappings), options, heads, readers)
+    check_one_output(heads, options.task)
     task, (arrays, names, notes) = _recognise(source, options, heads), (source.arrays, source.class_names, source.notes)
     if task.name != "categorical" and options.task is None:
         notes = (*notes, f"The labels are {task.meaning}: task={task.name}.")
@@ -87,6 +99,30 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         arrays, names = _numbered(source, task, options.ignore_class)
     ignore = options.ignore_class if source.column is None else None
     positions = heads[0].positions if heads else label_positions(arrays["y_train"])
+    source = source._replace(arrays=arrays, notes=notes)
+    return _split(source, options, task, names, readers, positions=positions, ignore=ignore)
+
+
+def _of_several_outputs(source: Source, options: ReadOptions, heads: Sequence[Head], readers: Readers) -> Dataset:
+    """The data of several outputs, their labels packed into one matrix."""
+    arrays, task = several_outputs(source.arrays, heads, task=options.task, ignore=options.ignore_class)
+    meanings = "; ".join(f"{part.name}, {part.task.meaning} (task={part.task.name})" for part in task.parts)
+    source = source._replace(arrays=arrays, notes=(*source.notes, f"The data have several outputs: {meanings}."))
+    return _split(source, options, task, column_names(task), readers)
+
+
+def _split(
+    source: Source,
+    options: ReadOptions,
+    task: Task,
+    names: tuple[str, ...] | None,
+    readers: Readers,
+    *,
+    positions: int = 0,
+    ignore: int | None = None,
+) -> Dataset:
+    """The data with their inputs as the models read them, and with the parts that are missing split off."""
+    arrays, notes = source.arrays, source.notes
     for name in OF_TEXT if source.texts is None else ():
         if getattr(options, name) is not None:
             raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
@@ -101,7 +137,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     others: Segments = (("train", np.setdiff1d(np.arange(len(parts["train"][1])), read)),)
     x, y, unlabelled = _separate_unlabelled(*parts["train"], arrays, task, source.store)
     others += (("unlabelled", np.arange(len(unlabelled) - len(others[0][1]))),)
-    names = class_names(y, task, names)
+    names = column_names(task) if task.parts else class_names(y, task, names)
     rng = np.random.default_rng([11, options.seed])  # independent of every stream of a study
     if "test" in parts:
         x_test, y_test = parts["test"]
@@ -132,7 +168,7 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
         train = np.setdiff1d(np.arange(len(x)), validation)
         held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
         columns, more = table_columns(source.table, x[train], held_out)
-        notes = (label_note(source.table, task, names), *notes, *more)
+        notes = (*([] if task.parts else [label_note(source.table, task, names)]), *notes, *more)
     mean, spread = feature_scale(x, source.store) if columns is None else (None, None)
     scale = default_scale(x) if source.scale is None else source.scale
     dataset = Dataset(
@@ -142,7 +178,9 @@ def dataset_from(source: Source, options: ReadOptions, heads: Sequence[Head] = (
     )  # fmt: skip
     if source.texts is None:
         return dataset
-    length = options.length or next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
+    length = options.length
+    if length is None:
+        length = next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
     return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
 
 
@@ -155,12 +193,8 @@ def _with_stored_inputs(
     return arrays | {name: stored_inputs(of, name, forms, readers, store) for name, of in inputs.items()}
 
 
-MANY = 20
-"""Different whole numbers in a label column, with gaps, above which they are hardly classes: the user must decide."""
-
-
 def _recognise(source: Source, options: ReadOptions, heads: Sequence[Head]) -> Task:
-    stated = options.task or source.task
+    stated: Any = options.task or source.task
     if options.task is None and source.task == "binary" and heads:
         stated = None  # a model with two outputs learns the same labels as two classes
     labels = np.asarray(source.arrays["y_train"])
@@ -222,4 +256,4 @@ def _labelled_part(
     x, y = arrays[f"x_{part}"], np.asarray(arrays[f"y_{part}"])
     if y.shape[:1] != x.shape[:1]:
         raise not_allowed(f"y_{part}.shape", y.shape, f"({len(x)}, ...), a label for each input")
-    return x, canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)
+    return x, y if task.parts else canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from distillab.data.archive import read_arrays
 from distillab.data.array_store import ArrayStore
 from distillab.data.catalogue import LOADERS, load
@@ -16,6 +18,9 @@ from distillab.data.folders import read_photographs
 from distillab.data.frame import SUFFIXES, read_frame
 from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
+from distillab.data.label_column import label_texts
+from distillab.data.labels import UNLABELLED
+from distillab.data.several import grouped
 from distillab.data.shards import folder_items, is_sample_archive, is_shard_folder, is_shards, shard_items
 from distillab.data.streams import Stream, opened_stream, read_stream
 from distillab.data.table import Table, read_table
@@ -23,7 +28,8 @@ from distillab.data.text import RawTexts, is_texts, text_rows
 from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folder, read_text_table, text_and_label
 from distillab.data.weights import ClassWeight, check_class_weight
 from distillab.errors import RequestError, not_allowed, unknown
-from distillab.tasks import task_named
+from distillab.tasks import Task
+from distillab.tasks.matching import parsed_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +41,9 @@ class ReadOptions:
         validation: fraction of the training examples used for validation, in (0, 1), without a validation part.
         test: fraction of the labelled examples used for testing, in (0, 1), without a test part.
         size: (H, W) for the images of a folder; by default the most frequent size.
-        label: name of the label column of a table.
-        task: what the labels mean, a name in `TASKS`; by default recognised from labels and models.
+        label: name of the label column of a table; of several outputs several names.
+        task: what the labels mean, a name in `TASKS`, or of several outputs "age=regression, income=binary" or such a
+            mapping; by default recognised from labels and models.
         inputs: what inputs are, "images", "features", "series" or "tokens"; by default as the models read them.
         text: name of the column of texts of a table; by default the only one, if it holds texts.
         tokenizer: of texts: "bpe" (the default) or "wordpiece", which is trained, or the path of a `tokenizer.json`.
@@ -57,8 +64,8 @@ class ReadOptions:
     validation: float = 0.1
     test: float = 0.2
     size: tuple[int, int] | None = None
-    label: str | None = None
-    task: str | None = None
+    label: str | Sequence[str] | None = None
+    task: str | Mapping[str, str] | None = None
     inputs: Kind | None = None
     text: str | None = None
     tokenizer: str | os.PathLike[str] | None = None
@@ -72,7 +79,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            task_named(self.task)
+            parsed_tasks(self.task)
         if self.inputs is not None and self.inputs not in KINDS:
             raise unknown("inputs", self.inputs, KINDS)
         check_class_weight(self.class_weight)
@@ -92,8 +99,9 @@ class Source(NamedTuple):
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     scale: Scale | None = None
-    task: str | None = None
-    """The task that a data set states, other than one of several classes: a model may show that to be binary."""
+    task: str | Task | None = None
+    """The task that a data set states, other than one of several classes: a model may show that to be binary; of
+    several outputs with its parts, and packed labels."""
     column: str | None = None
     """The label column of a table, if its labels are numbers."""
     ids: Mapping[str, Sequence[str]] = {}
@@ -120,7 +128,7 @@ def read_source(data: Any, options: ReadOptions) -> Source:
     if isinstance(data, Dataset):
         arrays = {name: getattr(data, name) for name in ARRAYS}
         arrays |= {} if data.weights is None else {"w_train": data.weights}
-        task = None if data.task.name == "categorical" else data.task.name
+        task = data.task if data.task.parts else None if data.task.name == "categorical" else data.task.name
         source = Source(data.name, arrays, store, data.class_names, scale=data.scale, task=task)
         text = data.text
         return source if text is None else _of_texts(source, {"x_train": text.train, "x_test": text.test})
@@ -161,15 +169,21 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
         )
     if path.is_dir() and is_text_folder(path):
         return _from_texts(read_text_folder(path), path, store)
+    labels = (options.label,) if isinstance(options.label, str) else tuple(options.label or ())
+    if suffix in SUFFIXES and len(labels) > 1:
+        return _of_several_columns(path, labels, options, store)
     if suffix in SUFFIXES:
-        frame = read_frame(path)
-        text_columns = text_and_label(frame, options.text, options.label)
+        frame, label = read_frame(path), labels[0] if labels else None
+        weight, stated = options.sample_weight, options.text is not None
+        text_columns = text_and_label(frame, options.text, label, weight)
         if text_columns is not None:
-            return _from_texts(read_text_table(frame, *text_columns, stated=options.text is not None), path, store)
-        table = read_table(path, label=options.label)
+            return _from_texts(read_text_table(frame, *text_columns, stated=stated, weight=weight), path, store)
+        table = read_table(frame, label=label, weight=options.sample_weight)
         ids = {} if table.ids is None else {"train": table.ids}
-        labels, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
-        arrays, names = {"x_train": table.x, "y_train": labels}, table.class_names if column is None else None
+        y, column = (table.y, None) if table.numbers is None else (table.numbers, table.label)
+        arrays, names = {"x_train": table.x, "y_train": y}, table.class_names if column is None else None
+        if table.weights is not None:
+            arrays["w_train"] = table.weights
         return Source(path.stem, arrays, store, names, table.notes, column=column, ids=ids, table=table)
     if suffix == ".npz":
         arrays = read_arrays(path, "Save it with numpy.savez_compressed(file, x=..., y=...).", None, store)
@@ -191,9 +205,26 @@ def _from_path(path: Path, options: ReadOptions, store: ArrayStore) -> Source:
     )
 
 
+def _of_several_columns(path: Path, labels: Sequence[str], options: ReadOptions, store: ArrayStore) -> Source:
+    """A table with a label column for each of several outputs."""
+    frame = read_frame(path)
+    texts = label_texts(frame, labels)
+    if options.text is not None:
+        read = read_text_table(frame, options.text, labels[0], stated=True, weight=options.sample_weight)
+        source = _from_texts(read, path, store)
+        return source._replace(arrays={**source.arrays, "y_train": texts}, class_names=None, column=None)
+    table = read_table(frame, label=labels[0], weight=options.sample_weight, others=labels[1:])
+    missing = np.all([of == "" for of in texts.values()], axis=0)
+    table = table._replace(y=np.where(missing, UNLABELLED, 0).astype(np.int32))
+    ids = {} if table.ids is None else {"train": table.ids}
+    notes = (*table.notes, f"The labels are the columns {', '.join(map(repr, labels))}.")
+    arrays = {"x_train": table.x, "y_train": texts} | ({} if table.weights is None else {"w_train": table.weights})
+    return Source(path.stem, arrays, store, notes=notes, ids=ids, table=table)
+
+
 def _renamed(arrays: dict[str, Any], where: str) -> dict[str, Any]:
-    """The arrays with x and y renamed to x_train and y_train, and several inputs of a part put together."""
-    arrays = _gathered(arrays)
+    """The arrays with x and y renamed to x_train and y_train, and several inputs or outputs of a part put together."""
+    arrays = grouped(_gathered(arrays))
     if "x" in arrays and "y" in arrays:
         arrays = {**arrays, "x_train": arrays["x"], "y_train": arrays["y"]}
     if "weights" in arrays:

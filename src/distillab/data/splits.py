@@ -9,12 +9,15 @@ from numpy.typing import ArrayLike
 
 from distillab.data.apportion import largest_remainder
 from distillab.data.labels import Array, Labels, Rows, as_labels
+from distillab.data.several import joint_strata
 from distillab.errors import not_allowed
 from distillab.tasks import Task
 
 
 def strata(task: Task, labels: Array) -> Labels:
     """The groups that a split keeps in proportion: the classes, where an example is of one; else a single group.
+
+    Of several outputs, the combinations of their classes.
 
     Args:
         task: what the labels mean.
@@ -28,6 +31,8 @@ def strata(task: Task, labels: Array) -> Labels:
         >>> strata(TASKS["binary"], np.array([1, 0])).tolist(), strata(TASKS["regression"], np.ones((2, 1))).tolist()
         ([1, 0], [0, 0])
     """
+    if task.parts:
+        return joint_strata(task, labels)
     one_class = task.name in ("categorical", "binary") and labels.ndim == 1
     return labels if one_class else np.zeros(len(labels), np.int32)
 

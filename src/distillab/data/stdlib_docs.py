@@ -6,6 +6,7 @@ import ast
 import sysconfig
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,12 @@ TOPICS: Mapping[str, str] = {
     "subprocess threading",
     "containers": "_collections_abc _weakrefset bisect collections contextlib copy dataclasses difflib enum functools "
     "graphlib heapq operator pprint re reprlib string textwrap weakref",
-    "files": "_pyio base64 binhex bz2 codecs compression configparser csv dbm encodings filecmp fileinput fnmatch "
-    "genericpath gettext glob gzip io json locale lzma ntpath os pathlib pickle pickletools plistlib posixpath quopri "
+    "files": "_pyio base64 binhex bz2 codecs compression configparser csv dbm filecmp fileinput fnmatch genericpath "
+    " gettext glob gzip io json locale lzma ntpath os pathlib pickle pickletools plistlib posixpath quopri "
     "shelve shutil tarfile tempfile tomllib uu wave xdrlib xml zipfile",
+    "interface": "argparse cmd code codeop curses getopt getpass optparse rlcompleter tkinter turtle webbrowser",
     "internet": "cgi cgitb email ftplib html http imaplib ipaddress mailbox mailcap mimetypes netrc nntplib poplib "
     "smtplib socket socketserver ssl telnetlib urllib uuid wsgiref xmlrpc",
-    "interface": "argparse cmd code codeop curses getopt getpass optparse rlcompleter tkinter turtle webbrowser",
     "numbers": "_pydatetime _pydecimal _strptime calendar colorsys datetime fractions hashlib hmac numbers random "
     "secrets statistics zoneinfo",
     "testing": "bdb cProfile doctest faulthandler linecache logging pdb profile pstats timeit trace traceback "
@@ -63,7 +64,8 @@ def stdlib_docs() -> Dataset:
     return with_token_ids(dataset, RawTexts(texts, lambda row: f"{NAME}: text {row}"), WantedTokenizer())
 
 
-def docstrings() -> tuple[list[str], Labels]:
+@cache
+def docstrings() -> tuple[tuple[str, ...], Labels]:
     """The docstrings of the standard library and the numbers of their topics, in the order of files and lines.
 
     Returns:
@@ -80,7 +82,9 @@ def docstrings() -> tuple[list[str], Labels]:
     kept = [(text, next(iter(numbers))) for text, numbers in found.items() if len(numbers) == 1]
     if len({number for _, number in kept}) < len(TOPICS):
         raise RequestError(f"{NAME} needs the source of Python's standard library, which is not installed here.")
-    return [text for text, _ in kept], np.array([number for _, number in kept], np.int32)
+    labels = np.array([number for _, number in kept], np.int32)
+    labels.setflags(write=False)
+    return tuple(text for text, _ in kept), labels
 
 
 def _docstrings_of(library: Path, module: str) -> Iterator[str]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data.column_kinds import ReadColumns, is_missing, read_columns
+from distillab.data.column_kinds import ReadColumns, read_columns
+from distillab.data.columns import is_missing
 from distillab.data.delimited import NUMBER
 from distillab.data.frame import Frame, read_frame
-from distillab.errors import RequestError
+from distillab.data.label_column import read_labels
+from distillab.data.labels import Labels
+from distillab.data.weights import Weights, weights_of_column
+from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Task
 
 LABELS = ("label", "target", "class", "y")
@@ -25,15 +28,13 @@ class Table(NamedTuple):
 
     x: NDArray[np.float32]
     """Shape (N, F): numbers, codes of words, booleans as 0 and 1; NaN where missing."""
-    y: NDArray[np.int32]
-    """Shape (N,), class numbers; -1 for an empty label."""
+    y: Labels
+    """Shape (N,), class numbers; -1 for a missing label."""
     class_names: tuple[str, ...]
-    features: tuple[str, ...]
-    """The names of the feature columns, in order."""
+    numbers: NDArray[np.float64] | None
+    """The labels as numbers, NaN for a missing one; None if one is no number."""
     label: str
     """The name of the label column."""
-    numbers: NDArray[np.float64] | None
-    """The labels as numbers, NaN for an empty one; None if one is no number."""
     ids: tuple[str, ...] | None
     """The column "id", which is no feature, unless it is the label or the only other column; None without one."""
     columns: ReadColumns
@@ -42,46 +43,60 @@ class Table(NamedTuple):
     """The table as the file has it."""
     stated: bool
     """Whether the user named the label column."""
+    weights: Weights | None = None
+    """(N,), where a column holds them."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the feature columns, in order."""
+        return tuple(column.name for column in self.columns.kinds)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found out on reading, one sentence each."""
+        none = int((self.y == -1).sum())
+        of_labels = f"{none:,} rows have no label and are unlabelled examples."
         of_ids = f"The column {self.frame.id_column!r} names the examples and is no feature."
-        return (*self.frame.notes, *self.columns.notes, *([of_ids] if self.ids is not None else []))
+        notes = [*self.frame.notes, *self.columns.notes, of_labels if none else "", of_ids if self.ids else ""]
+        return tuple(note for note in notes if note)
 
 
-def read_table(path: str | os.PathLike[str], *, label: str | None = None) -> Table:
+def read_table(
+    source: str | os.PathLike[str] | Frame,
+    *,
+    label: str | None = None,
+    weight: str | None = None,
+    others: Sequence[str] = (),
+) -> Table:
     """Read a table; its classes are the distinct labels, numbers first in their order, then text.
 
     Args:
-        path: a file that `read_frame` reads.
+        source: a file that `read_frame` reads, or what it read.
         label: the label column; by default one called "label", "target", "class" or "y", or else the last where no
             other can be meant (`label_column`).
+        weight: the column of the examples' weights, which is no feature.
+        others: further label columns, of several outputs; they are no features.
 
     Raises:
         RequestError: no such column, a fault of the file, fewer than two classes, or a feature that is none; the
             message names row and column.
     """
-    frame = read_frame(path)
+    frame = source if isinstance(source, Frame) else read_frame(source)
     if len(frame.columns) < 2:
-        raise RequestError(f"{path} holds no table: it must have a header, a row and at least two columns.")
-    chosen = label_column(frame) if label is None else label
-    labels = [_label_text(value, frame, row, chosen) for row, value in enumerate(frame.column(chosen))]
-    names = sorted({text for text in labels if text}, key=_as_number)
-    if len(names) < 2:
-        raise RequestError(
-            f"{path}: the column {chosen!r} holds {len(names)} classes; there must be at least 2. Give another column "
-            "with --label."
-        )
-    places = {name: number for number, name in enumerate(names)}
-    y = np.array([places.get(text, -1) for text in labels], np.int32)
+        raise RequestError(f"{frame.path} holds no table: it must have a header, a row and at least two columns.")
+    weights = None
+    if weight is not None:
+        where = [frame.where(row) for row in range(len(frame))]
+        weights = weights_of_column(frame.column(weight).tolist(), weight, where)
+    chosen = label_column(frame, weight) if label is None else label
+    if chosen == weight:
+        raise not_allowed("sample_weight", weight, "another column than the label")
+    labels = read_labels(frame, chosen)
     ids = frame.id_column if frame.id_column != chosen and len(frame.columns) > 2 else None
-    columns = read_columns(frame, [name for name in frame.columns if name not in (chosen, ids)])
-    features = tuple(column.name for column in columns.kinds)
+    no_features = {chosen, ids, weight, *others}
+    columns = read_columns(frame, [name for name in frame.columns if name not in no_features])
     named = None if ids is None else frame.ids
-    return Table(
-        columns.x, y, tuple(names), features, chosen, _as_numbers(labels), named, columns, frame, label is not None
-    )
+    return Table(columns.x, *labels, chosen, named, columns, frame, label is not None, weights)
 
 
 SHOWN = 10
@@ -104,25 +119,26 @@ def label_note(table: Table, task: Task, names: Sequence[str]) -> str:
     return f"The label is the column {table.label!r} ({held}).{other}"
 
 
-def label_column(frame: Frame) -> str:
+def label_column(frame: Frame, weight: str | None = None) -> str:
     """The label column of a table that does not state it.
 
     It is the only one with a name in `LABELS`; without one the last, if it alone holds words, or all hold numbers.
 
     Args:
         frame: the table, of at least two columns.
+        weight: the column of weights, which is no label.
 
     Raises:
         RequestError: several columns can be meant.
     """
-    found = [name for name in frame.columns if name.lower() in LABELS]
+    names = [name for name in frame.columns if name != weight]
+    found = [name for name in names if name.lower() in LABELS]
     if len(found) == 1:
         return found[0]
     if not found:
-        *others, last = frame.columns
+        *others, last = names
         if all(_holds_numbers(frame.columns[name]) for name in others):
             return last
-    names = list(frame.columns)
     shown = ", ".join(map(repr, found or names[:20])) + (", ..." if len(names) > 20 and not found else "")
     what = "several columns may be the label" if found else "no column is called label, target, class or y"
     raise RequestError(f"{frame.path}: {what}. State it with --label: one of {shown}.")
@@ -133,25 +149,3 @@ def _holds_numbers(values: Iterable[Any]) -> bool:
     known = [value for value in values if not is_missing(value)]
     numbers = sum(isinstance(value, (int, float)) or bool(NUMBER.fullmatch(str(value).strip())) for value in known)
     return 2 * numbers >= len(known)
-
-
-def _label_text(value: Any, frame: Frame, row: int, column: str) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if not isinstance(value, (str, bool, int, float)):
-        raise RequestError(f"{frame.where(row)}, column {column!r} holds no label: it must be a word or a number.")
-    return f"{value:.15g}" if isinstance(value, float) else str(value).strip()
-
-
-def _as_numbers(labels: list[str]) -> NDArray[np.float64] | None:
-    try:
-        values = np.array([float(text or "nan") for text in labels])
-    except ValueError:
-        return None
-    words = [text for text, value in zip(labels, values, strict=True) if text and not np.isfinite(value)]
-    return None if words else values  # "nan" and "inf" are words
-
-
-def _as_number(name: str) -> tuple[int, int, str]:
-    """Whole numbers first, in their order; then text."""
-    return (0, int(name), "") if re.fullmatch(r"-?[0-9]{1,18}", name) else (1, 0, name)

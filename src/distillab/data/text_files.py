@@ -17,6 +17,7 @@ from distillab.data.label_column import read_labels
 from distillab.data.labels import UNLABELLED, Labels
 from distillab.data.table import LABELS
 from distillab.data.text import RawTexts, checked_text
+from distillab.data.weights import weights_of_column
 from distillab.errors import RequestError, not_allowed, reason
 
 SUFFIX = ".txt"
@@ -42,7 +43,9 @@ class ReadTexts(NamedTuple):
     """The label column of a table, if its labels are numbers."""
 
 
-def text_and_label(frame: Frame, text: str | None, label: str | None) -> tuple[str, str] | None:
+def text_and_label(
+    frame: Frame, text: str | None, label: str | None, weight: str | None = None
+) -> tuple[str, str] | None:
     """The columns of texts and of labels in a table of texts.
 
     A column of texts that is not stated is the only one besides label and ids. It holds words, mostly different values,
@@ -52,6 +55,7 @@ def text_and_label(frame: Frame, text: str | None, label: str | None) -> tuple[s
     Args:
         frame: the table.
         text, label: the names of the columns that the user states.
+        weight: the column of the examples' weights.
 
     Returns:
         None where the table holds other features.
@@ -59,7 +63,7 @@ def text_and_label(frame: Frame, text: str | None, label: str | None) -> tuple[s
     Raises:
         RequestError: there is no such column, a choice is left, or long texts stand beside other columns.
     """
-    names = [name for name in frame.columns if name != frame.id_column]
+    names = [name for name in frame.columns if name not in (frame.id_column, weight)]
     if label is None:
         named = [name for name in names if name.lower() in LABELS and name != text]
         label = named[0] if len(named) == 1 else None
@@ -79,6 +83,8 @@ def text_and_label(frame: Frame, text: str | None, label: str | None) -> tuple[s
         label = rest[0]
     if text == label:
         raise not_allowed("text", text, "another column than the label")
+    if weight in (text, label):
+        raise not_allowed("sample_weight", weight, "another column than text and label")
     return text, label
 
 
@@ -104,13 +110,14 @@ def _words(values: Iterable[Any]) -> float:
     return float(np.mean([len(value.split()) for value in known]))
 
 
-def read_text_table(frame: Frame, text: str, label: str, *, stated: bool) -> ReadTexts:
+def read_text_table(frame: Frame, text: str, label: str, *, stated: bool, weight: str | None = None) -> ReadTexts:
     """Read a table of texts and labels.
 
     Args:
         frame: the table.
         text, label: its columns.
         stated: whether the user states the column of texts.
+        weight: the column of the examples' weights.
 
     Raises:
         RequestError: a text is missing or a value is no text or no label; the message names file and row.
@@ -119,13 +126,16 @@ def read_text_table(frame: Frame, text: str, label: str, *, stated: bool) -> Rea
     labels = read_labels(frame, label)
     ids = frame.ids if frame.id_column not in (text, label) else None
     notes = [] if stated else [f"The column {text!r} is read as text."]
-    unread = [name for name in frame.columns if name not in (text, label, frame.id_column)]
+    unread = [name for name in frame.columns if name not in (text, label, weight, frame.id_column)]
     if unread:
         notes.append(f"The columns beside {text!r} and {label!r} are not read: {_shown(unread)}.")
-    arrays = {
+    arrays: dict[str, Any] = {
         "x_train": np.arange(len(texts), dtype=np.int32)[:, None],
         "y_train": labels.y if labels.numbers is None else labels.numbers,
     }
+    if weight is not None:
+        where = [frame.where(row) for row in range(len(frame))]
+        arrays["w_train"] = weights_of_column(frame.column(weight).tolist(), weight, where)
     return ReadTexts(
         arrays,
         RawTexts(texts, frame.where),

@@ -61,6 +61,20 @@ def with_token_ids(dataset: Dataset, raw: RawTexts, wanted: WantedTokenizer) -> 
     )
 
 
+def with_tokenizer(dataset: Dataset, tokenizer: Tokenizer) -> Dataset:
+    """A data set of texts with the token ids of another tokenizer.
+
+    Args:
+        dataset: of texts.
+        tokenizer: the other one.
+    """
+    if dataset.text is None:
+        return dataset
+    text = replace(dataset.text, tokenizer=tokenizer)
+    ids = [tokenizer.encode(texts, dataset.store) for texts in (text.train, text.test, text.unlabelled)]
+    return replace(dataset, x_train=ids[0], x_test=ids[1], unlabelled=ids[2], text=text)
+
+
 def _note(tokenizer: Tokenizer, ids: Array) -> str:
     """What the students read, in words; a text without padding is as long as the length, or was cut to it."""
     whole = float((ids[:, -1] != tokenizer.padding).mean())
@@ -73,8 +87,8 @@ def _note(tokenizer: Tokenizer, ids: Array) -> str:
 def _tokenizer(training: list[str], wanted: WantedTokenizer) -> Tokenizer:
     source, length = wanted.source, wanted.length
     if source is None or source in KINDS:
-        kind, vocabulary = str(source or "bpe"), wanted.vocabulary or VOCABULARY
-        return train_tokenizer(training, kind=kind, vocabulary=vocabulary, length=length)
+        vocabulary = VOCABULARY if wanted.vocabulary is None else wanted.vocabulary
+        return train_tokenizer(training, kind=str(source or "bpe"), vocabulary=vocabulary, length=length)
     if wanted.vocabulary is not None:
         do = "It is the size of a tokenizer that is trained."
         raise not_allowed("vocabulary", wanted.vocabulary, f"left out with --tokenizer {source}", do)

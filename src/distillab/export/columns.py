@@ -17,13 +17,13 @@ PREFIX = "student/"
 WORDS_DOMAIN = "ai.onnx.ml"
 
 
-def check_columns(columns: Columns, shape: tuple[int | None, ...], output: str) -> None:
+def check_columns(columns: Columns, shape: tuple[int | None, ...], *outputs: str) -> None:
     """Check that columns are those that a model reads.
 
     Args:
         columns: of the table.
         shape: of the model's inputs, without the batch.
-        output: what the graph calls its output.
+        outputs: what the graph calls its outputs.
 
     Raises:
         RequestError: it reads another number of features, or a column has the output's name.
@@ -33,8 +33,9 @@ def check_columns(columns: Columns, shape: tuple[int | None, ...], output: str) 
             f"columns.json beside the model has {len(columns.columns)} columns, and the model reads inputs of shape "
             f"{tuple(shape)}. Remove the file if it belongs to another model."
         )
-    if output in {column.name for column in columns.columns}:
-        raise RequestError(f"The column {output!r} has the name of the graph's output. Rename the column.")
+    for output in outputs:
+        if output in {column.name for column in columns.columns}:
+            raise RequestError(f"The column {output!r} has the name of the graph's output. Rename the column.")
 
 
 def with_columns(content: bytes, columns: Columns) -> bytes:
@@ -52,9 +53,10 @@ def with_columns(content: bytes, columns: Columns) -> bytes:
 
     model = onnx.compose.add_prefix(onnx.load_from_string(content), PREFIX)
     graph = model.graph
-    whole, output = graph.input[0].name, graph.output[0].name
+    whole = graph.input[0].name
     rows = graph.input[0].type.tensor_type.shape.dim[0].dim_param or "rows"
-    _rename(graph, output, output.removeprefix(PREFIX))
+    for tensor in graph.output:
+        _rename(graph, tensor, tensor.name.removeprefix(PREFIX))
     inputs, nodes, numbers = [], [], []
     for place, column in enumerate(columns.columns):
         text = column.kind == "category"
@@ -79,11 +81,11 @@ def with_columns(content: bytes, columns: Columns) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _rename(graph: Any, old: str, new: str) -> None:
+def _rename(graph: Any, tensor: Any, new: str) -> None:
+    old, tensor.name = tensor.name, new
     for node in graph.node:
         node.input[:] = [new if name == old else name for name in node.input]
         node.output[:] = [new if name == old else name for name in node.output]
-    graph.output[0].name = new
 
 
 def column_feeds(columns: Columns, x: NDArray[np.float32]) -> Mapping[str, NDArray[Any]]:

@@ -17,7 +17,9 @@ from distillab.engine.latency import Latency, latency
 from distillab.errors import RequestError, not_allowed
 from distillab.export.agreement import Agreement
 from distillab.export.meaning import Quality
+from distillab.export.outputs import Judged
 from distillab.models.input_names import given_by_name, input_names
+from distillab.models.several import several_outputs
 
 if TYPE_CHECKING:
     import keras
@@ -38,12 +40,13 @@ class Exported:
     Args:
         path: its file, or a SavedModel's folder.
         bytes: its size.
-        agreement: its predictions compared with Keras's.
-        predictions: the exported model's predictions for the examples, shape (N, ..., C).
+        agreement: its predictions compared with Keras's; of several outputs, those of the one that differs most.
+        predictions: the exported model's predictions for the examples, shape (N, ..., C); several outputs side by side.
         latency: by batch size, on one thread.
         examples: the kind of examples, for a report ("test examples of mnist"); empty if the caller chose them.
         quality: of the exported model on the examples, by the task's default metric; None without labels.
         keras_quality: of the Keras model on the same examples; None if it was not measured.
+        outputs: by name, the same of each of several outputs.
         calibration: number of calibration examples of an 8-bit model; None for other models.
     """
 
@@ -56,6 +59,7 @@ class Exported:
     quality: Quality | None = None
     keras_quality: Quality | None = None
     calibration: int | None = None
+    outputs: Mapping[str, Judged] = field(default_factory=dict)
 
 
 def read_rows(model: keras.Model, examples: Any, name: str = "examples") -> Array:
@@ -94,14 +98,18 @@ def read_rows(model: keras.Model, examples: Any, name: str = "examples") -> Arra
 
 
 def keras_predictions(model: keras.Model, rows: Array) -> NDArray[np.float32]:
-    """A model's predictions (N, ..., C).
+    """A model's predictions (N, ..., C), several outputs side by side in the model's own order.
 
     Args:
         model: as for `check_model`.
         rows: as from `read_rows`.
     """
     inputs = rows if rows.dtype.names is None else given_by_name(model, contiguous_parts(rows))
-    return np.asarray(model.predict(inputs, batch_size=256, verbose=0), np.float32)
+    given = model.predict(inputs, batch_size=256, verbose=0)
+    several = several_outputs(model)
+    if several is not None:
+        given = np.concatenate([given[name] for name in several.names] if several.keyed else given, axis=-1)
+    return np.asarray(given, np.float32)
 
 
 def contiguous_parts(rows: Array) -> dict[str, Array]:
@@ -114,19 +122,20 @@ def contiguous_parts(rows: Array) -> dict[str, Array]:
 
 
 def check_model(model: keras.Model) -> None:
-    """Check that a model has known inputs and one output, and computes in float32.
+    """Check that a model has known inputs and outputs, and computes in float32.
 
     Args:
-        model: inputs (B, ...), one output (B, ..., C).
+        model: inputs (B, ...), one output (B, ..., C), or several (B, C).
 
     Raises:
         RequestError: it has not, or computes in half precision.
     """
     inputs, outputs = (getattr(model, name, None) or () for name in ("inputs", "outputs"))
-    if not inputs or len(outputs) != 1 or len(model.output_shape) < 2:
+    several = several_outputs(model) if inputs and len(outputs) > 0 else None
+    if not inputs or not outputs or (several is None and len(model.output_shape) < 2):
         raise RequestError(
             f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; export "
-            "takes a Sequential or functional model, with one output (batch, ..., outputs)."
+            "takes a Sequential or functional model of outputs (batch, ..., outputs)."
         )
     half = next((layer for layer in model.layers if layer.compute_dtype in ("float16", "bfloat16")), None)
     if half is not None:

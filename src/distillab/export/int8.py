@@ -25,8 +25,9 @@ from distillab.export.exported import (
     quiet,
     read_rows,
 )
-from distillab.export.meaning import Quality, meaning_of
+from distillab.export.meaning import Quality
 from distillab.export.onnx import check_tools, convert, onnx_run
+from distillab.export.outputs import only, outputs_of_model
 from distillab.io import replace_file
 from distillab.metrics import METRICS
 
@@ -42,7 +43,11 @@ RELATIVE_LOSS = 0.02
 BATCH = 64
 
 PRODUCTS = ["Conv", "Gemm", "MatMul"]
-"""The quantised operations: they hold the weights and the work. Others, such as normalisation, need their precision."""
+"""The quantised operations: they hold the weights and the work. Others, such as normalisation, need their precision.
+An embedding holds weights, too: a Gather is quantised where it looks them up."""
+
+FLOAT = 1
+"""The number of float32 in ONNX's TensorProto."""
 
 
 def export_int8(
@@ -77,7 +82,8 @@ def export_int8(
     check_tools(path)
     examples = read_rows(model, examples)
     calibration = read_rows(model, calibration, "calibration")
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    meaning = only(outputs_of_model(model, task), "ONNX of 8 bits")
+    ours = keras_predictions(model, examples)
     truth = meaning.checked(labels, ours.shape)
     before = meaning.quality(ours, truth)
     if np.isnan(before.value):
@@ -85,7 +91,7 @@ def export_int8(
             f"The {before.label} is not defined on these {len(truth):,} examples: all labels are the same. Give other "
             "examples, or export without --int8."
         )
-    content = _quantised(convert(model, examples, meaning.output_name), calibration)
+    content = _quantised(convert(model, examples, [meaning.output_name]), calibration)
     if columns is not None:
         check_columns(columns, model.input_shape[1:], meaning.output_name)
         content = with_columns(content, columns)
@@ -144,13 +150,15 @@ def _quantised(content: bytes, calibration: Array) -> bytes:
             whole, plain, out = (Path(folder) / f"{stage}.onnx" for stage in ("whole", "plain", "int8"))
             whole.write_bytes(content)
             quant_pre_process(whole, plain, skip_symbolic_shape=True)
+            operations, others = _operations(onnx.load(plain).graph)
             quantize_static(
                 plain,
                 out,
                 Reader(),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
-                op_types_to_quantize=PRODUCTS,
+                op_types_to_quantize=operations,
+                nodes_to_exclude=others,
                 activation_type=QuantType.QUInt8,
             )
             return out.read_bytes()
@@ -158,3 +166,12 @@ def _quantised(content: bytes, calibration: Array) -> bytes:
         raise WorkError(f"The model cannot be quantised ({reason(error)}). Export without --int8.") from error
     finally:
         onnxruntime.set_default_logger_severity(2)  # its default: warnings
+
+
+def _operations(graph: Any) -> tuple[list[str], list[str]]:
+    """The operations to quantise, and the nodes among them to leave: a Gather counts where it looks up weights."""
+    weights = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
+    gathers = [node for node in graph.node if node.op_type == "Gather"]
+    others = [node.name for node in gathers if node.input[0] not in weights]
+    embeds = len(others) < len(gathers) and all(others)
+    return [*PRODUCTS, *["Gather"] * embeds], others if embeds else []

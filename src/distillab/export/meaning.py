@@ -119,11 +119,27 @@ def meaning_of(model: keras.Model, task: str | None = None) -> Meaning:
     """
     from distillab.models.ending import ending
 
-    last, outputs = ending(model), int(model.output_shape[-1])
+    positions = len(model.output_shape) - 2
+    return meaning_of_head(
+        Head(int(model.output_shape[-1]), ending(model), positions, f"the model {model.name!r}"), task
+    )
+
+
+def meaning_of_head(head: Head, task: str | None = None) -> Meaning:
+    """What one output of a model means.
+
+    Args:
+        head: the output.
+        task: as in `meaning_of`.
+
+    Raises:
+        RequestError: it does not fit the task.
+    """
+    last, outputs = head.ending, head.outputs
     if task is None:
         of_one, of_several = ("binary", "multilabel") if last == "sigmoid" else ("regression", "categorical")
         return Meaning(TASKS[of_one if outputs == 1 and last != "softmax" else of_several], last)
     meaning = Meaning(task_named(task), last)
     if task != "categorical" or outputs == 1:  # sigmoids trained on classes one by one are compared with each other
-        check_head(meaning.task, Head(outputs, last, len(model.output_shape) - 2, f"the model {model.name!r}"))
+        check_head(meaning.task, head)
     return meaning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +11,24 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.data import load
+from distillab.data import Dataset, load
 from distillab.data.archive import read_arrays
 from distillab.data.columns import COLUMNS_FILE, Columns
-from distillab.data.tokenizer import TOKENIZER_FILE
+from distillab.data.text_ids import with_tokenizer
+from distillab.data.tokenizer import TOKENIZER_FILE, read_tokenizer
 from distillab.errors import RequestError, not_allowed
 from distillab.export.exported import Exported, check_model, keras_predictions, read_rows
 from distillab.export.int8 import export_int8
 from distillab.export.meaning import meaning_of
 from distillab.export.onnx import check_tools, export_onnx
-from distillab.export.tensorflow import check_tensorflow, export_tensorflow
+from distillab.export.outputs import only, outputs_of_model, qualities
+from distillab.export.tensorflow import NAMES, check_tensorflow, export_tensorflow
 from distillab.io import replace_file
 from distillab.models.files import read_model
 from distillab.models.input_names import vocabularies
 from distillab.models.scaling import reads_raw
+from distillab.tasks import Task
+from distillab.tasks.several import from_described
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +54,7 @@ class _Examples(NamedTuple):
         labels: their labels; None: there are none.
         calibration: training inputs, (M, ...); None: there are none.
         task: what the labels mean; None: there are none.
+        outputs: of several outputs, what each one's labels mean; the labels are then packed.
     """
 
     kind: str
@@ -56,6 +62,7 @@ class _Examples(NamedTuple):
     labels: NDArray[Any] | None = None
     calibration: Any = None
     task: str | None = None
+    outputs: Task | None = None
 
 
 def export_model(
@@ -82,8 +89,8 @@ def export_model(
         out: the file to write; for "saved_model", the folder.
         data: a data set, by name or path.
         data_dir: the folder of named data sets.
-        task: what the model's outputs mean, a name in `distillab.tasks.TASKS`; None: the task of the examples, or
-            without labels what the model's last activation says.
+        task: what the model's outputs mean, as in `outputs_of_model`; None: the task of the examples, or without
+            labels what the model's last activation says.
         int8: quantise weights and activations to 8 bits; for "onnx", with data.
         trust: let code in the model file run.
 
@@ -101,12 +108,27 @@ def export_model(
     columns = Columns.load(beside) if (beside := model.with_name(COLUMNS_FILE)).is_file() else None
     count = MOST_EXAMPLES if int8 else EXAMPLES
     if data is not None:
-        examples = _of_data(student, data, data_dir, task, count)
+        dataset = _tokenized(load(data, data_dir=data_dir, task=task), model)
+        examples = _of_data(student, dataset, count)
     elif stored.is_file():
         examples = _stored(stored, count)
     else:
         check_model(student)
         examples = _Examples("inputs of random numbers", _only(_random_inputs(student)))
+    if examples.outputs is not None:
+        exported = _of_several(student, examples, to, out, task, columns, int8=int8)
+    else:
+        exported = _of_one(student, examples, to, out, task, columns, int8=int8)
+    if tokenizer is not None:
+        replace_file(out.with_name(TOKENIZER_FILE), lambda temporary: temporary.write_bytes(tokenizer))
+    return replace(exported, examples=examples.kind)
+
+
+def _of_one(
+    student: keras.Model, examples: _Examples, to: Format, out: Path, task: str | None, columns: Columns | None,
+    *, int8: bool,
+) -> Exported:  # fmt: skip
+    """Export a model of one output, or one without labels."""
     task = task or examples.task
     labels, meaning = examples.labels, None
     if labels is not None:
@@ -121,9 +143,25 @@ def export_model(
         exported = export_tensorflow(student, out, examples.inputs, to, task=task)
     if meaning is not None and labels is not None:
         exported = replace(exported, quality=meaning.quality(exported.predictions, labels))
-    if tokenizer is not None:
-        replace_file(out.with_name(TOKENIZER_FILE), lambda temporary: temporary.write_bytes(tokenizer))
-    return replace(exported, examples=examples.kind)
+    return exported
+
+
+def _of_several(
+    student: keras.Model, examples: _Examples, to: Format, out: Path, task: str | None, columns: Columns | None,
+    *, int8: bool,
+) -> Exported:  # fmt: skip
+    """Export a model of several outputs, each judged by its own labels."""
+    meant, labels = examples.outputs, examples.labels
+    if meant is None or labels is None:
+        raise ValueError("examples of several outputs have labels")
+    tasks = task or {part.name: part.task.name for part in meant.parts}
+    outputs = outputs_of_model(student, tasks)
+    if to != "onnx" or int8:
+        only(outputs, "ONNX of 8 bits" if int8 else NAMES[to])
+    exported = export_onnx(student, out, examples.inputs, task=tasks, columns=columns)
+    found = qualities(exported.predictions, labels, meant, outputs)
+    judged = {name: of._replace(quality=found.get(name)) for name, of in exported.outputs.items()}
+    return replace(exported, outputs=judged)
 
 
 def _tokenizer_of(model: Path, out: Path) -> bytes | None:
@@ -148,14 +186,17 @@ def _check_request(to: Format, out: Path, int8: bool, has_data: bool) -> None:
         check_tensorflow(out, to)
 
 
-def _of_data(
-    student: keras.Model,
-    data: str | os.PathLike[str],
-    data_dir: str | os.PathLike[str] | None,
-    task: str | None,
-    count: int,
-) -> _Examples:
-    dataset = load(data, data_dir=data_dir, task=task)
+def _tokenized(dataset: Dataset, model: Path) -> Dataset:
+    """A data set of texts with the token ids that the model's own tokenizer makes; any other as it is."""
+    if dataset.text is None:
+        return dataset
+    file = model.with_name(TOKENIZER_FILE)
+    if not file.is_file():
+        raise RequestError(f"{dataset.name} holds texts, and {model} has no {TOKENIZER_FILE} beside it. Put it there.")
+    return with_tokenizer(dataset, read_tokenizer(file, ()))
+
+
+def _of_data(student: keras.Model, dataset: Dataset, count: int) -> _Examples:
     dataset = replace(dataset, scale=1.0) if reads_raw(student) else dataset
     return _Examples(
         f"test examples of {dataset.name}",
@@ -163,6 +204,7 @@ def _of_data(
         dataset.y_test[:count],
         dataset.inputs(dataset.x_train[_calibration(len(dataset.x_train))]),
         dataset.task.name,
+        dataset.task if dataset.task.parts else None,
     )
 
 
@@ -170,10 +212,13 @@ def _stored(path: Path, count: int) -> _Examples:
     """The examples that a distillation wrote beside its student, which scales them itself."""
     do = "Delete it and give --data."
     arrays = read_arrays(path, do)
-    task = read_arrays(path, do, None).get("task", "categorical")
+    stored = read_arrays(path, do, None)
+    task, outputs = stored.get("task", "categorical"), stored.get("outputs")
+    several = None if outputs is None else from_described(json.loads(str(outputs)))
     x_train, x_test = (arrays[f"x_{part}"] for part in ("train", "test"))
     drawn = x_train[_calibration(len(x_train))]
-    return _Examples("test examples of the distillation", x_test[:count], arrays["y_test"][:count], drawn, str(task))
+    labels = arrays["y_test"][:count]
+    return _Examples("test examples of the distillation", x_test[:count], labels, drawn, str(task), several)
 
 
 def _calibration(examples: int) -> NDArray[np.intp]:

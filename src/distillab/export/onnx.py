@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ from distillab.backend import need_jax
 from distillab.data.columns import Columns
 from distillab.data.inputs import INPUT, parts_of
 from distillab.errors import RequestError, WorkError, not_allowed, reason
-from distillab.export.agreement import agreement, check_agreement
 from distillab.export.columns import check_columns, column_feeds, with_columns
 from distillab.export.exported import (
     Array,
@@ -32,7 +31,7 @@ from distillab.export.exported import (
     quiet,
     read_rows,
 )
-from distillab.export.meaning import meaning_of
+from distillab.export.outputs import Judged, check_compared, compared, graph_order, outputs_of_model, worst
 from distillab.export.pools import with_plain_pools
 from distillab.io import replace_file
 from distillab.models.input_names import given_by_name
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     import keras
 
 NEEDS = ("jax2onnx", "onnx", "onnxruntime")
+APART = "distillab output "
 
 
 def export_onnx(
@@ -48,7 +48,7 @@ def export_onnx(
     path: str | os.PathLike[str],
     examples: Any,
     *,
-    task: str | None = None,
+    task: str | Mapping[str, str] | None = None,
     columns: Columns | None = None,
 ) -> Exported:
     """Write a model as ONNX for any batch size.
@@ -57,17 +57,17 @@ def export_onnx(
     otherwise an earlier file stays as it is.
 
     Args:
-        model: one or more inputs, (B, ...), and one output, (B, ..., C); on Keras's JAX backend.
+        model: one or more inputs, (B, ...), and one output, (B, ..., C), or several, (B, C); on Keras's JAX backend.
         path: of the file; ends in .onnx.
         examples: inputs for the comparison, scaled as the model reads them, shape (N, ...), N >= 1; of several inputs
             a mapping by name, a list in the model's order, or structured rows.
-        task: what the outputs mean, a name in `distillab.tasks.TASKS`; None: as its last activation says.
+        task: what the outputs mean, as in `outputs_of_model`; None: as the last activations say.
         columns: of the table that the model reads; the graph then has an input for each (`with_columns`).
 
     Returns:
         `Exported`. Without columns the graph's only input is called "inputs", several have the model's names; its
         output is called "probabilities" if the model ends in a softmax or sigmoid, "predictions" if it predicts real
-        numbers, "logits" otherwise.
+        numbers, "logits" otherwise; several outputs have the model's names.
 
     Raises:
         RequestError: a package is missing, another backend is in use, or the model does not fit the examples.
@@ -76,23 +76,28 @@ def export_onnx(
     path = Path(path)
     check_tools(path)
     examples = read_rows(model, examples)
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    ours, outputs = keras_predictions(model, examples), outputs_of_model(model, task)
+    names = [output.graph_name for output in outputs]
     if columns is not None:
-        check_columns(columns, model.input_shape[1:], meaning.output_name)
-    content = convert(model, examples, meaning.output_name, columns)
-    run, feeds = onnx_run(content, columns)
+        check_columns(columns, model.input_shape[1:], *names)
+    content = convert(model, examples, [output.graph_name for output in graph_order(model, outputs)], columns)
+    run, feeds = onnx_run(content, columns, names)
 
     def predict(inputs: Array) -> NDArray[np.float32]:
         return run(feeds(inputs))
 
     theirs = predict_in_batches(predict, examples)
-    compared = agreement(ours, theirs, meaning)
-    check_agreement(compared, "ONNX")
-    alone = agreement(ours[:1], predict(examples[:1]), meaning)  # any batch size: one example alone is the same
-    check_agreement(alone._replace(scale=compared.scale), "ONNX")
+    found = compared(ours, theirs, outputs)
+    check_compared(found, outputs, "ONNX")
+    alone = compared(ours[:1], predict(examples[:1]), outputs)  # any batch size: one example alone is the same
+    scaled = [one._replace(scale=of.scale) for one, of in zip(alone, found, strict=True)]
+    check_compared(scaled, outputs, "ONNX")
+    several = {output.name: Judged(of) for output, of in zip(outputs, found, strict=True) if output.name}
     latency = measured_latency(run, examples, feeds)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
-    return Exported(path=path, bytes=len(content), agreement=compared, predictions=theirs, latency=latency)
+    return Exported(
+        path=path, bytes=len(content), agreement=worst(found), predictions=theirs, latency=latency, outputs=several
+    )
 
 
 def check_tools(path: Path) -> None:
@@ -132,15 +137,16 @@ def onnx_predict(content: bytes, columns: Columns | None = None) -> Predict:
 
 
 def onnx_run(
-    content: bytes, columns: Columns | None = None
+    content: bytes, columns: Columns | None = None, outputs: Sequence[str] | None = None
 ) -> tuple[Callable[[Feeds], NDArray[np.float32]], Callable[[NDArray[np.float32]], Feeds]]:
     """Load an ONNX model for ONNX Runtime on one thread.
 
     Args:
         content, columns: as in `onnx_predict`.
+        outputs: the names of several, which are put side by side; None: the only one.
 
     Returns:
-        (from the graph's inputs to its output, from (B, ...) to the graph's inputs).
+        (from the graph's inputs to its outputs, from (B, ...) to the graph's inputs).
 
     Raises:
         WorkError: as `onnx_predict`.
@@ -158,7 +164,8 @@ def onnx_run(
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         try:
-            return np.asarray(running.run(None, feeds)[0])
+            found = running.run(outputs, feeds)
+            return np.asarray(found[0] if len(found) == 1 else np.concatenate(found, axis=-1))
         except Exception as error:
             raise _rejected(error) from error
 
@@ -167,13 +174,13 @@ def onnx_run(
     return run, lambda rows: {only: rows} if rows.dtype.names is None else contiguous_parts(rows)
 
 
-def convert(model: keras.Model, examples: Array, output_name: str, columns: Columns | None = None) -> bytes:
+def convert(model: keras.Model, examples: Array, output_names: Sequence[str], columns: Columns | None = None) -> bytes:
     """Convert a model to the content of an ONNX file, and run ONNX's checker.
 
     Args:
-        model: one or more inputs to one output.
+        model: one or more inputs to one or more outputs.
         examples: as from `read_rows`; their shapes and types are the inputs'.
-        output_name: what the graph calls its output.
+        output_names: what the graph calls its outputs, in its order.
         columns: as in `export_onnx`.
 
     Raises:
@@ -196,7 +203,10 @@ def convert(model: keras.Model, examples: Array, output_name: str, columns: Colu
             what = f"The model {model.name!r} cannot be written as ONNX"
             raise WorkError(f"{what} ({reason(error)}). No file was written.") from error
         written = with_plain_pools(onnx.load(file))
-    _rename(written.graph, written.graph.output[0], output_name)
+    for place, tensor in enumerate(written.graph.output):  # first apart: a new name may be another's old one
+        _rename(written.graph, tensor, f"{APART}{place}")
+    for tensor, name in zip(written.graph.output, output_names, strict=True):
+        _rename(written.graph, tensor, name)
     for tensor, name in zip(written.graph.input, specs, strict=True):
         _rename(written.graph, tensor, name)
     try:

@@ -17,7 +17,7 @@ from distillab.engine.latency import Latency
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.export.agreement import agreement, check_agreement
 from distillab.export.exported import BATCHES, Exported, keras_predictions, read_rows
-from distillab.export.meaning import meaning_of
+from distillab.export.outputs import only, outputs_of_model
 from distillab.io import replace_file
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def export_tensorflow(
     path = Path(path)
     check_tensorflow(path, form)
     examples = read_rows(model, examples)
-    ours, meaning = keras_predictions(model, examples), meaning_of(model, task)
+    meaning = only(outputs_of_model(model, task), NAMES[form])
+    ours = keras_predictions(model, examples)
     with tempfile.TemporaryDirectory(prefix="distillab-") as temporary:
         folder = Path(temporary)
         model.save(folder / "model.keras")

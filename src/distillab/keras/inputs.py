@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from distillab.errors import RequestError, not_allowed
-from distillab.keras.checks import fit, maps_differ
+from distillab.keras.checks import fit, input_structure, maps_differ
 from distillab.keras.labels import form
 from distillab.tasks import Task, canonical_labels, known_entries
 
@@ -65,22 +66,57 @@ def as_numpy(array: Any) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else np.asarray(keras.ops.convert_to_numpy(array))
 
 
-def check_inputs(data: Data, shape: tuple[Any, ...]) -> None:
-    """Check inputs and teacher's logits where they are arrays.
+def check_inputs(inputs: Any, model: keras.Model, name: str = "The student") -> None:
+    """Check inputs that are arrays: that they are those of a model, and finite.
 
     Args:
-        data: as given to `fit`.
-        shape: of the student's outputs, (None, ..., C).
+        inputs: without a teacher's logits.
+        model: that takes them.
+        name: of the model, for messages.
 
     Raises:
-        RequestError: inputs or logits that are not finite; logits of another shape.
+        RequestError: another number of inputs, other names, or inputs that are not finite.
     """
-    inputs, logits = split(data.x)
-    if is_array(logits):
-        _check_logits(as_numpy(logits), shape)
-    for array in keras.tree.flatten(inputs):
-        if is_array(array):
-            _check_finite(as_numpy(array), "x", "Remove those examples, or fill in the missing numbers.")
+    paths = keras.tree.flatten_with_path(inputs)
+    if not all(is_array(array) for _, array in paths):
+        return
+    check_structure(inputs, model, name)
+    for path, array in paths:
+        part = "x" + "".join(f"[{key!r}]" for key in path)
+        _check_finite(as_numpy(array), part, "Remove those examples, or fill in the missing numbers.")
+
+
+def check_structure(inputs: Any, model: keras.Model, name: str) -> None:
+    """Check that inputs are as many as a model takes, with its names where they are a dictionary.
+
+    Args:
+        inputs: arrays, without a teacher's logits.
+        model: that takes them.
+        name: of the model, for messages.
+
+    Raises:
+        RequestError: another number of inputs, or other names.
+    """
+    taken = input_structure(model)
+    if taken is None:
+        return
+    tensors = keras.tree.flatten(taken)
+    names = list(taken) if isinstance(taken, dict) else [tensor.name for tensor in tensors]
+    if isinstance(inputs, dict):  # Keras finds the inputs of a list by name, and of a dictionary takes all
+        fits = set(inputs) == set(names) if isinstance(taken, dict) else set(inputs) >= set(names)
+        has = f"a dictionary of {', '.join(map(repr, inputs))}"
+    else:
+        count = len(keras.tree.flatten(inputs))
+        fits = count == len(tensors)
+        has = f"{count} arrays" if count > 1 else "one array"
+    if not fits:
+        given = "a dictionary with these names" if isinstance(taken, dict) else "a list in this order, or a dictionary"
+        raise RequestError(
+            f"{name} takes {len(tensors)} inputs ({', '.join(map(repr, names))}), and x is {has}. Give x as {given}, "
+            "and labels beside it: (x, y)."
+            if len(tensors) > 1
+            else f"{name} takes one input, and x is {has}. Give x as one array, and labels beside it: (x, y)."
+        )
 
 
 def _check_finite(array: np.ndarray, name: str, do: str) -> None:
@@ -94,7 +130,16 @@ def _check_finite(array: np.ndarray, name: str, do: str) -> None:
             )
 
 
-def _check_logits(logits: np.ndarray, shape: tuple[Any, ...]) -> None:
+def check_logits(logits: np.ndarray, shape: tuple[Any, ...]) -> None:
+    """Check a teacher's logits that are arrays.
+
+    Args:
+        logits: of one output.
+        shape: of the student's output, (None, ..., C).
+
+    Raises:
+        RequestError: logits of another shape, or that are not finite.
+    """
     if logits.shape[-1] != shape[-1]:
         raise RequestError(
             f"The data hold teacher's logits of {logits.shape[-1]} classes, and the student has {shape[-1]}: they must "
@@ -141,26 +186,34 @@ def check_labels(
         )
 
 
-def check_weights(data: Data, shape: tuple[Any, ...], task: Task | None) -> None:
-    """Check sample and class weights.
+def check_class_weight(class_weight: Any, shape: tuple[Any, ...], task: Task | None) -> None:
+    """Refuse class weights where there is no class of each example.
 
     Args:
-        data: as given to `fit`.
-        shape: of the student's outputs, (None, ..., C).
-        task: what the outputs mean, if that is known.
-
-    Raises:
-        RequestError: sample weights of another shape or that are not finite; class weights where there are no classes.
+        class_weight: as given to `fit`.
+        shape: of the student's output, (None, ..., C).
+        task: what it means, if that is known.
     """
-    positions = shape[1:-1]
-    if data.class_weight is not None and (positions or (task and task.name in ("multilabel", "regression"))):
+    if class_weight is not None and (shape[1:-1] or (task and task.name in ("multilabel", "regression"))):
         of = f"task={task.name}" if task and task.name in ("multilabel", "regression") else "a class at each position"
         raise not_allowed(
-            "class_weight", data.class_weight, f"left out with {of}", "Pass sample_weight, a weight for each example."
+            "class_weight", class_weight, f"left out with {of}", "Pass sample_weight, a weight for each example."
         )
-    if not is_array(data.sample_weight):
+
+
+def check_weights(sample_weight: Any, shape: tuple[Any, ...]) -> None:
+    """Check sample weights that are arrays.
+
+    Args:
+        sample_weight: of one output.
+        shape: of the student's output, (None, ..., C).
+
+    Raises:
+        RequestError: another shape, or weights that are not finite.
+    """
+    if not is_array(sample_weight):
         return
-    weights = as_numpy(data.sample_weight)
+    weights, positions = as_numpy(sample_weight), shape[1:-1]
     if weights.ndim != 1 and not fit(weights.shape[1:], positions) and weights.shape[1:] != (1,):
         allowed = "(examples,)" + (f" or (examples, {', '.join(map(str, positions))})" if positions else "")
         raise not_allowed("sample_weight.shape", weights.shape, allowed)
@@ -171,13 +224,12 @@ class FirstBatchCheck(keras.callbacks.Callback):
     """Stop with a clear error when the first batch's loss is not finite: streamed data cannot be checked before.
 
     Args:
-        distiller: whose task the message names.
-        classes: C, for the message.
+        wrong_labels: says which labels may have done that, once the tasks are known.
     """
 
-    def __init__(self, distiller: Any, classes: int) -> None:
+    def __init__(self, wrong_labels: Callable[[], str]) -> None:
         super().__init__()
-        self._distiller, self._classes, self._checked = distiller, classes, False
+        self._wrong_labels, self._checked = wrong_labels, False
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Check the first loss, once.
@@ -186,12 +238,8 @@ class FirstBatchCheck(keras.callbacks.Callback):
             batch, logs: Keras's.
         """
         if not self._checked and not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            labels = {
-                "categorical": f"labels outside 0..{self._classes - 1}",
-                "regression": "labels that are infinite",
-            }.get(self._distiller.task, "labels other than 0 and 1")
             raise RequestError(
-                f"The loss of the first batch is not finite. Are there {labels}, or NaN among the inputs or the "
-                "teacher's logits? Check a batch of the data set."
+                f"The loss of the first batch is not finite. Are there {self._wrong_labels()}, or NaN among the inputs "
+                "or the teacher's logits? Check a batch of the data set."
             )
         self._checked = True

@@ -1,6 +1,7 @@
-"""Compiled JAX steps of a distiller: the teacher's weights travel with each batch, and convolutions are rewritten.
+"""Compiled steps of a distiller, on JAX: the teacher's weights travel with each batch, and convolutions are rewritten.
 
-As constants the teacher's weights would be compiled into the program; in the model's state they would be trained.
+A compiled JAX step sees only its arguments. As constants the teacher's weights would be compiled into the program; in
+the model's state they would be trained.
 """
 
 from __future__ import annotations
@@ -134,3 +135,67 @@ def interruptible(method: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return run
+
+
+class SteppedModel(keras.Model):
+    """A `keras.Model` whose compiled steps hold live teachers; its `_hidden` has `teachers`, `kept` and `raw`."""
+
+    train_function: Any
+    test_function: Any
+    _hidden: Any
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the compiled training step, and on JAX pair each batch with the teacher's weights.
+
+        Args:
+            force: as in `keras.Model`.
+        """
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = pair_batches(self.train_function, self._hidden.teachers)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the compiled evaluation step, and on JAX pair each batch with the teacher's weights.
+
+        Args:
+            force: as in `keras.Model`.
+        """
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = pair_batches(self.test_function, self._hidden.teachers)
+
+    def _get_jax_state(self, *, purge_model_variables: bool = False, **groups: bool) -> Any:
+        """Keras's state of a loop of steps, held here before the model's variables are emptied."""
+        state = super()._get_jax_state(**groups)
+        of = {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": self.optimizer.variables if groups.get("optimizer_variables") else [],
+            "metrics_variables": self.metrics_variables,
+        }
+        self._hidden.kept.take([variables for name, variables in of.items() if groups.get(name)], state)
+        self._jax_state = None  # of an earlier loop: after an error Keras would write it over what callbacks have set
+        if purge_model_variables:
+            self._purge_model_variables(**groups)
+        return state
+
+    def _make_function(self, step: Any, *arguments: Any, **options: Any) -> Any:
+        """Keras's loop of steps on JAX, without donation."""
+        if keras.backend.backend() != "jax":
+            return super()._make_function(step, *arguments, **options)
+        step = without_donation(step)
+        return self._hidden.kept.following(super()._make_function(step, *arguments, **options))
+
+    train_step = on_paired_batches(keras.Model.train_step)
+    test_step = on_paired_batches(keras.Model.test_step)
+
+    def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
+        """Compute the student's pass and loss as a pure function, with its convolutions as matrix products.
+
+        Args:
+            arguments, options: the JAX trainer's.
+        """
+        function = super().compute_loss_and_updates
+        if any(len(shape) > 2 for shape in self._hidden.raw.outputs.shapes):
+            return function(*arguments, **options)  # lowering would lose a mask, which sequences may have
+        return lowered(lambda *given: function(*given, **options))(*arguments)

@@ -38,13 +38,20 @@ def like_student(student: keras.Model) -> Like:
         student: of the distiller.
 
     Raises:
-        RequestError: they are not known, or it has several inputs.
+        RequestError: they are not known, or it has several inputs or outputs.
     """
     inputs = list(getattr(student, "inputs", None) or [])
-    if len(inputs) != 1:
+    outputs = getattr(student, "outputs", None) or [None]
+    if len(inputs) > 1 or len(outputs) > 1:
         raise RequestError(
-            f"A teacher of another framework needs a student of one known input, and {student.name!r} has "
-            f"{len(inputs) or 'none'}. Begin it with keras.Input."
+            f"A teacher of another framework needs a student of one input and one output, and {student.name!r} has "
+            f"{len(inputs)} and {len(outputs)}. Give the data its predictions: "
+            "fit({'inputs': x, 'teacher_logits': predictions}, y)."
+        )
+    if not inputs:
+        raise RequestError(
+            f"A teacher of another framework needs a student of one known input, and {student.name!r} has none. Begin "
+            "it with keras.Input."
         )
     return Like(inputs[0], student.output_shape[-1])
 

@@ -31,6 +31,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         schedule: from the epoch (counted from 0) to the value. `AlphaSchedule.linear(1, 0, epochs=10)`, `.cosine` and
             `.constant` make the common ones.
         of: "alpha" or "temperature".
+        output: the name of one of several outputs; None: all.
 
     Example:
         >>> callback = AlphaSchedule.linear(0.9, 0.1, epochs=5)
@@ -38,26 +39,29 @@ class AlphaSchedule(keras.callbacks.Callback):
         (0.9, 0.1)
     """
 
-    def __init__(self, schedule: Schedule, of: str = "alpha") -> None:
+    def __init__(self, schedule: Schedule, of: str = "alpha", output: str | None = None) -> None:
         super().__init__()
         if not callable(schedule):
             raise not_allowed("schedule", schedule, "a function of the epoch", "For a fixed alpha, compile(alpha=…).")
         if of not in ("alpha", "temperature"):
             raise not_allowed("of", of, "'alpha' or 'temperature'")
-        self.schedule, self.of = schedule, of
+        self.schedule, self.of, self.output = schedule, of, output
 
     @classmethod
-    def constant(cls, value: float, of: str = "alpha") -> AlphaSchedule:
+    def constant(cls, value: float, of: str = "alpha", output: str | None = None) -> AlphaSchedule:
         """Use the same value in every epoch.
 
         Args:
             value: of alpha or the temperature.
             of: which of the two.
+            output: as in the class.
         """
-        return cls(lambda epoch: value, of)
+        return cls(lambda epoch: value, of, output)
 
     @classmethod
-    def linear(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
+    def linear(
+        cls, start: float, end: float, epochs: int, of: str = "alpha", output: str | None = None
+    ) -> AlphaSchedule:
         """Change in equal steps from `start` in epoch 0 to `end` in epoch `epochs` - 1, then stay at `end`.
 
         Args:
@@ -65,25 +69,30 @@ class AlphaSchedule(keras.callbacks.Callback):
             end: last value.
             epochs: length of the change.
             of: "alpha" or "temperature".
+            output: as in the class.
 
         Example:
             >>> [AlphaSchedule.linear(1.0, 0.0, 3).schedule(epoch) for epoch in range(4)]
             [1.0, 0.5, 0.0, 0.0]
         """
-        return cls(lambda epoch: _between(start, end, _progress(epoch, epochs)), of)
+        return cls(lambda epoch: _between(start, end, _progress(epoch, epochs)), of, output)
 
     @classmethod
-    def cosine(cls, start: float, end: float, epochs: int, of: str = "alpha") -> AlphaSchedule:
+    def cosine(
+        cls, start: float, end: float, epochs: int, of: str = "alpha", output: str | None = None
+    ) -> AlphaSchedule:
         """Change as `linear` does, along half a cosine: slow at both ends.
 
         Args:
-            start, end, epochs, of: as in `linear`.
+            start, end, epochs, of, output: as in `linear`.
 
         Example:
             >>> [round(AlphaSchedule.cosine(1.0, 0.0, 3).schedule(epoch), 3) for epoch in range(3)]
             [1.0, 0.5, 0.0]
         """
-        return cls(lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2), of)
+        return cls(
+            lambda epoch: _between(start, end, (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2), of, output
+        )
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the model has the value to set.
@@ -100,7 +109,8 @@ class AlphaSchedule(keras.callbacks.Callback):
         Args:
             epoch, logs: Keras's.
         """
-        setattr(self.model, self.of, self.schedule(epoch))
+        value = self.schedule(epoch)
+        setattr(self.model, self.of, value if self.output is None else {self.output: value})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch's value.
@@ -108,5 +118,11 @@ class AlphaSchedule(keras.callbacks.Callback):
         Args:
             epoch, logs: Keras's; the logs receive the value.
         """
-        if logs is not None:
-            logs[self.of] = getattr(self.model, self.of)
+        if logs is None:
+            return
+        value = getattr(self.model, self.of)
+        if not isinstance(value, dict):
+            logs[self.of] = value
+        else:
+            names = [self.output] if self.output else [name for name in value if value[name] is not None]
+            logs |= {f"{name}_{self.of}": value[name] for name in names}

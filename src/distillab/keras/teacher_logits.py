@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from distillab.data.paths import cache_folder
 from distillab.errors import RequestError, WorkError, not_allowed
 from distillab.keras.inputs import is_array, join
 from distillab.keras.live import Like
+from distillab.keras.outputs import Outputs
 from distillab.keras.recognition import from_models, of_stream
 from distillab.keras.teachers import Teachers
 from distillab.models.averaging import DEFAULT_AVERAGE
@@ -42,7 +44,7 @@ def with_teacher_logits(
     average: str = DEFAULT_AVERAGE,
     teacher_inputs: Callable[[Any], Any] | None = None,
     cache: str | os.PathLike[str] | None = "",
-    task: str | None = None,
+    task: str | dict[str, str | None] | None = None,
 ) -> Any:
     """Add the teacher's logits to a data set, so that `Distiller` need not run the teacher again.
 
@@ -50,8 +52,11 @@ def with_teacher_logits(
     arrays, a tuple (x, y) or (x, y, sample_weight), a `tf.data.Dataset`, a `keras.utils.PyDataset` or a torch
     `DataLoader`, which may shuffle. Data sets that change their examples between passes are refused.
 
+    Several inputs are a list or a dictionary of arrays, alone or as x in a tuple: `[a, b]`, `([a, b], y)`,
+    `({"a": a, "b": b}, y)`. The logits of several outputs are a dictionary or a tuple, as the teacher gives them.
+
     Args:
-        data: the data set. Of a bare array, or a mapping of arrays, the first axis is the examples'.
+        data: the data set. The first axis of arrays is the examples'.
         teacher: a Keras model, one of another framework (`open_teacher`), or several; or the path of
             `distillab.store_predictions`, whose logits are read, or rebuilt from the top k, batch by batch (of arrays
             at once).
@@ -60,7 +65,8 @@ def with_teacher_logits(
         teacher_inputs: as in `Distiller`.
         cache: the folder that stores the logits, under a digest of teacher and examples; by default in the user's
             cache. None: in memory alone.
-        task: as in `Distiller`; only needed for several teachers whose last layers do not show it.
+        task: as in `Distiller`; only needed for several teachers whose last layers do not show it. A dictionary also
+            says that a file's columns are raw outputs of several.
 
     Raises:
         RequestError: a data set that can be read only once, or of another kind; a task that is not clear.
@@ -77,18 +83,18 @@ def with_teacher_logits(
         predict = partial(_stored, Path(teacher), task)
     else:
         teachers = Teachers(teacher, teacher_weights, average, teacher_inputs, task, partial(_like, data))
-        teachers.task = _task(teachers, data, task)
+        teachers.tasks = _tasks(teachers, data, task)
         folder = None if cache is None else (cache_folder() / "logits" if cache == "" else Path(cache))
         predict = partial(_predictions, teachers, folder)
     if isinstance(data, keras.utils.PyDataset):
-        return _PyDataset(data, predict(lambda: (data[batch][0] for batch in range(_num_batches(data)))))
+        return _PyDataset(data, predict(lambda: (_inputs_of(data[batch]) for batch in range(_num_batches(data)))))
     if _is_dataset_of(data, "torch"):
-        return _data_loader(data, predict(lambda: (_as_numpy(batch[0]) for batch in data)))
+        return _data_loader(data, predict(lambda: (_as_numpy(_inputs_of(batch)) for batch in data)))
     if _is_dataset_of(data, "tensorflow"):
-        return _tf_dataset(data, predict(lambda: (_as_numpy(batch[0]) for batch in data.as_numpy_iterator())))
+        return _tf_dataset(data, predict(lambda: (_as_numpy(_inputs_of(batch)) for batch in data.as_numpy_iterator())))
     if isinstance(data, tuple) and 2 <= len(data) <= 3:
         return (_arrays(data[0], predict), *data[1:])
-    if isinstance(data, dict) or hasattr(data, "__array__"):
+    if all(is_array(part) for part in keras.tree.flatten(data)):
         return _arrays(data, predict)
     raise RequestError(
         f"A data set of type {type(data).__name__} cannot hold a teacher's logits: it must be arrays, a tuple (x, y), "
@@ -96,28 +102,43 @@ def with_teacher_logits(
     )
 
 
+def _inputs_of(batch: Any) -> Any:
+    """The inputs of a batch, which has labels and sample weights beside them, or not."""
+    return batch[0] if isinstance(batch, (tuple, list)) else batch
+
+
 def _like(data: Any) -> Like:
     """The inputs of a data set, for a teacher that does not state its own."""
     if isinstance(data, keras.utils.PyDataset):
-        inputs = data[0][0]
+        inputs = _inputs_of(data[0])
     elif _is_dataset_of(data, "torch") or _is_dataset_of(data, "tensorflow"):
-        inputs = _as_numpy(next(iter(data))[0])
+        inputs = _as_numpy(_inputs_of(next(iter(data))))
     else:
         inputs = data[0] if isinstance(data, tuple) else data
     if not is_array(inputs):
-        raise RequestError("A teacher of another framework needs data of one input.")
+        raise RequestError(
+            "A teacher of another framework needs data of one input. Predict the examples yourself: "
+            "fit({'inputs': x, 'teacher_logits': predictions}, y)."
+        )
     array = np.asarray(inputs[:1])
     return Like(keras.Input(array.shape[1:], dtype=array.dtype.name))
 
 
-def _task(teachers: Teachers, data: Any, given: str | None) -> Task | None:
-    """The task, which decides how several teachers are averaged; a single one needs none."""
-    task = from_models(teachers.heads, given)
-    if task is not None or len(teachers.models) == 1:
-        return task
-    if isinstance(data, tuple) and len(data) > 1 and is_array(data[1]):
-        return recognise(np.asarray(data[1]), teachers.heads)
-    return of_stream(None, teachers.heads)
+def _tasks(teachers: Teachers, data: Any, given: Any) -> list[Task | None]:
+    """The task of each output, which decides how several teachers are averaged; a single one needs none."""
+    outputs, alone = teachers.outputs, len(teachers.models) == 1
+    labels: list[Any] = [None] * len(outputs.names)
+    if not alone and isinstance(data, tuple) and len(data) > 1:
+        labels = outputs.listed(data[1], "y")
+    tasks: list[Task | None] = []
+    for index, stated in enumerate(outputs.by_output(given, "task")):
+        heads = teachers.heads(index)
+        task = from_models(heads, stated)
+        if task is None and not alone:
+            known = is_array(labels[index])
+            task = recognise(np.asarray(labels[index]), heads) if known else of_stream(None, heads)
+        tasks.append(task)
+    return tasks
 
 
 def _is_dataset_of(data: Any, package: str) -> bool:
@@ -140,16 +161,57 @@ def _keys(inputs: Any) -> np.ndarray:
     return row_digests(*keras.tree.flatten(inputs))
 
 
-def _look_up(predictions: Predictions, inputs: Any) -> np.ndarray:
-    return predictions.of(*keras.tree.flatten(inputs), missing=CHANGING)
+class _Stored(NamedTuple):
+    """Predictions of a data set: one row an example, of several outputs side by side."""
+
+    rows: Predictions
+    outputs: Outputs | None = None  # None: of one output, or all in one array
+    shapes: Sequence[tuple[int, ...]] = ()  # of an example of each output
+
+    def listed(self, *inputs: Any) -> list[np.ndarray]:
+        """Look up the logits of each output.
+
+        Args:
+            inputs: of a batch, flat.
+        """
+        rows = self.rows.of(*inputs, missing=CHANGING)
+        if self.outputs is None or not self.outputs.several:
+            return [rows]
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
+        parts = np.split(rows, ends, axis=1)
+        return [part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def packed(self, parts: Sequence[Any]) -> Any:
+        """The logits of a batch as data hold them: an array, or a dictionary or tuple of arrays.
+
+        Args:
+            parts: of each output.
+        """
+        if self.outputs is None:
+            return parts[0]
+        return keras.tree.lists_to_tuples(self.outputs.packed(parts))
+
+    def of(self, inputs: Any) -> Any:
+        """Look up the logits of a batch.
+
+        Args:
+            inputs: of the batch.
+        """
+        return self.packed(self.listed(*keras.tree.flatten(inputs)))
 
 
-def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> Predictions:
+def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> _Stored:
     """Read the data once for their digests, and a second time only where the predictions are not stored."""
-    keys = np.unique(np.concatenate([_keys(batch) for batch in batches()]))
-    shape = (len(keys), *teachers.shape[1:])
-    if None in shape:  # the size of a map is open in the model, and that of the data decides
-        shape = (len(keys), *teachers.predict(next(iter(batches()))).shape[1:])
+    outputs = teachers.outputs
+
+    def predict(batch: Any) -> list[np.ndarray]:
+        return outputs.listed(teachers.predict(batch), "the prediction")
+
+    keys = np.unique(np.concatenate([_keys(teachers.checked(batch)) for batch in batches()]))
+    shapes = [shape[1:] for shape in teachers.shapes]
+    if any(None in shape for shape in shapes):  # the size of a map is open in the model, and that of the data decides
+        shapes = [logits.shape[1:] for logits in predict(next(iter(batches())))]
+    shape = (len(keys), sum(map(math.prod, shapes))) if outputs.several else (len(keys), *shapes[0])
 
     def compute() -> np.ndarray:
         logits, missing = np.zeros(shape, np.float32), np.ones(len(keys), bool)
@@ -159,7 +221,9 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
             if (keys[np.minimum(rows, len(keys) - 1)] != batch_keys).any():
                 raise RequestError(CHANGING)
             if missing[rows].any():
-                logits[rows] = teachers.predict(batch)
+                parts = predict(batch)
+                side_by_side = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+                logits[rows] = side_by_side.reshape(-1, *shape[1:])
                 missing[rows] = False
         finite = np.isfinite(logits).all(axis=tuple(range(1, logits.ndim)))
         if not finite.all():
@@ -170,25 +234,31 @@ def _predictions(teachers: Teachers, folder: Path | None, batches: Batches) -> P
         return logits
 
     if folder is None:
-        return Predictions(keys, compute())
-    return Predictions(keys, stored_predictions(folder, _digest(teachers, keys), shape, compute))
+        return _Stored(Predictions(keys, compute()), outputs, shapes)
+    stored = stored_predictions(folder, _digest(teachers, keys), shape, compute)
+    return _Stored(Predictions(keys, stored), outputs, shapes)
 
 
-def _stored(path: Path, task: str | None, batches: Batches) -> Predictions:
+def _stored(path: Path, task: Any, batches: Batches) -> _Stored:
     """Predictions of a file, which has one for every example."""
     if path.suffix != ".npy" or not path.is_file():
         raise not_allowed("teacher", str(path), "a Keras model, several, or an .npy of distillab.store_predictions")
-    predictions = Predictions.read(path, task_named("categorical" if task is None else task))
+    as_they_are = "regression" if isinstance(task, dict) else "categorical"
+    stored = _Stored(Predictions.read(path, task_named(task if isinstance(task, str) else as_they_are)))
     for batch in batches():
-        _look_up(predictions, batch)
-    return predictions
+        stored.of(batch)
+    return stored
 
 
 def _digest(teachers: Teachers, keys: np.ndarray) -> str:
     """Digest of all that the predictions depend on: the teachers, how they are averaged, and the examples."""
     digest = hashlib.sha256(f"{teachers.weights} {teachers.average} ".encode())
-    if teachers.task is not None and teachers.task.name != "categorical":
-        digest.update(teachers.task.name.encode())
+    named = zip(teachers.outputs.names, teachers.tasks, strict=True)
+    for name, task in named:
+        if teachers.outputs.several:
+            digest.update(f"{name!r} ".encode())
+        if task is not None and task.name != "categorical":
+            digest.update(task.name.encode())
     for model in teachers.models:
         digest.update(json.dumps(architecture(model), sort_keys=True).encode())
         for variable in model.variables:
@@ -200,33 +270,33 @@ def _digest(teachers: Teachers, keys: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _arrays(x: Any, predict: Callable[[Batches], Predictions]) -> dict[str, Any]:
+def _arrays(x: Any, predict: Callable[[Batches], _Stored]) -> dict[str, Any]:
     examples = len(keras.tree.flatten(x)[0])
 
     def batches() -> Iterator[Any]:
         for start in range(0, examples, BATCH):
             yield keras.tree.map_structure(lambda array: np.asarray(array)[start : start + BATCH], x)  # noqa: B023
 
-    predictions = predict(batches)
-    return join(x, np.concatenate([_look_up(predictions, batch) for batch in batches()]))
+    stored = predict(batches)
+    pieces = [stored.listed(*keras.tree.flatten(batch)) for batch in batches()]
+    return join(x, stored.packed([np.concatenate(parts) for parts in zip(*pieces, strict=True)]))
 
 
 class _PyDataset(keras.utils.PyDataset):
     """A PyDataset whose batches hold the logits."""
 
-    def __init__(self, data: Any, predictions: Predictions) -> None:
+    def __init__(self, data: Any, stored: _Stored) -> None:
         super().__init__(
             workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size
         )
-        self._data, self._predictions = data, predictions
+        self._data, self._stored = data, stored
 
     @property
     def num_batches(self) -> int:
         return int(self._data.num_batches)
 
     def __getitem__(self, batch: int) -> Any:
-        x, *rest = self._data[batch]
-        return (join(x, _look_up(self._predictions, x)), *rest)
+        return _with_logits(self._data[batch], self._stored.of)
 
     def on_epoch_begin(self) -> None:
         self._data.on_epoch_begin()
@@ -235,28 +305,38 @@ class _PyDataset(keras.utils.PyDataset):
         self._data.on_epoch_end()
 
 
-def _tf_dataset(data: Any, predictions: Predictions) -> Any:
+def _with_logits(batch: Any, logits: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """A batch with logits next to its inputs; labels and sample weights as they are."""
+    x, rest = _inputs_of(batch), batch[1:] if isinstance(batch, (tuple, list)) else ()
+    return (join(x, logits(x)), *rest)
+
+
+def _tf_dataset(data: Any, stored: _Stored) -> Any:
     import tensorflow as tf
 
-    def add_logits(x: Any, *rest: Any) -> Any:
+    shapes = stored.shapes or [stored.rows.shape[1:]]
+
+    def look_up(*arrays: Any) -> Any:
+        return stored.listed(*(array.numpy() for array in arrays))
+
+    def logits(x: Any) -> Any:
         flat = keras.tree.flatten(x)
+        parts = tf.py_function(look_up, flat, [tf.float32] * len(shapes))
+        for part, shape in zip(parts, shapes, strict=True):
+            part.set_shape((flat[0].shape[0], *shape))
+        return stored.packed(parts)
 
-        def look_up(*arrays: Any) -> Any:
-            return predictions.of(*(array.numpy() for array in arrays), missing=CHANGING)
-
-        logits = tf.py_function(look_up, flat, tf.float32)
-        logits.set_shape((flat[0].shape[0], *predictions.shape[1:]))
-        return (join(x, logits), *rest)
-
-    return data.map(add_logits)
+    return data.map(lambda *batch: _with_logits(batch, logits))
 
 
-def _data_loader(data: Any, predictions: Predictions) -> Any:
+def _data_loader(data: Any, stored: _Stored) -> Any:
     import torch
 
+    def logits(x: Any) -> Any:
+        return keras.tree.map_structure(torch.from_numpy, stored.of(_as_numpy(x)))
+
     def collate(examples: Any) -> Any:
-        x, *rest = data.collate_fn(examples)
-        return (join(x, torch.from_numpy(_look_up(predictions, _as_numpy(x)))), *rest)
+        return _with_logits(data.collate_fn(examples), logits)
 
     names = ["num_workers", "pin_memory", "worker_init_fn", "generator"]
     names += ["batch_sampler"] if data.batch_sampler is not None else ["batch_size", "drop_last"]

@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 
 from distillab.errors import RequestError, not_allowed
-from distillab.keras.checks import RawModel, check_pair, checked_model, fit, maps_differ
+from distillab.keras.checks import RawModel, as_taken, check_pair, checked_model, fit, maps_differ
+from distillab.keras.inputs import check_structure
 from distillab.keras.jax_steps import lowered
 from distillab.keras.live import Like, live_model
 from distillab.losses import Array
@@ -36,13 +37,11 @@ class Teachers:
         inputs: makes the teachers' inputs from the student's (another size, another scale); None: the same inputs.
         task: as the user states it.
         like: gives the inputs and outputs that a model of another framework does not state itself.
+        student: of raw outputs, in whose order the predictions are given; None: in the first teacher's.
 
     Raises:
-        RequestError: a model is not built, or the numbers of classes differ.
+        RequestError: a model is not built, or outputs or inputs differ.
     """
-
-    task: Task | None = None
-    """What the outputs mean, once that is known; it decides how several teachers are averaged."""
 
     def __init__(
         self,
@@ -50,8 +49,9 @@ class Teachers:
         weights: Sequence[float] | None = None,
         average: str = DEFAULT_AVERAGE,
         inputs: Callable[[Any], Any] | None = None,
-        task: str | None = None,
+        task: Any = None,
         like: Callable[[], Like] | None = None,
+        student: RawModel | None = None,
     ) -> None:
         self._given = list(models) if isinstance(models, (list, tuple)) else [models]
         if not self._given:
@@ -65,39 +65,46 @@ class Teachers:
                 "teacher_weights", list(weights or []), f"{len(self.models)} numbers > 0, one for each teacher"
             )
         self.average, self.inputs = average, inputs
-        self._raw = [checked_model(model, "teacher", task) for model in self.models]
-        classes = {model.name: raw.head.outputs for model, raw in zip(self.models, self._raw, strict=True)}
-        if len(set(classes.values())) > 1:
-            raise RequestError(f"The teachers' numbers of classes differ: {classes}. They must be the same.")
-        if not all(fit(raw.shape, self.shape) for raw in self._raw):
-            raise RequestError(
-                f"The teachers' outputs differ in shape: {[raw.shape for raw in self._raw]}. They must be the same."
-            )
+        named = None if student is None else student.outputs
+        self._raw = [checked_model(model, "teacher", task, named) for model in self.models]
+        self._set_orders(student)
+        self.tasks: list[Task | None] = [None] * len(self.outputs.names)
         # Listed once: Keras walks through all layers to list them, which would be done for every batch. A functional
         # twin does not list variables that a custom class owns itself.
         self._variables = [variable for model in self.models for variable in model.variables]
         self._weights_in_use: list[Any] | None = None
         self._compiled: Callable[..., Any] | None = None
 
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        """Of the outputs, (None, ..., C)."""
-        return self._raw[0].shape
+    def _set_orders(self, student: RawModel | None) -> None:
+        """Find the places of the outputs in each teacher, after a check that they are the same."""
+        first = self._raw[0]
+        own = [first.outputs.order_in(raw.outputs, f"T{first.name[1:]}", raw.name) for raw in self._raw]
+        for index, places in enumerate(zip(*own, strict=True)):
+            heads = [raw.parts[place].head for raw, place in zip(self._raw, places, strict=True)]
+            classes = {model.name: head.outputs for model, head in zip(self.models, heads, strict=True)}
+            of = f" of the output {first.outputs.names[index]!r}" if first.outputs.several else ""
+            if len(set(classes.values())) > 1:
+                raise RequestError(f"The teachers' numbers of classes{of} differ: {classes}. They must be the same.")
+            shapes = [raw.outputs.shapes[place] for raw, place in zip(self._raw, places, strict=True)]
+            if not all(fit(shape, shapes[0]) for shape in shapes):
+                raise RequestError(f"The teachers' outputs{of} differ in shape: {shapes}. They must be the same.")
+        self.outputs, self._orders, self._student = first.outputs, own, student
+        if student is not None:
+            self.outputs = student.outputs
+            self._orders = [check_pair(student, raw, adapted=self.inputs is not None) for raw in self._raw]
 
     @property
-    def heads(self) -> list[Head]:
-        """The outputs of each teacher."""
-        return [raw.head for raw in self._raw]
+    def shapes(self) -> list[tuple[Any, ...]]:
+        """Of each output of the first teacher, (None, ..., C)."""
+        return [self._raw[0].outputs.shapes[place] for place in self._orders[0]]
 
-    def check_student(self, student: RawModel, model: keras.Model) -> None:
-        """Check that a student has the same outputs and inputs.
+    def heads(self, index: int) -> list[Head]:
+        """One output of each teacher.
 
         Args:
-            student: of raw outputs.
-            model: as the user has it.
+            index: which output.
         """
-        for teacher in self._raw:
-            check_pair(student, model, teacher, adapted=self.inputs is not None)
+        return [raw.parts[order[index]].head for raw, order in zip(self._raw, self._orders, strict=True)]
 
     @property
     def given(self) -> Any:
@@ -109,8 +116,8 @@ class Teachers:
         """Whether one is a model of another framework, which is called from the backend's compiled steps."""
         return any(given is not model for given, model in zip(self._given, self.models, strict=True))
 
-    def logits(self, inputs: Any) -> Array:
-        """Predict a batch's raw outputs, float32 (B, ..., C), in a training step or outside; no gradient flows back.
+    def logits(self, inputs: Any) -> list[Array]:
+        """Predict a batch's raw outputs, float32 (B, ..., C) of each, in a training step or outside, without gradient.
 
         Args:
             inputs: the student's inputs, shape (B, ...).
@@ -118,39 +125,65 @@ class Teachers:
         if self.inputs is not None:
             inputs = self.inputs(inputs)
         with _without_gradient():
-            predictions = [ops.cast(self._predict_one(raw.model, inputs), "float32") for raw in self._raw]
-            if any(prediction.shape[1:-1] != predictions[0].shape[1:-1] for prediction in predictions):
-                raise maps_differ(predictions[0].shape, predictions[-1].shape)
-            return ops.stop_gradient(self._averaged(predictions))
+            predictions = [self._predict_one(raw, inputs) for raw in self._raw]
+            return [
+                self._averaged(
+                    [prediction[order[index]] for prediction, order in zip(predictions, self._orders, strict=True)],
+                    task,
+                )
+                for index, task in enumerate(self.tasks)
+            ]
 
-    def _averaged(self, outputs: list[Array]) -> Array:
+    def _averaged(self, outputs: list[Array], task: Task | None) -> Array:
+        outputs = [ops.cast(output, "float32") for output in outputs]
+        if any(output.shape[1:-1] != outputs[0].shape[1:-1] for output in outputs):
+            raise maps_differ(outputs[0].shape, outputs[-1].shape)
         if len(outputs) == 1:
-            return outputs[0]
-        if self.task is None or self.task.name == "categorical":
-            return average_predictions(outputs, self.weights, self.average, xp=ops)
-        if self.task.name == "regression":
-            return average_predictions(outputs, self.weights, "outputs", xp=ops)
+            return ops.stop_gradient(outputs[0])
+        if task is None or task.name == "categorical":
+            return ops.stop_gradient(average_predictions(outputs, self.weights, self.average, xp=ops))
+        if task.name == "regression":
+            return ops.stop_gradient(average_predictions(outputs, self.weights, "outputs", xp=ops))
         two_classes = [ops.stack([ops.zeros_like(z), z], axis=-1) for z in outputs]  # of each label, by their logits
         averaged = average_predictions(two_classes, self.weights, self.average, xp=ops)
-        return averaged[..., 1] - averaged[..., 0]
+        return ops.stop_gradient(averaged[..., 1] - averaged[..., 0])
 
-    def predict(self, inputs: Any) -> np.ndarray:
+    def predict(self, inputs: Any) -> Any:
         """Predict a batch's raw outputs, float32 (B, ..., C), outside of training, compiled where the backend can.
 
         Args:
             inputs: the student's inputs, shape (B, ...).
+
+        Returns:
+            An array, or arrays in the structure of the outputs.
         """
         if keras.backend.backend() != "jax":
-            return np.asarray(ops.convert_to_numpy(self.logits(inputs)))
-        if self._compiled is None:
-            import jax
+            logits = self.logits(inputs)
+        else:
+            if self._compiled is None:
+                import jax
 
-            def run(weights: Any, batch: Any) -> Any:
-                with self.using(weights):
-                    return lowered(self.logits)(batch)
+                def run(weights: Any, batch: Any) -> Any:
+                    with self.using(weights):
+                        return lowered(self.logits)(batch)
 
-            self._compiled = jax.jit(run)
-        return np.asarray(self._compiled(self.weights_now(), inputs))
+                self._compiled = jax.jit(run)
+            logits = self._compiled(self.weights_now(), inputs)
+        return self.outputs.packed([np.asarray(ops.convert_to_numpy(output)) for output in logits])
+
+    def checked(self, inputs: Any) -> Any:
+        """The inputs of a batch, after a check that they are those that the teachers take.
+
+        Args:
+            inputs: arrays.
+
+        Raises:
+            RequestError: another number of inputs, or other names.
+        """
+        if self.inputs is None:
+            for raw in self._raw:
+                check_structure(inputs, raw.model, f"T{raw.name[1:]}")
+        return inputs
 
     def weights_now(self) -> list[Any]:
         """The teachers' weights as arrays, the arguments of a compiled JAX step."""
@@ -169,16 +202,18 @@ class Teachers:
         finally:
             self._weights_in_use = None
 
-    def _predict_one(self, model: keras.Model, inputs: Any) -> Array:
-        inference = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
+    def _predict_one(self, raw: RawModel, inputs: Any) -> list[Array]:
+        if self.inputs is None and self._student is not None:
+            inputs = as_taken(inputs, self._student.model, raw.model)
+        inference = {"training": False} if "training" in inspect.signature(raw.model.call).parameters else {}
         if self._weights_in_use is None:
-            return model(inputs, **inference)
+            return raw(inputs, **inference)
         with keras.StatelessScope(state_mapping=list(zip(self._variables, self._weights_in_use, strict=True))):
-            return model(inputs, **inference)
+            return raw(inputs, **inference)
 
 
 def _as_keras(
-    model: Any, like: Callable[[], Like] | None, inputs: Callable[[Any], Any] | None, task: str | None
+    model: Any, like: Callable[[], Like] | None, inputs: Callable[[Any], Any] | None, task: Any
 ) -> keras.Model:
     """The model itself, or a Keras model that calls one of another framework."""
     if isinstance(model, keras.Model):

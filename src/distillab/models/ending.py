@@ -28,17 +28,41 @@ def as_graph(model: keras.Model) -> keras.Model | None:
     """
     if getattr(model, "outputs", None):
         return model
-    shapes = (model.get_build_config() or {}).get("input_shape")
+    shapes = input_shapes(model)
     if shapes is None:
         return None
     for dtype in ("float32", "int32"):
         try:
-            inputs = keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=dtype), shapes)  # noqa: B023
+            inputs = _symbolic(shapes, dtype)
             twin = keras.Model(inputs, _traced(model, (inputs,), {}), name=model.name)
         except Exception:  # a class's own code can raise anything
             continue
         return twin
     return None
+
+
+def _symbolic(shapes: Any, dtype: str) -> Any:
+    if isinstance(shapes, dict):  # of which Keras wants every input to have the name of its key
+        return {name: keras.Input(shape[1:], dtype=dtype, name=name) for name, shape in shapes.items()}
+    return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=dtype), shapes)
+
+
+def input_shapes(model: keras.Model) -> Any:
+    """The shapes of the inputs that a custom class's model was built with, in their structure; None if not known.
+
+    Args:
+        model: a built model.
+    """
+
+    def plain(value: Any) -> Any:  # Keras wraps dictionaries and lists that a layer holds, and JAX takes none of these
+        if isinstance(value, dict):
+            return {name: plain(part) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            shape = all(part is None or isinstance(part, int) for part in value)
+            return tuple(value) if shape else [plain(part) for part in value]
+        return value
+
+    return plain((model.get_build_config() or {}).get("input_shape"))
 
 
 def _traced(layer: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -57,8 +81,8 @@ def _traced(layer: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any
 
 
 def _operations(output: Any) -> list[str]:
-    """The kinds of the operations that lead to an output, the last first."""
-    found, waiting, seen = [], [output], set()
+    """The kinds of the operations that lead to an output, or to several, the last first."""
+    found, waiting, seen = [], keras.tree.flatten(output), set()
     while waiting:
         tensor = waiting.pop()
         node = _node(tensor)
@@ -81,59 +105,63 @@ def _last_node(output: Any) -> Any:
     """The last operation that can be seen, inside nested models and custom layers too."""
     node = _node(output)
     while node is not None:
-        inner = _inside(node)
+        inner = _inside(output)
         if inner is None:
             return node
-        node = _node(inner)
+        output, node = inner, _node(inner)
     return node
 
 
-def _inside(node: Any) -> Any:
-    """What a nested model or a custom layer computes, as a symbolic tensor; None for a single operation."""
-    operation = node.operation
+def _inside(output: Any) -> Any:
+    """How a nested model or a custom layer computes an output, as a symbolic tensor; None for a single operation."""
+    operation = _node(output).operation
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        return operation.outputs[0]
-    return _expanded(node)
+        return operation.outputs[output._keras_history.tensor_index]
+    return _expanded(output)
 
 
-def _expanded(node: Any) -> Any:
+def _expanded(output: Any) -> Any:
     """The same computation as the operations of a nested model or custom layer, in the graph around it."""
+    node = _node(output)
     operation = node.operation
     builtin = type(operation).__module__.partition(".")[0] == "keras" and not isinstance(operation, keras.Model)
     if builtin or not isinstance(operation, keras.Layer) or isinstance(operation, _Preactivation):
         return None
     options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
     try:
-        output = _traced(operation, node.arguments.args, options)
+        traced = keras.tree.flatten(_traced(operation, node.arguments.args, options))
     except Exception:  # a class's own code can raise anything
         return None
-    return output if _node(output) is not None else None
+    same = traced[output._keras_history.tensor_index]
+    return same if _node(same) is not None else None
 
 
-def last_layer(model: keras.Model) -> Any:
+def last_layer(model: keras.Model, output: int = 0) -> Any:
     """The layer or operation that computes a model's output, inside nested models and custom classes too.
 
     Args:
-        model: of one output.
+        model: of one output, or of several whose operations are visible.
+        output: which of several.
     """
     graph = as_graph(model)
-    node = None if graph is None else _last_node(graph.outputs[0])
+    node = None if graph is None else _last_node(graph.outputs[output])
     if node is not None:
         return node.operation
     return model.layers[-1] if model.layers else model
 
 
-def ending(model: keras.Model) -> str:
+def ending(model: keras.Model, output: int = 0) -> str:
     """The final activation of a model: "softmax", "sigmoid", "log_softmax", or "" for none that is known.
 
     Args:
         model: its last layer or operation decides.
+        output: which of several outputs.
 
     Example:
         >>> ending(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]))
         'softmax'
     """
-    return "" if as_graph(model) is None else _activation(last_layer(model))
+    return "" if as_graph(model) is None else _activation(last_layer(model, output))
 
 
 def _activation(operation: Any) -> str:
@@ -142,14 +170,15 @@ def _activation(operation: Any) -> str:
     return name if name in _OPERATIONS.values() else ""
 
 
-def ending_is_certain(model: keras.Model) -> bool:
+def ending_is_certain(model: keras.Model, output: int = 0) -> bool:
     """Whether the last operations show the final activation, or that there is none: trial inputs need not decide it.
 
     Args:
-        model: of one output.
+        model: of one output, or several.
+        output: which of several.
     """
     graph = as_graph(model)
-    node = None if graph is None else _last_node(graph.outputs[0])
+    node = None if graph is None else _last_node(graph.outputs[output])
     if node is None:
         return False
     if _activation(node.operation):
@@ -170,25 +199,53 @@ def without_activation(model: keras.Model) -> keras.Model:
     """A functional model with the same weights (not copies) that ends before the final softmax or sigmoid.
 
     Args:
-        model: one whose `ending` is "softmax" or "sigmoid": as an activation, a layer or an operation.
+        model: one whose `ending` is "softmax" or "sigmoid": as an activation, a layer or an operation. Of several
+            outputs those that end in neither stay as they are.
     """
     graph = as_graph(model)
     if graph is None:
         raise ValueError(f"{model.name} cannot be traced.")
-    inputs = getattr(graph, "_inputs_struct", graph.inputs)  # one, a list or a mapping
-    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
-    return keras.Model(inputs, _before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    if len(graph.outputs) == 1:
+        return keras.Model(inputs_of(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    called: dict[int, Any] = {}
+    outputs = [
+        before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
+        for index, output in enumerate(graph.outputs)
+    ]
+    packed = keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs)
+    return keras.Model(inputs_of(graph), packed, name=f"{model.name}_logits")
 
 
-def _before_activation(output: Any) -> Any:
+def inputs_of(graph: keras.Model) -> Any:
+    """A functional model's symbolic inputs, in their structure: one, a list or a mapping.
+
+    Args:
+        graph: the model.
+    """
+    inputs = getattr(graph, "_inputs_struct", graph.inputs)
+    return inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+
+
+def before_activation(output: Any, called: dict[int, Any] | None = None) -> Any:
+    """What a final softmax or sigmoid is applied to, as a symbolic tensor of the same graph.
+
+    Args:
+        output: of a functional model, whose last operation is one.
+        called: one dictionary for all outputs of a model, empty at first: a nested model is called once for them.
+    """
+    called = {} if called is None else called
     node = _node(output)
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        return without_activation(operation)(single)
-    inside = _expanded(node)
+        if id(node) not in called:
+            options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
+            logits = without_activation(operation)(*node.arguments.args, **options)
+            called[id(node)] = keras.tree.flatten(logits)
+        return called[id(node)][output._keras_history.tensor_index]
+    inside = _expanded(output)
     if inside is not None:
-        return _before_activation(inside)
+        return before_activation(inside, called)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
         return before[0]
     return _Preactivation(operation)(single)

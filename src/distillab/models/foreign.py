@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -36,7 +36,7 @@ class ForeignModel:
         name: in reports.
         kind: of model, for messages: "ONNX model".
         call: from a batch as the model reads it, (B, ...) or a dictionary of several inputs, to its outputs:
-            (B, ..., C), or (B,) for one output.
+            (B, ..., C), or (B,) for one output; of several outputs, to a list or a dictionary of such.
         digest: of the model's contents; "": only its predictions identify it.
         shape: of one input as the model states it, None where a side is open; None: it does not say.
         dtype: of its inputs.
@@ -46,14 +46,17 @@ class ForeignModel:
         outputs: the length of the last axis, where the model states it; 1 for (B,).
         class_names: of the columns, in their order; () where the model has none.
         layout: of images, as the user states it.
+        every: from a batch to all outputs by name, of a graph with several of which `call` takes one.
+        named_by_graph: whether names of several outputs may be a converter's, and their order counts where they differ.
         feature_names: of the columns that it was fitted on, where they have names.
+        categorical: whether it reads words as categories of pandas, and not as text.
         given: what it is given, in words; "": its inputs as prepared.
         reads_text: whether it reads a list of texts.
     """
 
     name: str
     kind: str
-    call: Callable[[Any], Array]
+    call: Callable[[Any], Any]
     digest: str = ""
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
@@ -63,7 +66,10 @@ class ForeignModel:
     outputs: int | None = None
     class_names: tuple[str, ...] = ()
     layout: Layout | None = None
+    every: Callable[[Any], Mapping[str, Array]] | None = None
+    named_by_graph: bool = False
     feature_names: tuple[str, ...] = ()
+    categorical: bool = False
     given: str = ""
     reads_text: bool = False
 
@@ -86,21 +92,68 @@ class ForeignModel:
         Raises:
             RequestError: it fails, or gives something else.
         """
+        given = self.outputs_for(inputs)
+        if isinstance(given, Mapping) or (isinstance(given, tuple) and len(given) > 1):
+            names = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
+            raise RequestError(
+                f"The {self.kind} {self.name} gives {len(given)} outputs{names}, and the data have labels of one. Let "
+                "it give one, or give the labels of each output."
+            )
         try:
-            outputs = np.asarray(self.call(inputs))
+            whole = np.asarray(given)
+        except Exception as error:  # rows of different lengths, or a framework's own objects
+            raise self._failure(inputs, error) from error
+        return self.checked(whole, number_of(inputs))
+
+    def outputs_for(self, inputs: Array | dict[str, Array], *, every: bool = False) -> Any:
+        """Call the model on a batch, and give what it gives: an array, or several in a list or a dictionary.
+
+        Args:
+            inputs: as the model reads them, (B, ...), or several by name.
+            every: all outputs of a graph of which one is chosen otherwise.
+
+        Raises:
+            RequestError: it fails.
+        """
+        try:
+            return self.every(inputs) if every and self.every is not None else self.call(inputs)
         except RequestError:
             raise
         except Exception as error:  # a framework, or a user's function, can raise anything
-            raise RequestError(
-                f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}."
-            ) from error
-        count = len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+            raise self._failure(inputs, error) from error
+
+    def _failure(self, inputs: Array | dict[str, Array], error: Exception) -> RequestError:
+        return RequestError(f"The {self.kind} {self.name} fails for {_described(inputs)}: {reason(error)}.")
+
+    def checked(self, given: Any, count: int) -> NDArray[np.float32]:
+        """One output as an array, (B, ..., C).
+
+        Args:
+            given: by the model.
+            count: B, the number of inputs.
+
+        Raises:
+            RequestError: it is something else.
+        """
+        try:
+            outputs = np.asarray(given)
+        except Exception as error:  # of a framework's own tensors
+            raise RequestError(f"The {self.kind} {self.name} gives no arrays: {reason(error)}.") from error
         if outputs.dtype.kind not in "fiub" or outputs.shape[:1] != (count,) or outputs.ndim > 4:
             raise RequestError(
                 f"The {self.kind} {self.name} gives {outputs.dtype} of shape {outputs.shape} for {count} inputs, "
                 "and must give numbers of shape (inputs, classes)."
             )
         return np.asarray(outputs[:, None] if outputs.ndim == 1 else outputs, np.float32)
+
+
+def number_of(inputs: Array | dict[str, Array]) -> int:
+    """The number of examples.
+
+    Args:
+        inputs: of a model, one or several by name.
+    """
+    return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
 
 
 def _described(inputs: Array | dict[str, Array]) -> str:

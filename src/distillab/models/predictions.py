@@ -17,6 +17,7 @@ from distillab.models.digests import Keys, row_digests
 from distillab.models.prediction_files import chunks, is_top_k, read_keys, read_mapped, read_top_k
 from distillab.models.top_k import TopK, dense_rows, take_rows
 from distillab.tasks import TASKS, Task
+from distillab.tasks.several import outputs_of
 
 CATEGORICAL = TASKS["categorical"]
 
@@ -114,6 +115,12 @@ class Predictions:
         predictions = read_mapped(path)
         keys = read_keys(path, predictions.shape[:1])
         check_finite(predictions, str(path))
+        if task.parts:
+            if predictions.shape[1:] != (width := task.parts[-1].outputs[1],):
+                names = ", ".join(part.name for part in task.parts)
+                allowed = f"(N, {width}): the outputs {names} side by side"
+                raise not_allowed(f"{path.name}: shape", predictions.shape, allowed)
+            return cls(keys, predictions, convert=partial(_packed_logits, task, _probable_parts(predictions, task)))
         if all(are_probabilities(predictions[piece], task) for piece in chunks(predictions)):
             return cls(keys, predictions, convert=partial(from_probabilities, task=task))
         return cls(keys, predictions)
@@ -231,6 +238,22 @@ def from_probabilities(predictions: NDArray[np.floating], task: Task) -> NDArray
         return np.asarray(np.log(np.maximum(exact, LEAST)), np.float32)
     p = np.clip(exact.astype(np.float64), LEAST, 1 - LEAST)
     return np.asarray(np.log(p) - np.log1p(-p), np.float32)
+
+
+def _probable_parts(predictions: NDArray[np.floating], task: Task) -> tuple[bool, ...]:
+    """Of each of several outputs, whether its stored predictions are probabilities."""
+    return tuple(
+        all(are_probabilities(outputs_of(part, predictions[piece]), part.task) for piece in chunks(predictions))
+        for part in task.parts
+    )
+
+
+def _packed_logits(task: Task, probable: tuple[bool, ...], predictions: NDArray[np.floating]) -> NDArray[np.float32]:
+    found = []
+    for part, of in zip(task.parts, probable, strict=True):
+        own = outputs_of(part, predictions)
+        found.append(from_probabilities(own, part.task) if of else np.asarray(own, np.float32))
+    return np.concatenate(found, axis=-1)
 
 
 def check_finite(array: NDArray[np.floating], name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import distillab.report.formatting as fmt
 from distillab.analysis.finding import Finding
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import METRICS, metric_named
 from distillab.report.charts.comparison import SHOWN, comparison_chart, comparison_data, comparison_title
 from distillab.report.charts.layers import template
 from distillab.report.payload import Compact, curves_by
@@ -111,14 +111,14 @@ def _chart_data(studies: Sequence[_Study]) -> dict[str, Any]:
             form: compact.encode(
                 "comparison",
                 comparison_data(list(zip(names, shown, strict=True)), form),
-                y=comparison_title(METRICS[metric], form),
+                y=comparison_title(metric_named(metric), form),
             )
             for form in SHOWN
         }
     return {
         "charts": {"comparison": template(comparison_chart(names=names))},
         "fields": compact.fields,
-        "measures": {name: METRICS[name].label for name in metrics},
+        "measures": {name: metric_named(name).label for name in metrics},
         "lines": by_metric,
     }
 

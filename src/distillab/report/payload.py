@@ -18,7 +18,7 @@ from distillab.analysis.gallery import Exhibit, Gallery, galleries
 from distillab.analysis.map_gallery import MapExhibit, MapGallery, map_galleries
 from distillab.analysis.trend import AxisTrend
 from distillab.metrics import precision_recall_f1
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.report.charts.accuracy_vs_alpha import accuracy_vs_alpha_chart, accuracy_vs_alpha_data, mean_chart, spans
 from distillab.report.charts.axis_trend import ROW, axis_trend_data, chosen_chart, gain_chart, gain_title, surface_chart
 from distillab.report.charts.confusion import confusion_chart, confusion_data
@@ -102,7 +102,7 @@ def study_payload(results: Results, curves: Sequence[AlphaCurve], finding: Findi
         charts = _charts(finding, classes)
     return {
         "metric": names[0],
-        "measures": {name: METRICS[name].label for name in names},
+        "measures": {name: metric_named(name).label for name in names},
         "classes": classes,
         "settings": _settings(results, curves, finding, names, compact),
         "across": [_trend(trend, finding.metric, compact) for trend in finding.trends],

@@ -15,7 +15,7 @@ from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.finding import Finding
 from distillab.analysis.other_metrics import class_scores, compare_metrics
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.report.charts.render import render
 from distillab.report.figures import study_charts
 from distillab.report.payload import label_tables
@@ -26,7 +26,7 @@ from distillab.report.view.table import Table
 from distillab.report.view.tables import classes_table, metrics_sentence, metrics_table
 from distillab.report.write import check_folder, write_files
 from distillab.study.folder import Folder
-from distillab.tasks import TASKS
+from distillab.tasks import task_named
 
 ANSWER = "**Answer.** "
 INDEX = "README.md"
@@ -137,14 +137,14 @@ def _protocol(results: Results, finding: Finding) -> Iterator[str]:
         f"{fmt.counted(finding.students, 'student')}: {fmt.counted(finding.seeds, 'seed')} for every point of the grid "
         f"({axes})."
     )
-    task = TASKS[base.task]
+    task = task_named(base.task)
     for teacher in sorted(results.teachers.values(), key=lambda teacher: str(teacher.settings)):
         settings = teacher.settings
         metric = next(name for name in (task.map_metrics[0], *task.metrics) if name in teacher.metrics)
         snapshot = f", snapshot after {settings['snapshot']:g}" if settings.get("snapshot") is not None else ""
         yield (
             f"Teacher {settings['model']}, {settings['labels']} labels, {teacher.examples:,} examples, "
-            f"{settings['epochs']} epochs{snapshot}: test {METRICS[metric].shown(teacher.metrics[metric])}."
+            f"{settings['epochs']} epochs{snapshot}: test {metric_named(metric).shown(teacher.metrics[metric])}."
         )
 
 

@@ -52,6 +52,10 @@ def auto_students(dataset: Dataset, teachers: Sequence[TeacherModel], request: R
     """
     if request.size is None and request.latency is None and request.flops is None:
         raise RequestError("The student 'auto' needs a limit: --size, --latency or --flops. For example --size 10%.")
+    if dataset.task.parts:
+        raise RequestError(
+            "The student 'auto' is not for data of several outputs. Name one of the zoo, such as mlp-32."
+        )
     limit = _size_limit(request.size, teachers)
     families: dict[str, list[str]] = {}
     described: list[str] = []

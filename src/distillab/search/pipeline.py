@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy as np
 from distillab.data import Dataset
 from distillab.errors import RequestError, WorkError
 from distillab.losses import DEFAULT_TEMPERATURE, DISTILLATION_LOSSES
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.search.budget import Budget, Cost
 from distillab.search.grid import SearchResult, grid_search
 from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
 from distillab.study.runner import Runner, Work
-from distillab.study.settings import Augment, Evaluated, Settings, Student, Teacher, ensemble
+from distillab.study.settings import Augment, Evaluated, Output, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
 from distillab.study.storage.records import TrialResult, ValidationPredictions
 from distillab.study.student_models import StudentModel
@@ -70,7 +70,7 @@ class Pipeline:
     @property
     def metric(self) -> Metric:
         """Chooses among the candidates."""
-        return METRICS[self.request.metric or self.dataset.task.metrics_of(bool(self.dataset.positions))[0]]
+        return metric_named(self.request.metric or self.dataset.task.metrics_of(bool(self.dataset.positions))[0])
 
     @property
     def loss(self) -> str:
@@ -123,6 +123,7 @@ class Pipeline:
             augmentation=Augment(shift=request.shift, flip=request.flip),
             evaluate=evaluate,
             unlabelled=unlabelled,
+            outputs=request.outputs if candidate.distilled else _weights(request.outputs),
         )
 
     def screen(self) -> None:
@@ -249,7 +250,7 @@ class Pipeline:
         seeds, each = self._seeds(repeats), self.request.search_seeds * repeats
         results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
         rows = [results[i : i + each] for i in range(0, len(results), each)]
-        metric, tie = self.metric, METRICS["nll" if self.dataset.task.softens else "rmse"]
+        metric, tie = self.metric, METRICS[self.dataset.task.tie]
         return [
             Score(candidate, metric.sign * _mean(row, metric.name), tie.sign * _mean(row, tie.name), repeats)
             for candidate, row in zip(candidates, rows, strict=True)
@@ -287,6 +288,11 @@ class Pipeline:
         better = max(scores[2:], key=lambda score: score.value).candidate
         method = "A prediction from the students at alpha = 0 and 1"
         return SearchResult(ends[0]._replace(alpha=alpha), better, scores, method, repeated=False)
+
+
+def _weights(outputs: Mapping[str, Output]) -> dict[str, Output]:
+    """What is stated of outputs, without their alphas: a baseline listens to no teacher."""
+    return {name: output.model_copy(update={"alpha": None}) for name, output in outputs.items()}
 
 
 def _predicted_alpha(

@@ -6,12 +6,12 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from distillab.data import Dataset
 from distillab.errors import not_allowed
 from distillab.losses import DISTILLATION_LOSSES
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.models.preparation import Layout, Normalisation, parse_normalisation
 from distillab.study.checking import validated
 from distillab.study.model_options import ModelOptions, Scale
@@ -22,11 +22,13 @@ from distillab.study.settings import (
     LabelLoss,
     MetricName,
     Optimiser,
+    Outputs,
     Positive,
     Schedule,
     Share,
 )
-from distillab.tasks import TaskName
+from distillab.tasks.matching import parsed_tasks
+from distillab.tasks.several import outputs_of, part_of_metric, with_options
 
 OF_TEACHER = ("agreement", "kl_to_teacher", "mae_to_teacher")
 """Metrics that compare with the teacher: they cannot choose how much to listen to it."""
@@ -45,6 +47,10 @@ def _alpha(value: Any) -> Any:
     if isinstance(value, str) and value != "predicted":
         raise ValueError("a number from 0 to 1, 'search' or 'predicted'")
     return value
+
+
+def _tasks(value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+    return None if value is None else parsed_tasks(value)
 
 
 def _normalisation(value: Any) -> Any:
@@ -68,7 +74,10 @@ class Request(Frozen):
         epochs, batch_size, loss, optimiser, schedule: the training, as in a study; loss None: the task's default.
         resample: unlabelled rows to make from the training rows of a table, for the teacher to label.
         shift, flip: augmentation of images, as in a study.
-        task: what outputs and labels mean; None: recognised from models and labels.
+        task: what outputs and labels mean; of several outputs "age=regression, income=binary", or such a mapping;
+            None: recognised from models and labels.
+        outputs: of data of several outputs, by name the alpha and the weight of some, such as {"age": {"alpha": 0.5}};
+            the search is for the alpha of the others.
         label_loss: against the labels; None: the task's default.
         metric: chooses on the validation examples, and judges on the test examples; None: the task's default.
         margin: the largest gain that does not matter, > 0, in the metric's own numbers; None: 0.001, and for metrics in
@@ -101,7 +110,8 @@ class Request(Frozen):
     resample: CountFromZero = 0
     shift: CountFromZero = 0
     flip: bool = False
-    task: TaskName | None = None
+    task: Annotated[str | dict[str, str] | None, AfterValidator(_tasks)] = None
+    outputs: Outputs = Field(default_factory=dict, validate_default=True)
     label_loss: LabelLoss | None = None
     metric: MetricName | None = None
     margin: Positive | None = None
@@ -135,7 +145,8 @@ class Request(Frozen):
             RequestError: a value that the task does not have.
         """
         task, positions = dataset.task, bool(dataset.positions)
-        metrics = [name for name in task.metrics_of(positions) if name not in OF_TEACHER]
+        task, by_output = with_options(task, self.outputs), {part.name: part.task.name for part in task.parts}
+        metrics = [name for name in task.metrics_of(positions) if name.rpartition(".")[2] not in OF_TEACHER]
         task.check_temperature(self.temperature)
         for loss in (self.loss, *self.losses):
             task.check_loss(loss or task.losses[0])
@@ -147,11 +158,13 @@ class Request(Frozen):
         metric = self.metric or metrics[0]
         spread = dataset.target_spread
         margin = self.margin or 0.001
-        if self.margin is None and spread is not None and METRICS[metric].in_label_unit:
+        if self.margin is None and spread is not None and metric_named(metric).in_label_unit:
+            of = part_of_metric(task, metric)
+            spread = spread if of is None else outputs_of(of[0], spread)
             margin = float(f"{REGRESSION_MARGIN * float(spread.mean()):.2g}")
         return self.model_copy(
             update={
-                "task": task.name,
+                "task": by_output or task.name,
                 "loss": self.loss or task.losses[0],
                 "label_loss": self.label_loss or task.label_losses[0],
                 "metric": metric,

@@ -31,6 +31,8 @@ from distillab.study.storage.records import TrialResult
 from distillab.study.student_models import StudentModel
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Training, Trial, members
+from distillab.tasks import Part
+from distillab.tasks.several import with_options, without_alphas
 
 INPUTS_SHARE = 0.5
 """Fraction of a device's memory that inputs may take; larger ones stay on the host, and come a chunk at a time."""
@@ -273,6 +275,12 @@ def _live(group: TrainingInputs, examples: Examples, output_shape: tuple[int, ..
     return live_teacher(live, examples.x_train, output_shape, augmentation, average=settings.average)
 
 
+def _parts(settings: Settings, dataset: Dataset) -> tuple[Part, ...]:
+    """The outputs, where they are several; a baseline compares with no teacher, and has one alpha."""
+    parts = with_options(dataset.task, settings.outputs).parts
+    return without_alphas(parts) if settings.target == "uniform" else parts
+
+
 def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
     return Recipe(
         task=settings.task,
@@ -284,4 +292,5 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         schedule=settings.schedule,
         augmentation=Augmentation(**settings.augmentation.model_dump()),
         unlabelled=settings.unlabelled or dataset.partly_labelled,
+        parts=_parts(settings, dataset),
     )

@@ -22,6 +22,7 @@ from distillab.models.preparation import IMAGENET, LAYOUTS, Layout, NamedInputs,
 from distillab.study.model_inputs import foreign_inputs, matched_inputs
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.several_teachers import ForeignOutputs, check_no_classes
 from distillab.study.table_inputs import table_teacher
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.text_teachers import described_texts, given_texts
@@ -56,6 +57,8 @@ def foreign_teacher(
     model = given_texts(table_teacher(model, dataset), dataset)
     preparations = _preparations(model, dataset, options, scale)
     preparation = next(iter(preparations.values()))
+    if dataset.task.parts:
+        return _of_several_outputs(model, dataset, options, preparations, model_of_keras)
     outputs = model.predict(preparation(dataset.x_train[:PROBE]))
     gives = model.gives or recognised_outputs(outputs, dataset.task)
     classes = model.outputs or outputs.shape[-1]
@@ -77,6 +80,38 @@ def foreign_teacher(
         alternatives=alternatives,
         reads=f"The {model.kind} {model.name} is given {given}; it gives {gives}.",
         named_classes=columns is not None,
+    )
+
+
+def _of_several_outputs(
+    model: ForeignModel,
+    dataset: Dataset,
+    options: ModelOptions,
+    preparations: dict[str, Preparation | NamedInputs],
+    model_of_keras: keras.Model | None,
+) -> TeacherModel:
+    check_no_classes(options)
+    preparation = next(iter(preparations.values()))
+    probe = preparation(dataset.x_train[:PROBE])
+    outputs = ForeignOutputs(model, probe, dataset)
+    raw = outputs.raw(probe)
+
+    def predict(preparation: Preparation | NamedInputs, inputs: Array) -> NDArray[np.float32]:
+        steps = range(0, len(inputs), BATCH)
+        parts = [outputs.raw(preparation(inputs[start : start + BATCH])) for start in steps]
+        return np.asarray(dataset.standardised(np.concatenate(parts)), np.float32)
+
+    alternatives = {advice: partial(predict, other) for advice, other in preparations.items() if advice}
+    first = partial(predict, preparation)
+    given = described_texts(dataset) if model.reads_text else model.given or preparation.described()
+    return TeacherModel(
+        model.name,
+        _digest(model, preparation, "", None, raw, f"{outputs.described} "),
+        first,
+        first,
+        model_of_keras,
+        alternatives=alternatives,
+        reads=f"The {model.kind} {model.name} is given {given}; it gives {outputs.described}.",
     )
 
 
@@ -241,8 +276,9 @@ def _digest(
     gives: Gives,
     columns: NDArray[np.intp] | None,
     probe: Array,
+    of_several: str = "",
 ) -> str:
-    digest = hashlib.sha256(f"{model.kind} {preparation} {gives} ".encode())
+    digest = hashlib.sha256(f"{model.kind} {preparation} {gives} {of_several}".encode())
     digest.update(repr(None if columns is None else columns.tolist()).encode())
     if model.digest:
         digest.update(model.digest.encode())

@@ -26,6 +26,7 @@ from distillab.study.foreign_teachers import foreign_teacher
 from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.outputs import check_outputs
+from distillab.study.several_teachers import logits_of_classes, packed_teacher
 from distillab.study.table_inputs import reading_table
 from distillab.study.teacher_models import Member, Predict, TeacherModel
 from distillab.tasks import Head, check_head
@@ -50,16 +51,22 @@ def keras_teacher(model: keras.Model, name: str, dataset: Dataset, options: Mode
     if graph is None:  # a custom class that shows no operations is called, not traced
         return _called(model, name, dataset, options)
     scale = model_scale(graph, dataset, options.teacher_scale)
-    logits = without_activation(graph) if ending(graph) in ("softmax", "sigmoid") else graph
+    if dataset.task.parts:
+        logits = packed_teacher(graph, name, dataset, options)
+    else:
+        logits = without_activation(graph) if ending(graph) in ("softmax", "sigmoid") else graph
     columns = None
     if options.teacher_classes is not None:
         columns = _columns(options.teacher_classes, graph.output_shape[-1], name, dataset)
         logits = _with_classes(logits, columns)
-    check_head(dataset.task, Head(logits.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
+    if not dataset.task.parts:
+        check_head(dataset.task, Head(logits.output_shape[-1], ending(graph), 0, f"the teacher {name}"))
     check_outputs(f"The teacher {name}", logits.output_shape[1:], dataset)
     logits, reads = _of_table(logits, name, dataset)
     adapted = _standardised(_with_input(logits, name, dataset, options), dataset)
     more = f"{scale!r} {options.teacher_input}"
+    if dataset.task.parts:
+        more += f" {[part.name for part in dataset.task.parts]}"
     if options.teacher_normalise is not None or columns is not None:
         more += f" {options.teacher_normalise} {None if columns is None else columns.tolist()}"
     member = Member(Functional(adapted), read_variables(adapted), scale)
@@ -67,6 +74,8 @@ def keras_teacher(model: keras.Model, name: str, dataset: Dataset, options: Mode
     def predicting(scale: Scale) -> Predict:
         def predict(inputs: Array) -> NDArray[np.float32]:
             outputs = teacher_logits(*member[:2], inputs, scale)
+            if dataset.task.parts:
+                return logits_of_classes(dataset.task, outputs)
             return as_logits(outputs) if dataset.task.name == "categorical" else outputs
 
         return predict
@@ -102,7 +111,7 @@ def _called(model: keras.Model, name: str, dataset: Dataset, options: ModelOptio
     opaque = ForeignModel(
         name=name,
         kind="Keras model",
-        call=lambda batch: np.asarray(model(batch, training=False)),
+        call=lambda batch: model(batch, training=False),
         digest=digest.hexdigest(),
         shape=_shape_of_inputs(dataset, options),
     )

@@ -19,6 +19,7 @@ from distillab.models.frameworks.kinds import SUFFIXES, is_foreign_file, refuse_
 from distillab.models.frameworks.opening import foreign_file, foreign_folder, foreign_object
 from distillab.models.frameworks.saved_model import is_saved_model
 from distillab.models.functions import names_function, number_of_arguments, user_function
+from distillab.models.several import several_outputs
 from distillab.study.model_inputs import foreign_inputs, model_inputs
 from distillab.study.model_options import ModelOptions
 from distillab.study.stored_teachers import check_stored, is_stored, stored_head
@@ -34,18 +35,28 @@ class Opened:
         source: as the user names it.
         model: where it is one of Keras; None for what is called or built once the data are known.
         foreign: where it is one of another framework.
+        role: "teacher" or "student", for messages.
     """
 
     name: str
     source: Any
     model: keras.Model | None = None
     foreign: ForeignModel | None = None
+    role: str = "teacher"
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return f"the {self.role} {self.name}"
 
     @property
     def head(self) -> Head | None:
         """Its outputs; None where they are not known before the data are."""
         if self.model is not None:
             graph = as_graph(self.model)
+            several = None if graph is None else several_outputs(graph)
+            if several is not None:
+                return several.head(self.called)
             shape = None if graph is None else graph.output_shape
             if not isinstance(shape, tuple) or len(shape) < 2 or not isinstance(shape[-1], int):
                 return None
@@ -66,7 +77,7 @@ class Opened:
     @property
     def is_predictions(self) -> bool:
         """Whether it is stored predictions."""
-        return self.model is None and is_stored(self.source)
+        return self.model is None and self.foreign is None and is_stored(self.source)
 
 
 def opened(source: Any, options: ModelOptions) -> Opened:
@@ -82,15 +93,16 @@ def opened(source: Any, options: ModelOptions) -> Opened:
     if isinstance(source, Opened):
         return source
     if isinstance(source, keras.Model):
-        return Opened(source.name, source, source)
+        return Opened(source.name, source, source, role="student")
     if not isinstance(source, (str, os.PathLike)) or is_foreign_file(Path(source)):
         what = source if isinstance(source, (str, os.PathLike)) else type(source).__name__
         allowed = "a keras.Model, a .keras file, module:function, a name such as cnn-16-32, or auto"
         raise not_allowed("student", str(what), allowed, "Models of other frameworks can teach.")
     text, path = os.fspath(source), Path(source).expanduser()
     if not names_function(text) and path.suffix == ".keras":
-        return Opened(path.name, path, read_model(path, trust=options.trust, modules=options.modules))
-    return Opened(text, text)
+        model = read_model(path, trust=options.trust, modules=options.modules)
+        return Opened(path.name, path, model, role="student")
+    return Opened(text, text, role="student")
 
 
 def opened_teacher(source: Any, options: ModelOptions) -> Opened:

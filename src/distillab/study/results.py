@@ -27,6 +27,7 @@ from distillab.tasks.calibration import reliability
 from distillab.tasks.denoising import denoising
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion, decisions, evaluate
+from distillab.tasks.several import with_options
 
 
 class KeptStudent(NamedTuple):
@@ -127,7 +128,7 @@ def _with_metrics(
     result: TrialResult, trial: Trial, slot: int, labels: Labels, teacher: TeacherPredictions, cohort: Evaluation
 ) -> TrialResult:
     outcome, data, squared = cohort.outcome, cohort.dataset, trial.settings.squared
-    task, y_test = data.task, data.y_test if cohort.test else data.y_test[:0]
+    task, y_test = with_options(data.task, trial.settings.outputs), data.y_test if cohort.test else data.y_test[:0]
     test, validation = data.in_units(outcome.test_logits[slot]), data.in_units(outcome.validation_logits[slot])
     metrics: dict[tuple[str, str], float] = {}
     for split, outputs, truth, reference in (

@@ -102,7 +102,7 @@ def run_study(
     """
     started, clock = now(), time.perf_counter()
     options, progress = replace(options or RunOptions(), **values), progress or Silence()
-    dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.task)
+    dataset = load(spec.base.dataset, data_dir=options.data_dir, task=spec.base.data_task)
     folder = Folder(out)
     work = work_in(folder, dataset, options, progress)
     spec = with_filed_teachers(spec, dataset, work.models, progress)

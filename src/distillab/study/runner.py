@@ -28,6 +28,7 @@ from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions
 from distillab.study.trials import Group, Trial, groups, members, training_identity
 from distillab.study.zoo_models import zoo_model
+from distillab.tasks.several import with_options
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Work:
                 f"The loss {settings.loss} needs every label, and some of {data.name} are missing. Set loss to "
                 f"{default}."
             )
+        with_options(data.task, settings.outputs)  # rejects an unknown output
         classes = data.classes
         for noise in {trial.settings.noise for trials in group.trainings for trial in trials}:
             if noise.matrix is not None and len(noise.matrix) != classes:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.errors import RequestError, not_allowed
@@ -17,7 +28,7 @@ from distillab.models.averaging import DEFAULT_AVERAGE
 from distillab.models.frameworks.kinds import SUFFIXES
 from distillab.models.preparation import Layout
 from distillab.study.model_options import Scale
-from distillab.tasks import TaskName, task_named
+from distillab.tasks import SEVERAL, TaskName, task_named
 
 OF_PROBABILITIES = frozenset({"nll", "ece", "ece_width", "kl_to_teacher"})
 """Those that outputs trained by squared error do not have."""
@@ -117,6 +128,12 @@ ROUNDING = 1e-6
 """How far from 1 the shares of a class may sum: six printed decimals are enough, the rest is put right exactly."""
 
 
+def _metric_of_output(value: Any, check: Callable[[Any], Any]) -> Any:
+    """A metric of one of several outputs, such as income.accuracy, by the metric that it is there."""
+    output, dot, name = value.rpartition(".") if isinstance(value, str) else ("", "", value)
+    return f"{output}{dot}{check(name)}" if output else check(value)
+
+
 if TYPE_CHECKING:
     MetricName = str
     Optimiser = str
@@ -124,7 +141,7 @@ if TYPE_CHECKING:
     Loss = str
     LabelLoss = str
 else:  # pydantic reads these from the tables that name them
-    MetricName = Literal[tuple(METRICS)]
+    MetricName = Annotated[Literal[tuple(METRICS)], WrapValidator(_metric_of_output)]
     Optimiser = Literal[tuple(OPTIMISERS)]
     Schedule = Literal[tuple(SCHEDULES)]
     Loss = Literal[tuple(DISTILLATION_LOSSES)]
@@ -223,6 +240,40 @@ class Student(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
+class Output(Frozen):
+    """What is stated of one of several outputs.
+
+    Args:
+        alpha: the weight of its labels; None: that of the training.
+        weight: of its loss among those of the others, and of its metric in the score.
+        task: what it means; None: recognised from its labels.
+    """
+
+    alpha: Share | None = None
+    weight: Annotated[Number, Field(ge=0)] = 1.0
+    task: Literal["categorical", "binary", "multilabel", "regression"] | None = None
+
+
+class _Outputs(dict[str, Output]):
+    """A mapping of outputs that never changes once it is checked: settings are keys of mappings."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((name, repr(output)) for name, output in self.items())))
+
+
+def stated_by_output(outputs: Mapping[str, Output]) -> dict[str, str]:
+    """The tasks that are stated for some outputs.
+
+    Args:
+        outputs: by name.
+    """
+    return {name: output.task for name, output in outputs.items() if output.task is not None}
+
+
+Outputs = Annotated[dict[str, Output], AfterValidator(_Outputs)]
+"""By name, what is stated of some of several outputs."""
+
+
 class Augment(Frozen):
     """Augmentation of the students' training images, anew in every epoch; their teacher then predicts them live."""
 
@@ -248,6 +299,7 @@ class Settings(Frozen):
         evaluate: `all`: on validation and test examples. `validation`: the test set is not read, as for the candidates
             of a search. `test`: the validation examples are trained on too, as in the final trainings of a search.
         unlabelled: whether the unlabelled inputs of the data are trained on.
+        outputs: of data of several outputs: the alpha and the weight of some, by name.
         target: what the distillation loss compares with: the teacher's predictions, or `uniform` ones, which smooth the
             labels. The student's agreement is with the teacher in either case.
     """
@@ -272,7 +324,19 @@ class Settings(Frozen):
     validation: Validation = Validation()
     evaluate: Evaluated = "all"
     unlabelled: bool = False
+    outputs: Outputs = _Outputs()
     target: Literal["teacher", "uniform"] = "teacher"
+
+    @model_serializer(mode="wrap")
+    def _without_no_outputs(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings of one output are written as they were before there were several."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key != "outputs" or value}
+
+    @property
+    def data_task(self) -> str | dict[str, str]:
+        """What is known of the data's task before they are read: its name, or the stated tasks of several outputs."""
+        return stated_by_output(self.outputs) or self.task
 
     @property
     def live(self) -> bool:
@@ -302,6 +366,10 @@ class Settings(Frozen):
         task.check_loss(self.loss)
         task.check_label_loss(self.label_loss)
         task.check_temperature(None if self.temperature == DEFAULT_TEMPERATURE else self.temperature)
+        if self.noise.perturbs and self.task == SEVERAL:
+            raise RequestError("Label noise is not defined for task=several. Leave noise.rate out.")
+        if self.outputs and self.task != SEVERAL:
+            raise RequestError(f"outputs is not allowed with task={self.task}, which has one output. Leave it out.")
         if self.noise.perturbs and self.noise.kind not in task.noise:
             allowed = f"one that is defined for task={self.task}: {', '.join(task.noise)}"
             raise not_allowed("noise.kind", self.noise.kind, allowed)

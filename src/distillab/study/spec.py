@@ -20,7 +20,7 @@ from distillab.errors import RequestError, not_allowed, shown, unknown
 from distillab.study.checking import validated
 from distillab.study.settings import OF_PROBABILITIES, SEARCH_KEYS, Objective, Settings
 from distillab.study.yaml import read_yaml
-from distillab.tasks import TASKS
+from distillab.tasks import SEVERAL, TASKS, task_named
 
 PRESETS = Path(__file__).with_name("presets")
 MATRIX = "noise.matrix"  # the one setting whose single value is a list
@@ -81,7 +81,7 @@ class Spec:
 
     def to_mapping(self) -> dict[str, Any]:
         """The whole specification, defaults filled in; `read_spec` gives it back unchanged."""
-        aside = {*SEARCH_KEYS} if TASKS[self.base.task].softens else {*SEARCH_KEYS, "temperature"}
+        aside = {*SEARCH_KEYS} if task_named(self.base.task).softens else {*SEARCH_KEYS, "temperature"}
         tree = self.objective.model_dump() | self.base.model_dump(exclude=aside)
         for axis in self.axes:
             tree = _with(tree, axis.key, list(axis.values))
@@ -171,7 +171,8 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
             raise not_allowed(key, values, "a list without repetitions")
         axes.append(Axis(key, checked))
     order = list(_flatten(base.model_dump()))
-    axes.sort(key=lambda axis: next(index for index, key in enumerate(order) if f"{key}.".startswith(f"{axis.key}.")))
+    places = {axis.key: _place(axis.key, order) for axis in axes}
+    axes.sort(key=lambda axis: places[axis.key])
     spec = Spec(objective, base, tuple(axes))
     if spec.size > LARGEST_STUDY:
         raise RequestError(f"{source} has {spec.size:,} trials, more than {LARGEST_STUDY:,}. Shorten an axis.")
@@ -179,28 +180,35 @@ def read_spec(tree: Any, *, source: str = "the study") -> Spec:
     return spec
 
 
+def _place(key: str, order: Sequence[str]) -> int:
+    """Where an axis stands among the settings; one whose first value is empty, after all others."""
+    return next((index for index, other in enumerate(order) if f"{other}.".startswith(f"{key}.")), len(order))
+
+
 def _with_task(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping with its task, by default that of a named data set, and the defaults that the task changes."""
     name = tree.get("task") or task_of(str(tree["dataset"])) or "categorical"
-    if not isinstance(name, str) or name not in TASKS:  # refused below
+    if not isinstance(name, str) or name not in (*TASKS, SEVERAL):  # refused below
         return {**tree, "task": name}
-    task = TASKS[name]
+    task = task_named(name)
     allowed = dict.fromkeys((*task.metrics, *task.map_metrics))
-    if isinstance(metric := tree.get("metric"), str) and metric not in allowed:
+    of_output = name == SEVERAL and "." in str(tree.get("metric"))  # the data tell its outputs
+    if isinstance(metric := tree.get("metric"), str) and metric not in allowed and not of_output:
         raise unknown(f"metric of task={name}", metric, allowed)
     if not task.softens and "temperature" in tree:
         task.check_temperature(tree["temperature"])
     defaults = {"metric": task.metrics[0], "loss": task.losses[0], "label_loss": task.label_losses[0]}
     filled = {"task": name, **(defaults if name != "categorical" else {}), **tree}
     noise = tree.get("noise")
-    if isinstance(noise, Mapping) and "kind" not in noise and name != "categorical":
+    if isinstance(noise, Mapping) and "kind" not in noise and name not in ("categorical", SEVERAL):
         filled["noise"] = {"kind": task.noise[0], **noise}
     return filled
 
 
 def _checked(tree: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted key, as a whole tree of settings has it once checked."""
-    return functools.reduce(operator.getitem, key.split("."), validated(Settings, tree).model_dump())
+    written = {"outputs": {}} | validated(Settings, tree).model_dump()  # no outputs are not written
+    return functools.reduce(operator.getitem, key.split("."), written)
 
 
 def _check_crossings(spec: Spec) -> None:

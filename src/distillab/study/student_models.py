@@ -18,17 +18,25 @@ from distillab.engine.lora import read_adapters
 from distillab.engine.trainable import rebuilt
 from distillab.errors import RequestError
 from distillab.models.digests import add_array, architecture
-from distillab.models.ending import ending, last_layer
+from distillab.models.ending import ending
 from distillab.models.functions import model_from_function, names_function
 from distillab.models.input_names import given_by_name
+from distillab.models.several import taken_apart
 from distillab.study.model_inputs import matched_inputs, model_inputs, model_scale
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import Opened, opened
 from distillab.study.outputs import check_outputs
 from distillab.study.start import Start, check_start, start_of
+from distillab.study.student_outputs import (
+    StudentOutputs,
+    of_zoo,
+    packed_student,
+    shipped_outputs,
+    without_activations,
+)
 from distillab.study.table_inputs import encoded_by_layers
 from distillab.study.zoo_models import zoo_model
-from distillab.tasks import check_head
+from distillab.tasks.matching import check_heads
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class StudentModel:
         scale: stored inputs times this are its inputs.
         warm: the weights to start from; None: drawn anew for each seed, except what training does not change.
         ending: "softmax" or "sigmoid", which the shipped model ends in; "": it gives logits, or real numbers.
+        outputs: of several outputs, how the shipped model gives them.
     """
 
     name: str
@@ -48,6 +57,7 @@ class StudentModel:
     scale: Scale
     warm: Variables | None = None
     ending: str = ""
+    outputs: StudentOutputs | None = None
 
     @property
     def start(self) -> Start:
@@ -59,6 +69,8 @@ class StudentModel:
         """Of everything that decides a training of it, except settings and seed."""
         digest = hashlib.sha256(json.dumps(architecture(self.functional.model), sort_keys=True).encode())
         digest.update(f"{self.scale!r} {self.ending == 'softmax'}".encode())
+        if self.outputs is not None:
+            digest.update(repr(self.outputs.in_order_of_data).encode())
         for array in [] if self.warm is None else [*self.warm.trainable, *self.warm.fixed]:
             add_array(digest, array)
         if self.warm is None and any(self.functional.kept):
@@ -86,11 +98,11 @@ def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
     Raises:
         RequestError: the name is unknown or does not fit the data.
     """
-    model = zoo_model(name, dataset)
+    model, outputs = of_zoo(zoo_model(name, dataset), dataset)
     matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
-    return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset))
+    return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset), outputs=outputs)
 
 
 def _own_ending(dataset: Dataset) -> str:
@@ -112,12 +124,16 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     """
     named = opened(source, options)
     model, name = _built(named, dataset), named.name
-    head = Opened(f"the student {name}", source, model).head
-    if head is not None:
-        check_head(dataset.task, head)
-    ends = ending(model)
-    if ends in ("softmax", "sigmoid"):
-        model = _without_activation(model, name)
+    head, outputs = Opened(name, source, model, role="student").head, None
+    if head is not None and (dataset.task.parts or not head.parts):
+        check_heads(dataset.task, [head])
+    ends = ending(model) if not dataset.task.parts else ""
+    if dataset.task.parts and model is not named.model and not names_function(named.name):
+        model, outputs = of_zoo(model, dataset)
+    elif dataset.task.parts:
+        model, outputs = packed_student(model, name, dataset)
+    elif ends in ("softmax", "sigmoid"):
+        model = without_activations(model, name, (0,))
     elif model is not named.model and not names_function(name):
         ends = _own_ending(dataset)
     freeze_inside(model)
@@ -126,13 +142,14 @@ def student_model(source: Any, dataset: Dataset, options: ModelOptions) -> Stude
     check_start(functional, name, warm=options.warm_start)
     matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     scale = model_scale(model, dataset, options.student_scale)
-    if options.warm_start and dataset.task.name == "regression":
+    if options.warm_start and dataset.target_mean is not None:
         raise RequestError(
-            "--warm-start is not allowed with task=regression: the student trains on standardised labels, and its "
-            "weights give the labels' own unit. Leave it out."
+            f"--warm-start is not allowed with task={dataset.task.name}: the student trains on standardised labels, "
+            "and its weights give the labels' own unit. Leave it out."
         )
     warm = read_variables(model) if options.warm_start else None
-    return StudentModel(name, functional, scale, warm, "" if ends == "log_softmax" else ends)
+    ends = "" if ends == "log_softmax" else ends
+    return StudentModel(name, functional, scale, warm, ends, outputs)
 
 
 def _built(named: Opened, dataset: Dataset) -> keras.Model:
@@ -141,23 +158,6 @@ def _built(named: Opened, dataset: Dataset) -> keras.Model:
     if names_function(named.name):
         return model_from_function(named.name, dataset.model_shape, dataset.outputs)
     return zoo_model(str(named.source), dataset)
-
-
-def _without_activation(model: keras.Model, name: str) -> keras.Model:
-    """The same architecture and weights, ending in logits."""
-    last = last_layer(model)
-
-    def linear(layer: keras.Layer) -> keras.Layer:
-        if layer.name != last.name:
-            return layer.__class__.from_config(layer.get_config())
-        if not hasattr(layer, "activation"):
-            return keras.layers.Activation("linear", name=layer.name)
-        return layer.__class__.from_config({**layer.get_config(), "activation": "linear"})
-
-    twin = rebuilt(model, linear)
-    if ending(twin):
-        raise RequestError(f"The student {name} ends in a {ending(twin)} inside a nested model. Let it end in logits.")
-    return write_variables(twin, read_variables(model))
 
 
 def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset) -> keras.Model:
@@ -172,12 +172,16 @@ def shipped_model(student: StudentModel, variables: Variables, dataset: Dataset)
         tokens = dataset.input_kinds[name] == "tokens"
         inputs[name] = keras.Input(shape, name=name, dtype="int32" if tokens else "float32")
         read[name] = inputs[name] if tokens else _prepared(inputs[name], name, student.scale, dataset)
-    x: Any = core(read[INPUT] if list(read) == [INPUT] else given_by_name(core, read))
+    given = inputs[INPUT] if list(inputs) == [INPUT] else inputs
+    taken = taken_apart(core) if student.outputs is not None else core
+    x: Any = taken(read[INPUT] if list(read) == [INPUT] else given_by_name(taken, read))
+    if student.outputs is not None:
+        return keras.Model(given, shipped_outputs(x, student.outputs, dataset), name="student")
     if student.ending:
         x = keras.layers.Activation(student.ending)(x) if student.ending == "sigmoid" else keras.layers.Softmax()(x)
     if dataset.target_mean is not None and dataset.target_spread is not None:
         x = keras.layers.Rescaling(dataset.target_spread.tolist(), dataset.target_mean.tolist())(x)
-    return keras.Model(inputs[INPUT] if list(inputs) == [INPUT] else inputs, x, name="student")
+    return keras.Model(given, x, name="student")
 
 
 def _prepared(x: Any, name: str, scale: Scale, dataset: Dataset) -> Any:

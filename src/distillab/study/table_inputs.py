@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from distillab.data import Dataset
-from distillab.data.columns import Columns
+from distillab.data.columns import Column, Columns
 from distillab.data.labels import Array
 from distillab.errors import RequestError
 from distillab.models.foreign import ForeignModel
@@ -80,7 +81,9 @@ def table_teacher(model: ForeignModel, dataset: Dataset) -> ForeignModel:
     reads = count if model.shape is None or len(model.shape) != 1 else model.shape[0]
     if reads == width and (reads != count or model.kind not in READ_CODES):
         given = f"the {width} encoded features that students read"
-        return _given(model, columns, given, lambda x: model.call(columns.encoded(x)), "encoded")
+        of = _given(model, columns, given, lambda x: model.call(columns.encoded(x)), "encoded")
+        every = model.every
+        return of if every is None else replace(of, every=lambda x: every(columns.encoded(x)))
     if reads not in (count, None):
         raise RequestError(
             f"The teacher {model.name} reads inputs of shape {model.shape}. The data have {count} columns, encoded as "
@@ -106,11 +109,38 @@ def _of_raw(model: ForeignModel, columns: Columns) -> ForeignModel:
             "'distillab[pandas]'."
         ) from error
 
-    def call(x: Array) -> Array:
+    _check_categories(model)
+
+    def call(x: Array) -> Any:
         raw = columns.decoded(x)
+        if model.categorical:
+            raw = {name: _as_categories(values, columns.column(name), pd) for name, values in raw.items()}
         return model.call(pd.DataFrame({name: raw[name] for name in model.feature_names}))
 
-    return _given(model, columns, f"the raw columns {_listed(model.feature_names)} as a DataFrame", call, "raw")
+    words = ", words as categories" if model.categorical else ""
+    given = f"the raw columns {_listed(model.feature_names)} as a DataFrame{words}"
+    return _given(model, columns, given, call, "raw")
+
+
+def _as_categories(values: Array, column: Column, pandas: Any) -> Any:
+    """Words as categories, which a booster matches by name with those that it learned; True and False as numbers."""
+    if column.kind == "number":
+        return values
+    if column.kind == "boolean" and column.categories[1].lower() == "true":
+        return values.astype(float)
+    return pandas.Categorical(values, categories=sorted(column.categories))
+
+
+def _check_categories(model: ForeignModel) -> None:
+    """Refuse an XGBoost that takes categories by their place: another table's places are others."""
+    if not model.categorical or "xgboost" not in sys.modules:
+        return
+    version = str(sys.modules["xgboost"].__version__)
+    if model.name.startswith("XGB") and tuple(map(int, version.split(".")[:2])) < (3, 1):
+        raise RequestError(
+            f"The teacher {model.name} reads categories by name only from XGBoost 3.1 on, and {version} is installed. "
+            "Install a later one, or fit it on codes: read_data(...).x_train."
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,10 +18,11 @@ from distillab.data import Dataset
 from distillab.data.array_store import taken
 from distillab.data.labels import Array
 from distillab.errors import RequestError
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import Metric, metric_named
 from distillab.study.teacher_models import Predict, TeacherModel
-from distillab.tasks import Task, known_entries
+from distillab.tasks import Part, Task, known_entries
 from distillab.tasks.evaluation import evaluate, judged_entries
+from distillab.tasks.several import labels_of, outputs_of, weighted_score
 
 SCALE_ROWS = 500
 """Examples on which ways of reading the inputs are compared."""
@@ -103,7 +104,7 @@ def main_metric(dataset: Dataset) -> Metric:
     Args:
         dataset: the data.
     """
-    return METRICS[dataset.task.metrics_of(bool(dataset.positions))[0]]
+    return metric_named(dataset.task.metrics_of(bool(dataset.positions))[0])
 
 
 def teacher_trial(predict: Predict, dataset: Dataset, metric: str = "") -> TeacherTrial:
@@ -138,20 +139,38 @@ def _constant(task: Task) -> str:
 def _constant_outputs(dataset: Dataset, shape: tuple[int, ...]) -> Array:
     """Outputs that ignore the inputs: shares of the classes or labels among the training labels, or means."""
     labels, task = dataset.y_train[dataset.training], dataset.task
+    if task.parts:
+        several = [
+            _constant_of(part.task, labels_of(part, labels), part.width, _mean_of(part, dataset)) for part in task.parts
+        ]
+        return np.broadcast_to(np.concatenate(several), shape).astype(np.float32)
+    return np.broadcast_to(_constant_of(task, labels, shape[-1], dataset.target_mean), shape).astype(np.float32)
+
+
+def _mean_of(part: Part, dataset: Dataset) -> Array | None:
+    return None if dataset.target_mean is None else outputs_of(part, dataset.target_mean)
+
+
+def _constant_of(task: Task, labels: Array, width: int, mean: Array | None) -> Array:
+    """Raw outputs at one position, shape (C',)."""
     if task.name == "regression":
-        numbers = np.asarray(dataset.target_mean)
+        numbers = np.asarray(mean)
     elif task.name == "categorical":
-        counts = np.bincount(labels[labels >= 0].ravel().astype(int), minlength=shape[-1])
+        counts = np.bincount(labels[labels >= 0].ravel().astype(int), minlength=width)
         numbers = np.log(np.maximum(counts / max(1, counts.sum()), 1e-7))
     else:
         several = labels.reshape(-1, labels.shape[-1]) if task.name == "multilabel" else labels.reshape(-1, 1)
         share = np.array([column[column >= 0].mean() if (column >= 0).any() else 0.5 for column in several.T])
         share = np.clip(share, 1e-7, 1 - 1e-7)
         numbers = np.log(share / (1 - share))
-    return np.broadcast_to(numbers, shape).astype(np.float32)
+    return numbers
 
 
 def _skill(task: Task, outputs: Array, labels: Array) -> float:
+    if task.parts:
+        known = [part for part in task.parts if known_entries(labels_of(part, labels), part.task).any()]
+        skills = [_skill(part.task, outputs_of(part, outputs), labels_of(part, labels)) for part in known]
+        return weighted_score(known, skills)
     entries = judged_entries(task, outputs, labels)
     if task.name == "regression":
         return float(metrics.r2(entries.outputs, entries.labels))
@@ -217,11 +236,31 @@ def _check_inputs(teacher: TeacherModel, dataset: Dataset, *, if_good: bool = Fa
 
 def _check_order(teacher: TeacherModel, dataset: Dataset) -> None:
     """Refuse a teacher whose outputs fit the classes much better in another order."""
-    if dataset.task.name not in ("categorical", "binary") or dataset.classes < 2:
+    tasks = [part.task for part in dataset.task.parts] or [dataset.task]
+    if not any(task.name in ("categorical", "binary") for task in tasks) or dataset.classes < 2:
         return
-    outputs, labels = _ordered_examples(teacher, dataset)
-    classes = dataset.classes
-    predicted = (outputs[:, 0] > 0).astype(int) if dataset.task.name == "binary" else outputs.argmax(-1)
+    if not dataset.task.parts:
+        examples = _ordered_examples(dataset.task, *_spread_examples(teacher, dataset))
+        _check_order_of(teacher, dataset, dataset.task, dataset.class_names, examples)
+        return
+    outputs, labels = _spread_examples(teacher, dataset)
+    for part in dataset.task.parts:
+        own = labels_of(part, labels)
+        if part.task.exclusive and known_entries(own, part.task).any():
+            examples = _ordered_examples(part.task, outputs_of(part, outputs), own)
+            _check_order_of(teacher, dataset, part.task, part.class_names, examples, part.name)
+
+
+def _check_order_of(
+    teacher: TeacherModel,
+    dataset: Dataset,
+    task: Task,
+    class_names: Sequence[str],
+    examples: tuple[Array, Array],
+    output: str = "",
+) -> None:
+    (outputs, labels), classes = examples, len(class_names)
+    predicted = (outputs[:, 0] > 0).astype(int) if task.name == "binary" else outputs.argmax(-1)
     if (predicted == labels).mean() > 1 - GAIN:
         return
     first, second = slice(0, None, 2), slice(1, None, 2)
@@ -238,19 +277,30 @@ def _check_order(teacher: TeacherModel, dataset: Dataset) -> None:
     if binomtest(gained, gained + lost, alternative="greater").pvalue >= SIGNIFICANCE:
         return
     _check_inputs(teacher, dataset, if_good=True)  # inputs read wrongly can look like classes in another order
-    found = [dataset.class_names[number] for number in order]
+    found = [class_names[number] for number in order]
+    if output:
+        raise RequestError(
+            f"Output {output!r} of the teacher {teacher.name} is right on {as_is.mean():.1%} of {len(as_is)} labelled "
+            f"examples with its classes in the data's order ({_some(class_names)}), and on {reordered.mean():.1%} in "
+            f"the order {_some(found)}. Give the labels' classes in the teacher's order."
+        )
     raise RequestError(
         f"The teacher {teacher.name} is right on {as_is.mean():.1%} of {len(as_is)} labelled examples with its classes "
-        f"in the data's order ({_some(dataset.class_names)}), and on {reordered.mean():.1%} in the order "
+        f"in the data's order ({_some(class_names)}), and on {reordered.mean():.1%} in the order "
         f"{_some(found)}. Give its classes in the order of its outputs with --teacher-classes, one name a line."
     )
 
 
-def _ordered_examples(teacher: TeacherModel, dataset: Dataset) -> tuple[Array, Array]:
-    """Outputs and labels of examples spread over the training data; of maps, some of their positions."""
+def _spread_examples(teacher: TeacherModel, dataset: Dataset) -> tuple[Array, Array]:
+    """Outputs and labels of examples spread over the training data."""
     rows = np.arange(len(dataset.y_train))
     rows = rows[:: max(1, len(rows) // (ORDER_ROWS if not dataset.positions else 50))][:ORDER_ROWS]
-    entries = judged_entries(dataset.task, teacher.predict(taken(dataset.x_train, rows)), dataset.y_train[rows])
+    return teacher.predict(taken(dataset.x_train, rows)), dataset.y_train[rows]
+
+
+def _ordered_examples(task: Task, outputs: Array, labels: Array) -> tuple[Array, Array]:
+    """Known labels and their outputs; of maps, some of their positions."""
+    entries = judged_entries(task, outputs, labels)
     step = max(1, len(entries.labels) // ORDER_ROWS)
     return entries.outputs[::step], entries.labels[::step]
 

@@ -25,7 +25,7 @@ from distillab.engine.teacher import train_teacher
 from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
-from distillab.metrics.metric import METRICS
+from distillab.metrics.metric import metric_named
 from distillab.models.averaging import average_predictions
 from distillab.models.predictions import stored_predictions
 from distillab.models.top_k import TopK, as_dense, joined_rows, take_rows, uniform_rows
@@ -41,6 +41,7 @@ from distillab.study.trials import members, teacher_identity, training_identity
 from distillab.study.zoo_models import zoo_model
 from distillab.tasks import task_named
 from distillab.tasks.evaluation import evaluate
+from distillab.tasks.several import with_options, without_alphas
 
 CHUNK = 64 * 2**20
 """Bytes of inputs that a teacher predicts at a time, so that inputs larger than memory are never read whole."""
@@ -281,12 +282,13 @@ class TeacherCache:
             given = is_given(settings.teacher.model)
             examples = 0 if given else len(teacher_rows(self.dataset, members(settings)[0], splits)[0])
             data = self.dataset
-            metrics = evaluate(data.task, data.in_units(test), data.y_test, linear=settings.squared)
+            task = with_options(data.task, settings.outputs)
+            metrics = evaluate(task, data.in_units(test), data.y_test, linear=settings.squared)
             described = settings.teacher.model_dump() | {"name": " + ".join(model.name for model in models)}
             self.store.add_teacher(TeacherResult(name, described, weights, examples, metrics, losses))
             if not given:
                 metric, value = next(iter(metrics.items()))
-                self.progress.note(f"Teacher {_described(settings)}: test {METRICS[metric].shown(value)}.")
+                self.progress.note(f"Teacher {_described(settings)}: test {metric_named(metric).shown(value)}.")
         elif recorded.weights != weights:
             raise WorkError(
                 f"{self._file(name)} is not the teacher that this study's students learned from: its weights differ. "
@@ -324,6 +326,7 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         optimiser=teacher.optimiser,
         schedule=teacher.schedule,
         augmentation=Augmentation(teacher.shift, teacher.flip),
+        parts=without_alphas(with_options(dataset.task, settings.outputs).parts),
     )
 
 

@@ -46,7 +46,7 @@ def given_texts(model: ForeignModel, dataset: Dataset) -> ForeignModel:
     if not model.reads_text and (model.kind != "function" or not _takes_texts(model, text, dataset)):
         return model
 
-    def call(ids: Array) -> Array:
+    def call(ids: Array) -> Any:
         try:
             return model.call(text.of(ids))
         except RequestError:

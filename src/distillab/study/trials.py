@@ -139,6 +139,9 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
         described.pop("labels", None)
     if settings.label_loss != Settings.model_fields["label_loss"].default:
         parts["label_loss"] = settings.label_loss
+    weights = {name: output.weight for name, output in settings.outputs.items() if output.weight != 1}
+    if weights:  # alphas count for students alone
+        parts["weights"] = weights
     if "labels" in described:
         parts["noise"] = settings.noise.model_dump(exclude_defaults=True)
     return identity(parts)
@@ -181,4 +184,5 @@ def group_key(settings: Settings) -> str:
         settings: of a trial.
     """
     tree = settings.model_dump()
-    return identity({key: tree[key] for key in SHARED} | {"held_out": settings.validation.share})
+    shared = {key: tree[key] for key in SHARED} | {"held_out": settings.validation.share}
+    return identity(shared | ({"outputs": tree["outputs"]} if settings.outputs else {}))

@@ -80,8 +80,8 @@ def _of_outputs(
         truth = labels_of(part, labels)
         if not known_entries(truth, part.task).any():
             return lambda rows: float("nan")
-        own, told = (None if each is None else outputs_of(part, each) for each in (outputs, teacher))
-        return example_metric(part.task, name, own, truth, told)
+        told = None if teacher is None else outputs_of(part, teacher)
+        return example_metric(part.task, name, outputs_of(part, outputs), truth, told)
 
     single = part_of_metric(task, metric)
     if single is not None:

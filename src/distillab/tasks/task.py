@@ -12,7 +12,7 @@ from distillab.losses import distillation_loss_names, label_loss_names
 
 TaskName = Literal["categorical", "binary", "multilabel", "regression", "several"]
 
-SEVERAL = "several"
+SEVERAL: Literal["several"] = "several"
 """The name of the task of a model with several outputs, each with a task of its own."""
 
 

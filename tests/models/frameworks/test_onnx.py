@@ -172,8 +172,13 @@ def test_unclear_outputs_are_refused_by_name(tmp_path: Path) -> None:
     nodes = [node("MatMul", ["x", "w"], ["y"]), node("Relu", ["y"], ["z"])]
     outputs = [("y", "float32", ["n", 3]), ("z", "float32", ["n", 3])]
     path = graph(tmp_path / "m.onnx", nodes, [("x", "float32", ["n", 6])], outputs, {"w": W})
+    both = foreign_file(path)  # data of two outputs take both
+    x = RNG.normal(size=(5, 6)).astype(np.float32)
     with pytest.raises(RequestError, match=r"has 2 outputs \(y \['n', 3\], z \['n', 3\]\).*probabilities alone"):
-        foreign_file(path)
+        both.predict(x)
+    found = both.outputs_for(x, every=True)
+    assert list(found) == ["y", "z"]
+    np.testing.assert_allclose(found["z"], np.maximum(x @ W, 0), rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_operator_and_damage_are_told_in_a_line(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ NAME_KEYS = ("names", "classes", "class_names", "labels", "id2label")
 def onnx_model(path: Path) -> ForeignModel:
     """Read an ONNX model of one or more inputs.
 
-    Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels.
+    Of several outputs, that of probabilities is taken, as converters of scikit-learn write it beside the labels; data
+    of several outputs take all of them.
 
     Args:
         path: the file.
@@ -51,25 +52,30 @@ def onnx_model(path: Path) -> ForeignModel:
     except Exception as error:  # ONNX Runtime raises many kinds
         raise RequestError(f"ONNX Runtime cannot load {path}: {reason(error)}.") from error
     inputs = [_input(one, path) for one in session.get_inputs()]
-    output = _output(session, path)
-    last = output.shape[-1] if output.shape else None
+    output, outputs = _output(session), session.get_outputs()
+    last = output.shape[-1] if output is not None and output.shape else None
     model = ForeignModel(
         name=path.name,
         kind="ONNX model",
-        call=_of_several(session, inputs, output),
+        call=_ambiguous(path, outputs) if output is None else _of_several(session, inputs, output),
         digest=_digest(path),
         several=tuple(one._replace(shape=one.shape[1:]) for one in inputs),
         channels_first=session.get_modelmeta().producer_name.lower() in ("pytorch", "torch"),
-        gives=_gives(output),
+        gives="" if output is None else _gives(output),
         outputs=last if isinstance(last, int) and len(output.shape) > 1 else None,
         class_names=_class_names(session.get_modelmeta().custom_metadata_map),
+        every=_every(session, inputs) if len(outputs) > 1 else None,
+        named_by_graph=True,
     )
     if len(inputs) > 1:
         return model
-    ((name, shape, dtype),) = inputs
+    ((_, shape, dtype),) = inputs
+    model = replace(model, several=(), shape=shape[1:], dtype=dtype)
+    if output is None:
+        return model
     names = model.class_names or _mapped_names(session, session.get_inputs()[0], output)
-    call = _in_batches(_runner(session, name, output), shape[0] if shape else None)
-    return replace(model, call=call, several=(), shape=shape[1:], dtype=dtype, class_names=names)
+    call = _in_batches(_runner(session, inputs[0].name, output), shape[0] if shape else None)
+    return replace(model, call=call, class_names=names)
 
 
 def _input(read: Any, path: Path) -> ForeignInput:
@@ -83,26 +89,58 @@ def _input(read: Any, path: Path) -> ForeignInput:
 def _of_several(session: Any, inputs: Sequence[ForeignInput], output: Any) -> Callable[[Mapping[str, Array]], Array]:
     """A function of several inputs, which are matched by name where all names are the graph's, otherwise in order."""
 
-    def run(batch: Mapping[str, Array]) -> Array:
-        by_name = set(batch) == {one.name for one in inputs}
-        given = [batch[one.name] for one in inputs] if by_name else list(batch.values())
-        feeds = {one.name: part.astype(one.dtype) for one, part in zip(inputs, given, strict=True)}
-        return np.asarray(session.run([output.name], feeds)[0])
-
-    return run
+    return lambda batch: np.asarray(session.run([output.name], _feeds(inputs, batch))[0])
 
 
-def _output(session: Any, path: Path) -> Any:
+def _feeds(inputs: Sequence[ForeignInput], batch: Mapping[str, Array]) -> dict[str, Array]:
+    by_name = set(batch) == {one.name for one in inputs}
+    given = [batch[one.name] for one in inputs] if by_name else list(batch.values())
+    return {one.name: part.astype(one.dtype) for one, part in zip(inputs, given, strict=True)}
+
+
+def _output(session: Any) -> Any:
+    """The output that is meant; None where several may be."""
     outputs = session.get_outputs()
     if len(outputs) == 1:
         return outputs[0]
     likely = [one for one in outputs if "prob" in one.name.lower()] or [
         one for one in outputs if "float" in one.type and len(one.shape or ()) > 1
     ]
-    if len(likely) != 1:
+    return likely[0] if len(likely) == 1 else None
+
+
+def _ambiguous(path: Path, outputs: Sequence[Any]) -> Callable[[Array], Array]:
+    """What takes the place of a call where it is not known which output is meant."""
+
+    def call(batch: Array) -> Array:
         names = ", ".join(f"{one.name} {one.shape}" for one in outputs)
-        raise RequestError(f"{path} has {len(outputs)} outputs ({names}). Export it with the probabilities alone.")
-    return likely[0]
+        raise RequestError(
+            f"{path} has {len(outputs)} outputs ({names}), and the data have labels of one. Export it with the "
+            "probabilities alone, or give the labels of each output."
+        )
+
+    return call
+
+
+def _every(session: Any, inputs: Sequence[ForeignInput]) -> Callable[[Any], dict[str, Array]]:
+    """All outputs that are tensors, by name."""
+    names = [one.name for one in session.get_outputs() if one.type.startswith("tensor(")]
+    fixed = inputs[0].shape[0] if inputs[0].shape else None
+
+    def run(batch: Any) -> list[Array]:
+        feeds = _feeds(inputs, batch) if isinstance(batch, Mapping) else {inputs[0].name: batch}
+        return [np.asarray(of) for of in session.run(names, feeds)]
+
+    def call(batch: Any) -> dict[str, Array]:
+        if fixed is None or isinstance(batch, Mapping):
+            return dict(zip(names, run(batch), strict=True))
+        step = fixed  # the last batch is filled up with repetitions
+        parts = [batch[start : start + step] for start in range(0, len(batch), step)]
+        filled = [np.concatenate([part, np.repeat(part[-1:], step - len(part), axis=0)]) for part in parts]
+        found = zip(*(run(part) for part in filled), strict=True)
+        return {name: np.concatenate(of)[: len(batch)] for name, of in zip(names, found, strict=True)}
+
+    return call
 
 
 def _gives(output: Any) -> Gives:

@@ -67,6 +67,7 @@ def estimator_model(estimator: Any, name: str = "", digest: str = "") -> Foreign
         class_names=names,
         layout="flat",
         feature_names=_feature_names(estimator),
+        categorical=type(estimator).__module__.split(".")[0] in ("lightgbm", "xgboost"),
         reads_text=_reads_text(estimator),
     )
 

@@ -32,7 +32,8 @@ def torch_module(module: Any, name: str = "") -> ForeignModel:
     """Use a module in inference mode; its own mode is put back after every call.
 
     Args:
-        module: a `torch.nn.Module` from inputs (B, ...) to outputs (B, ..., C), or to an object with `logits`.
+        module: a `torch.nn.Module` from inputs (B, ...) to outputs (B, ..., C), to an object with `logits`, or to a
+            tuple or a dictionary of several outputs.
         name: in reports; by default its class's.
     """
     config = getattr(module, "config", None)
@@ -135,8 +136,8 @@ def _says_pickle(config: bytes) -> bool:
     return pickled(json.loads(config))
 
 
-def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Any], Array]:
-    def call(batch: Array | Mapping[str, Array]) -> Array:
+def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Any], Any]:
+    def call(batch: Array | Mapping[str, Array]) -> Any:
         import torch
 
         modes = [(one, one.training) for one in module.modules()] if changes_mode else []
@@ -151,8 +152,8 @@ def _called(module: Any, *, changes_mode: bool = True) -> Callable[[Any], Array]
         try:
             with torch.no_grad():
                 if isinstance(batch, Mapping):
-                    return _as_numpy(_logits(_of_several(module, {name: tensor(part) for name, part in batch.items()})))
-                return _as_numpy(_logits(module(tensor(batch))))
+                    return _arrays(_logits(_of_several(module, {name: tensor(part) for name, part in batch.items()})))
+                return _arrays(_logits(module(tensor(batch))))
         finally:
             for one, training in modes:  # parts of it may be frozen
                 one.training = training
@@ -175,6 +176,15 @@ def _logits(outputs: Any) -> Any:
         outputs = outputs.get("logits", outputs)
     outputs = getattr(outputs, "logits", outputs)
     return outputs[0] if isinstance(outputs, (tuple, list)) and len(outputs) == 1 else outputs
+
+
+def _arrays(outputs: Any) -> Any:
+    """What a module returns as arrays: one, or several in a tuple or a dictionary."""
+    if isinstance(outputs, dict):
+        return {name: _as_numpy(tensor) for name, tensor in outputs.items()}
+    if isinstance(outputs, (tuple, list)):
+        return tuple(map(_as_numpy, outputs))
+    return _as_numpy(outputs)
 
 
 def _as_numpy(tensor: Any) -> Array:

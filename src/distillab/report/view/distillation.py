@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import distillab.report.formatting as fmt
-from distillab.metrics.metric import METRICS, Metric
+from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.report.view.table import KeyFigure, Table
-from distillab.tasks import TASKS, Task
+from distillab.tasks import Task, task_named
+from distillab.tasks.several import SCORES, from_described, part_of_metric
 
 MOST_CLASSES = 20
 """Further class names are left to the result's file."""
+
+TIES = {"nll": "likelihood", "rmse": "squared error", "loss": "the outputs' mean loss"}
+"""What settles ties, by the metric."""
 
 CAVEATS = (
     "Settings were chosen on validation examples, for student and baseline alike; the test examples were read once, at "
@@ -76,7 +80,7 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
         caveat=_memorised(result["memorised"], _task(result)),
         key_figures=_key_figures(result),
         metric=_metric(verdict),
-        quality=_quality(verdict),
+        quality=_quality(verdict, _task(result)),
         labels=_labels(result),
         detail={MODELS[who]: of for who, of in result.get("detail", {}).items()},
         classes=tuple(data["class_names"]),
@@ -100,11 +104,12 @@ MODELS = {"student": "student", "baseline": "without a teacher", "teacher": "tea
 
 def _metric(verdict: Mapping[str, Any]) -> Metric:
     """What the verdict is about."""
-    return METRICS[verdict.get("metric", "accuracy")]
+    return metric_named(verdict.get("metric", "accuracy"))
 
 
 def _task(result: Mapping[str, Any]) -> Task:
-    return TASKS[result["data"].get("task", "categorical")]
+    outputs = result["data"].get("outputs")
+    return from_described(outputs) if outputs else task_named(result["data"].get("task", "categorical"))
 
 
 def verdict_sentence(verdict: Mapping[str, Any]) -> str:
@@ -192,18 +197,28 @@ def _by_seed(verdict: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**{who: values[who][name] for who in ("student", "baseline")}, "teacher": verdict["teacher"][name]}
 
 
-def _quality(verdict: Mapping[str, Any]) -> Table:
-    rows = []
+def _quality(verdict: Mapping[str, Any], of_outputs: Task) -> Table:
+    """Every metric of every model; of several outputs, with the output that it is of."""
+    rows, task = [], of_outputs if of_outputs.parts else None
     for name in verdict["student"]:
-        metric, gain = METRICS[name], verdict["gain"][name]
+        metric, gain = metric_named(name), verdict["gain"][name]
         estimates = (
             f"{fmt.value(metric, verdict[who][name]['mean'], unit=False)} ({_interval(metric, verdict[who][name])})"
             for who in ("student", "baseline")
         )
         difference = f"{fmt.difference(metric, gain['mean'])} ({_interval(metric, gain, signed=True)})"
-        rows.append((metric.axis, *estimates, difference, fmt.value(metric, verdict["teacher"][name], unit=False)))
+        cells = (*estimates, difference, fmt.value(metric, verdict["teacher"][name], unit=False))
+        found = None if task is None else part_of_metric(task, name)
+        of = () if task is None else ("all" if found is None else found[0].name,)
+        rows.append((*of, (metric if found is None else metric_named(found[1])).axis, *cells))
     caption = f"Means over {verdict['seeds']} seeds with 95 % intervals; gains are paired by seed."
-    return Table("quality", caption, ("metric", "student", "without a teacher", "gain", "teacher"), tuple(rows))
+    if task is not None:
+        scores = ", ".join(f"{metric_named(SCORES[part.task.name]).label} of {part.name}" for part in task.parts)
+        caption += f" The score is the weighted mean of {scores}."
+    head = ("metric", "student", "without a teacher", "gain", "teacher")
+    if task is None:
+        return Table("quality", caption, head, tuple(rows))
+    return Table("quality", caption, ("output", *head), tuple(rows), words=2)
 
 
 def _labels(result: Mapping[str, Any]) -> Table | None:
@@ -230,7 +245,7 @@ def _labels(result: Mapping[str, Any]) -> Table | None:
 def _memorised(teacher: Mapping[str, float] | None, task: Task) -> str:
     if teacher is None:
         return ""
-    score = "accuracy" if task.discrete else "share of explained variance"
+    score = "score" if task.parts else "accuracy" if task.discrete else "share of explained variance"
     return (
         f"The teacher's {score} is {teacher['validation']:.1%} on the validation examples and {teacher['test']:.1%} "
         "on the test examples: it has probably learned the validation examples. Predictions for memorised examples "
@@ -245,8 +260,8 @@ def _method(search: Mapping[str, Any], task: Task) -> str:
     best = "the best of either kind was" if finalists == 1 else f"the best {finalists} of either kind were"
     repeated = f"; {best} trained {search['repeats']} times as often" if finalists else ""
     return (
-        f"{search['method']} chose the settings by validation {METRICS[search['metric']].label} (ties by "
-        f"{'likelihood' if task.softens else 'squared error'}): {fmt.counted(search['distilled'], 'candidate')} with "
+        f"{search['method']} chose the settings by validation {metric_named(search['metric']).label} (ties by "
+        f"{TIES[task.tie]}): {fmt.counted(search['distilled'], 'candidate')} with "
         f"the teacher and {search['baseline']} without, {each} each{repeated}."
     )
 
@@ -267,7 +282,7 @@ def _unlabelled(effect: Mapping[str, Any] | None, metric: Metric) -> list[str]:
 
 def _search(result: Mapping[str, Any]) -> dict[str, Any]:
     """The search as the page's chart reads it."""
-    metric, chosen = METRICS[result["search"]["metric"]], result["chosen"]
+    metric, chosen = metric_named(result["search"]["metric"]), result["chosen"]
     candidates: list[Candidate] = result["candidates"]
     baselines = [candidate for candidate in candidates if not candidate["distilled"]]
     most = max((candidate["trainings"] for candidate in candidates), default=0)
@@ -305,12 +320,28 @@ def _cost(costs: Mapping[str, Any]) -> Table:
 
 
 def _use(data: Mapping[str, Any]) -> str:
+    if data.get("outputs"):
+        return _use_of_several(data)
     classes = data["class_names"]
     names = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_CLASSES]))
     more = f", and {len(classes) - MOST_CLASSES} more (answer.json)" if len(classes) > MOST_CLASSES else ""
     return (
         f"reads {_inputs(data)}; its preprocessing is inside. It returns {_outputs(data)}. "
         f"{_NAMED[data.get('task', 'categorical')]}: {names}{more}."
+    )
+
+
+def _use_of_several(data: Mapping[str, Any]) -> str:
+    described = []
+    for output in data["outputs"]:
+        width = task_named(output["task"]).outputs(len(output["class_names"]))
+        of = {**output, "student_gives": output["gives"] or "logits", "output_shape": (width,)}
+        names = ", ".join(map(str, output["class_names"][:MOST_CLASSES]))
+        classes = f" ({_NAMED[output['task']].lower()}: {names})" if output["task"] != "regression" else ""
+        described.append(f"{output['name']}: {_outputs(of)}{classes}")
+    return (
+        f"reads {_inputs(data)}; its preprocessing is inside. It returns "
+        f"{len(described)} outputs. {'; '.join(described)}."
     )
 
 
@@ -321,7 +352,8 @@ def _inputs(data: Mapping[str, Any]) -> str:
         shown = ", ".join(f"{name} ({one['kind']}, {tuple(one['shape'])})" for name, one in several.items())
         return f"a dictionary of inputs: {shown}"
     what = "token ids" if any(one["kind"] == "tokens" for one in several.values()) else "inputs"
-    return f"{what} of shape {tuple(data['input_shape'])} {data['reads']}"
+    how = data["reads"] if data["reads"].startswith(",") else f" {data['reads']}"
+    return f"{what} of shape {tuple(data['input_shape'])}{how}"
 
 
 _NAMED = {"categorical": "Classes", "binary": "Classes", "multilabel": "Labels", "regression": "Numbers"}
@@ -329,7 +361,7 @@ _NAMED = {"categorical": "Classes", "binary": "Classes", "multilabel": "Labels",
 
 def _outputs(data: Mapping[str, Any]) -> str:
     """What the student returns, and how to read it."""
-    task, gives = TASKS[data.get("task", "categorical")], data["student_gives"]
+    task, gives = task_named(data.get("task", "categorical")), data["student_gives"]
     if not task.softens:
         return "real numbers in the labels' unit"
     outputs = gives if gives == "probabilities" else f"logits (apply {task.activation} for probabilities)"
@@ -348,6 +380,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
     data, request = result["data"], result["request"]
     loss = "" if result["chosen"].get("loss") else f", loss {request['loss']}"
     task = _task(result)
+    loss += " (or the default of an output's task)" if loss and task.parts else ""
     if request.get("label_loss") not in (None, "cross_entropy"):
         loss += f", label loss {request['label_loss']}"
     return (
@@ -355,6 +388,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
         f"them chose the settings, then joined the training), {data['unlabelled']:,} unlabelled, {data['test']:,} test "
         "examples.",
         *(str(note) for note in data["notes"]),
+        *_weights_of_outputs(data),
         *_unlabelled(result["unlabelled"], _metric(result["verdict"])),
         f"Student: {_settings(result['chosen'], task)}.",
         *_start(result.get("start")),
@@ -362,6 +396,17 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
         f"Both: {request['epochs']} epochs of batches of {request['batch_size']}, {request['optimiser']}, "
         f"{request['schedule']} schedule{loss}; the baseline takes as many steps.",
     )
+
+
+def _weights_of_outputs(data: Mapping[str, Any]) -> list[str]:
+    """Weights and alphas that were stated for some of several outputs."""
+    stated = [
+        f"{output['name']} has weight {output['weight']:g}"
+        + ("" if output["alpha"] is None else f" and its own alpha = {output['alpha']:g}")
+        for output in data.get("outputs", ())
+        if output["weight"] != 1 or output["alpha"] is not None
+    ]
+    return [f"Outputs: {'; '.join(stated)}; the alpha below is that of the others."] if stated else []
 
 
 def _start(start: Mapping[str, Any] | None) -> list[str]:
