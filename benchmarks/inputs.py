@@ -177,7 +177,7 @@ def page(result: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for name, times in result["seconds"].items():
-        cells = [f"{median(of):.2f} ({min(of):.2f} to {max(of):.2f})" for of in times.values()]
+        cells = [f"{median(of):.3f} ({min(of):.3f} to {max(of):.3f})" for of in times.values()]
         gain = median(times["fit"]) / median(times["side by side"])
         lines.append(f"| {name} | {' | '.join(cells)} | {gain:.1f} x |")
     return "\n".join(lines) + "\n"

@@ -25,8 +25,8 @@ SHARE = 0.25
 CHUNK = 16 * 2**20
 """Bytes copied at once."""
 
-AROUND = 64 * 2**10
-"""Bytes that the kernel maps around a page that is read."""
+AROUND, PAGES = 2 * 2**20, 64 * 2**20
+"""Bytes that the kernel may map around a row that is read, and those that it may map before they are given back."""
 
 
 def is_mapped(array: Any) -> bool:
@@ -69,7 +69,7 @@ def taken(array: Array, rows: Any) -> Array:
     if not is_mapped(array):
         return np.asarray(array[rows])
     found = np.empty((len(rows), *array.shape[1:]), array.dtype)
-    step = max(1, CHUNK // (array[:1].nbytes + AROUND))
+    step = max(1, PAGES // (array[:1].nbytes + AROUND))
     for start in range(0, len(rows), step):
         found[start : start + step] = array[rows[start : start + step]]
         release_pages(array)
