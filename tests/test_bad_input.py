@@ -205,7 +205,7 @@ DATA = [
     data("a header that claims a terabyte", "./claims.npz", "x_train cannot be read, found damage"),
     data("a header of nonsense", "./nonsense.npz", "x_train cannot be read, found damage"),
     data("words for labels", "./words.npz", "y_train.dtype='<U1' is not allowed: it must be an integer type"),
-    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8 or floating"),
+    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8, floating"),
     data("NaN", "./nan.npz", "x_train='from nan to nan' is not allowed: it must be finite"),
     data("labels too few", "./short.npz", r"len\(y_train\)=59 is not allowed: it must be 60"),
     data("a label left out", "./gap.npz", "No training example has label 1; number the classes from 0"),
