@@ -205,7 +205,7 @@ DATA = [
     data("a header that claims a terabyte", "./claims.npz", "x_train cannot be read, found damage"),
     data("a header of nonsense", "./nonsense.npz", "x_train cannot be read, found damage"),
     data("words for labels", "./words.npz", "y_train.dtype='<U1' is not allowed: it must be an integer type"),
-    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8, floating"),
+    data("words for inputs", "./wordy.npz", "x_train.dtype='<U1' is not allowed: it must be uint8"),
     data("NaN", "./nan.npz", "x_train='from nan to nan' is not allowed: it must be finite"),
     data("labels too few", "./short.npz", r"len\(y_train\)=59 is not allowed: it must be 60"),
     data("a label left out", "./gap.npz", "No training example has label 1; number the classes from 0"),
@@ -293,7 +293,9 @@ OWN = [
     own("several columns for a label", "--data labels.csv", "several columns may be the label. State it with --label"),
     own("words without a label column", "--data jobs.csv", "no column is called label, target, class or y. State it"),
     own("a column of every value missing", "--data hollow.csv", "hollow.csv holds no features beside the label"),
-    own("a line that is no object", "--data list.jsonl", r"list\.jsonl: row 2 holds \[1, 2\], and must hold an object"),
+    own(
+        "a line that is no object", "--data pairs.jsonl", r"pairs\.jsonl: row 2 holds \[1, 2\], and must hold an object"
+    ),
     own("a line cut in half", "--data cut.jsonl", r"cut\.jsonl: row 2 is no JSON"),
     own("numbers and words in a key", "--data mixed.jsonl", "row 2, column 'a' holds 'x', and the column has numbers"),
     own("lists in a key", "--data nested.jsonl", r"row 1, column 'a' holds \[1\], and must hold a number"),
@@ -311,6 +313,12 @@ OWN = [
         "--data billions.npz",
         "No labelled example is of class 1, and the largest is 2147483645",
     ),
+    own("an output of one", "--output 'age: alpha=0.5'", "outputs=age: the data have one output"),
+    own("an output without a number", "--output 'age: alpha=half'", "must be with a number for alpha"),
+    own("an output of nothing", "--output age", "must be a name with alpha, weight or both"),
+    own("an alpha of an output beyond 1", "--output 'age: alpha=2'", r"outputs\.age\.alpha=2\.0 is not allowed"),
+    own("an output twice", "--output 'a: alpha=1' --output 'a: alpha=0'", "must be given once for each output"),
+    own("tasks for one output", "--task label=binary", "must be a single task: the data have labels of one output"),
     own("no labels", "--data unlabelled.npz", "No example has a label"),
     own("too few for a test part", "--data few.npz", "share=.* is not allowed"),
     own("an endless share", "--test nan", "test=nan is not allowed: it must be a number between 0 and 1"),
@@ -699,7 +707,7 @@ def _tables() -> None:
     for name, content in tables.items():
         Path(f"{name}.csv").write_bytes(content)
     lines = {
-        "list": '{"a": 1, "label": 0}\n[1, 2]\n',
+        "pairs": '{"a": 1, "label": 0}\n[1, 2]\n',
         "cut": '{"a": 1, "label": 0}\n{"a": 1, "la',
         "mixed": '{"a": 1, "label": 0}\n{"a": "x", "label": 1}\n',
         "nested": '{"a": [1], "label": 0}\n{"a": [2], "label": 1}\n',

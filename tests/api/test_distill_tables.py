@@ -57,4 +57,5 @@ def test_what_was_read_and_made_is_told(done: tuple[Any, Path]):
     assert notes[0] == "The label is the column 'income' (2 classes: <=50K, >50K)."
     assert notes[-1].startswith("400 unlabelled rows were made from the 216 training rows")
     assert "400 unlabelled" in card
+    assert "reads inputs of shape (4,) as columns.json makes them of raw rows, words as codes" in card
     assert result.finding["unlabelled"]["count"] == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from keras import layers
 
 from distillab.data.array_store import SelectedRows
 from distillab.data.inputs import joined
-from distillab.engine import host_inputs
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional
@@ -26,6 +26,7 @@ from distillab.engine.types import Epoch, Examples, Recipe, Student
 from distillab.models import build
 
 N, V, M, C = 75, 530, 40, 3
+SMALL = 1  # bytes of a chunk: two batches then, the fewest
 RNG = np.random.default_rng(0)
 
 
@@ -90,7 +91,7 @@ def outcome(
     students = [
         Student(0.4, 2.0, 0.01 + 0.01 * k, k, model.initial(k), labels[k], held_out[k], teacher=k) for k in (0, 1)
     ]
-    trainer = CohortTrainer(model, examples, recipe, mesh=mesh(1), capacity=2, on_host=on_host, **options)
+    trainer = CohortTrainer(model, examples, recipe, mesh=mesh(1), capacity=2, on_host=on_host, chunk=SMALL, **options)
     epochs: list[Epoch] = []
     stages = list(trainer.stages(students, [0.5], on_epoch=epochs.append, live=live, predict_training=True))
     return [
@@ -99,12 +100,6 @@ def outcome(
     ]
 
 
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_inputs, "CHUNK", 1)  # two batches a chunk, the fewest
-
-
-@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("case", CASES)
 def test_a_training_in_chunks_is_the_same_to_the_bit(case: str) -> None:
     make, x, recipe = CASES[case]
@@ -113,7 +108,6 @@ def test_a_training_in_chunks_is_the_same_to_the_bit(case: str) -> None:
     assert outcome(model, examples, recipe, on_host=True) == outcome(model, examples, recipe, on_host=False)
 
 
-@pytest.mark.usefixtures("small_chunks")
 def test_mapped_and_selected_rows_stay_on_the_host_and_weights_come_along(tmp_path: Path) -> None:
     model = Functional(build("cnn-3-5", (6, 6, 1), C))
     examples = examples_of(images, np.linspace(0, 2, N, dtype=np.float32))
@@ -126,16 +120,15 @@ def test_mapped_and_selected_rows_stay_on_the_host_and_weights_come_along(tmp_pa
     assert CohortTrainer(model, replace(examples, x_train=mapped[3:]), Recipe(2, 8), mesh=mesh(1), capacity=1).on_host
 
 
-@pytest.mark.usefixtures("small_chunks")
 def test_students_on_two_devices_and_vectorised_ones_train_from_the_host() -> None:
     model, examples = Functional(build("mlp-6", (4,), C)), examples_of(features)
     alone = outcome(model, examples, Recipe(2, 8), on_host=False, mapping="vmap")
     assert outcome(model, examples, Recipe(2, 8), on_host=True, mapping="vmap") == alone
 
 
-@pytest.mark.usefixtures("small_chunks")
 def test_a_live_teacher_predicts_mapped_images_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("distillab.engine.teacher.TEACHER_BATCH", 16)
+    monkeypatch.setattr("distillab.engine.teacher.row_chunks", partial(row_chunks, size=SMALL))
     model, examples = Functional(build("cnn-3-5", (6, 6, 1), C)), examples_of(images)
     recipe = Recipe(2, 8, augmentation=Augmentation(1, True))
     np.save(tmp_path / "x.npy", examples.x_train)
@@ -155,9 +148,9 @@ def test_chunks_cover_a_range_and_none_has_one_batch() -> None:
             runs = chunks(0, last, size)
             assert [row for run in runs for row in range(*run)] == list(range(last))
             assert min(b - a for a, b in runs) >= 2
-    assert row_chunks(249, 250, 1) == [(0, 249)]
-    assert row_chunks(750, 250, 10**9) == [(0, 750)]
-    assert row_chunks(1001, 250, 10**9) == [(0, 500), (500, 1001)]
+    assert row_chunks(249, 250, 1, SMALL) == [(0, 249)]
+    assert row_chunks(750, 250, 1, SMALL) == [(0, 750)]
+    assert row_chunks(1001, 250, 1, SMALL) == [(0, 500), (500, 1001)]
 
 
 def test_results_come_in_order_whatever_a_thread_makes_ahead() -> None:

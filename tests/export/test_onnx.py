@@ -142,8 +142,8 @@ def test_predictions_that_differ_leave_no_file_and_keep_an_older_one(
 ):
     honest = module.onnx_run
 
-    def off(content, columns):
-        run, feeds = honest(content, columns)
+    def off(*arguments):
+        run, feeds = honest(*arguments)
         return lambda given: run(given) + np.float32(0.01), feeds
 
     monkeypatch.setattr(module, "onnx_run", off)
@@ -201,11 +201,11 @@ def test_half_precision_is_refused_by_the_name_of_the_layer(policy: str, digits:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_of_several_outputs_is_refused(digits: np.ndarray, tmp_path: Path):
-    one = keras.Input((4,))
-    two_heads = keras.Model(one, [keras.layers.Dense(3)(one), keras.layers.Dense(3)(one)])
-    with pytest.raises(RequestError, match="takes a Sequential or functional model"):
-        export_onnx(two_heads, tmp_path / "model.onnx", digits[:9])
+def test_a_model_of_several_maps_is_refused(digits: np.ndarray, tmp_path: Path):
+    one = keras.Input((8, 8, 1))
+    two_maps = keras.Model(one, [keras.layers.Conv2D(3, 1)(one), keras.layers.Conv2D(3, 1)(one)])
+    with pytest.raises(RequestError, match="Several outputs must be one prediction an example each"):
+        export_onnx(two_maps, tmp_path / "model.onnx", digits[:9])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -58,5 +58,5 @@ def test_outputs_belong_together_by_name_and_those_of_lists_with_other_names_by_
 def test_a_setting_is_for_all_outputs_or_by_output() -> None:
     assert BY_KEY.by_output(3, "alpha") == [3, 3]
     assert BY_KEY.by_output({"income": 2}, "alpha", default=1) == [1, 2]
-    with pytest.raises(RequestError, match="no output of the student for alpha 'agee'. Did you mean 'age'"):
+    with pytest.raises(RequestError, match=r"no output of the student for alpha 'agee'. Did you mean 'age'"):
         BY_KEY.by_output({"agee": 2}, "alpha")

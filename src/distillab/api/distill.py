@@ -54,7 +54,8 @@ from distillab.study.student_models import StudentModel, shipped_model, student_
 from distillab.study.teacher_models import TeacherModel
 from distillab.study.teacher_trial import check_reading
 from distillab.study.teachers import TeacherPredictions
-from distillab.tasks.several import check_heads, described, with_options
+from distillab.tasks.matching import check_heads
+from distillab.tasks.several import described, with_options
 
 STUDENT = "student.keras"
 

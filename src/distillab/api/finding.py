@@ -22,6 +22,9 @@ from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion
 from distillab.tasks.several import described
 
+BY_COLUMNS = "as columns.json makes them of raw rows, words as codes and NaN where a value is missing"
+"""How the student of a table with words or gaps reads them."""
+
 BY_TOKENIZER = ", which tokenizer.json makes of texts"
 """What a student of texts reads."""
 
@@ -150,7 +153,7 @@ def _data(dataset: Dataset, student: StudentModel) -> dict[str, Any]:
         "output_shape": list(dataset.output_shape),
         "input_shape": list(dataset.input_shape),
         "inputs": {name: {"kind": dataset.input_kinds[name], "shape": list(shape)} for name, shape in shapes.items()},
-        "reads": "as stored (bytes, 0 to 255)" if stored else "as they are" if dataset.text is None else BY_TOKENIZER,
+        "reads": "as stored (bytes, 0 to 255)" if stored else _reads(dataset),
         "student_gives": "probabilities" if student.ending else "logits" if dataset.task.softens else "real numbers",
         "notes": list(dataset.notes),
     }
@@ -160,6 +163,12 @@ def _gives(output: str, student: StudentModel) -> str:
     """What the shipped student gives as one of several outputs."""
     outputs = student.outputs
     return "" if outputs is None else outputs.gives(output)
+
+
+def _reads(dataset: Dataset) -> str:
+    if dataset.columns is not None:
+        return BY_COLUMNS
+    return "as they are" if dataset.text is None else BY_TOKENIZER
 
 
 def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict[str, Any] | None:

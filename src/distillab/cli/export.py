@@ -78,11 +78,12 @@ def _lines(exported: Exported, model_size: str) -> Iterator[str]:
 
 def _lines_of_several(exported: Exported, model_size: str) -> Iterator[str]:
     yield f"{exported.path}: {exported.bytes:,} bytes {model_size}, {len(exported.outputs)} outputs"
-    yield f"predictions compared with Keras's on {len(exported.predictions):,} {exported.examples}:"
+    yield f"compared with Keras on {len(exported.predictions):,} {exported.examples}:"
     for name, judged in exported.outputs.items():
-        same = _labels(exported, judged.agreement)
+        found = judged.agreement
+        same = "" if found.same_labels is None else f", labels agree on {found.same_labels:,} of {found.n:,}"
         of = "" if judged.quality is None else f"; {judged.quality.label} {judged.quality.text}"
-        yield f"{name}: equal within {judged.agreement.difference:.1e}{', ' if same else ''}{same}{of}"
+        yield f"{name}: equal within {found.difference:.1e}{same}{of}"
     yield from _latencies(exported)
 
 

@@ -12,7 +12,8 @@ from distillab.data.labels import UNLABELLED, Array, class_names
 from distillab.data.several import PARTS
 from distillab.errors import RequestError
 from distillab.tasks import Head, Task, canonical_labels, known_entries
-from distillab.tasks.several import Meant, packed_labels, recognised_parts, several, stated_tasks
+from distillab.tasks.matching import recognised_parts, stated_tasks
+from distillab.tasks.several import Meant, packed_labels, several
 
 MANY = 20
 """Different whole numbers in a label column, with gaps, above which they are hardly classes: the user must decide."""

@@ -26,7 +26,8 @@ from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
-from distillab.tasks.several import check_heads, column_names
+from distillab.tasks.matching import check_heads
+from distillab.tasks.several import column_names
 
 __all__ = ["ReadOptions", "Source", "dataset_from", "read_data", "read_source"]
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import SEVERAL, Head, Part, Task, known_entries
-from distillab.tasks.several import labels_of, outputs_of, packed_labels, parsed_tasks
+from distillab.tasks.matching import parsed_tasks
+from distillab.tasks.several import labels_of, outputs_of, packed_labels
 
 PARTS = ("train", "test", "validation")
 

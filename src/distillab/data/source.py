@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from distillab.data.archive import read_arrays
 from distillab.data.array_store import ArrayStore
 from distillab.data.catalogue import LOADERS, load
@@ -17,6 +19,7 @@ from distillab.data.frame import SUFFIXES, read_frame
 from distillab.data.images import ARCHIVES
 from distillab.data.inputs import KINDS, Kind, Scale
 from distillab.data.label_column import label_texts
+from distillab.data.labels import UNLABELLED
 from distillab.data.several import grouped
 from distillab.data.shards import folder_items, is_sample_archive, is_shard_folder, is_shards, shard_items
 from distillab.data.streams import Stream, opened_stream, read_stream
@@ -26,7 +29,7 @@ from distillab.data.text_files import ReadTexts, is_text_folder, read_text_folde
 from distillab.data.weights import ClassWeight, check_class_weight
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks import Task
-from distillab.tasks.several import parsed_tasks
+from distillab.tasks.matching import parsed_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +214,8 @@ def _of_several_columns(path: Path, labels: Sequence[str], options: ReadOptions,
         source = _from_texts(read, path, store)
         return source._replace(arrays={**source.arrays, "y_train": texts}, class_names=None, column=None)
     table = read_table(frame, label=labels[0], weight=options.sample_weight, others=labels[1:])
+    missing = np.all([of == "" for of in texts.values()], axis=0)
+    table = table._replace(y=np.where(missing, UNLABELLED, 0).astype(np.int32))
     ids = {} if table.ids is None else {"train": table.ids}
     notes = (*table.notes, f"The labels are the columns {', '.join(map(repr, labels))}.")
     arrays = {"x_train": table.x, "y_train": texts} | ({} if table.weights is None else {"w_train": table.weights})

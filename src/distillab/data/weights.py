@@ -115,7 +115,7 @@ def class_weights(labels: Array, task: Task, names: Sequence[str], given: ClassW
 
     Example:
         >>> from distillab.tasks import TASKS
-        >>> class_weights(np.array([0, 0, 0, 1]), TASKS["categorical"], ("no", "yes"), "balanced").round(3).tolist()
+        >>> class_weights(np.array([0, 0, 0, 1]), TASKS["categorical"], ("no", "yes"), "balanced").astype(float).round(3).tolist()
         [0.667, 0.667, 0.667, 2.0]
 
     Source: King and Zeng, "Logistic Regression in Rare Events Data", 2001, as in scikit-learn's `class_weight`.

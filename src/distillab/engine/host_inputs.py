@@ -25,7 +25,8 @@ from distillab.io import release_pages
 T = TypeVar("T")
 
 CHUNK = 16 * 2**20
-"""Bytes of inputs that are on a device at a time, for each student; the next such chunk is read meanwhile."""
+"""Bytes of inputs that are on a device at a time, for each student, unless memory allows less; the next such chunk is
+read meanwhile."""
 
 HELD = 3
 """Chunks that exist at once: on the device, ready, and being read."""
@@ -48,29 +49,31 @@ def chunks(first: int, last: int, size: int) -> list[tuple[int, int]]:
     return list(pairwise([*starts, last]))
 
 
-def row_chunks(examples: int, batch: int, row_bytes: int) -> list[tuple[int, int]]:
+def row_chunks(examples: int, batch: int, row_bytes: int, size: int = CHUNK) -> list[tuple[int, int]]:
     """Cut rows into runs of whole batches; the last run has the rest.
 
     Args:
         examples: their number.
         batch: rows a batch.
         row_bytes: bytes of a row.
+        size: bytes of a run, about.
 
     Example:
         >>> row_chunks(1030, 250, CHUNK // 500), row_chunks(30, 250, 4)
         ([(0, 500), (500, 1030)], [(0, 30)])
     """
-    found = [(a * batch, b * batch) for a, b in chunks(0, examples // batch, batches_of(batch * row_bytes))]
+    found = [(a * batch, b * batch) for a, b in chunks(0, examples // batch, batches_of(batch * row_bytes, size))]
     return [*found[:-1], (found[-1][0], examples)] if found else [(0, examples)]
 
 
-def batches_of(batch_bytes: int) -> int:
+def batches_of(batch_bytes: int, size: int) -> int:
     """Batches of a chunk, at least 2.
 
     Args:
         batch_bytes: bytes of the inputs of a batch.
+        size: bytes of a chunk, about.
     """
-    return max(2, CHUNK // max(1, batch_bytes))
+    return max(2, size // max(1, batch_bytes))
 
 
 def gathered(stored: Any, rows: Any) -> Inputs:
@@ -111,6 +114,7 @@ class HostInputs:
         examples: the shared arrays.
         program: makes a cohort's program of one student's function, as `CohortTrainer` does.
         placed: stacks an array of each student, and puts it on the devices.
+        size: bytes of inputs that are on a device at a time, for each student.
     """
 
     def __init__(
@@ -119,8 +123,9 @@ class HostInputs:
         examples: Examples,
         program: Callable[..., Any],
         placed: Callable[[Sequence[Any], NDArray[np.intp]], Any],
+        size: int = CHUNK,
     ) -> None:
-        self.training, self.examples, self._placed = training, examples, placed
+        self.training, self.examples, self._placed, self.size = training, examples, placed, size
         self._steps = program(training.chunk, by_student=1, everywhere=2, donate=(0,))
         self._predict = program(training.predict, everywhere=1)
         self._decide = program(training.decide, everywhere=1)
@@ -130,7 +135,7 @@ class HostInputs:
     def chunk_bytes(self) -> int:
         """Bytes of a student's chunk of training inputs."""
         batch = self._batch_bytes
-        return min(batches_of(batch), self.training.steps) * batch
+        return min(batches_of(batch, self.size), self.training.steps) * batch
 
     @property
     def _batch_bytes(self) -> int:
@@ -154,7 +159,7 @@ class HostInputs:
             As the program of `Training.epoch`, for all slots.
         """
         upto = min(last, self.training.whole_steps)
-        runs = chunks(first, upto, batches_of(self._batch_bytes)) or [(first, first)]
+        runs = chunks(first, upto, batches_of(self._batch_bytes, self.size)) or [(first, first)]
         made = ahead(partial(self._chunk, orders, a, b, rest=b == upto < last) for a, b in runs)
         progress = self.start(first, slots)
         for (a, _), chunk in zip(runs, made, strict=True):
@@ -182,7 +187,7 @@ class HostInputs:
         Args:
             states, shared, counts, slots: of a cohort.
         """
-        steps = min(batches_of(self._batch_bytes), self.training.whole_steps)
+        steps = min(batches_of(self._batch_bytes, self.size), self.training.whole_steps)
         order = np.zeros(self.training.steps * self.training.recipe.batch_size, np.int32)
         rest = self.training.whole_steps < self.training.steps
         chunk = self._chunk([order] * len(slots), 0, steps, rest=rest)
@@ -221,7 +226,7 @@ class HostInputs:
     def _by_chunk(
         self, program: Any, states: StudentState, shared: SharedArrays, counts: Any, inputs: Any
     ) -> NDArray[Any]:
-        runs = row_chunks(len(inputs), EVALUATION_BATCH, int(inputs[:1].nbytes))
+        runs = row_chunks(len(inputs), EVALUATION_BATCH, int(inputs[:1].nbytes), self.size)
         made = ahead(partial(gathered, inputs, slice(a, b)) for a, b in runs)
         return np.concatenate([np.asarray(program(states, shared, counts, chunk)) for chunk in made], axis=1)
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from distillab.data.array_store import is_mapped
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional
-from distillab.engine.host_inputs import HELD, HostInputs
+from distillab.engine.host_inputs import CHUNK, HELD, HostInputs
 from distillab.engine.inputs import unstructured
 from distillab.engine.randomness import epoch_order
 from distillab.engine.training import SharedArrays, StudentState, Training
@@ -43,6 +43,7 @@ class CohortTrainer:
         mapping: "loop" or "vmap" inside a device; by default what suits the platform.
         threads: on CPUs, let one operation use several threads; for a cohort of one large model.
         on_host: keep the inputs on the host, and place a chunk of rows at a time; by default where any are mapped.
+        chunk: bytes of the inputs on a device at a time, for each student, where they stay on the host.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class CohortTrainer:
         mapping: str | None = None,
         threads: bool = False,
         on_host: bool | None = None,
+        chunk: int = CHUNK,
     ) -> None:
         if model.rows is not None and mesh.size > 1:
             raise ValueError("a model whose batch rows are sharded trains one student, on a mesh of one device")
         platform = mesh.devices.flat[0].platform
         self.model, self.examples, self.recipe, self.mesh = model, examples, recipe, mesh
+        self.chunk = chunk
         self.capacity, self.threads = -(-capacity // mesh.size) * mesh.size, threads
         self.mapping = mapping or inside(platform)
         self._training = Training(model, recipe, len(examples.x_train), examples.scale)
@@ -73,7 +76,7 @@ class CohortTrainer:
         self._gallery = examples.x_train[:0] if examples.x_examples is None else examples.x_examples
         inputs = (examples.x_train, examples.x_validation, examples.x_test, self._gallery)
         self.on_host = any(map(is_mapped, inputs)) if on_host is None else on_host
-        self._host = HostInputs(self._training, examples, self._program, self._rows) if self.on_host else None
+        self._host = HostInputs(self._training, examples, self._program, self._rows, chunk) if self.on_host else None
         x_train, x_validation, x_test, x_gallery = ([None] * 4) if self.on_host else map(unstructured, inputs)
         self._shared = jax.device_put(
             SharedArrays(x_train, x_validation, x_test, examples.teacher_logits, x_gallery, examples.weights),
@@ -95,7 +98,7 @@ class CohortTrainer:
             capacity: slots of a cohort, at least 1.
         """
         options: dict[str, Any] = {"mesh": self.mesh, "mapping": self.mapping, "threads": self.threads}
-        options["on_host"] = self.on_host
+        options |= {"on_host": self.on_host, "chunk": self.chunk}
         return CohortTrainer(self.model, self.examples, self.recipe, capacity=capacity, **options)
 
     def train(

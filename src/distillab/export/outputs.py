@@ -12,7 +12,8 @@ from distillab.errors import RequestError, WorkError, not_allowed, unknown
 from distillab.export.agreement import Agreement, agreement, check_agreement
 from distillab.export.meaning import Meaning, Quality, meaning_of, meaning_of_head
 from distillab.tasks import Task
-from distillab.tasks.several import labels_of, parsed_tasks
+from distillab.tasks.matching import parsed_tasks
+from distillab.tasks.several import labels_of
 
 if TYPE_CHECKING:
     import keras

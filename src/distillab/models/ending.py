@@ -207,8 +207,9 @@ def without_activation(model: keras.Model) -> keras.Model:
         raise ValueError(f"{model.name} cannot be traced.")
     if len(graph.outputs) == 1:
         return keras.Model(inputs_of(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+    called: dict[int, Any] = {}
     outputs = [
-        before_activation(output) if ending(graph, index) in ("softmax", "sigmoid") else output
+        before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
         for index, output in enumerate(graph.outputs)
     ]
     packed = keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs)
@@ -225,22 +226,26 @@ def inputs_of(graph: keras.Model) -> Any:
     return inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
 
 
-def before_activation(output: Any) -> Any:
+def before_activation(output: Any, called: dict[int, Any] | None = None) -> Any:
     """What a final softmax or sigmoid is applied to, as a symbolic tensor of the same graph.
 
     Args:
         output: of a functional model, whose last operation is one.
+        called: one dictionary for all outputs of a model, empty at first: a nested model is called once for them.
     """
+    called = {} if called is None else called
     node = _node(output)
     operation, before = node.operation, node.input_tensors
     single = before if len(before) > 1 else before[0]
     if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
-        logits = without_activation(operation)(*node.arguments.args, **options)
-        return keras.tree.flatten(logits)[output._keras_history.tensor_index]
+        if id(node) not in called:
+            options = {key: value for key, value in node.arguments.kwargs.items() if key not in ("training", "mask")}
+            logits = without_activation(operation)(*node.arguments.args, **options)
+            called[id(node)] = keras.tree.flatten(logits)
+        return called[id(node)][output._keras_history.tensor_index]
     inside = _expanded(output)
     if inside is not None:
-        return before_activation(inside)
+        return before_activation(inside, called)
     if type(operation).__name__ in _OPERATIONS or isinstance(operation, keras.layers.Activation):
         return before[0]
     return _Preactivation(operation)(single)

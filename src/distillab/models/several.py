@@ -10,7 +10,7 @@ import keras
 from distillab.errors import RequestError
 from distillab.models.ending import as_graph, before_activation, ending, inputs_of
 from distillab.tasks import Head, Task
-from distillab.tasks.several import output_order
+from distillab.tasks.matching import output_order
 
 PROBABILITIES = ("softmax", "sigmoid")
 
@@ -103,8 +103,8 @@ def order_of(found: ModelOutputs | None, task: Task, who: str, name: str) -> lis
     for part, place in zip(task.parts, order, strict=True):
         if found.widths[place] != part.width:
             raise RequestError(
-                f"Output {found.names[place]!r} of {called.lower()[:3]}{called[3:]} has {found.widths[place]} columns, "
-                f"and the data need {part.width} for {part.name!r} with task={part.task.name} "
+                f"Output {found.names[place]!r} of the {who.split()[1]} {name} has shape ({found.widths[place]},), and "
+                f"the data need ({part.width},) for {part.name!r} with task={part.task.name} "
                 f"({', '.join(part.class_names[:5])}). Give a model of the same outputs, or state another task."
             )
     return order
@@ -121,9 +121,13 @@ def packed(graph: keras.Model, order: Sequence[int], *, raw: bool) -> keras.Mode
     found = several_outputs(graph)
     if found is None:
         raise ValueError(f"{graph.name} has one output.")
-    tensors = tensors_of(graph)
-    chosen = [before_activation(tensors[i]) if raw and found.endings[i] in PROBABILITIES else tensors[i] for i in order]
-    return joined(inputs_of(graph), chosen, graph.name)
+    tensors, called = tensors_of(graph), dict[int, Any]()
+
+    def chosen(place: int) -> Any:
+        activated = raw and found.endings[place] in PROBABILITIES
+        return before_activation(tensors[place], called) if activated else tensors[place]
+
+    return joined(inputs_of(graph), [chosen(place) for place in order], graph.name)
 
 
 def joined(inputs: Any, tensors: Sequence[Any], name: str) -> keras.Model:

@@ -27,7 +27,8 @@ from distillab.study.settings import (
     Schedule,
     Share,
 )
-from distillab.tasks.several import outputs_of, parsed_tasks, part_of_metric, with_options
+from distillab.tasks.matching import parsed_tasks
+from distillab.tasks.several import outputs_of, part_of_metric, with_options
 
 OF_TEACHER = ("agreement", "kl_to_teacher", "mae_to_teacher")
 """Metrics that compare with the teacher: they cannot choose how much to listen to it."""

@@ -16,6 +16,7 @@ from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import memory_limit, out_of_memory
 from distillab.engine.functional import Variables
+from distillab.engine.host_inputs import CHUNK
 from distillab.engine.teacher import live_teacher
 from distillab.engine.teacher_rows import TeacherRows, stacked_teachers
 from distillab.engine.trainer import CohortTrainer
@@ -35,6 +36,10 @@ from distillab.tasks.several import with_options, without_alphas
 
 INPUTS_SHARE = 0.5
 """Fraction of a device's memory that inputs may take; larger ones stay on the host, and come a chunk at a time."""
+
+
+CHUNKS = 32
+"""A chunk of inputs takes at most this part of a device's memory."""
 
 
 class TrainingInputs(NamedTuple):
@@ -101,8 +106,9 @@ class GroupTrainer:
         inputs = (examples.x_train, examples.x_validation, examples.x_test)
         too_large = self.limit is not None and sum(x.nbytes for x in inputs) > INPUTS_SHARE * self.limit
         on_host = True if too_large else None  # None: where they are mapped
+        chunk = CHUNK if self.limit is None else min(CHUNK, self.limit // CHUNKS)
         self.trainer = CohortTrainer(
-            student.functional, examples, recipe, mesh=mesh, capacity=capacity, on_host=on_host
+            student.functional, examples, recipe, mesh=mesh, capacity=capacity, on_host=on_host, chunk=chunk
         )
         self._initial: dict[int, Variables] = {}
 

@@ -17,7 +17,8 @@ from distillab.models.predictions import as_logits
 from distillab.models.several import order_of, packed, several_outputs
 from distillab.study.model_options import ModelOptions
 from distillab.tasks import Task
-from distillab.tasks.several import check_heads, output_order, outputs_of
+from distillab.tasks.matching import check_heads, output_order
+from distillab.tasks.several import outputs_of
 
 
 def packed_teacher(graph: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> keras.Model:

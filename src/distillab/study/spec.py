@@ -200,14 +200,15 @@ def _with_task(tree: Mapping[str, Any]) -> dict[str, Any]:
     defaults = {"metric": task.metrics[0], "loss": task.losses[0], "label_loss": task.label_losses[0]}
     filled = {"task": name, **(defaults if name != "categorical" else {}), **tree}
     noise = tree.get("noise")
-    if isinstance(noise, Mapping) and "kind" not in noise and name != "categorical":
+    if isinstance(noise, Mapping) and "kind" not in noise and name not in ("categorical", SEVERAL):
         filled["noise"] = {"kind": task.noise[0], **noise}
     return filled
 
 
 def _checked(tree: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted key, as a whole tree of settings has it once checked."""
-    return functools.reduce(operator.getitem, key.split("."), validated(Settings, tree).model_dump())
+    written = {"outputs": {}} | validated(Settings, tree).model_dump()  # no outputs are not written
+    return functools.reduce(operator.getitem, key.split("."), written)
 
 
 def _check_crossings(spec: Spec) -> None:

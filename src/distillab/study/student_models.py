@@ -36,7 +36,7 @@ from distillab.study.student_outputs import (
 )
 from distillab.study.table_inputs import encoded_by_layers
 from distillab.study.zoo_models import zoo_model
-from distillab.tasks.several import check_heads
+from distillab.tasks.matching import check_heads
 
 
 @dataclass(frozen=True)

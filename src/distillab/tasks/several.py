@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distillab.errors import RequestError, not_allowed, unknown
 from distillab.tasks.labels import UNKNOWN, Array, canonical_labels
-from distillab.tasks.recognition import Head, check_head, recognise
-from distillab.tasks.task import SEVERAL, TASKS, Part, Task, task_named
+from distillab.tasks.task import SEVERAL, Part, Task, task_named
 
 SCORES: Mapping[str, str] = {"categorical": "accuracy", "binary": "auroc", "multilabel": "map", "regression": "r2"}
 """By task, the metric of an output that counts for the score."""
@@ -51,6 +50,7 @@ def several(outputs: Sequence[Meant]) -> Task:
         RequestError: two have one name, or a name has a character of `FORBIDDEN`.
 
     Example:
+        >>> from distillab.tasks import TASKS
         >>> age, kind = Meant("age", TASKS["regression"], ("age",)), Meant("kind", TASKS["categorical"], ("a", "b"))
         >>> task = several([age, kind])
         >>> [(part.outputs, part.labels) for part in task.parts], task.metrics[:4]
@@ -183,6 +183,7 @@ def packed_labels(task: Task, labels: Mapping[str, ArrayLike], where: str = "y")
         RequestError: another shape, type or value than the output's task has, or another number of examples.
 
     Example:
+        >>> from distillab.tasks import TASKS
         >>> task = several([Meant("age", TASKS["regression"], ("age",)), Meant("old", TASKS["binary"], ("no", "yes"))])
         >>> packed_labels(task, {"age": [20.5, 70.0], "old": [0, -1]}).tolist()
         [[20.5, 0.0], [70.0, nan]]
@@ -225,6 +226,7 @@ def weighted_score(parts: Sequence[Part], values: Sequence[float]) -> float:
         values: one for each.
 
     Example:
+        >>> from distillab.tasks import TASKS
         >>> parts = several([Meant(name, TASKS["regression"], ("y",)) for name in "ab"]).parts
         >>> weighted_score(parts, [0.5, 1.0]), weighted_score(parts, [0.5, float("nan")])
         (0.75, 0.5)
@@ -232,138 +234,6 @@ def weighted_score(parts: Sequence[Part], values: Sequence[float]) -> float:
     pairs = [(part.weight, value) for part, value in zip(parts, values, strict=True) if not np.isnan(value)]
     total = sum(weight for weight, _ in pairs)
     return sum(weight * value for weight, value in pairs) / total if total else float("nan")
-
-
-def output_order(names: Sequence[str], found: Sequence[str], who: str, *, keyed: bool) -> list[int]:
-    """For each of the data's outputs, the place of the model's own: by name, or else by order.
-
-    Args:
-        names: of the data's outputs.
-        found: of the model's; "" for one without a name.
-        who: the model, for messages: "The student mine".
-        keyed: whether the model gives a dictionary, whose names are meant.
-
-    Raises:
-        RequestError: their numbers or names differ.
-
-    Example:
-        >>> output_order(["age", "kind"], ["kind", "age"], "The model", keyed=False)
-        [1, 0]
-        >>> output_order(["age", "kind"], ["dense_1", "dense_2"], "The model", keyed=False)
-        [0, 1]
-    """
-    if sorted(names) == sorted(found):
-        return [list(found).index(name) for name in names]
-    of_model, of_data = (", ".join(each or "unnamed" for each in several) for several in (found, names))
-    if len(names) != len(found):
-        raise RequestError(
-            f"{who} has {len(found)} output{'s' * (len(found) != 1)} ({of_model}), and the data have {len(names)} "
-            f"({of_data}). Give each output its labels."
-        )
-    misplaced = any(name in names and names[place] != name for place, name in enumerate(found))
-    if keyed or misplaced:
-        raise RequestError(f"{who} names its outputs {of_model}, and the data name theirs {of_data}. Name them alike.")
-    return list(range(len(names)))
-
-
-def stated_tasks(value: Any, names: Sequence[str]) -> dict[str, str]:
-    """The tasks that a user states for some outputs.
-
-    Args:
-        value: "age=regression, income=binary", or a mapping; None or "several": none are stated.
-        names: of the data's outputs.
-
-    Raises:
-        RequestError: an unknown output or task, or a single task for several outputs.
-    """
-    if value is None or value == SEVERAL:
-        return {}
-    tasks = parsed_tasks(value)
-    if isinstance(tasks, str):
-        allowed = f"stated for each output, such as {', '.join(f'{name}=regression' for name in names)}"
-        raise not_allowed("task", tasks, allowed)
-    for name in tasks:
-        if name not in names:
-            raise unknown("output", name, names)
-    return tasks
-
-
-def parsed_tasks(value: str | Mapping[str, str]) -> str | dict[str, str]:
-    """A task's name, or those of several outputs by name, checked to exist.
-
-    Args:
-        value: "regression", "age=regression, income=binary", or a mapping.
-
-    Raises:
-        RequestError: no such task, or text of another form.
-
-    Example:
-        >>> parsed_tasks("age=regression, income=binary")
-        {'age': 'regression', 'income': 'binary'}
-    """
-    if isinstance(value, str) and "=" not in value:
-        return task_named(value).name
-    pairs = value.items() if isinstance(value, Mapping) else [text.partition("=")[::2] for text in value.split(",")]
-    tasks = {str(name).strip(): str(task).strip() for name, task in pairs}
-    for task in tasks.values():
-        if task not in TASKS:
-            raise unknown("task", task, TASKS)
-    return tasks
-
-
-def recognised_parts(
-    labels: Mapping[str, ArrayLike], heads: Sequence[Head] = (), *, given: Any = None
-) -> dict[str, Task]:
-    """The task of every output: as stated, or recognised from its labels and from the models' own outputs.
-
-    Args:
-        labels: by output's name, as the user has them.
-        heads: of teacher and student; those of one output say nothing.
-        given: as in `stated_tasks`.
-
-    Raises:
-        RequestError: as `recognise` raises, the output named; or names differ.
-    """
-    names = list(labels)
-    stated = stated_tasks(given, names)
-    own = _by_output(names, heads)
-    tasks = {}
-    for name in names:
-        try:
-            tasks[name] = recognise(labels[name], own[name], given=stated.get(name))
-        except RequestError as error:
-            raise RequestError(f"Output {name!r}: {error}") from error
-    return tasks
-
-
-def _by_output(names: Sequence[str], heads: Sequence[Head]) -> dict[str, list[Head]]:
-    own: dict[str, list[Head]] = {name: [] for name in names}
-    for head in heads:
-        if head.parts:
-            order = output_order(names, [part.output for part in head.parts], head.name.capitalize(), keyed=head.keyed)
-            for name, place in zip(names, order, strict=True):
-                own[name].append(head.parts[place])
-    return own
-
-
-def check_heads(task: Task, heads: Sequence[Head]) -> None:
-    """Refuse a task, or one of several outputs, that does not fit a model.
-
-    Args:
-        task: as stated.
-        heads: of the models.
-
-    Raises:
-        RequestError: as `check_head` raises, or names differ.
-    """
-    if not task.parts:
-        for head in heads:
-            check_head(task, head)
-        return
-    own = _by_output([part.name for part in task.parts], heads)
-    for part in task.parts:
-        for head in own[part.name]:
-            check_head(part.task, head)
 
 
 def described(task: Task) -> list[dict[str, Any]]:

@@ -216,7 +216,9 @@ def _quality(verdict: Mapping[str, Any], of_outputs: Task) -> Table:
         scores = ", ".join(f"{metric_named(SCORES[part.task.name]).label} of {part.name}" for part in task.parts)
         caption += f" The score is the weighted mean of {scores}."
     head = ("metric", "student", "without a teacher", "gain", "teacher")
-    return Table("quality", caption, head if task is None else ("output", *head), tuple(rows))
+    if task is None:
+        return Table("quality", caption, head, tuple(rows))
+    return Table("quality", caption, ("output", *head), tuple(rows), words=2)
 
 
 def _labels(result: Mapping[str, Any]) -> Table | None:
@@ -378,6 +380,7 @@ def _training(result: Mapping[str, Any]) -> tuple[str, ...]:
     data, request = result["data"], result["request"]
     loss = "" if result["chosen"].get("loss") else f", loss {request['loss']}"
     task = _task(result)
+    loss += " (or the default of an output's task)" if loss and task.parts else ""
     if request.get("label_loss") not in (None, "cross_entropy"):
         loss += f", label loss {request['label_loss']}"
     return (
