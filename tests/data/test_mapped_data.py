@@ -47,6 +47,7 @@ def test_what_is_read_from_a_stream_into_files_is_what_is_read_into_memory(
     for one, other in ((large.mean, small.mean), (large.spread, small.spread)):
         np.testing.assert_equal(one, other)
     rows = large.training[::3]
-    ready, expected = (np.asarray(of.prepared((of.x_train, rows), of.x_test)) for of in (large, small))
+    ready, expected = (np.asarray(of.prepared((of.x_train, rows), of.x_test, lazily=True)) for of in (large, small))
     np.testing.assert_array_equal(ready, expected)
+    np.testing.assert_array_equal(large.prepared((large.x_train, rows), large.x_test), expected)
     assert ready.dtype == expected.dtype

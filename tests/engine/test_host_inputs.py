@@ -91,7 +91,8 @@ def outcome(
     students = [
         Student(0.4, 2.0, 0.01 + 0.01 * k, k, model.initial(k), labels[k], held_out[k], teacher=k) for k in (0, 1)
     ]
-    trainer = CohortTrainer(model, examples, recipe, mesh=mesh(1), capacity=2, on_host=on_host, chunk=SMALL, **options)
+    settings: dict[str, Any] = {"mesh": mesh(1), "capacity": 2, "on_host": on_host, "chunk": SMALL, **options}
+    trainer = CohortTrainer(model, examples, recipe, **settings)
     epochs: list[Epoch] = []
     stages = list(trainer.stages(students, [0.5], on_epoch=epochs.append, live=live, predict_training=True))
     return [
@@ -122,8 +123,10 @@ def test_mapped_and_selected_rows_stay_on_the_host_and_weights_come_along(tmp_pa
 
 def test_students_on_two_devices_and_vectorised_ones_train_from_the_host() -> None:
     model, examples = Functional(build("mlp-6", (4,), C)), examples_of(features)
-    alone = outcome(model, examples, Recipe(2, 8), on_host=False, mapping="vmap")
-    assert outcome(model, examples, Recipe(2, 8), on_host=True, mapping="vmap") == alone
+    examples = replace(examples, x_examples=None)  # no rows at all
+    for options in ({"mapping": "vmap"}, {"mesh": mesh(2)}):
+        alone = outcome(model, examples, Recipe(2, 8), on_host=False, **options)
+        assert outcome(model, examples, Recipe(2, 8), on_host=True, **options) == alone
 
 
 def test_a_live_teacher_predicts_mapped_images_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

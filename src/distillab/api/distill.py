@@ -20,7 +20,7 @@ from distillab.api.finding import distillation_finding
 from distillab.api.worth import check_chance, check_worth, teachers_worth
 from distillab.backend import need_jax
 from distillab.data import Dataset
-from distillab.data.array_store import SHARE
+from distillab.data.array_store import SHARE, taken
 from distillab.data.columns import COLUMNS_FILE
 from distillab.data.reading import ReadOptions, read_data
 from distillab.data.resampling import with_resampled_rows
@@ -358,7 +358,7 @@ def _named(one: Candidate, softens: bool) -> str:
 def _write(distillation: Distillation, dataset: Dataset, folder: Folder) -> None:
     drawn = np.random.default_rng(0).permutation(len(dataset.x_train))[:CALIBRATION]
     examples: dict[str, Any] = {
-        "x_train": dataset.x_train[drawn],
+        "x_train": taken(dataset.x_train, drawn),
         "y_train": dataset.y_train[drawn],
         "x_test": dataset.x_test[:EXAMPLES],
         "y_test": dataset.y_test[:EXAMPLES],

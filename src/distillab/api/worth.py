@@ -10,6 +10,7 @@ import numpy as np
 
 from distillab.analysis.distillation import same_examples
 from distillab.data import Dataset
+from distillab.data.array_store import taken
 from distillab.data.labels import Array
 from distillab.engine.logits import teacher_logits
 from distillab.engine.teacher import train_teacher
@@ -95,7 +96,7 @@ def teachers_worth(
             return np.asarray(np.mean(several, axis=0), np.float32)
         return average_predictions(several, average=average)
 
-    told = predict(dataset.x_train[rows])
+    told = predict(taken(dataset.x_train, rows))
     trial = teacher_trial(lambda inputs: told, dataset, metric)
     epochs = max(1, round(request.epochs / QUICK_SHARE))
     outputs = [dataset.in_units(one) for one in (told, _quick(student, dataset, request, epochs))]

@@ -22,8 +22,11 @@ from distillab.io import release_pages
 SHARE = 0.25
 """Fraction of the free memory above which an array is memory-mapped; training needs several copies of parts of it."""
 
-CHUNK = 64 * 2**20
+CHUNK = 16 * 2**20
 """Bytes copied at once."""
+
+AROUND = 64 * 2**10
+"""Bytes that the kernel maps around a page that is read."""
 
 
 def is_mapped(array: Any) -> bool:
@@ -54,6 +57,23 @@ def pieces(array: Any, size: int = CHUNK) -> Iterator[tuple[int, Array]]:
     for start in range(0, len(array), step):
         yield start, array[start : start + step]
         release_pages(array)
+
+
+def taken(array: Array, rows: Any) -> Array:
+    """Copy some rows; of a mapped array so that its pages take little memory, wherever in the file the rows are.
+
+    Args:
+        array: shape (N, ...).
+        rows: row numbers, shape (K,).
+    """
+    if not is_mapped(array):
+        return np.asarray(array[rows])
+    found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    step = max(1, CHUNK // (array[:1].nbytes + AROUND))
+    for start in range(0, len(rows), step):
+        found[start : start + step] = array[rows[start : start + step]]
+        release_pages(array)
+    return found
 
 
 class SelectedRows:
@@ -95,8 +115,7 @@ class SelectedRows:
             here = np.flatnonzero((wanted >= first) & (wanted < end))
             own = wanted[here] - first
             if len(here):
-                found[here] = self._change(array[own if rows is None else rows[own]])
-            release_pages(array)
+                found[here] = self._change(taken(array, own if rows is None else rows[own]))
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -163,7 +182,7 @@ class ArrayStore:
             length = _count(array, rows)
             for start in range(0, length, step):
                 stop = min(start + step, length)
-                chunk = array[start:stop] if rows is None else array[rows[start:stop]]
+                chunk = array[start:stop] if rows is None else taken(array, rows[start:stop])
                 joined[offset + start : offset + stop] = apply(chunk)
                 release_pages(array)
                 release_pages(joined)

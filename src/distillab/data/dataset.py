@@ -328,28 +328,27 @@ class Dataset:
             return outputs
         return (outputs.astype(np.float64) * self.target_spread + self.target_mean).astype(np.float32)
 
-    def prepared(self, *parts: Array | tuple[Array, Rows | None]) -> Array:
+    def prepared(self, *parts: Array | tuple[Array, Rows | None], lazily: bool = False) -> Array:
         """Concatenate stored inputs by rows, and standardise features; images stay as stored (`scale` comes later).
 
         Those of a table with words or gaps are encoded, (M, F').
 
         Args:
             parts: arrays (M, ...), or pairs of an array and its selected rows (None: all).
-
-        Returns:
-            An array; of mapped ones whose rows are larger than the store's limit, `SelectedRows` of them.
+            lazily: give `SelectedRows` of mapped arrays instead of a copy that is larger than the store's limit.
         """
+        made = self.store.selected if lazily else self.store.gather
         pairs = [part if isinstance(part, tuple) else (part, None) for part in parts]
         if self.columns is not None:
-            return self.store.selected(pairs, self.columns.encoded)
+            return made(pairs, self.columns.encoded)
         if self.mean is None or self.spread is None:
-            return self.store.selected(pairs)
+            return made(pairs)
 
         def standardise(name: str, part: Array) -> Array:
             mean, spread = for_input(self.mean, name), for_input(self.spread, name)
             return part if mean is None or spread is None else np.asarray((part - mean) / spread, np.float32)
 
-        return self.store.selected(pairs, lambda x: changed(x, standardise))
+        return made(pairs, lambda x: changed(x, standardise))
 
 
 def _checked_scale(scale: Any, x: Array) -> Scale:

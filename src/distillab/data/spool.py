@@ -56,6 +56,11 @@ class Spool:
                 self._write(one)
             self._pending.clear()
 
+    def close(self) -> None:
+        """Close the file; needed where the rows are not finished."""
+        if self._file is not None:
+            self._file.close()
+
     def finished(self) -> Array:
         """All rows, shape (rows, ...): in memory, or mapped from the file.
 
@@ -67,7 +72,7 @@ class Spool:
         if self._file is None or self._path is None:
             return np.concatenate([self._empty, *self._pending])
         try:
-            self._file.close()
+            self.close()
         except OSError as error:
             raise self._full(error) from error
         return np.memmap(self._path, self._empty.dtype, "r", shape=(self.rows, *self._empty.shape[1:]))

@@ -120,18 +120,24 @@ def read_stream(stream: Stream, store: ArrayStore) -> StreamArrays:
         >>> read.x.shape, read.x.dtype.name, read.y.tolist()
         ((6, 2), 'float32', [0, 1, 0, 1, 0, 1])
     """
-    inputs, labels, weights = Spool(store), dict[str, list[Array]](), list[Array]()
-    single, first = False, None
-    items, read = iter(_guarded(stream)), 0
-    for item in items:
+    inputs = Spool(store)
+    try:
+        return _read(stream, inputs)
+    finally:
+        inputs.close()
+
+
+def _read(stream: Stream, inputs: Spool) -> StreamArrays:
+    labels, weights = dict[str, list[Array]](), list[Array]()
+    single, first, read = False, None, 0
+    for item in _guarded(stream):
         pair = _pair(item, read)
         if first is None:
             single = _is_single(pair)
         pair = _batch(pair) if single else pair
         what = "example" if single else "batch"
         first = _checked(pair, first, f"{what.capitalize()} {read}", what)
-        parts = list(pair.x.values())
-        inputs.add(joined(pair.x) if len(parts) > 1 else parts[0])
+        inputs.add(joined(pair.x) if len(pair.x) > 1 else next(iter(pair.x.values())))
         for key, part in pair.y.items():
             labels.setdefault(key, []).append(np.array(part))
         if pair.weights is not None:

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.data.array_store import SelectedRows, taken
 from distillab.engine.batches import EVALUATION_BATCH
 from distillab.engine.inputs import Inputs, take, unstructured
 from distillab.engine.training import Progress, SharedArrays, StepChunk, StudentState, Training, start_of_steps
@@ -83,10 +84,11 @@ def gathered(stored: Any, rows: Any) -> Inputs:
         stored: an array, mapped or not, structured or not, or `SelectedRows`.
         rows: row numbers, or a slice.
     """
-    found = unstructured(np.asarray(stored[rows]))
-    found = jax.tree.map(np.array, found) if isinstance(rows, slice) else found  # a slice is a view of the file
-    release_pages(stored)
-    return found
+    if isinstance(rows, slice) and not isinstance(stored, SelectedRows):
+        found = unstructured(np.array(stored[rows]))
+        release_pages(stored)
+        return found
+    return unstructured(stored[rows] if isinstance(stored, SelectedRows) else taken(stored, rows))
 
 
 def ahead(makers: Iterable[Callable[[], T]]) -> Iterator[T]:
@@ -213,6 +215,8 @@ class HostInputs:
             states, shared, counts: the cohort's, on the devices.
             inputs: as stored.
         """
+        if not len(inputs):  # JAX cannot split an array of no numbers among devices
+            return np.empty((len(states.alpha), 0, *self.training.model.output_shape), np.float32)
         return self._by_chunk(self._predict, states, shared, counts, inputs)
 
     def decide(self, states: StudentState, shared: SharedArrays, counts: Any, inputs: Any) -> NDArray[Any]:

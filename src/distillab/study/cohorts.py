@@ -243,13 +243,14 @@ class GroupTrainer:
 def _examples(dataset: Dataset, group: TrainingInputs, x_examples: NDArray[np.generic] | None) -> Examples:
     """The arrays of a group: training rows, then unlabelled inputs; features standardised where the data ask for it."""
     splits = group.splits
-    x_train = dataset.prepared((dataset.x_train, splits.train), *([dataset.unlabelled] if splits.unlabelled else []))
+    more = [dataset.unlabelled] if splits.unlabelled else []
+    x_train = dataset.prepared((dataset.x_train, splits.train), *more, lazily=True)
     zeros = np.zeros((len(x_train), *dataset.output_shape), np.float32)
     logits: list[TeacherRows] = [zeros if one.train is None else one.train for one in group.teachers.values()]
     return Examples(
         x_train,
-        dataset.prepared((dataset.x_train, splits.validation)),
-        dataset.prepared(dataset.x_test if splits.test else dataset.x_test[:0]),
+        dataset.prepared((dataset.x_train, splits.validation), lazily=True),
+        dataset.prepared(dataset.x_test if splits.test else dataset.x_test[:0], lazily=True),
         stacked_teachers(logits, dataset.outputs),
         group.student.scale,
         x_examples,

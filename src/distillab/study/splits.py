@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset, perturb, stratified_split, stratified_subset
+from distillab.data.array_store import taken
 from distillab.data.labels import Array, check_variety
 from distillab.data.splits import strata
 from distillab.engine.augmentation import Augmentation
@@ -198,4 +199,6 @@ def gallery(dataset: Dataset, splits: Splits) -> tuple[Rows, GalleryExamples] | 
     count = min(max(GALLERY_NUMBERS // numbers, least), GALLERY_MOST, len(splits.train))
     positions = np.sort(stream("shown examples", 0).choice(len(splits.train), size=count, replace=False))
     rows = splits.train[positions]
-    return positions, GalleryExamples(dataset.x_train[rows], gallery_labels(dataset.y_train[rows]), dataset.scale)
+    return positions, GalleryExamples(
+        taken(dataset.x_train, rows), gallery_labels(dataset.y_train[rows]), dataset.scale
+    )

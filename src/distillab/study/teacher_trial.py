@@ -15,6 +15,7 @@ from scipy.stats import binomtest
 
 from distillab import metrics
 from distillab.data import Dataset
+from distillab.data.array_store import taken
 from distillab.data.labels import Array
 from distillab.errors import RequestError
 from distillab.metrics.metric import Metric, metric_named
@@ -115,7 +116,7 @@ def teacher_trial(predict: Predict, dataset: Dataset, metric: str = "") -> Teach
         metric: the name of the metric; "": the task's first one.
     """
     rows, name = trial_rows(dataset), metric or main_metric(dataset).name
-    labels, outputs = dataset.y_train[rows], dataset.in_units(predict(dataset.x_train[rows]))
+    labels, outputs = dataset.y_train[rows], dataset.in_units(predict(taken(dataset.x_train, rows)))
     value = evaluate(dataset.task, outputs, labels)[name]
     constant = evaluate(dataset.task, _constant_outputs(dataset, outputs.shape), labels)[name]
     return TeacherTrial(value, constant, len(rows), _skill(dataset.task, outputs, labels))
@@ -201,7 +202,7 @@ def _check_inputs(teacher: TeacherModel, dataset: Dataset, *, if_good: bool = Fa
     if not teacher.alternatives:
         return
     rows, metric = trial_rows(dataset), main_metric(dataset)
-    inputs, labels = dataset.x_train[rows], dataset.y_train[rows]
+    inputs, labels = taken(dataset.x_train, rows), dataset.y_train[rows]
     if metric.name == "accuracy":
         most = float(np.bincount(labels).max() / len(labels))
         enough = min(min(0.5, CHANCE * most), most + 0.1)
@@ -294,7 +295,7 @@ def _spread_examples(teacher: TeacherModel, dataset: Dataset) -> tuple[Array, Ar
     """Outputs and labels of examples spread over the training data."""
     rows = np.arange(len(dataset.y_train))
     rows = rows[:: max(1, len(rows) // (ORDER_ROWS if not dataset.positions else 50))][:ORDER_ROWS]
-    return teacher.predict(dataset.x_train[rows]), dataset.y_train[rows]
+    return teacher.predict(taken(dataset.x_train, rows)), dataset.y_train[rows]
 
 
 def _ordered_examples(task: Task, outputs: Array, labels: Array) -> tuple[Array, Array]:

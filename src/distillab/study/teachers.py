@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data import Dataset
-from distillab.data.array_store import pieces
+from distillab.data.array_store import pieces, taken
 from distillab.data.labels import Array
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.devices import rows_mesh
@@ -152,7 +152,7 @@ class TeacherCache:
         """
         if predictions.train is not None:
             return as_dense(take_rows(predictions.train, positions), self.dataset.outputs)
-        inputs = self.dataset.x_train[splits.train[positions]]
+        inputs = taken(self.dataset.x_train, splits.train[positions])
         several = [
             teacher_logits(*member[:2], inputs, member.scale) if isinstance(member, Member) else member(inputs)
             for member in predictions.members
@@ -190,7 +190,7 @@ class TeacherCache:
 
             def compute(model: TeacherModel = model) -> Logits:
                 step = BATCH * max(1, CHUNK // max(1, BATCH * inputs[:1].nbytes)) * inputs[:1].nbytes
-                return np.concatenate([model.predict(np.array(rows)) for _, rows in pieces(inputs, step)])
+                return np.concatenate([model.predict(rows) for _, rows in pieces(inputs, step)])
 
             logits.append(stored_predictions(self.folder.predictions, digest.hexdigest(), shape, compute))
         return average_predictions(logits, average=average)
@@ -209,7 +209,8 @@ class TeacherCache:
         digest = teacher_digest(functional, member.variables, data.scale)
 
         def predict(inputs: Array) -> Logits:
-            return teacher_logits(*member[:2], data.prepared(inputs), data.scale)
+            changes = data.mean is not None or data.columns is not None
+            return teacher_logits(*member[:2], data.prepared(np.array(inputs) if changes else inputs), data.scale)
 
         return TeacherModel(name, digest, predict, member, built)
 
@@ -233,7 +234,7 @@ class TeacherCache:
         training = train_teacher(
             functional,
             Examples.for_labels(
-                self.dataset.prepared((self.dataset.x_train, rows)),
+                self.dataset.prepared((self.dataset.x_train, rows), lazily=True),
                 self.dataset.scale,
                 self.dataset.output_shape,
                 self.dataset.training_weights(rows),
