@@ -132,8 +132,8 @@ def distill(
         models = list(teachers), list(students)
         result = distil(*models, data, out, read=read, options=run, progress=progress, **settings)
     click.echo(result.summary())
-    tokenizer = "tokenizer.json, " if (out / "tokenizer.json").is_file() else ""
-    click.echo(f"{out} holds student.keras, {tokenizer}model_card.md and answer.json.", err=True)
+    beside = [f"{name}, " for name in ("tokenizer.json", "columns.json") if (out / name).is_file()]
+    click.echo(f"{out} holds student.keras, {''.join(beside)}model_card.md and answer.json.", err=True)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
