@@ -277,6 +277,9 @@ TEXTS = [
 ]
 
 OWN = [
+    own("no such shard", "--data 'none-{00..01}.tar'", r"none-00\.tar: the shard cannot be read .No such file"),
+    own("shards backwards", "--data 'a-{3..1}.tar'", r"the range \{3\.\.1\} is not one of 1 to"),
+    own("weights of no table", "--sample-weight w", r"sample_weight='w' names a column of a table"),
     own("a table that is not UTF-8", "--data latin.csv", "cannot be read as CSV"),
     own("a table without rows", "--data header.csv", "holds no table: it must have a header, a row"),
     own("a table without header", "--data bare.csv", r"bare\.csv has no header: its first row, '1,2,0', holds values"),

@@ -42,6 +42,12 @@ def test_every_make_target_exists() -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_no_page_holds_what_a_merge_left() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert pages
+    assert [page.name for page in pages if re.search(r"^(<{7}|={7}$|>{7})", page.read_text(), re.MULTILINE)] == []
+
+
 def test_the_demo_runs_the_commands_that_the_readme_shows() -> None:
     script = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True).stdout
     shown = [line for line in commands() if line.endswith("demo") and line.startswith("distillab")]

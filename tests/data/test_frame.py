@@ -158,3 +158,12 @@ def test_parquet_without_its_package_says_what_to_install(tmp_path: Path, monkey
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(RequestError, match=r"needs pyarrow. Install it: pip install 'distillab\[parquet\]'"):
         read_frame(write(tmp_path, "a.parquet", "x"))
+
+
+def test_columns_are_left_out_by_name(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,age,label\nann,3,a\nbob,4,b\n")
+    frame = read_frame(tmp_path / "people.csv")
+    assert frame.without(("name",)).names == ("age", "label")
+    assert frame.without(()).names == frame.names
+    with pytest.raises(RequestError, match=r"column 'nam'.*name"):
+        frame.without(("nam",))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from distillab.data import Dataset, ReadOptions, read_data
+from distillab.data.forms import ModelInput
 from distillab.data.frame import read_frame
 from distillab.data.label_column import read_labels
 from distillab.data.text import is_texts
@@ -160,6 +161,12 @@ def test_columns_are_chosen_or_asked_for(tmp_path: Path) -> None:
         RequestError, match=r"the column 'text' holds texts, beside 'age'. To read it alone, give --text"
     ):
         read_data(beside)
+
+
+def test_a_model_of_a_fixed_length_decides_the_length() -> None:
+    readers = [[ModelInput("features", (4,))], [ModelInput("ids", (9,), tokens=True, vocabulary=500)]]
+    assert read_data((TEXTS, NUMBERS), readers=readers).x_train.shape[1] == 9
+    assert read_data((TEXTS, NUMBERS), ReadOptions(length=5), readers=readers).x_train.shape[1] == 5
 
 
 def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:

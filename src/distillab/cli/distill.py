@@ -13,7 +13,7 @@ from distillab.errors import not_allowed
 
 READING = (
     *("validation", "test", "label", "inputs", "text", "tokenizer", "vocabulary", "length"),
-    *("ignore_class", "sample_weight", "class_weight"),
+    *("ignore_class", "drop", "sample_weight", "class_weight"),
 )
 
 
@@ -79,6 +79,7 @@ READING = (
 @click.option("--tokenizer", help="For texts: bpe (default) or wordpiece, trained here, or a tokenizer.json.")
 @click.option("--vocabulary", type=int, help="Token ids of a trained tokenizer; 4,000 by default.")
 @click.option("--length", type=int, help="Token ids of a text; by default enough for 95 % of them, at most 256.")
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Column of a table that is left out.")
 @click.option("--sample-weight", metavar="COLUMN", help="Column of a table with the examples' weights.")
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Let every class weigh the same in the loss.")
 @click.option("--ignore-class", type=int, help="A label that means 'none here', such as 255 in maps.")
@@ -131,8 +132,8 @@ def distill(
         models = list(teachers), list(students)
         result = distil(*models, data, out, read=read, options=run, progress=progress, **settings)
     click.echo(result.summary())
-    tokenizer = "tokenizer.json, " if (out / "tokenizer.json").is_file() else ""
-    click.echo(f"{out} holds student.keras, {tokenizer}model_card.md and answer.json.", err=True)
+    beside = [f"{name}, " for name in ("tokenizer.json", "columns.json") if (out / name).is_file()]
+    click.echo(f"{out} holds student.keras, {''.join(beside)}model_card.md and answer.json.", err=True)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,18 @@ class Frame:
         if name not in self.columns:
             raise unknown("column", name, self.columns)
         return self.columns[name]
+
+    def without(self, names: Sequence[str]) -> Frame:
+        """The frame without some columns.
+
+        Args:
+            names: of the columns.
+
+        Raises:
+            RequestError: there is none of a name.
+        """
+        left_out = {name: self.column(name) for name in names}
+        return replace(self, columns={name: of for name, of in self.columns.items() if name not in left_out})
 
     @property
     def id_column(self) -> str | None:

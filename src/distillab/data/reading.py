@@ -17,8 +17,10 @@ from distillab.data.example_ids import ExampleIds, Segments
 from distillab.data.forms import Readers, input_forms, stored_inputs
 from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
 from distillab.data.outputs import MANY, several_outputs
+from distillab.data.read_options import ReadOptions
 from distillab.data.several import as_mappings, check_one_output
-from distillab.data.source import ReadOptions, Source, read_source
+from distillab.data.source import Source
+from distillab.data.sources import read_source
 from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note

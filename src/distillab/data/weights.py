@@ -115,9 +115,8 @@ def class_weights(labels: Array, task: Task, names: Sequence[str], given: ClassW
 
     Example:
         >>> from distillab.tasks import TASKS
-        >>> weights = class_weights(np.array([0, 0, 0, 1]), TASKS["categorical"], ("no", "yes"), "balanced")
-        >>> weights.astype(float).round(3).tolist()
-        [0.667, 0.667, 0.667, 2.0]
+        >>> class_weights(np.array([0, 0, 1]), TASKS["categorical"], ("no", "yes"), "balanced").tolist()
+        [0.75, 0.75, 1.5]
 
     Source: King and Zeng, "Logistic Regression in Rare Events Data", 2001, as in scikit-learn's `class_weight`.
     """

@@ -17,7 +17,7 @@ import numpy as np
 
 from distillab.data.inputs import INPUT, Scale, for_input, parts_of
 from distillab.errors import RequestError
-from distillab.models.input_names import given_by_name, input_names
+from distillab.models.input_names import given_by_name, input_names, symbolic_inputs
 
 Inputs = Any
 """One array (N, ...), or an `OrderedDict` of such arrays by name."""
@@ -101,17 +101,6 @@ def as_read(example: np.ndarray, batch: int) -> Inputs:
     return jax.tree.map(lambda part: part if are_ids(part.dtype) else part.astype(np.float32), repeated)
 
 
-def input_tensors(model: keras.Model) -> Any:
-    """A model's symbolic inputs: one, or the list or dict that it is called with.
-
-    Args:
-        model: a built model.
-    """
-    structure = getattr(model, "_inputs_struct", None)
-    structure = model.inputs if structure is None else structure
-    return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
-
-
 def input_specs(model: keras.Model, batch: int) -> Any:
     """Shapes and types of a batch of a model's inputs, as it is called with them.
 
@@ -124,7 +113,7 @@ def input_specs(model: keras.Model, batch: int) -> Any:
         shape = (ANY_LENGTH if side is None else side for side in tensor.shape[1:])
         return jax.ShapeDtypeStruct((batch, *shape), tensor.dtype)
 
-    return keras.tree.map_structure(spec, input_tensors(model))
+    return keras.tree.map_structure(spec, symbolic_inputs(model))
 
 
 def arranged(model: keras.Model, inputs: Inputs) -> Any:

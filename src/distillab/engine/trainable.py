@@ -9,10 +9,11 @@ import jax
 import keras
 
 from distillab.engine.given import read_flags, set_flags
-from distillab.engine.inputs import input_specs, input_tensors
+from distillab.engine.inputs import input_specs
 from distillab.engine.lora import read_adapters, set_adapters
 from distillab.errors import RequestError, reason
 from distillab.models.ending import ending, last_layer
+from distillab.models.input_names import symbolic_inputs
 
 
 def check_model(model: keras.Model) -> None:
@@ -49,7 +50,7 @@ def _check_output(model: keras.Model) -> None:
 
 
 def _check_inputs(model: keras.Model) -> None:
-    tensors = input_tensors(model)
+    tensors = symbolic_inputs(model)
     parts = list(tensors.values()) if isinstance(tensors, dict) else tensors
     if any(isinstance(part, (dict, list, tuple)) for part in (parts if isinstance(parts, (list, tuple)) else [])):
         raise RequestError(

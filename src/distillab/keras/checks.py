@@ -20,6 +20,7 @@ from distillab.models.ending import (
     last_layer,
     without_activation,
 )
+from distillab.models.input_names import symbolic_inputs
 from distillab.tasks import Head
 
 PROBE = 4  # rows of random inputs that a model is tried on
@@ -219,8 +220,7 @@ def _trial_inputs(model: keras.Model, rows: int, *, open_sides: bool) -> Any:
             return None
         structure = keras.tree.map_shape_structure(lambda shape: keras.KerasTensor(shape), shapes)
     else:
-        structure = getattr(graph, "_inputs_struct", graph.inputs)
-        structure = structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
+        structure = symbolic_inputs(graph)
     specs = keras.tree.flatten(structure)
     if not open_sides and any(None in spec.shape[1:] for spec in specs):
         return None
@@ -277,7 +277,7 @@ def check_pair(student: RawModel, teacher: RawModel, adapted: bool) -> list[int]
 
 def _same_inputs(student: keras.Model, teacher: keras.Model) -> bool:
     """Whether a batch of the student's inputs is one of the teacher's; True where either's are not known."""
-    first, second = input_structure(student), input_structure(teacher)
+    first, second = symbolic_inputs(student), symbolic_inputs(teacher)
     if first is None or second is None:
         return True
     if isinstance(first, dict) != isinstance(second, dict):  # a list, or a single one, is read by the inputs' names
@@ -291,17 +291,6 @@ def _same_inputs(student: keras.Model, teacher: keras.Model) -> bool:
     return all(map(fit, *shapes))
 
 
-def input_structure(model: keras.Model) -> Any:
-    """The symbolic inputs of a model as it takes them: one, a list or a dictionary; None where they are not known.
-
-    Args:
-        model: built.
-    """
-    inputs = getattr(model, "inputs", None)
-    structure = getattr(model, "_inputs_struct", inputs)
-    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
-
-
 def _by_name(structure: Any) -> dict[str, Any]:
     return structure if isinstance(structure, dict) else {part.name: part for part in keras.tree.flatten(structure)}
 
@@ -313,7 +302,7 @@ def as_taken(inputs: Any, student: keras.Model, teacher: keras.Model) -> Any:
         inputs: as given to `fit`.
         student, teacher: models that `check_pair` accepts.
     """
-    own, taken = input_structure(student), input_structure(teacher)
+    own, taken = symbolic_inputs(student), symbolic_inputs(teacher)
     if own is None or taken is None or isinstance(inputs, dict) == isinstance(taken, dict):
         return inputs
     by_name = inputs
@@ -327,7 +316,7 @@ def as_taken(inputs: Any, student: keras.Model, teacher: keras.Model) -> Any:
 
 
 def _takes(model: keras.Model) -> str:
-    structure = input_structure(model)
+    structure = symbolic_inputs(model)
     if isinstance(structure, dict) and not any(map(keras.tree.is_nested, structure.values())):
         return ", ".join(f"{name!r} {tuple(tensor.shape)}" for name, tensor in structure.items())
     return ", ".join(str(tuple(tensor.shape)) for tensor in keras.tree.flatten(structure))

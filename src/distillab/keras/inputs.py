@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from distillab.errors import RequestError, not_allowed
-from distillab.keras.checks import fit, input_structure, maps_differ
+from distillab.keras.checks import fit, maps_differ
 from distillab.keras.labels import form
+from distillab.models.input_names import symbolic_inputs
 from distillab.tasks import Task, canonical_labels, known_entries
 
 KEYS = {"inputs", "teacher_logits"}
@@ -97,7 +98,7 @@ def check_structure(inputs: Any, model: keras.Model, name: str) -> None:
     Raises:
         RequestError: another number of inputs, or other names.
     """
-    taken = input_structure(model)
+    taken = symbolic_inputs(model)
     if taken is None:
         return
     tensors = keras.tree.flatten(taken)

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from distillab.models.input_names import symbolic_inputs
+
 _OPERATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
 _RESHAPING = {
     *("Flatten", "Reshape", "Permute", "Squeeze", "Identity", "Dropout"),
@@ -206,24 +208,14 @@ def without_activation(model: keras.Model) -> keras.Model:
     if graph is None:
         raise ValueError(f"{model.name} cannot be traced.")
     if len(graph.outputs) == 1:
-        return keras.Model(inputs_of(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
+        return keras.Model(symbolic_inputs(graph), before_activation(graph.outputs[0]), name=f"{model.name}_logits")
     called: dict[int, Any] = {}
     outputs = [
         before_activation(output, called) if ending(graph, index) in ("softmax", "sigmoid") else output
         for index, output in enumerate(graph.outputs)
     ]
     packed = keras.tree.pack_sequence_as(getattr(graph, "_outputs_struct", graph.outputs), outputs)
-    return keras.Model(inputs_of(graph), packed, name=f"{model.name}_logits")
-
-
-def inputs_of(graph: keras.Model) -> Any:
-    """A functional model's symbolic inputs, in their structure: one, a list or a mapping.
-
-    Args:
-        graph: the model.
-    """
-    inputs = getattr(graph, "_inputs_struct", graph.inputs)
-    return inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+    return keras.Model(symbolic_inputs(graph), packed, name=f"{model.name}_logits")
 
 
 def before_activation(output: Any, called: dict[int, Any] | None = None) -> Any:

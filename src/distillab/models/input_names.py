@@ -23,6 +23,17 @@ def input_names(model: keras.Model) -> list[str]:
     return [str(tensor._keras_history.operation.name) for tensor in model.inputs]
 
 
+def symbolic_inputs(model: keras.Model) -> Any:
+    """A model's symbolic inputs as it is called with them: one, a list or a dictionary; None where they are not known.
+
+    Args:
+        model: built.
+    """
+    structure = getattr(model, "_inputs_struct", None)
+    structure = getattr(model, "inputs", None) if structure is None else structure
+    return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
+
+
 def given_by_name(model: keras.Model, inputs: Mapping[str, Any]) -> Any:
     """Inputs in the structure that a model is called with: by name where all names are its own, otherwise in order.
 

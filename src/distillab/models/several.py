@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import keras
 
 from distillab.errors import RequestError
-from distillab.models.ending import as_graph, before_activation, ending, inputs_of
+from distillab.models.ending import as_graph, before_activation, ending
+from distillab.models.input_names import symbolic_inputs
 from distillab.tasks import Head, Task
 from distillab.tasks.matching import output_order
 
@@ -127,7 +128,7 @@ def packed(graph: keras.Model, order: Sequence[int], *, raw: bool) -> keras.Mode
         activated = raw and found.endings[place] in PROBABILITIES
         return before_activation(tensors[place], called) if activated else tensors[place]
 
-    return joined(inputs_of(graph), [chosen(place) for place in order], graph.name)
+    return joined(symbolic_inputs(graph), [chosen(place) for place in order], graph.name)
 
 
 def joined(inputs: Any, tensors: Sequence[Any], name: str) -> keras.Model:
@@ -149,7 +150,7 @@ def taken_apart(model: keras.Model) -> keras.Model:
     """
     history = model.outputs[0]._keras_history
     tensors = history.operation._inbound_nodes[history.node_index].input_tensors
-    return keras.Model(inputs_of(model), list(tensors), name=model.name)
+    return keras.Model(symbolic_inputs(model), list(tensors), name=model.name)
 
 
 def with_heads(model: keras.Model, task: Task) -> keras.Model:
@@ -166,4 +167,4 @@ def with_heads(model: keras.Model, task: Task) -> keras.Model:
     if not isinstance(last, keras.layers.Dense):
         raise RequestError(f"The model {model.name!r} predicts at many positions, and the data have several outputs.")
     heads = [keras.layers.Dense(part.width)(last.input) for part in task.parts]
-    return joined(inputs_of(model), heads, model.name)
+    return joined(symbolic_inputs(model), heads, model.name)

@@ -20,6 +20,7 @@ from distillab.models.class_names import columns_by_name, mapped_logits
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import as_graph, ending, without_activation
 from distillab.models.foreign import ForeignModel
+from distillab.models.input_names import symbolic_inputs
 from distillab.models.predictions import as_logits
 from distillab.models.scaling import reads_raw
 from distillab.study.foreign_teachers import foreign_teacher
@@ -134,7 +135,9 @@ def _columns(names: tuple[str, ...], outputs: int, name: str, dataset: Dataset) 
 
 def _with_classes(model: keras.Model, columns: NDArray[np.intp]) -> keras.Model:
     """The model with the data's classes in their order."""
-    return keras.Model(_inputs(model), _ByName(columns.tolist())(model.outputs[0]), name=f"{model.name}_by_name")
+    return keras.Model(
+        symbolic_inputs(model), _ByName(columns.tolist())(model.outputs[0]), name=f"{model.name}_by_name"
+    )
 
 
 class _ByName(keras.layers.Layer):
@@ -165,12 +168,7 @@ def _standardised(model: keras.Model, dataset: Dataset) -> keras.Model:
     if mean is None or spread is None:
         return model
     outputs = keras.layers.Rescaling((1 / spread).tolist(), (-mean / spread).tolist())(model.outputs[0])
-    return keras.Model(_inputs(model), outputs, name=f"{model.name}_standardised")
-
-
-def _inputs(model: keras.Model) -> Any:
-    """A model's symbolic inputs, in the structure that it is called with."""
-    return model.inputs[0] if len(model.inputs) == 1 else model._inputs_struct
+    return keras.Model(symbolic_inputs(model), outputs, name=f"{model.name}_standardised")
 
 
 def _with_input(model: keras.Model, name: str, dataset: Dataset, options: ModelOptions) -> keras.Model:
