@@ -154,9 +154,9 @@ def page(figures: dict[str, Any]) -> str:
         "Measured by `benchmarks/streams.py`. Machine: " + figures["machine"] + ".",
         "",
         f"Up to {figures['data_mb']:,} MB of float32 images ({SIDE} x {SIDE} x {CHANNELS}) are distilled with "
-        f"`--memory {figures['memory_mb']}MB`: one epoch, two seeds, with and without the teacher. *Beyond the base* is "
-        f"the peak less that of the same distillation of {base['examples']:,} examples in memory, {base['peak_mb']:,} "
-        "MB: the frameworks and the models.",
+        f"`--memory {figures['memory_mb']}MB`: one epoch, two seeds, with and without the teacher. *Beyond the base* "
+        f"is the peak less that of the same distillation of {base['examples']:,} examples in memory, "
+        f"{base['peak_mb']:,} MB: the frameworks and the models.",
         "",
         "| data | examples | peak memory | beyond the base | time | verdict |",
         "|---|---|---|---|---|---|",
