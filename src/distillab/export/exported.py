@@ -19,7 +19,6 @@ from distillab.export.agreement import Agreement
 from distillab.export.meaning import Quality
 from distillab.export.outputs import Judged
 from distillab.models.input_names import given_by_name, input_names
-from distillab.models.several import several_outputs
 
 if TYPE_CHECKING:
     import keras
@@ -106,6 +105,8 @@ def keras_predictions(model: keras.Model, rows: Array) -> NDArray[np.float32]:
     """
     inputs = rows if rows.dtype.names is None else given_by_name(model, contiguous_parts(rows))
     given = model.predict(inputs, batch_size=256, verbose=0)
+    from distillab.models.several import several_outputs  # imports Keras
+
     several = several_outputs(model)
     if several is not None:
         given = np.concatenate([given[name] for name in several.names] if several.keyed else given, axis=-1)
