@@ -262,7 +262,7 @@ TEXTS = [
     text(
         "numbers for texts",
         "--data features.npz --text a",
-        "text='a' names a column of a table, and features.npz is none",
+        "text='a' names a column of a table, and .* is none",
     ),
     text(
         "numbers for a student of texts", "--data features.npz", "textcnn-4-4 reads token ids", teacher="teacher.keras"

@@ -23,6 +23,8 @@ from distillab.models.input_names import given_by_name, input_names
 if TYPE_CHECKING:
     import keras
 
+    from distillab.models.several import ModelOutputs
+
 BATCHES = (1, 64)
 """Batch sizes whose latency is measured."""
 
@@ -105,12 +107,16 @@ def keras_predictions(model: keras.Model, rows: Array) -> NDArray[np.float32]:
     """
     inputs = rows if rows.dtype.names is None else given_by_name(model, contiguous_parts(rows))
     given = model.predict(inputs, batch_size=256, verbose=0)
-    from distillab.models.several import several_outputs  # imports Keras
-
-    several = several_outputs(model)
+    several = _several_outputs(model)
     if several is not None:
         given = np.concatenate([given[name] for name in several.names] if several.keyed else given, axis=-1)
     return np.asarray(given, np.float32)
+
+
+def _several_outputs(model: keras.Model) -> ModelOutputs | None:
+    from distillab.models.several import several_outputs  # imports Keras
+
+    return several_outputs(model)
 
 
 def contiguous_parts(rows: Array) -> dict[str, Array]:
@@ -132,7 +138,7 @@ def check_model(model: keras.Model) -> None:
         RequestError: it has not, or computes in half precision.
     """
     inputs, outputs = (getattr(model, name, None) or () for name in ("inputs", "outputs"))
-    several = several_outputs(model) if inputs and len(outputs) > 0 else None
+    several = _several_outputs(model) if inputs and len(outputs) > 0 else None
     if not inputs or not outputs or (several is None and len(model.output_shape) < 2):
         raise RequestError(
             f"The model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; export "
