@@ -7,27 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distillab.data.archive import default_scale
 from distillab.data.array_store import ArrayStore
 from distillab.data.column_fitting import table_columns
+from distillab.data.columns import Columns
 from distillab.data.dataset import Dataset
-from distillab.data.example_ids import ExampleIds, Segments
+from distillab.data.example_ids import ExampleIds
 from distillab.data.forms import Readers, input_forms, stored_inputs
-from distillab.data.labels import UNLABELLED, Array, Rows, class_names, label_positions
+from distillab.data.labels import UNLABELLED, Array, class_names, label_positions
 from distillab.data.outputs import MANY, several_outputs
+from distillab.data.parts import Parts, split_parts
 from distillab.data.read_options import ReadOptions
 from distillab.data.several import as_mappings, check_one_output
 from distillab.data.source import Source
 from distillab.data.sources import read_source
-from distillab.data.splits import strata, stratified_split
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note
 from distillab.data.text_ids import WantedTokenizer, with_token_ids
 from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
-from distillab.tasks import Head, Task, canonical_labels, known_entries, recognise
+from distillab.tasks import Head, Task, recognise
 from distillab.tasks.matching import check_heads
 from distillab.tasks.several import column_names
 
@@ -124,59 +124,24 @@ def _split(
     ignore: int | None = None,
 ) -> Dataset:
     """The data with their inputs as the models read them, and with the parts that are missing split off."""
-    arrays, notes = source.arrays, source.notes
-    for name in OF_TEXT if source.texts is None else ():
-        if getattr(options, name) is not None:
-            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
+    _check_options_of_texts(source, options)
     forms = options if source.texts is None else replace(options, inputs="tokens")
-    arrays = _with_stored_inputs(arrays, forms, readers, source.store)
-    parts = {
-        part: _labelled_part(arrays, part, task, positions, ignore)
-        for part in ("train", "test", "validation")
-        if f"x_{part}" in arrays
-    }
-    read = np.flatnonzero(_is_labelled(parts["train"][1], task))
-    others: Segments = (("train", np.setdiff1d(np.arange(len(parts["train"][1])), read)),)
-    x, y, unlabelled = _separate_unlabelled(*parts["train"], arrays, task, source.store)
-    others += (("unlabelled", np.arange(len(unlabelled) - len(others[0][1]))),)
-    names = column_names(task) if task.parts else class_names(y, task, names)
-    rng = np.random.default_rng([11, options.seed])  # independent of every stream of a study
-    if "test" in parts:
-        x_test, y_test = parts["test"]
-        labelled = _is_labelled(y_test, task)
-        if not labelled.all():
-            x_test, y_test = source.store.gather([(x_test, np.flatnonzero(labelled))]), y_test[labelled]
-        tested: Segments = (("test", np.flatnonzero(labelled)),)
-    else:
-        rows, test_rows = stratified_split(strata(task, y), share=options.test, rng=rng)
-        x_test, x = source.store.gather([(x, test_rows)]), source.store.gather([(x, rows)])
-        y_test, y = y[test_rows], y[rows]
-        tested, read = (("train", read[test_rows]),), read[rows]
-        share = f"{len(y_test):,} labelled examples ({options.test:.0%})"
-        notes = (*notes, f"The data have no test part: {share} were kept for it.")
-    trained: Segments = (("train", read),)
-    if "validation" in parts:
-        trained += (("validation", np.arange(len(parts["validation"][1]))),)
-        validation = np.arange(len(x), len(x) + len(parts["validation"][1]))
-        x = source.store.gather([(x, None), (parts["validation"][0], None)])
-        y = np.concatenate([y, parts["validation"][1]])
-    else:
-        validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
-    weights = example_weights(arrays, read, len(y) - len(read), y, task, names, options.class_weight)
-    if weights is not None:
-        notes = (*notes, f"Training examples weigh {weights.min():.3g} to {weights.max():.3g}; metrics do not weigh.")
-    columns = None
-    if source.table is not None:
-        train = np.setdiff1d(np.arange(len(x)), validation)
-        held_out = [(x[validation], read[validation]), (x_test, tested[0][1]), (unlabelled, others[0][1])]
-        columns, more = table_columns(source.table, x[train], held_out)
-        notes = (*([] if task.parts else [label_note(source.table, task, names)]), *notes, *more)
-    mean, spread = feature_scale(x, source.store) if columns is None else (None, None)
-    scale = default_scale(x) if source.scale is None else source.scale
+    arrays = _with_stored_inputs(source.arrays, forms, readers, source.store)
+    parts = split_parts(arrays, task, options, source.store, positions=positions, ignore=ignore)
+    names = column_names(task) if task.parts else class_names(parts.labels, task, names)
+    weights = example_weights(
+        arrays, parts.read, len(parts.y) - len(parts.read), parts.y, task, names, options.class_weight
+    )
+    weighed = () if weights is None else (_weights_note(weights),)
+    columns, of_table = _columns(source, parts)
+    of_label = () if source.table is None or task.parts else (label_note(source.table, task, names),)
+    mean, spread = feature_scale(parts.x, source.store) if columns is None else (None, None)
+    scale = default_scale(parts.x) if source.scale is None else source.scale
     dataset = Dataset(
-        source.name, x, y, x_test, y_test, names, scale, validation=validation, unlabelled=unlabelled,
-        mean=mean, spread=spread, task=task, notes=notes, store=source.store,
-        ids=ExampleIds(trained, tested, others, source.ids), columns=columns, weights=weights,
+        source.name, parts.x, parts.y, parts.x_test, parts.y_test, names, scale, validation=parts.validation,
+        unlabelled=parts.unlabelled, mean=mean, spread=spread, task=task, store=source.store,
+        notes=(*of_label, *source.notes, *parts.notes, *weighed, *of_table),
+        ids=ExampleIds(parts.trained, parts.tested, parts.others, source.ids), columns=columns, weights=weights,
     )  # fmt: skip
     if source.texts is None:
         return dataset
@@ -184,6 +149,30 @@ def _split(
     if length is None:
         length = next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
     return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
+
+
+def _check_options_of_texts(source: Source, options: ReadOptions) -> None:
+    for name in OF_TEXT if source.texts is None else ():
+        if getattr(options, name) is not None:
+            raise not_allowed(name, getattr(options, name), "left out: the data are no texts")
+
+
+def _weights_note(weights: Array) -> str:
+    return f"Training examples weigh {weights.min():.3g} to {weights.max():.3g}; metrics do not weigh."
+
+
+def _columns(source: Source, parts: Parts) -> tuple[Columns | None, tuple[str, ...]]:
+    """What the columns of a table with words or gaps mean, fitted on the training rows, and what was noticed."""
+    if source.table is None:
+        return None, ()
+    train = np.setdiff1d(np.arange(len(parts.x)), parts.validation)
+    held_out = [
+        (parts.x[parts.validation], parts.read[parts.validation]),
+        (parts.x_test, parts.tested[0][1]),
+        (parts.unlabelled, parts.others[0][1]),
+    ]
+    columns, notes = table_columns(source.table, parts.x[train], held_out)
+    return columns, tuple(notes)
 
 
 def _with_stored_inputs(
@@ -229,33 +218,3 @@ def _numbered(source: Source, task: Task, ignore: int | None) -> tuple[dict[str,
         return {**source.arrays, "y_train": values}, ("0", "1")
     numbers = np.where(np.isnan(values), UNLABELLED, np.searchsorted(classes, values)).astype(np.int32)
     return {**source.arrays, "y_train": numbers}, tuple(f"{value:.15g}" for value in classes)
-
-
-def _separate_unlabelled(
-    x: Array, y: Array, arrays: dict[str, Any], task: Task, store: ArrayStore
-) -> tuple[Array, Array, Array]:
-    """Labelled inputs, their labels, and the unlabelled inputs."""
-    labelled = _is_labelled(y, task)
-    parts: list[tuple[Array, Rows | None]] = [(x, np.flatnonzero(~labelled))]
-    if "x_unlabelled" in arrays:
-        parts.append((arrays["x_unlabelled"], None))
-    unlabelled = store.gather(parts)
-    if not labelled.all():
-        x, y = store.gather([(x, np.flatnonzero(labelled))]), y[labelled]
-    if len(y) == 0:
-        raise RequestError("No example has a label. Choosing alpha and evaluating a student need labelled examples.")
-    return x, y, unlabelled
-
-
-def _is_labelled(labels: Array, task: Task) -> NDArray[np.bool_]:
-    """Which examples have a known label."""
-    return np.asarray(known_entries(labels, task).reshape(len(labels), -1).any(axis=1))
-
-
-def _labelled_part(
-    arrays: dict[str, Any], part: str, task: Task, positions: int, ignore: int | None
-) -> tuple[Array, Array]:
-    x, y = arrays[f"x_{part}"], np.asarray(arrays[f"y_{part}"])
-    if y.shape[:1] != x.shape[:1]:
-        raise not_allowed(f"y_{part}.shape", y.shape, f"({len(x)}, ...), a label for each input")
-    return x, y if task.parts else canonical_labels(y, task, f"y_{part}", positions=positions, ignore=ignore)
