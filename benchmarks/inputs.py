@@ -5,7 +5,7 @@
 Both learn 0.5 cross-entropy + 0.5 T^2 KL from the same stored logits, with Adam, from the same numbers. `fit` trains
 one student on all cores; the engine trains one on all cores (one student), and one on each core at once (side by side).
 A round measures each in turn, an epoch after the one that compiles; median and range over the rounds are of seconds
-for one student's epoch. Writes docs/results/inputs.json and inputs.md.
+for one student's epoch. Writes docs/results/inputs.md and benchmarks/results/inputs.json.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from distillab.models import build
 
 N, BATCH, CLASSES, LENGTH, VOCABULARY, FEATURES, EPOCHS = 8192, 32, 4, 64, 4000, 40, 3
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FIGURES = Path(__file__).parent / "results"
 
 
 def bag_of_embeddings() -> keras.Model:
@@ -158,7 +159,7 @@ def main() -> None:
         )
     machine = f"{platform.processor() or platform.machine()}, {CORES} cores, Python {platform.python_version()}"
     result = {"machine": machine, "load": load, "rounds": rounds, "seconds": figures}
-    RESULTS.joinpath("inputs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    FIGURES.joinpath("inputs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     RESULTS.joinpath("inputs.md").write_text(page(result), encoding="utf-8")
 
 

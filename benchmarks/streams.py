@@ -5,7 +5,7 @@
 By default 2,000 MB of float32 images with --memory 200MB. Each run is a process of its own, whose largest resident
 memory the kernel counts; the same run with 1/100 of the data, in memory, shows what the frameworks and the models take
 alone. The last two runs compare a small instance from files with the same in memory, by the weights of the student.
-Writes docs/results/streams.json and streams.md.
+Writes docs/results/streams.md and benchmarks/results/streams.json.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import numpy as np
 
 SIDE, CHANNELS, CLASSES, BATCH = 32, 3, 10, 256
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FIGURES = Path(__file__).parent / "results"
 SETTINGS: dict[str, Any] = {
     "alpha": 0.5, "temperature": 2.0, "learning_rate": 0.003, "epochs": 1, "seeds": 2, "search_seeds": 1,
     "batch_size": 64,
@@ -141,7 +142,7 @@ def main() -> None:
         "equal": equal,
         "same_weights": equal[0]["weights"] == equal[1]["weights"],
     }
-    RESULTS.joinpath("streams.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    FIGURES.joinpath("streams.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     RESULTS.joinpath("streams.md").write_text(page(figures), encoding="utf-8")
 
 
