@@ -271,7 +271,7 @@ TEXTS = [
     text(
         "a teacher of fewer words",
         "",
-        "knows the token ids from 0 to 19, and row .* Give the tok",
+        "knows the token ids from 0 to 19, and the example .* Give the tok",
         teacher="reader.keras",
     ),
     text("a teacher of another length", "--length 9", r"reads inputs of shape \(6,\), and", teacher="reader.keras"),

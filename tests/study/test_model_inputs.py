@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from distillab.data import Dataset
+from distillab.data import Dataset, read_data
 from distillab.data.forms import ModelInput
 from distillab.data.inputs import joined
 from distillab.errors import RequestError
@@ -89,13 +89,25 @@ def test_inputs_of_other_names_are_matched_by_place() -> None:
             r"has 2 inputs \(words, numbers\), and the data have 1 \(inputs\)",
         ),
         (of_words, {"x": np.zeros((4, 3), np.float32)}, "reads token ids .*, and the data hold numbers"),
-        (of_words, {"x": np.full((4, 3), 9, np.int32)}, "knows the token ids from 0 to 8, and row 0 of the train data"),
+        (
+            of_words,
+            {"x": np.full((4, 3), 9, np.int32)},
+            "from 0 to 8, and the example 'train/0', .* holds 9",
+        ),
         (of_words, {"x": np.zeros((4, 5), np.int32)}, r"reads inputs of shape \(3,\), and the data have \(5,\)"),
     ],
 )
 def test_data_that_a_model_cannot_read_are_refused(model: Any, inputs: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         matched_inputs("The student", model_inputs(model()), data(**inputs))
+
+
+def test_an_unknown_token_id_is_named_by_the_row_that_the_user_has() -> None:
+    ids = RNG.integers(0, 9, (60, 3))
+    ids[37, 1] = 9
+    read = read_data((ids, np.arange(60) % 2), readers=[model_inputs(of_words())])
+    with pytest.raises(RequestError, match=r"the example 'train/37', counted as read, holds 9"):
+        matched_inputs("The student", model_inputs(of_words()), read)
 
 
 def test_each_input_that_the_model_does_not_scale_itself_takes_the_data_s_scale() -> None:

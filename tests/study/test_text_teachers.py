@@ -137,7 +137,7 @@ def test_a_keras_teacher_is_given_token_ids() -> None:
 
 def test_a_keras_teacher_of_a_smaller_vocabulary_or_another_length_is_refused() -> None:
     length = DATA.input_shape[0]
-    with pytest.raises(RequestError, match=r"The teacher mine knows the token ids from 0 to 99, and row \d+ of the tr"):
+    with pytest.raises(RequestError, match=r"The teacher mine knows the token ids from 0 to 99, and the example '"):
         keras_teacher(of_ids(length, 100), "mine", DATA, ModelOptions())
     with pytest.raises(RequestError, match=rf"The teacher mine reads inputs of shape \(5,\), and the data .*{length},"):
         keras_teacher(of_ids(5, 9999), "mine", DATA, ModelOptions())

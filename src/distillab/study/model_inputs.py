@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import keras
@@ -109,9 +110,11 @@ def _check_tokens(who: str, name: str, one: ModelInput, dataset: Dataset) -> Non
         ids = parts_of(x)[name]
         if ids.max(initial=0) >= one.vocabulary:
             row = int(np.flatnonzero((ids >= one.vocabulary).any(axis=1))[0])
+            example = next(islice(dataset.example_ids.of(part), row, None))[0]
             raise RequestError(
-                f"{who} knows the token ids from 0 to {one.vocabulary - 1}, and row {row} of the {part} data holds "
-                f"{ids[row].max()}. Give the tokenizer that it was trained with, or a model of a larger vocabulary."
+                f"{who} knows the token ids from 0 to {one.vocabulary - 1}, and the example {example!r}, counted as "
+                f"read, holds {ids[row].max()}. Give the tokenizer that it was trained with, or a model of a larger "
+                "vocabulary."
             )
 
 
