@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -34,6 +35,18 @@ def test_it_predicts_as_keras_does_for_any_number_of_examples(student: str, form
     assert again.bytes > 0
     if form == "saved_model":  # and can teach
         np.testing.assert_allclose(saved_model(tmp_path / name)(IMAGES), again.predictions, atol=1e-5)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(("form", "name"), [("litert", "s.tflite"), ("saved_model", "s")])
+def test_several_inputs_of_their_own_types_predict_as_in_keras(form, name: str, tmp_path: Path):
+    words, numbers = keras.Input((6,), name="words", dtype="int32"), keras.Input((2,), name="numbers")
+    read = [keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(9, 4)(words)), numbers]
+    model = keras.Model({"words": words, "numbers": numbers}, keras.layers.Dense(3)(keras.layers.Concatenate()(read)))
+    examples = {"words": RNG.integers(0, 9, (300, 6)), "numbers": RNG.normal(size=(300, 2))}
+    done = export_tensorflow(model, tmp_path / name, examples, form)
+    assert done.agreement.within_rounding
+    assert done.agreement.same_labels == 300
 
 
 def test_without_tensorflow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
