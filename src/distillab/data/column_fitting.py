@@ -79,11 +79,14 @@ def unseen_notes(columns: Columns, parts: Sequence[tuple[Array, Rows]], where: C
     """
     notes = []
     for at, column in enumerate(columns.columns):
+        if not column.unseen:
+            continue
         codes = [code for code, word in enumerate(column.categories) if word in column.unseen]
-        found = [
-            (int(row), code) for x, rows in parts for code, row in zip(x[:, at], rows, strict=True) if code in codes
-        ]
-        if column.kind == "category" and found:
+        found: list[tuple[int, float]] = []
+        for x, rows in parts:
+            here = np.isin(x[:, at], codes)
+            found += zip(rows[here].tolist(), x[here, at].tolist(), strict=True)
+        if found:
             row, code = min(found)
             words = f"{len(found):,} validation, test or unlabelled rows hold words that no training row has"
             first = f"first {column.categories[int(code)]!r} in {where(row)}"
