@@ -203,10 +203,8 @@ def distill(
     named = opened_teachers(_listed(teacher), wanted.options)
     architectures = [one if one == AUTO else opened(one, wanted.options) for one in _listed(student)]
     known = [one for one in (*named, *architectures) if isinstance(one, Opened)]
-    dataset = _data(data, _reading(read, options), wanted, known)
-    dataset = _resampled(dataset, wanted, named)
-    wanted = wanted.resolved(dataset)
-    dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs)) if wanted.outputs else dataset
+    dataset = _resampled(_data(data, _reading(read, options), wanted, known), wanted, named)
+    dataset, wanted = _resolved(dataset, wanted)
     teachers = read_teachers(named, dataset, wanted.options)
     students = _students(architectures, dataset, teachers, wanted)
     _check(wanted, dataset, teachers)
@@ -225,6 +223,14 @@ def distill(
                 distillation.folder = work.folder.path
                 _write(distillation, dataset, work.folder)
     return distillation
+
+
+def _resolved(dataset: Dataset, wanted: Request) -> tuple[Dataset, Request]:
+    """The request with what the task decides, and the data with the weights and alphas of their outputs."""
+    wanted = wanted.resolved(dataset)
+    if wanted.outputs:
+        dataset = replace(dataset, task=with_options(dataset.task, wanted.outputs))
+    return dataset, wanted
 
 
 def _notes(
