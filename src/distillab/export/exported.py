@@ -18,7 +18,7 @@ from distillab.errors import RequestError, not_allowed
 from distillab.export.agreement import Agreement
 from distillab.export.meaning import Quality
 from distillab.export.outputs import Judged
-from distillab.models.input_names import given_by_name, input_names
+from distillab.models.input_names import given_by_name, in_order, input_names
 
 if TYPE_CHECKING:
     import keras
@@ -92,8 +92,7 @@ def read_rows(model: keras.Model, examples: Any, name: str = "examples") -> Arra
         given = dict(examples) if isinstance(examples, Mapping) else parts_of(np.asarray(examples))
     if len(given) != len(names):
         raise not_allowed(name, f"{len(given)} inputs", f"the model's {len(names)}: {', '.join(names)}")
-    ordered = [given[name] for name in names] if set(given) == set(names) else list(given.values())
-    parts = [np.asarray(part, dtype) for part, dtype in zip(ordered, types, strict=True)]
+    parts = [np.asarray(part, dtype) for part, dtype in zip(in_order(names, given), types, strict=True)]
     _check_shapes(model, parts, name)
     return joined(dict(zip(names, parts, strict=True)))
 

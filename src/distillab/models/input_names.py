@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,9 +43,21 @@ def given_by_name(model: keras.Model, inputs: Mapping[str, Any]) -> Any:
     """
     import keras
 
-    names = input_names(model)
-    ordered = [inputs[name] for name in names] if set(names) == set(inputs) else list(inputs.values())
-    return keras.tree.pack_sequence_as(model._inputs_struct, ordered)
+    return keras.tree.pack_sequence_as(model._inputs_struct, in_order(input_names(model), inputs))
+
+
+def in_order(names: Sequence[str], inputs: Mapping[str, Any]) -> list[Any]:
+    """Inputs in a model's order: by name where all names are its own, otherwise in their order.
+
+    Args:
+        names: of the model's inputs.
+        inputs: as many, by name.
+
+    Example:
+        >>> in_order(["a", "b"], {"b": 2, "a": 1}), in_order(["a", "b"], {"q": 3, "p": 4})
+        ([1, 2], [3, 4])
+    """
+    return [inputs[name] for name in names] if set(names) == set(inputs) else list(inputs.values())
 
 
 def input_readers(model: keras.Model, place: int) -> list[keras.Layer]:

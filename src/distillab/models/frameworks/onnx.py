@@ -17,6 +17,7 @@ from distillab.errors import RequestError, reason
 from distillab.models.class_names import names_from
 from distillab.models.foreign import Array, ForeignInput, ForeignModel, Gives
 from distillab.models.frameworks.needed import needed
+from distillab.models.input_names import in_order
 
 TYPES = {
     "tensor(float)": "float32",
@@ -93,8 +94,7 @@ def _of_several(session: Any, inputs: Sequence[ForeignInput], output: Any) -> Ca
 
 
 def _feeds(inputs: Sequence[ForeignInput], batch: Mapping[str, Array]) -> dict[str, Array]:
-    by_name = set(batch) == {one.name for one in inputs}
-    given = [batch[one.name] for one in inputs] if by_name else list(batch.values())
+    given = in_order([one.name for one in inputs], batch)
     return {one.name: part.astype(one.dtype) for one, part in zip(inputs, given, strict=True)}
 
 
