@@ -82,7 +82,7 @@ def opened_stream(data: Any) -> Stream:
 def _length(data: Any) -> int | None:
     try:
         return len(data)
-    except (TypeError, NotImplementedError, AttributeError):
+    except (TypeError, NotImplementedError, AttributeError):  # what data sets of frameworks without a length raise
         return None
 
 

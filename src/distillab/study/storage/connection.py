@@ -36,7 +36,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             _check(path, connection, create=not read_only)
             if not read_only:
                 connection.execute("PRAGMA journal_mode = DELETE")  # in case another program has changed it
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the file open
             connection.close()
             raise
     return connection

@@ -86,7 +86,7 @@ class Store:
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # an interrupt too must not leave half of it
                 if self._connection.in_transaction:  # SQLite itself has rolled back where the disk is full
                     self._connection.execute("ROLLBACK")
                 raise
