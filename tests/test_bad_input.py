@@ -306,7 +306,11 @@ OWN = [
     own("a line cut in half", "--data cut.jsonl", r"cut\.jsonl: row 2 is no JSON"),
     own("numbers and words in a key", "--data mixed.jsonl", "row 2, column 'a' holds 'x', and the column has numbers"),
     own("lists in a key", "--data nested.jsonl", r"row 1, column 'a' holds \[1\], and must hold a number"),
-    own("a text called .parquet", "--data text.parquet", r"text\.parquet cannot be read as Parquet"),
+    own(
+        "a text called .parquet",
+        "--data text.parquet",
+        r"text\.parquet (cannot be read as Parquet|is a Parquet file and needs pyarrow)",
+    ),
     own("fewer rows than none", "--resample=-1", "resample=-1 is not allowed: it must be .*0"),
     own("rows that nobody labels", "--resample 5", "needs teachers that predict new rows", teacher="other.npy"),
     own("a table's wrong label column", "--data good.csv --label lable", "no column 'lable'. Did you mean 'label'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,6 @@ def test_a_column_that_is_not_there_is_reported_with_the_nearest(tmp_path: Path)
         ("a.jsonl", '{"a": 1, "a": 2}\n', "row 1 is no JSON .the key 'a' twice"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}\n', "row 2 is not UTF-8"),
         ("a.jsonl", "[" * 100_000, "row 1 is no JSON"),
-        ("a.parquet", "text", r"a\.parquet cannot be read as Parquet"),
     ],
 )
 def test_a_fault_is_reported_with_its_place(tmp_path: Path, name: str, content: str | bytes, message: str):
@@ -127,6 +127,20 @@ def test_a_header_of_numbers_or_words_is_a_header(tmp_path: Path, text: str):
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str):
     with pytest.raises(RequestError, match=f"{name} cannot be read"):
         read_frame(tmp_path / name)
+
+
+def test_text_that_is_called_parquet_is_refused(tmp_path: Path):
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    with pytest.raises(RequestError, match=r"a\.parquet cannot be read as Parquet"):
+        read_frame(write(tmp_path, "a.parquet", "text"))
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        RequestError, match=r"a\.parquet .* needs pyarrow. Install it: pip install 'distillab\[parquet\]'"
+    ):
+        read_frame(write(tmp_path, "a.parquet", "text"))
 
 
 def test_parquet_gives_the_values_of_json(tmp_path: Path):

@@ -43,7 +43,7 @@ class Written(keras.Model):
 
     def __init__(self, activation: Any, function: Any = None, *, own_training: bool = False) -> None:
         super().__init__()
-        self.hidden, self.drop, self.out = layers.Dense(5, "relu"), layers.Dropout(0.5), layers.Dense(C, activation)
+        self.hidden, self.drop, self.out = layers.Dense(5, "tanh"), layers.Dropout(0.5), layers.Dense(C, activation)
         self.function, self.own_training = function, own_training
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

@@ -187,6 +187,10 @@ def _counts(values: Sequence[Any]) -> bool:
 
 def _of_parquet(path: Path) -> tuple[list[str], list[list[Any]], list[int], tuple[str, ...]]:
     try:
+        path.open("rb").close()  # a missing file is told before a missing package
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read ({reason(error)}).") from error
+    try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
