@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend import core
 
-from distillab.engine.lowering import lower, small_patches
+from distillab.engine.convolutions import Form, form_of_one, form_side_by_side
+from distillab.engine.lowering import lower
 from distillab.models import ARCHITECTURES, build
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
@@ -27,6 +28,20 @@ quickly_compiled = partial(
     compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True},
 )
 LAYOUTS = {"channels_last": ("NHWC", "HWIO", "NHWC"), "channels_first": ("NCHW", "OIHW", "NCHW")}
+
+
+def as_xla(equation: Any) -> Form:
+    return Form.XLA
+
+
+def by_patches(equation: Any) -> Form:
+    return Form.PATCHES
+
+
+def direct(equation: Any) -> Form:
+    """Direct wherever that is possible."""
+    ones = all(step == 1 for step in equation.params["window_strides"])
+    return Form.DIRECT if ones else Form.PATCHES
 
 
 def values_and_gradients(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
@@ -42,7 +57,11 @@ def values_and_gradients(function: Callable[..., Any], *arguments: Any) -> tuple
 
 
 def assert_same(
-    function: Callable[..., Any], *arguments: Any, terms: int, reference: Callable[..., Any] | None = None
+    function: Callable[..., Any],
+    *arguments: Any,
+    terms: int,
+    reference: Callable[..., Any] | None = None,
+    form_of: Callable[[Any], Form] = by_patches,
 ) -> None:
     """The lowered function gives the values and the gradients of the original.
 
@@ -50,8 +69,9 @@ def assert_same(
         reference: what the function must equal; by default itself, as XLA computes it.
         terms: the length of the longest sum behind one number. Two orders of adding up n float32 terms of size about 1
             differ by less than n * epsilon at worst, and by about sqrt(n) * epsilon as a rule.
+        form_of: of the convolutions.
     """
-    plain, lowered = (values_and_gradients(f, *arguments) for f in (reference or function, lower(function)))
+    plain, lowered = (values_and_gradients(f, *arguments) for f in (reference or function, lower(function, form_of)))
     for expected, given_ in zip(jax.tree.leaves(plain), jax.tree.leaves(lowered), strict=True):
         assert given_.shape == expected.shape
         assert given_.dtype == expected.dtype
@@ -107,7 +127,7 @@ paddings = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(
     side=sides,
     window=small,
@@ -119,8 +139,9 @@ paddings = st.one_of(
     channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     layout=st.sampled_from(sorted(LAYOUTS)),
     dimensions=st.sampled_from([2, 2, 1]),
+    form_of=st.sampled_from([by_patches, direct]),
 )
-def test_a_convolution_becomes_a_matrix_product_of_the_same_value_and_gradient(
+def test_a_convolution_in_either_form_has_the_same_value_and_gradients(
     side: tuple[int, int],
     window: tuple[int, int],
     strides: tuple[int, int],
@@ -131,6 +152,7 @@ def test_a_convolution_becomes_a_matrix_product_of_the_same_value_and_gradient(
     channels: tuple[int, int],
     layout: str,
     dimensions: int,
+    form_of: Callable[[Any], Form],
 ) -> None:
     """Any stride, padding, dilation of kernel or images, layout, groups; depthwise where a group has one channel."""
     n = dimensions
@@ -173,9 +195,9 @@ def test_a_convolution_becomes_a_matrix_product_of_the_same_value_and_gradient(
 
     # A value adds kh*kw*C terms, a kernel's gradient one for each image and place, at most 2 * 27 * 27.
     terms = max(int(np.prod(window)) * channels[0], 2 * 27 * 27)
-    assert_same(function, images, kernel, terms=terms, reference=reference)
+    assert_same(function, images, kernel, terms=terms, reference=reference, form_of=form_of)
     if 0 not in value.shape:
-        assert "conv_general_dilated" not in primitives(lower(function), images, kernel)
+        assert "conv_general_dilated" not in primitives(lower(function, by_patches), images, kernel)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -345,7 +367,7 @@ UNTOUCHED: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], str]] = {
 @pytest.mark.parametrize("what", UNTOUCHED)
 def test_what_is_not_understood_passes_through_untouched_and_is_named(what: str) -> None:
     function, arguments, primitive = UNTOUCHED[what]
-    with pytest.warns(UserWarning, match=f"{primitive} of .* is not rewritten as matrix products"):
+    with pytest.warns(UserWarning, match=f"{primitive} of .* is not rewritten: it runs as XLA has it"):
         assert primitive in primitives(lower(function), *arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -363,18 +385,46 @@ def dense(x: Any, k: Any) -> Any:
     return jnp.tanh(x @ k)
 
 
-def test_the_rule_of_what_pays_can_be_replaced() -> None:
+def test_the_form_can_be_asked_for() -> None:
     images, kernel = normal(1, 2, 6, 6, 2), normal(2, 3, 3, 2, 2)
-    assert "conv_general_dilated" in primitives(lower(convolution(), lambda equation: False), images, kernel)
-    assert "conv_general_dilated" not in primitives(lower(convolution(), lambda equation: True), images, kernel)
+    assert "conv_general_dilated" in primitives(lower(convolution(), as_xla), images, kernel)
+    assert "conv_general_dilated" not in primitives(lower(convolution(), by_patches), images, kernel)
+    lowered = jax.make_jaxpr(lower(convolution(), direct))(images, kernel)
+    assert [equation.primitive.name for equation in lowered.eqns if "vjp" in equation.primitive.name]
+
+
+def chosen(form_of: Callable[[Any], Form], *shapes: tuple[int, ...], **parameters: Any) -> Form:
+    """The form chosen for a convolution of arrays of these shapes."""
+    arguments = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    (equation,) = jax.make_jaxpr(convolution(**parameters))(*arguments).eqns
+    return form_of(equation)
+
+
+@pytest.mark.parametrize(
+    ("images", "kernel", "parameters", "form"),
+    [
+        # 32 * 16 * 16 positions x 3 * 3 * 32 numbers of 4 bytes are 9.4 MB, 32 * 8 * 8 of 64 channels 4.7 MB
+        ((32, 16, 16, 32), (3, 3, 32, 32), {}, Form.DIRECT),
+        ((32, 8, 8, 64), (3, 3, 64, 64), {}, Form.DIRECT),
+        ((32, 32, 32, 3), (3, 3, 3, 16), {}, Form.PATCHES),  # 3.5 MB
+        ((32, 16, 16, 32), (3, 3, 32, 64), {"window_strides": (2, 2)}, Form.PATCHES),
+        ((32, 16, 16, 32), (3, 3, 8, 32), {"feature_group_count": 4}, Form.PATCHES),  # 2.4 MB a group
+        ((32, 32, 32, 64), (3, 3, 16, 64), {"feature_group_count": 4}, Form.DIRECT),
+    ],
+)
+def test_the_direct_form_is_for_patches_that_leave_the_cache(
+    images: tuple[int, ...], kernel: tuple[int, ...], parameters: dict[str, Any], form: Form
+) -> None:
+    assert chosen(form_of_one, images, kernel, **parameters) is form
+    assert chosen(form_side_by_side, images, kernel, **parameters) is Form.PATCHES
 
 
 def test_patches_that_would_fill_the_memory_are_not_made() -> None:
     # 3 * 3 * 64 numbers of 4 bytes for each of 1024 * 32 * 32 places: 2.4 GB, over the limit of 2 GiB
-    large = jax.ShapeDtypeStruct((1024, 32, 32, 64), jnp.float32), jax.ShapeDtypeStruct((3, 3, 64, 8), jnp.float32)
-    small = jax.ShapeDtypeStruct((8, 32, 32, 64), jnp.float32), large[1]
-    assert "conv_general_dilated" in primitives(lower(convolution(), small_patches), *large)
-    assert "conv_general_dilated" not in primitives(lower(convolution(), small_patches), *small)
+    large, kernel = (1024, 32, 32, 64), (3, 3, 64, 8)
+    assert chosen(form_side_by_side, large, kernel) is Form.XLA
+    assert chosen(form_of_one, large, kernel) is Form.DIRECT
+    assert chosen(form_of_one, (4096, 64, 64, 64), kernel, window_strides=(2, 2)) is Form.XLA
 
 
 def test_an_asked_type_of_result_is_kept() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from distillab.study.spec import Spec, read_spec
 from distillab.study.splits import draw_labels, split
 from distillab.study.storage.records import KEPT_ALPHAS, TeacherResult, TrialResult
 from distillab.study.storage.store import Store
+from distillab.study.trials import NUMERICS
 
 Make = Callable[..., Spec]
 
@@ -533,14 +537,30 @@ def test_students_of_labels_alone_are_on_record_as_in_company(tiny: Make, tmp_pa
     assert _only_trial(tmp_path / "alone").epochs == in_company.epochs
 
 
-def test_a_folder_of_other_data_or_another_recipe_is_refused(
+def test_a_folder_of_other_data_is_refused(
     finished: Path, tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(finished, tmp_path / "study")
     before = results(tmp_path / "study")
-    monkeypatch.setattr("distillab.study.trials.RECIPE", 0)
+    monkeypatch.setattr("distillab.study.trials.NUMERICS", 0)  # every identity is another one, as with other data
+    with pytest.raises(RequestError, match="holds 9 students of this study that were trained on other data"):
+        run_study(tiny(seeds=4), tmp_path / "study")
+    assert results(tmp_path / "study") == before
+
+
+@pytest.mark.parametrize(("recorded", "called"), [({"numerics": 3}, "version 3"), ({}, "an earlier version")])
+def test_a_folder_of_other_numerics_is_refused_and_named(
+    finished: Path, tiny: Make, tmp_path: Path, recorded: dict[str, int], called: str
+) -> None:
+    shutil.copytree(finished, tmp_path / "study")
+    with closing(sqlite3.connect(tmp_path / "study" / "study.db")) as connection, connection:
+        (text,) = connection.execute("SELECT provenance FROM runs").fetchone()
+        provenance = json.loads(text)
+        assert provenance.pop("numerics") == NUMERICS
+        connection.execute("UPDATE runs SET provenance = ?", [json.dumps(provenance | recorded)])
+    before = results(tmp_path / "study")
     with pytest.raises(
-        RequestError, match="holds 9 students of this study that were trained on other data or by another"
+        RequestError, match=f"holds results of {called} of the engine's numerics; .* version {NUMERICS}"
     ):
         run_study(tiny(seeds=4), tmp_path / "study")
     assert results(tmp_path / "study") == before

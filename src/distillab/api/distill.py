@@ -214,6 +214,7 @@ def distill(
         Pipeline(wanted, dataset, teacher_name, names, work).check()
         spec = SearchSpec(_described(wanted, teachers, students, dataset))
         work.folder.check(spec)
+        work.folder.refuse_other_numerics()
         for note in _notes(teachers, students[0], dataset, wanted, started_before=bool(work.folder.recorded())):
             progress.note(note)
         with work.folder.write(spec) as store, work.runner(store, started, options.command) as runner:

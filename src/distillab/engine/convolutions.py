@@ -1,15 +1,16 @@
-"""A convolution as a matrix product: patches of the images times the kernel.
+"""A convolution in the form that is fast for its shape: patches of the images times the kernel, or direct.
 
 Images are brought to (B, H, W, C) and kernels to (kh, kw, C/groups, O) first, whatever their layout; one spatial
 dimension is two of which the first has length 1; gaps between pixels (`lhs_dilation`, a transposed convolution) are
-filled with zeros. The product is then one matrix product (no groups), one for each group, or a sum of scaled images
-(depthwise).
+filled with zeros. Groups are convolved one by one, and a depthwise convolution is a sum of scaled images.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from operator import add
 from typing import Any
@@ -18,7 +19,36 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from distillab.engine import direct_convolutions
+from distillab.engine.products import product
+
 Pair = tuple[int, ...]
+
+
+class Form(Enum):
+    """How a convolution is computed."""
+
+    XLA = "xla"
+    """As XLA has it, forward and backward."""
+
+    PATCHES = "patches"
+    """Patches of the images times the kernel, one matrix product."""
+
+    DIRECT = "direct"
+    """XLA's forward convolution, for the derivatives too (`direct_convolutions`)."""
+
+
+FormOf = Callable[[Any], Form]
+"""From a `conv_general_dilated` equation that is understood to its form."""
+
+LARGEST_PATCHES = 2 * 2**30
+"""Bytes of patches up to which they are made: beyond, they would fill the memory."""
+
+CACHED_PATCHES = 4 * 2**20
+"""Bytes of patches up to which they are faster than the direct form at a stride of 1. With 2 MiB of second-level cache
+(`benchmarks/lowering.py`), patches of 1 to 3.5 MB were up to 14 times as fast as the direct form; those of 4.7 to 40 MB
+took 1.3 to 5 times as long where two students shared the cache."""
+
 NARROW = 16
 """Largest patch and largest number of filters whose product leaves a processor's vectors half empty; one wider product
 then computes two neighbouring columns. On two cores of a Xeon (AVX-512) this took the first
@@ -71,23 +101,48 @@ def patch_bytes(equation: Any) -> int:
     return int(positions * window * equation.params["feature_group_count"] * output.dtype.itemsize)
 
 
+def form_of_one(equation: Any) -> Form:
+    """The form for a program that runs one model at a time.
+
+    Args:
+        equation: a `conv_general_dilated` equation of a jaxpr.
+    """
+    if jax.default_backend() != "cpu":  # not measured there
+        return form_side_by_side(equation)
+    of_a_group = patch_bytes(equation) // equation.params["feature_group_count"]
+    if of_a_group > CACHED_PATCHES and all(step == 1 for step in equation.params["window_strides"]):
+        return Form.DIRECT
+    return form_side_by_side(equation)
+
+
+def form_side_by_side(equation: Any) -> Form:
+    """The form for models that are mapped (`vmap`), whose convolutions XLA would turn into slow grouped ones.
+
+    Args:
+        equation: a `conv_general_dilated` equation of a jaxpr.
+    """
+    return Form.PATCHES if patch_bytes(equation) <= LARGEST_PATCHES else Form.XLA
+
+
 def convolve(
     images: jax.Array,
     kernel: jax.Array,
     *,
+    form: Form,
     dimension_numbers: lax.ConvDimensionNumbers,
     feature_group_count: int,
     precision: Any,
     preferred_element_type: Any,
     **window: Any,
 ) -> jax.Array:
-    """Compute what `lax.conv_general_dilated` does, by matrix products, in the layout that it would have.
+    """Compute what `lax.conv_general_dilated` does, in a form and in the layout that it would have.
 
     Formula: `y[b, h, w, o] = sum_{i, j, c} x[b, h*sh + i*dh - top, w*sw + j*dw - left, c] * k[i, j, c, o]`.
 
     Args:
         images: in the layout that `dimension_numbers` names; one or two spatial dimensions.
         kernel: likewise.
+        form: PATCHES, or DIRECT at a stride of 1.
         dimension_numbers, feature_group_count, precision, preferred_element_type: as there.
         window: window_strides, padding, lhs_dilation and rhs_dilation.
 
@@ -107,13 +162,16 @@ def convolve(
         x, k = x[:, None], k[None]
         strides, edges, dilation = (1, *strides), ((0, 0), *edges), (1, *dilation)
     geometry = _Geometry(k.shape[:2], strides, edges, dilation)
-    numbers = {"precision": precision, "preferred_element_type": preferred_element_type}
-    if feature_group_count == 1:
-        output = _together(x, k, geometry, numbers)
-    elif k.shape[2] == 1:
+    if feature_group_count > 1 and k.shape[2] == 1:
         output = _depthwise(x, k, geometry, preferred_element_type)
     else:
-        output = _by_group(x, k, geometry, feature_group_count, numbers)
+        one = _direct if form is Form.DIRECT else _by_patches
+        images_of, kernel_of = (jnp.split(whole, feature_group_count, axis=-1) for whole in (x, k))
+        groups = [
+            one(images, kernel, geometry, precision, preferred_element_type)
+            for images, kernel in zip(images_of, kernel_of, strict=True)
+        ]
+        output = groups[0] if len(groups) == 1 else jnp.concatenate(groups, axis=-1)
     if flat:
         output = output[:, 0]
     out_batch, out_feature, *out_space = dimension_numbers.out_spec
@@ -121,15 +179,20 @@ def convolve(
     return jnp.transpose(output, order)
 
 
-def _together(x: jax.Array, k: jax.Array, geometry: _Geometry, numbers: dict[str, Any]) -> jax.Array:
+def _direct(x: jax.Array, k: jax.Array, geometry: _Geometry, precision: Any, dtype: Any) -> jax.Array:
+    window = direct_convolutions.Window(geometry.padding, geometry.dilation, precision, dtype)
+    return direct_convolutions.convolve(x, k, window)
+
+
+def _by_patches(x: jax.Array, k: jax.Array, geometry: _Geometry, precision: Any, dtype: Any) -> jax.Array:
     """One product of patches (B*h*w, kh*kw*C) and kernel (kh*kw*C, O)."""
     h, w = geometry.positions((x.shape[1], x.shape[2]))
     filters = k.shape[-1]
     if math.prod(k.shape[:3]) <= NARROW and filters <= NARROW and w % 2 == 0 and geometry.dilation == (1, 1):
         k, geometry = _two_columns(k, geometry)
     gathered = _patches(x, geometry)[:, :, : w * filters // k.shape[-1]]
-    product = jnp.dot(gathered.reshape(-1, gathered.shape[-1]), k.reshape(-1, k.shape[-1]), **numbers)
-    return product.reshape(len(x), h, w, filters)
+    columns = product(gathered.reshape(-1, gathered.shape[-1]), k.reshape(-1, k.shape[-1]), precision, dtype)
+    return columns.reshape(len(x), h, w, filters)
 
 
 def _two_columns(k: jax.Array, geometry: _Geometry) -> tuple[jax.Array, _Geometry]:
@@ -137,15 +200,6 @@ def _two_columns(k: jax.Array, geometry: _Geometry) -> tuple[jax.Array, _Geometr
     (kh, kw), (sh, sw) = geometry.window, geometry.strides
     first, second = (jnp.pad(k, ((0, 0), edges, (0, 0), (0, 0))) for edges in ((0, sw), (sw, 0)))
     return jnp.concatenate([first, second], axis=-1), _Geometry((kh, kw + sw), (sh, 2 * sw), geometry.padding)
-
-
-def _by_group(x: jax.Array, k: jax.Array, geometry: _Geometry, groups: int, numbers: dict[str, Any]) -> jax.Array:
-    """One product of patches and kernel for each group."""
-    gathered = jnp.stack(_taps(x, geometry), axis=-2)  # (B, h, w, taps, C)
-    gathered = gathered.reshape(*gathered.shape[:-1], groups, -1)
-    weights = k.reshape(math.prod(k.shape[:2]), k.shape[2], groups, -1)
-    output = jnp.einsum("bhwtgc,tcgo->bhwgo", gathered, weights, **numbers)
-    return output.reshape(*output.shape[:3], -1)
 
 
 def _depthwise(x: jax.Array, k: jax.Array, geometry: _Geometry, dtype: Any) -> jax.Array:

@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from keras.src.backend import get_keras_mask  # Keras has no public name for it
 
+from distillab.engine.convolutions import FormOf, form_of_one
 from distillab.engine.devices import ROWS
 from distillab.engine.given import changed_by_training, is_seed, kept
 from distillab.engine.inputs import Inputs, arranged, count
@@ -50,11 +51,12 @@ class ModelOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class Functional:
-    """A Keras model as a pure function of its variables, with its convolutions lowered.
+    """A Keras model as a pure function of its variables, lowered.
 
     Args:
         model: a built Keras model that maps (B, ...) inputs to raw outputs (B, ..., C).
         rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
+        form_of: the form of its convolutions; models that are mapped over their weights take `form_side_by_side`.
 
     Raises:
         RequestError: where Keras does not run on JAX, the model is not built, it does not map its inputs to one
@@ -63,6 +65,7 @@ class Functional:
 
     model: keras.Model
     rows: Mesh | None = None
+    form_of: FormOf = form_of_one
 
     def __post_init__(self) -> None:
         if keras.backend.backend() != "jax":
@@ -122,7 +125,7 @@ class Functional:
 
         if self.rows is not None and count(inputs) % self.rows.size == 0:
             inputs = jax.lax.with_sharding_constraint(inputs, NamedSharding(self.rows, PartitionSpec(ROWS)))
-        return lower(call)(variables.trainable, variables.fixed, arranged(self.model, inputs))
+        return lower(call, self.form_of)(variables.trainable, variables.fixed, arranged(self.model, inputs))
 
     def initial(self, seed: int) -> Variables:
         """Draw the weights that a student of this architecture starts from; what training cannot change stays as given.

@@ -1,55 +1,45 @@
-"""Convolutions and pooling rewritten, in any traced function, as matrix products and slices.
+"""A traced function with its slow operations rewritten as fast ones of the same result.
 
-XLA's CPU convolutions are slow inside a loop (jax issue 12868), and mapping a convolution over weights makes a grouped
-convolution, which is slow on every device. Matrix products avoid both problems. `lower(function)` traces a function to
-its jaxpr and evaluates that with three primitives replaced:
+`lower(function)` traces a function to its jaxpr and evaluates that with some primitives replaced:
 
-- `conv_general_dilated` becomes patches x kernel (`convolutions`);
-- `reduce_window_max` and `reduce_window_sum` become maxima and sums of shifted slices (`pooling`).
+- `conv_general_dilated` becomes patches x kernel, or a convolution with derivatives of its own (`convolutions`): XLA's
+  backward convolutions are slow inside a loop on a CPU (jax issue 12868), and mapping a convolution over weights makes
+  a grouped convolution, which is slow on every device;
+- `reduce_window_max` and `reduce_window_sum` become maxima and sums of shifted slices (`pooling`);
+- `dot_general` gets derivatives that read the output's gradient once (`products`);
+- `random_bits` becomes one pass over memory (`random_bits`), on a CPU.
 
 Nested jaxprs (jit, scan, while, cond, remat, custom derivatives) are rewritten inside. The rewrite happens before
-differentiation, so the gradient is made of matrix products and slices as well; only a function that declares its own
-derivative keeps it as declared. An unsupported equation stays unchanged, and a warning names it. The results are equal
-up to float rounding, with one exception: if several numbers of a pooling window are the largest, XLA assigns the whole
-derivative to the first of them, and the maximum of slices shares it among them.
+differentiation; only a function that declares its own derivative keeps it as declared. A convolution or pooling that is
+not supported stays unchanged, and a warning names it. The results are equal up to float rounding, with one exception:
+if several numbers of a pooling window are the largest, XLA assigns the whole derivative to the first of them, and the
+maximum of slices shares it among them.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 from jax.extend import core
 
-from distillab.engine import convolutions, pooling
+from distillab.engine import convolutions, pooling, products, random_bits
+from distillab.engine.convolutions import Form, FormOf, form_of_one
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Pays = Callable[[Any], bool]
-
-LARGEST_PATCHES = 2 * 2**30
-"""Bytes of patches up to which a convolution is rewritten. On a CPU every measured rewrite was faster, 4 to 200 times
-(`benchmarks/lowering.py`), so only memory sets a limit."""
 
 
-def small_patches(equation: Any) -> bool:
-    """The default rule: rewrite a convolution unless its patches would fill the memory.
-
-    Args:
-        equation: an equation that can be rewritten.
-    """
-    return equation.primitive.name != "conv_general_dilated" or convolutions.patch_bytes(equation) <= LARGEST_PATCHES
-
-
-def lower(function: Callable[P, R], pays: Pays = small_patches) -> Callable[P, R]:
-    """Return a function with the same results whose convolutions are matrix products.
+def lower(function: Callable[P, R], form_of: FormOf = form_of_one) -> Callable[P, R]:
+    """Return a function with the same results whose convolutions, pooling, products and random bits are fast.
 
     Args:
         function: a JAX function of arrays (pytrees allowed). It is traced anew at every call, so call the result
             inside `jax.jit`.
-        pays: whether to rewrite an equation that can be rewritten.
+        form_of: the form of a convolution that can be rewritten.
 
     Returns:
         The rewritten function; it may be differentiated, mapped and compiled like the original.
@@ -64,13 +54,13 @@ def lower(function: Callable[P, R], pays: Pays = small_patches) -> Callable[P, R
     def lowered(*args: P.args, **kwargs: P.kwargs) -> R:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
         leaves = jax.tree.leaves((args, kwargs))
-        results = _evaluate(closed.jaxpr, closed.consts, leaves, pays)
+        results = _evaluate(closed.jaxpr, closed.consts, leaves, form_of)
         return jax.tree.unflatten(jax.tree.structure(shape), results)
 
     return lowered
 
 
-def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], pays: Pays) -> list[Any]:
+def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], form_of: FormOf) -> list[Any]:
     """Run a jaxpr equation by equation, with the rewritten primitives in place of the originals."""
     values: dict[core.Var, Any] = {}
 
@@ -81,11 +71,11 @@ def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], pay
     values.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
-        name = equation.primitive.name
-        if name in _REWRITES and _rewritten(equation, pays):
-            results = [_REWRITES[name][1](*operands, **equation.params)]
+        rewrite = _rewrite_of(equation, form_of)
+        if rewrite is not None:
+            results = [rewrite(*operands, **equation.params)]
         else:
-            nested = {key: _relower(value, pays) for key, value in equation.params.items()}
+            nested = {key: _relower(value, form_of) for key, value in equation.params.items()}
             parameters = equation.primitive.get_bind_params(nested)
             bound = equation.primitive.bind(*operands, **parameters)
             results = list(bound) if equation.primitive.multiple_results else [bound]
@@ -93,25 +83,29 @@ def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[Any], args: Sequence[Any], pay
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _rewritten(equation: Any, pays: Pays) -> bool:
-    """Whether an equation is rewritten; a warning names one that cannot be."""
-    understands, _ = _REWRITES[equation.primitive.name]
-    if understands(equation):
-        return pays(equation)
-    if 0 not in equation.outvars[0].aval.shape:
-        shapes = " x ".join(str(operand.aval.shape) for operand in equation.invars)
-        warnings.warn(
-            f"{equation.primitive.name} of {shapes} is not rewritten as matrix products: it runs as XLA has it, "
-            "which may be slow.",
-            stacklevel=2,
-        )
-    return False
+def _rewrite_of(equation: Any, form_of: FormOf) -> Callable[..., jax.Array] | None:
+    """What computes an equation in another way; None: it stays as it is. A warning names one that is slow so."""
+    name = equation.primitive.name
+    if name not in _REWRITES or 0 in equation.outvars[0].aval.shape:
+        return None
+    rewrite = _REWRITES[name]
+    if not rewrite.understands(equation):
+        if rewrite.slow_otherwise:
+            shapes = " x ".join(str(operand.aval.shape) for operand in equation.invars)
+            warnings.warn(
+                f"{name} of {shapes} is not rewritten: it runs as XLA has it, which may be slow.", stacklevel=2
+            )
+        return None
+    if name != "conv_general_dilated":
+        return rewrite.compute
+    form = form_of(equation)
+    return None if form is Form.XLA else partial(rewrite.compute, form=form)
 
 
-def _relower(parameter: Any, pays: Pays) -> Any:
+def _relower(parameter: Any, form_of: FormOf) -> Any:
     """Rewrite the jaxprs among an equation's parameters; a parameter without any is returned unchanged."""
     if isinstance(parameter, tuple) and any(isinstance(part, (core.Jaxpr, core.ClosedJaxpr)) for part in parameter):
-        return tuple(_relower(part, pays) for part in parameter)
+        return tuple(_relower(part, form_of) for part in parameter)
     if isinstance(parameter, core.ClosedJaxpr) and _has_rewrites(parameter.jaxpr):
         jaxpr, consts = parameter.jaxpr, parameter.consts
     elif isinstance(parameter, core.Jaxpr) and _has_rewrites(parameter):
@@ -120,7 +114,7 @@ def _relower(parameter: Any, pays: Pays) -> Any:
         return parameter
     avals: list[Any] = [variable.aval for variable in jaxpr.invars]
     shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
-    closed = jax.make_jaxpr(lambda *args: _evaluate(jaxpr, consts, args, pays))(*shapes)
+    closed = jax.make_jaxpr(lambda *args: _evaluate(jaxpr, consts, args, form_of))(*shapes)
     return closed if isinstance(parameter, core.ClosedJaxpr) else closed.jaxpr
 
 
@@ -136,8 +130,18 @@ def _has_rewrites(jaxpr: Any) -> bool:
     return False
 
 
-_REWRITES: dict[str, tuple[Callable[[Any], bool], Callable[..., jax.Array]]] = {
-    "conv_general_dilated": (convolutions.understands, convolutions.convolve),
-    "reduce_window_max": (pooling.understands, pooling.largest),
-    "reduce_window_sum": (pooling.understands, pooling.total),
+class _Rewrite(NamedTuple):
+    """Another way to compute a primitive."""
+
+    understands: Callable[[Any], bool]
+    compute: Callable[..., jax.Array]
+    slow_otherwise: bool
+
+
+_REWRITES = {
+    "conv_general_dilated": _Rewrite(convolutions.understands, convolutions.convolve, True),
+    "reduce_window_max": _Rewrite(pooling.understands, pooling.largest, True),
+    "reduce_window_sum": _Rewrite(pooling.understands, pooling.total, True),
+    "dot_general": _Rewrite(products.understands, products.contract, False),
+    "random_bits": _Rewrite(random_bits.understands, random_bits.draw, False),
 }

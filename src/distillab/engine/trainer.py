@@ -21,6 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from distillab.data.array_store import is_mapped
+from distillab.engine.convolutions import form_side_by_side
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional
 from distillab.engine.host_inputs import CHUNK, HELD, HostInputs
@@ -62,10 +63,12 @@ class CohortTrainer:
         if model.rows is not None and mesh.size > 1:
             raise ValueError("a model whose batch rows are sharded trains one student, on a mesh of one device")
         platform = mesh.devices.flat[0].platform
+        self.mapping = mapping or inside(platform)
+        if self.mapping == "vmap":
+            model = replace(model, form_of=form_side_by_side)
         self.model, self.examples, self.recipe, self.mesh = model, examples, recipe, mesh
         self.chunk = chunk
         self.capacity, self.threads = -(-capacity // mesh.size) * mesh.size, threads
-        self.mapping = mapping or inside(platform)
         self._training = Training(model, recipe, len(examples.x_train), examples.scale)
         self._options = {} if threads else dict(compiler_options(platform))
         self._epoch_programs: dict[tuple[int, int], Any] = {}

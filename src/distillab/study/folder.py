@@ -15,6 +15,7 @@ from distillab.io import replace_file, temporaries
 from distillab.study.spec import SearchSpec, Spec, load_folder_spec
 from distillab.study.storage.connection import refuse_earlier
 from distillab.study.storage.store import Store
+from distillab.study.trials import NUMERICS
 
 
 class Folder:
@@ -88,6 +89,23 @@ class Folder:
             return {}
         with Store(self.store, read_only=True) as store:
             return store.seeds()
+
+    def refuse_other_numerics(self) -> None:
+        """Refuse to add to results that an engine of other numerics computed: they differ in rounding.
+
+        Raises:
+            RequestError: a run of this folder that left results had another version.
+        """
+        if not self.recorded():
+            return
+        with Store(self.store, read_only=True) as store:
+            others = {run.get("numerics") for run in store.runs()} - {NUMERICS}
+        if others:
+            version = " and ".join("an earlier version" if one is None else f"version {one}" for one in others)
+            raise RequestError(
+                f"{self.path} holds results of {version} of the engine's numerics; this distillab computes with "
+                f"version {NUMERICS}, which rounds in other places. Run again in a new folder with --out."
+            )
 
     def check(self, spec: Spec | SearchSpec) -> None:
         """Refuse, before any work, a folder that `write` would refuse; nothing is written.

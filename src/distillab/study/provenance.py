@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import distillab
+from distillab.study.trials import NUMERICS
 
 PACKAGES = ("keras", "jax", "jaxlib", "optax", "numpy", "scipy", "scikit-learn")
 
@@ -27,6 +28,7 @@ def provenance(*, command: str, data: Mapping[str, Any], devices: int, platform_
     return {
         "command": command,
         "data": dict(data),
+        "numerics": NUMERICS,
         "versions": {"distillab": distillab.__version__, "python": platform.python_version()} | package_versions(),
         "machine": {
             "system": platform.system(),

@@ -160,10 +160,11 @@ def _missing(folder: Folder, spec: Spec, trials: Sequence[Trial]) -> list[Trial]
     recorded, planned = folder.recorded(), {trial.id for trial in trials}
     if folder.spec.is_file() and folder.described().differs_from(spec):
         return list(trials)  # another study: the folder rejects it before it is written
+    folder.refuse_other_numerics()
     strangers = sum(seed < spec.objective.seeds and name not in planned for name, seed in recorded.items())
     if strangers:
         raise RequestError(
-            f"{folder.path} holds {strangers:,} students of this study that were trained on other data or by another "
-            "version of distillab. They cannot be analysed together. Run the study in a new folder with --out."
+            f"{folder.path} holds {strangers:,} students of this study that were trained on other data. They "
+            " cannot be analysed together. Run the study in a new folder with --out."
         )
     return [trial for trial in trials if trial.id not in recorded]

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from distillab.study.settings import Settings, ensemble, file_of, is_given
 from distillab.study.spec import Spec
 
-RECIPE = 4
-"""Version of the computation; raised whenever the same settings would give other numbers.
+NUMERICS = 5
+"""Version of the computation; raised whenever the same settings would give other numbers, if only in rounding.
 
 Settings at their defaults are left out of an identity, so that a setting that is added later changes none; a changed
 default raises this number too."""
@@ -79,7 +79,7 @@ def identity(parts: Mapping[str, Any]) -> str:
     Args:
         parts: JSON types.
     """
-    text = json.dumps({"recipe": RECIPE, **parts}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({"numerics": NUMERICS, **parts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
