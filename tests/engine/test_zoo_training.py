@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from distillab.engine.convolutions import Form, form_of_one
 from distillab.engine.devices import mesh
 from distillab.engine.functional import Functional, read_variables, write_variables
 from distillab.engine.randomness import epoch_order
@@ -21,6 +24,7 @@ RATE, ALPHA, T = 0.05, 0.3, 2.0
 STUDENTS = ["linear", "cnn-3-5", "mlp-6", "resnet-4-6", "mobilenet-4-6-8", "gru-5", "lstm-5-4", "vit-8-1"]
 PLAIN = ("cnn-3-5", "resnet-4-6", "gru-5")
 """Among them are moving statistics and recurrence; the others take longer."""
+QUICK = ("cnn-3-5", "gru-5")
 
 
 def test_every_architecture_is_here() -> None:
@@ -42,14 +46,26 @@ def student(model: Functional, seed: int) -> Student:
     return Student(ALPHA, T, RATE, seed, model.initial(seed), labels, labels[:0])
 
 
+def direct(equation: Any) -> Form:
+    """Direct wherever that is possible: small students would take patches."""
+    return Form.DIRECT if equation.params["window_strides"] == (1, 1) else Form.PATCHES
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in PLAIN else pytest.mark.slow) for name in STUDENTS]
+    ("name", "way"),
+    [
+        *(pytest.param(name, "in turn", marks=[] if name in PLAIN else pytest.mark.slow) for name in STUDENTS),
+        *(pytest.param(name, "side by side", marks=[] if name in QUICK else pytest.mark.slow) for name in STUDENTS),
+        ("resnet-4-6", "direct"),
+        pytest.param("mobilenet-4-6-8", "direct", marks=pytest.mark.slow),
+    ],
 )
-def test_a_student_of_a_cohort_equals_model_fit_alone(name: str, examples: Examples) -> None:
+def test_a_student_of_a_cohort_equals_model_fit_alone(name: str, way: str, examples: Examples) -> None:
     """Moving statistics, dropout, recurrence and attention included; dropout draws the same masks in both."""
-    model = Functional(build(name, SHAPE, C))
+    model = Functional(build(name, SHAPE, C), form_of=direct if way == "direct" else form_of_one)
     first, second = (student(model, seed) for seed in (0, 1))
-    trainer = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=2)
+    mapping = "vmap" if way == "side by side" else "loop"
+    trainer = CohortTrainer(model, examples, RECIPE, mesh=mesh(), capacity=4, mapping=mapping)
     together, swapped = trainer.train([first, second]), trainer.train([second, first])
     np.testing.assert_array_equal(together.test_logits, swapped.test_logits[::-1])  # to the bit, whatever the slot
 

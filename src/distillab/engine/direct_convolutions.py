@@ -69,9 +69,10 @@ def _residuals(x: jax.Array, k: jax.Array, window: Window) -> tuple[jax.Array, t
 def _gradients(
     window: Window, residuals: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    x, k = residuals
+    x, k = (kept.astype(gradient.dtype) for kept in residuals)
     gradient = lax.optimization_barrier(gradient)  # it is read twice: compute it once
-    return _by_images(x, k, gradient, window), _by_kernel(x, k, gradient, window)
+    by_images, by_kernel = _by_images(x, k, gradient, window), _by_kernel(x, k, gradient, window)
+    return by_images.astype(residuals[0].dtype), by_kernel.astype(residuals[1].dtype)
 
 
 _convolved.defvjp(_residuals, _gradients)
@@ -87,14 +88,14 @@ def _by_images(x: jax.Array, k: jax.Array, gradient: jax.Array, window: Window) 
         edges.append((before, size - out - before + gap * (cells - 1)))
     gradient, padding = _cropped(gradient, edges)
     turned = jnp.flip(k, (0, 1)).swapaxes(2, 3)
-    return _forward(gradient, turned, window, padding=padding, rhs_dilation=window.dilation).astype(x.dtype)
+    return _forward(gradient, turned, window, padding=padding, rhs_dilation=window.dilation)
 
 
 def _by_kernel(x: jax.Array, k: jax.Array, gradient: jax.Array, window: Window) -> jax.Array:
     """The gradient by the kernel: what the images and the output's gradient have in common at each shift."""
     images, outputs = jnp.transpose(x, (3, 1, 2, 0)), jnp.transpose(gradient, (1, 2, 0, 3))
     by_channel = _forward(images, outputs, window, padding=window.padding, window_strides=window.dilation)
-    return by_channel.transpose(1, 2, 0, 3).astype(k.dtype)
+    return by_channel.transpose(1, 2, 0, 3)
 
 
 def _cropped(x: jax.Array, edges: Sequence[Pair]) -> tuple[jax.Array, tuple[Pair, ...]]:
