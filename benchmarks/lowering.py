@@ -80,7 +80,7 @@ def turns(programs: list[Callable[[], float] | None]) -> list[float | None]:
 
 
 def programs_of(name: str, forms: list[Form], *, threads: bool) -> tuple[list[Any], str, int]:
-    """Of each form what times one step; None where stride or groups leave it no choice. Form chosen, bytes of patches."""
+    """What times one step of each form, None where stride or groups leave no choice; the form chosen; patch bytes."""
     image, channels, filters, window, stride, dilation, groups = SHAPES[name]
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(32, *image, channels)).astype(np.float32))
