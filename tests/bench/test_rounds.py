@@ -84,6 +84,16 @@ def test_an_engine_that_fails_ends_the_bench() -> None:
         measure_cell(CELL, Fake(fails="cohort").ask, repeats=1, target=1.0, settle=0)
 
 
+def test_a_subject_that_fails_in_a_round_is_named() -> None:
+    fake = Fake()
+
+    def ask(worker: str, **request: Any) -> dict[str, Any]:
+        return {"error": "MemoryError"} if request["do"] == "time" else fake.ask(worker, **request)
+
+    with pytest.raises(WorkError, match=r"The bench's '.*' failed: MemoryError"):
+        measure_cell(CELL, ask, repeats=1, target=1.0, settle=0)
+
+
 def test_a_machine_without_a_gpu_is_refused() -> None:
     with pytest.raises(RequestError, match=r"--device gpu: JAX has no GPU here \(devices: cpu\)\. Install jax\[cuda12"):
         check_gpu(lambda worker, **request: {"platform": "cpu"})

@@ -27,27 +27,27 @@ def machine() -> dict[str, Any]:
     }
 
 
-def processor(path: Path = PROCESSORS) -> str:
+def processor(path: str | Path = PROCESSORS) -> str:
     """The processor's model name, or its architecture where the system names no model.
 
     Args:
         path: the system's file about processors.
     """
     with suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(r"^model name\s*:\s*(.+)$", Path(path).read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found[1].strip()
     return platform.machine()
 
 
-def hyper_threads(path: Path = SIBLINGS) -> bool | None:
+def hyper_threads(path: str | Path = SIBLINGS) -> bool | None:
     """Whether several of the system's cores are threads of one physical core; None where it does not say.
 
     Args:
         path: the system's list of the threads of the first core, such as "0-1" or "0,32".
     """
     with suppress(OSError):
-        return path.read_text(encoding="utf-8").strip() != "0"
+        return Path(path).read_text(encoding="utf-8").strip() != "0"
     return None
 
 

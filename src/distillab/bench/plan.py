@@ -67,8 +67,10 @@ def check_students(names: Sequence[str]) -> None:
         names: of the zoo.
 
     Raises:
-        RequestError: one of them is not.
+        RequestError: one of them is not, or is there twice.
     """
+    if len(set(names)) < len(names):
+        raise not_allowed("--students", ",".join(names), "different names")
     for name in names:
         entry = ARCHITECTURES[parse(name)[0]]
         if entry.tokens or entry.maps:
@@ -105,7 +107,7 @@ def _student_cell(name: str, shape: tuple[int, ...], backends: Sequence[str]) ->
         live = options | {"teacher": TEACHER}
         subjects += [Subject(f"keras.distillation on {b}", b, "distiller", live) for b in backends]
         subjects.append(Subject(LABELS_ALONE, "jax", "fit on labels", options))
-    return Cell("student", _title(name, shape), tuple(subjects))
+    return Cell("student", title(name, shape), tuple(subjects))
 
 
 def _teacher_cells(backends: Sequence[str]) -> list[Cell]:
@@ -113,18 +115,18 @@ def _teacher_cells(backends: Sequence[str]) -> list[Cell]:
     fit = options | {"batch": TEACHER_BATCH}
     training = [Subject(f"fit on {b}", b, "fit on labels", fit) for b in backends]
     predictions = [Subject(f"predict on {b}", b, "predict", options) for b in backends]
-    title = _title(TEACHER, SIZES[0])
+    name = title(TEACHER, SIZES[0])
     return [
         Cell(
             "teacher",
-            f"teacher {title}, training",
+            f"teacher {name}, training",
             (Subject(ENGINE, "engine", "teacher", options), *training),
             TEACHER_BATCH,
             repeats=2,
         ),
         Cell(
             "teacher",
-            f"teacher {title}, predictions",
+            f"teacher {name}, predictions",
             (Subject(ENGINE, "engine", "predictions", options), *predictions),
             TEACHER_BATCH,
             repeats=2,
@@ -154,8 +156,14 @@ def _mapping(gpu: bool) -> Cell:
 def _cohorts(group: str, what: str, ways: Mapping[str, Mapping[str, Any]]) -> Cell:
     options = {"model": STUDENT, "shape": list(SIZES[0])}
     subjects = tuple(Subject(name, "engine", "cohort", {**options, **way}) for name, way in ways.items())
-    return Cell(group, f"{_title(STUDENT, SIZES[0])}, {what}", subjects)
+    return Cell(group, f"{title(STUDENT, SIZES[0])}, {what}", subjects)
 
 
-def _title(name: str, shape: Sequence[int]) -> str:
+def title(name: str, shape: Sequence[int]) -> str:
+    """Name a student with the size of its images.
+
+    Args:
+        name: of the zoo.
+        shape: (H, W, C).
+    """
     return f"{name} {'x'.join(map(str, shape))}"

@@ -23,7 +23,7 @@ class Row:
         repeats: milliseconds a step of one student, of each timing in turn.
         median, low, high: of the repeats.
         epoch_seconds: the median for an epoch of 60,000 examples of one student.
-        compile_seconds: time of the first short call; it includes four steps or as many as were asked for.
+        compile_seconds: time of the first short call: compilation and four steps.
     """
 
     group: str

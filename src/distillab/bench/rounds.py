@@ -9,7 +9,19 @@ from importlib.util import find_spec
 from typing import Any
 
 from distillab.bench import machine
-from distillab.bench.plan import FLOOR, QUICK_STUDENTS, SIZES, STUDENT, STUDENTS, Cell, Subject, check_students, plan
+from distillab.bench.plan import (
+    ENGINE,
+    FLOOR,
+    QUICK_STUDENTS,
+    SIZES,
+    STUDENT,
+    STUDENTS,
+    Cell,
+    Subject,
+    check_students,
+    plan,
+    title,
+)
 from distillab.bench.record import EPOCH, Bench, Memory, NotMeasured, Row
 from distillab.bench.work import BATCH
 from distillab.bench.workers import Ask, Workers
@@ -24,7 +36,7 @@ TARGET, QUICK_TARGET = 1.0, 0.3
 """Seconds of one timing, about."""
 
 SETTLE = 0.2
-"""Seconds before a timing: threads of the process that was timed before wait actively for more work, for as long."""
+"""Seconds before a timing. After its work, a process's threads wait actively for more, for up to as long."""
 
 MEMORY = (("resnet-16-32-64", 8), (STUDENT, 4))
 GPU_STUDENTS, GPU_EPOCHS = 110, 20
@@ -116,7 +128,7 @@ def measure_cell(
         A row for each subject, the floor's last, and the subjects that failed.
 
     Raises:
-        WorkError: the cell's first subject failed, which the others are compared with.
+        WorkError: the cell's first subject failed, which the others are compared with, or a subject failed in a round.
     """
     subjects = {str(number): subject for number, subject in enumerate([*cell.subjects, FLOOR])}
     facts: dict[str, dict[str, Any]] = {}
@@ -136,7 +148,7 @@ def measure_cell(
         report(f"{cell.name}: round {number + 1}")
         for key in random.Random(number).sample(sorted(facts), len(facts)):
             time.sleep(settle)
-            seconds[key].append(ask(subjects[key].worker, do="time", key=key)["seconds"])
+            seconds[key].append(_checked(ask(subjects[key].worker, do="time", key=key), subjects[key].name)["seconds"])
     for worker in {subject.worker for subject in subjects.values()}:
         ask(worker, do="forget")
     rows = [
@@ -163,7 +175,7 @@ def _memory(name: str, students: int, device: str, report: Report) -> Memory:
     options = {"model": name, "shape": list(SIZES[0]), "students": students}
     with Workers(device) as workers:
         _checked(workers.ask("engine", do="prepare", key="", kind="cohort", options=options, target=0, batches=100))
-        return Memory(f"{students} students {name} {SIZES[0]}", _checked(workers.ask("engine", do="peak"))["mib"])
+        return Memory(f"{students} students {title(name, SIZES[0])}", _checked(workers.ask("engine", do="peak"))["mib"])
 
 
 def _gpu_study(report: Report) -> float:
@@ -176,7 +188,7 @@ def _gpu_study(report: Report) -> float:
         return float(first + sum(reply["seconds"] for reply in later))
 
 
-def _checked(reply: dict[str, Any]) -> dict[str, Any]:
+def _checked(reply: dict[str, Any], name: str = ENGINE) -> dict[str, Any]:
     if "error" in reply:
-        raise WorkError(f"The bench's engine failed: {reply['error']}")
+        raise WorkError(f"The bench's {name!r} failed: {reply['error']}")
     return reply

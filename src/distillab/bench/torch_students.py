@@ -1,6 +1,6 @@
 """The zoo's students as PyTorch modules: the same functions of the same number of weights, for the bench.
 
-Images are (B, C, H, W), as PyTorch has them; the weights come in Keras's order, which a test uses to compare outputs.
+Images are (B, C, H, W), as PyTorch has them. A test copies Keras's weights into each and compares the outputs.
 """
 # PyTorch has no annotations that mypy reads here.
 # mypy: disallow-subclassing-any=False
