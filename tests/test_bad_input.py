@@ -475,6 +475,12 @@ FOLDERS = [
     Row("theory into a file", "theory --quick --out text.npz", r"text\.npz is a file"),
     Row("a record into a folder", "bench --quick --out teachers", "is a directory"),
     Row("a record into a file's folder", "bench --quick --out text.npz/new.json", r"text\.npz is a file"),
+    Row("a bench of nothing", "bench --quick --students ''", "There is no architecture ''"),
+    Row("a bench of a misspelt student", "bench --students cnn-16-32,vti-32-2", "Did you mean 'vit'"),
+    Row("a bench of a student of texts", "bench --students textcnn-8-8", "must be a student that classifies images"),
+    Row("a bench of a student twice", "bench --students linear,linear", "must be different names"),
+    Row("a bench without repeats", "bench --repeats 0", "0 is not in the range 1<=x<=100"),
+    Row("a bench on the moon", "bench --device moon", "'moon' is not one of 'cpu', 'gpu'"),
 ]
 
 FLAGS = [

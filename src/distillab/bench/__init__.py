@@ -1,5 +1,5 @@
-"""The bench: this engine compared with other ways to train the same student, on one machine."""
+"""The bench: this engine compared with other ways to train the same students, on one machine."""
 
 from distillab.bench.record import Bench as Bench
-from distillab.bench.record import measure as measure
-from distillab.bench.record import table as table
+from distillab.bench.rounds import measure as measure
+from distillab.bench.table import table as table
