@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +22,7 @@ from distillab.bench.work import (
     random_data,
     seconds,
 )
+from distillab.engine.convolutions import Form, form_of_one
 from distillab.engine.devices import mesh, split_host, usable_cores
 from distillab.engine.flops import forward_flops, training_flops
 from distillab.engine.functional import Functional
@@ -59,7 +58,8 @@ def cohort(
         lowered: whether convolutions are matrix products of patches; otherwise XLA computes them.
     """
     split_host()
-    student, grid = Functional(build(model, shape, CLASSES)), mesh(devices)
+    form_of = form_of_one if lowered else _as_xla
+    student, grid = Functional(build(model, shape, CLASSES), form_of=form_of), mesh(devices)
     size = students or 2 * grid.size
 
     def start(batches: int, on_epoch: Callable[[object], None]) -> Iterator[object]:
@@ -75,7 +75,7 @@ def cohort(
         return trainer.stages(group, _each_epoch(), on_epoch=on_epoch)
 
     flops = training_flops(student, BATCH)
-    return Work(lambda batches: _by_epochs(start, batches, lowered), grid.size, size, flops)
+    return Work(lambda batches: _by_epochs(start, batches), grid.size, size, flops)
 
 
 def teacher(model: str, shape: list[int]) -> Work:
@@ -132,22 +132,18 @@ def _each_epoch() -> list[float]:
     return [float(epoch) for epoch in range(1, EPOCHS + 1)]
 
 
-def _by_epochs(
-    start: Callable[[int, Callable[[object], None]], Iterator[object]], batches: int, lowered: bool = True
-) -> Run:
+def _as_xla(equation: object) -> Form:
+    return Form.XLA
+
+
+def _by_epochs(start: Callable[[int, Callable[[object], None]], Iterator[object]], batches: int) -> Run:
     """A run that continues a training by one epoch, timed to the epoch's end: evaluation is not part of it."""
     ends: list[float] = []
     training = start(batches, lambda epoch: ends.append(time.perf_counter()))
 
     def run() -> float:
-        with nullcontext() if lowered else _not_lowered():
-            begin = time.perf_counter()
-            next(training)
+        begin = time.perf_counter()
+        next(training)
         return ends[-1] - begin
 
     return run
-
-
-def _not_lowered() -> AbstractContextManager[object]:
-    # The engine has no such option: nothing but this comparison wants one.
-    return patch("distillab.engine.functional.lower", lambda function: function)

@@ -56,7 +56,7 @@ class Functional:
     Args:
         model: a built Keras model that maps (B, ...) inputs to raw outputs (B, ..., C).
         rows: devices that the rows of a batch are shared out to, each with a copy of the weights; None: one device.
-        form_of: the form of its convolutions; models that are mapped over their weights take `form_side_by_side`.
+        form_of: the form of its convolutions; by default what is fast, which differs where students are mapped.
 
     Raises:
         RequestError: where Keras does not run on JAX, the model is not built, it does not map its inputs to one

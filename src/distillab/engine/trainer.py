@@ -21,7 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from distillab.data.array_store import is_mapped
-from distillab.engine.convolutions import form_side_by_side
+from distillab.engine.convolutions import form_of_one, form_side_by_side
 from distillab.engine.devices import AXIS, compiler_options, inside
 from distillab.engine.functional import Functional
 from distillab.engine.host_inputs import CHUNK, HELD, HostInputs
@@ -64,7 +64,7 @@ class CohortTrainer:
             raise ValueError("a model whose batch rows are sharded trains one student, on a mesh of one device")
         platform = mesh.devices.flat[0].platform
         self.mapping = mapping or inside(platform)
-        if self.mapping == "vmap":
+        if self.mapping == "vmap" and model.form_of is form_of_one:
             model = replace(model, form_of=form_side_by_side)
         self.model, self.examples, self.recipe, self.mesh = model, examples, recipe, mesh
         self.chunk = chunk
