@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import shorten
 
 from distillab.bench.plan import ENGINE, FLOOR, LABELS_ALONE
 from distillab.bench.record import Bench, Row
@@ -19,7 +20,11 @@ def table(bench: Bench) -> str:
     """
     blocks = [_machine(bench)]
     for cell, rows in groupby(bench.rows, key=lambda row: row.cell):
-        reasons = [f"{one.subject}: not measured: {one.reason}" for one in bench.not_measured if one.cell == cell]
+        reasons = [
+            f"{one.subject}: not measured: {shorten(one.reason, 130, placeholder=' ...')}"  # the record has all of it
+            for one in bench.not_measured
+            if one.cell == cell
+        ]
         blocks.append([*_cell(cell, list(rows)), *reasons])
     if bench.memory:
         blocks.append(["Peak memory of a process", *(f"{one.cohort:36}{one.mib:>8,.0f} MiB" for one in bench.memory)])
