@@ -61,6 +61,11 @@ def test_the_lead_is_over_the_best_that_does_the_same_work() -> None:
     assert table(RECORD).splitlines()[-1].split() == [*CNN.split(), "1.000", "2.000", "2.0", "PyTorch", "loop"]
 
 
+def test_a_lead_within_the_ranges_is_marked() -> None:
+    busy = replace(RECORD, rows=[row(ENGINE, 1.0, 0.9, 1.6), *RECORD.rows[1:]])
+    assert table(busy).splitlines()[-1].endswith("PyTorch loop; ranges overlap")
+
+
 def test_a_gpus_study_is_shown_where_there_is_one() -> None:
     assert "110 students" not in table(RECORD)
     assert "110 students, 20 epochs of 60,000 images: 41.0 s" in table(replace(RECORD, gpu_study_seconds=41.0))

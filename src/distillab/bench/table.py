@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import shorten
 
 from distillab.bench.plan import ENGINE, FLOOR, LABELS_ALONE
 from distillab.bench.record import Bench, Row
 
-HEAD = f"{'threads':>8}{'ms a step':>11}{'(low to high)':>21}{'x first':>9}{'x floor':>9}{'compile s':>11}"
+HEAD = f"{'threads':>8}{'ms a step':>11}{'(low to high)':>24}{'x first':>9}{'x floor':>9}{'compile s':>11}"
 
 
 def table(bench: Bench) -> str:
@@ -19,7 +20,11 @@ def table(bench: Bench) -> str:
     """
     blocks = [_machine(bench)]
     for cell, rows in groupby(bench.rows, key=lambda row: row.cell):
-        reasons = [f"{one.subject}: not measured: {one.reason}" for one in bench.not_measured if one.cell == cell]
+        reasons = [
+            f"{one.subject}: not measured: {shorten(one.reason, 130, placeholder=' ...')}"  # the record has all of it
+            for one in bench.not_measured
+            if one.cell == cell
+        ]
         blocks.append([*_cell(cell, list(rows)), *reasons])
     if bench.memory:
         blocks.append(["Peak memory of a process", *(f"{one.cohort:36}{one.mib:>8,.0f} MiB" for one in bench.memory)])
@@ -27,7 +32,7 @@ def table(bench: Bench) -> str:
         blocks.append([f"110 students, 20 epochs of 60,000 images: {bench.gpu_study_seconds:.1f} s"])
     leads = _leads(bench)
     if leads:
-        blocks.append([f"{'Milliseconds a step':44}{'engine':>8}{'best':>9}{'lead':>7}  best other", *leads])
+        blocks.append([f"{'Milliseconds a step':44}{'engine':>9}{'best':>9}{'lead':>7}  best other", *leads])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -44,12 +49,12 @@ def _machine(bench: Bench) -> list[str]:
 
 def _cell(cell: str, rows: Sequence[Row]) -> list[str]:
     floor = next((row.low for row in rows if row.subject == FLOOR.name), None)
-    lines = [f"{cell:38}{HEAD}"]
+    lines = [f"{cell:44}{HEAD}"]
     for row in rows:
         spread = f"({row.low:.3f} to {row.high:.3f})"
         times = f"{row.median / floor:>9.1f}" if floor else f"{'':9}"
         lines.append(
-            f"{row.subject:38}{row.threads:>8}{row.median:>11.3f}{spread:>21}{row.median / rows[0].median:>9.2f}{times}"
+            f"{row.subject:44}{row.threads:>8}{row.median:>11.3f}{spread:>24}{row.median / rows[0].median:>9.2f}{times}"
             f"{row.compile_seconds:>11.1f}"
         )
     return lines
@@ -64,5 +69,7 @@ def _leads(bench: Bench) -> list[str]:
         if first.subject == ENGINE and peers:
             best = min(peers, key=lambda row: row.median)
             lead = best.median / first.median
-            lines.append(f"{cell:44}{first.median:>8.3f}{best.median:>9.3f}{lead:>7.1f}  {best.subject}")
+            # Then the order of the two may be the machine's doing.
+            overlap = "; ranges overlap" if max(first.low, best.low) <= min(first.high, best.high) else ""
+            lines.append(f"{cell:44}{first.median:>9.3f}{best.median:>9.3f}{lead:>7.1f}  {best.subject}{overlap}")
     return lines
