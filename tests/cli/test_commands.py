@@ -308,24 +308,6 @@ def test_a_size_that_is_none_is_refused_before_anything_is_written(
     assert not (tmp_path / "x").exists()
 
 
-def test_bench_prints_a_table_and_keeps_the_record(
-    distillab: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every subject returns at once here: what the command makes of the numbers, not the numbers."""
-
-    def instant(subject: str, backend: str, options: dict[str, object]) -> dict[str, float]:
-        rates = {"flops_per_second": 1e11, "student_flops": 1e6, "teacher_flops": 1e8}
-        return {"seconds": 0.1, "compile_seconds": 1.0, "peak_mib": 100.0, "predict_seconds": 0.5} | rates
-
-    monkeypatch.setattr("distillab.bench.record._run", instant)
-    record = tmp_path / "bench.json"
-    result = distillab("bench", "--quick", "--out", str(record))
-    assert result.code == 0
-    assert "keras.distillation on jax" in result.out
-    rows = json.loads(record.read_text())["rows"]
-    assert rows[0]["seconds"] == pytest.approx(0.1 * 60_000 / 3_200)
-
-
 def test_a_quick_run_has_a_folder_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distillab: Command
 ) -> None:
