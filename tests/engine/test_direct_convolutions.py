@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from distillab.engine.direct_convolutions import Window, convolve
+from distillab.engine.direct_convolutions import Window, convolve, depthwise
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
 HERE = Window(((0, 0), (0, 0)), (1, 1), None, None)
@@ -76,6 +76,44 @@ def test_the_gradients_are_those_of_the_definition(
         assert ours.shape == exact.shape
         # Sums of at most 2 * 16 * 16 products of numbers of size 1 to 4, rounded each time.
         np.testing.assert_allclose(ours, exact, rtol=0, atol=8 * EPSILON * 512**0.5 * max(1.0, np.abs(exact).max()))
+
+
+def test_depthwise_output_and_gradients_are_those_worked_by_hand() -> None:
+    # channel by channel: x = [1 2 3], k = [10 1]: as above; x = [4 5 6], k = [1 0]: y = [4, 5],
+    # g = [1 1]: dx = [1, 1, 0], dk = [4 + 5, 5 + 6] = [9, 11]
+    x = jnp.array([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]).reshape(1, 1, 3, 2)
+    k = jnp.array([[10.0, 1.0], [1.0, 0.0]]).reshape(1, 2, 2)
+    y, pull = jax.vjp(lambda x, k: depthwise(x, k, HERE), x, k)
+    by_images, by_kernel = pull(jnp.array([[1.0, 1.0], [2.0, 1.0]]).reshape(1, 1, 2, 2))
+    assert y.reshape(2, 2).T.tolist() == [[12, 23], [4, 5]]
+    assert by_images.reshape(3, 2).T.tolist() == [[10, 21, 2], [1, 1, 0]]
+    assert by_kernel.reshape(2, 2).T.tolist() == [[5, 8], [9, 11]]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    window=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    padding=st.tuples(edges, edges),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 3)),
+)
+def test_depthwise_gradients_are_those_of_the_definition(size: Any, window: Any, padding: Any, dilation: Any) -> None:
+    rng = np.random.default_rng(0)
+    moves = zip(size, padding, dilation, window, strict=True)
+    places = [n + sum(pad) - gap * (cells - 1) for n, pad, gap, cells in moves]
+    assume(min(places) > 0)
+    x, k, g = (
+        rng.standard_normal(shape).astype(np.float32) for shape in ((2, *size, 2), (*window, 2), (2, *places, 2))
+    )
+    how = Window(padding, dilation, None, None)
+    y, pull = jax.vjp(lambda x, k: depthwise(x, k, how), x, k)
+    for channel in range(2):
+        only = slice(channel, channel + 1)
+        exact = by_definition(x[..., only], k[..., only, None], g[..., only], how)
+        ours = [one[..., only] for one in (y, *pull(jnp.asarray(g)))]
+        for one, other in zip(ours, (*exact[:2], exact[2][..., 0]), strict=True):
+            scale = max(1.0, np.abs(other).max())
+            np.testing.assert_allclose(one, other, rtol=0, atol=8 * EPSILON * 512**0.5 * scale)
 
 
 def test_shifted_images_shift_the_output() -> None:

@@ -204,9 +204,13 @@ def _two_columns(k: jax.Array, geometry: _Geometry) -> tuple[jax.Array, _Geometr
 
 def _depthwise(x: jax.Array, k: jax.Array, geometry: _Geometry, dtype: Any) -> jax.Array:
     """Separate filters for every channel: a sum of images, each scaled by one number per channel."""
-    scales = k.reshape(-1, k.shape[-1])
     x = jnp.repeat(x, k.shape[-1] // x.shape[-1], axis=-1)
-    output = reduce(add, (tap * scale for tap, scale in zip(_taps(x, geometry), scales, strict=True)))
+    if geometry.strides == (1, 1):
+        window = direct_convolutions.Window(geometry.padding, geometry.dilation, None, None)
+        output = direct_convolutions.depthwise(x, k[:, :, 0], window)
+    else:
+        scales = k.reshape(-1, k.shape[-1])
+        output = reduce(add, (tap * scale for tap, scale in zip(_taps(x, geometry), scales, strict=True)))
     return output if dtype is None else output.astype(dtype)
 
 
