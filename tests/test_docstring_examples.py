@@ -6,18 +6,23 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
 
 import distillab
 
+ABSENT = () if find_spec("torch") else ("distillab.bench.torch_loop", "distillab.bench.torch_students")
+"""Modules that are PyTorch code through and through, where it is not installed."""
+
 MODULES = [
     "distillab",
     *sorted(
         module.name
         for module in pkgutil.walk_packages(distillab.__path__, "distillab.")
-        if not module.name.endswith("__main__")  # importing it runs the command line
+        # Importing `__main__` runs the command line.
+        if not module.name.endswith("__main__") and module.name not in ABSENT
     ),
 ]
 

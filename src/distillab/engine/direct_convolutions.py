@@ -89,7 +89,7 @@ def _by_images(x: jax.Array, k: jax.Array, gradient: jax.Array, window: Window) 
 
 def _edges_back(x: jax.Array, k: jax.Array, gradient: jax.Array, window: Window) -> list[Pair]:
     """The padding with which the output's gradient has the size of the images after one more convolution."""
-    edges = []
+    edges: list[Pair] = []
     for size, out, cells, gap, (low, _) in zip(
         x.shape[1:3], gradient.shape[1:3], k.shape[:2], window.dilation, window.padding, strict=True
     ):
