@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +66,14 @@ def test_the_same_again_trains_no_candidate_and_finds_the_same(done: Any, own: D
         assert store.results() == before
     assert again.finding["verdict"] == done.finding["verdict"]
     assert again.finding["chosen"] == done.finding["chosen"]
+
+
+def test_a_folder_of_other_numerics_is_refused(done: Any, own: Dataset, teacher_file: Path, tmp_path: Path):
+    shutil.copytree(done.folder, tmp_path / "out")
+    with closing(sqlite3.connect(tmp_path / "out" / "study.db")) as connection, connection:
+        connection.execute("UPDATE runs SET provenance = '{}'")
+    with pytest.raises(RequestError, match="holds results of an earlier version of the engine's numerics"):
+        distill(teacher_file, "mlp-8", own, tmp_path / "out", **QUICK)
 
 
 def test_the_card_tells_what_a_reader_must_know(done: Any, own: Dataset):

@@ -25,6 +25,7 @@ from distillab.study.run import run_study
 from distillab.study.settings import OF_PROBABILITIES
 from distillab.study.spec import Spec, read_spec
 from distillab.study.splits import draw_labels, split
+from distillab.study.storage.merge import merge
 from distillab.study.storage.records import KEPT_ALPHAS, TeacherResult, TrialResult
 from distillab.study.storage.store import Store
 from distillab.study.trials import NUMERICS
@@ -543,9 +544,39 @@ def test_a_folder_of_other_data_is_refused(
     shutil.copytree(finished, tmp_path / "study")
     before = results(tmp_path / "study")
     monkeypatch.setattr("distillab.study.trials.NUMERICS", 0)  # every identity is another one, as with other data
-    with pytest.raises(RequestError, match="holds 9 students of this study that were trained on other data"):
+    with pytest.raises(
+        RequestError, match=r"holds 9 students of this study that were trained on other data\. They cannot"
+    ):
         run_study(tiny(seeds=4), tmp_path / "study")
     assert results(tmp_path / "study") == before
+
+
+def noted(folder: Path, numerics: dict[str, int]) -> None:
+    """Note other numerics for every run of a folder."""
+    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
+        (text,) = connection.execute("SELECT provenance FROM runs").fetchone()
+        provenance = json.loads(text)
+        assert provenance.pop("numerics") == NUMERICS
+        connection.execute("UPDATE runs SET provenance = ?", [json.dumps(provenance | numerics)])
+
+
+def test_a_run_of_other_numerics_that_trained_nothing_is_no_obstacle(
+    finished: Path, tiny: Make, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "study")
+    with closing(sqlite3.connect(tmp_path / "study" / "study.db")) as connection, connection:
+        connection.execute("INSERT INTO runs (started, provenance) VALUES ('2020-01-01T00:00:00Z', '{}')")
+    assert run_study(tiny(seeds=4), tmp_path / "study").trained == 3
+
+
+def test_results_of_different_numerics_are_not_merged(finished: Path, tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        shutil.copytree(finished, tmp_path / name)
+    noted(tmp_path / "theirs", {"numerics": 3})
+    before = results(tmp_path / "ours")
+    with pytest.raises(RequestError, match="hold results of different versions of the engine's numerics"):
+        merge(Folder(tmp_path / "ours"), Folder(tmp_path / "theirs"))
+    assert results(tmp_path / "ours") == before
 
 
 @pytest.mark.parametrize(("recorded", "called"), [({"numerics": 3}, "version 3"), ({}, "an earlier version")])
@@ -553,11 +584,7 @@ def test_a_folder_of_other_numerics_is_refused_and_named(
     finished: Path, tiny: Make, tmp_path: Path, recorded: dict[str, int], called: str
 ) -> None:
     shutil.copytree(finished, tmp_path / "study")
-    with closing(sqlite3.connect(tmp_path / "study" / "study.db")) as connection, connection:
-        (text,) = connection.execute("SELECT provenance FROM runs").fetchone()
-        provenance = json.loads(text)
-        assert provenance.pop("numerics") == NUMERICS
-        connection.execute("UPDATE runs SET provenance = ?", [json.dumps(provenance | recorded)])
+    noted(tmp_path / "study", recorded)
     before = results(tmp_path / "study")
     with pytest.raises(
         RequestError, match=f"holds results of {called} of the engine's numerics; .* version {NUMERICS}"

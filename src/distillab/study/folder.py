@@ -94,12 +94,12 @@ class Folder:
         """Refuse to add to results that an engine of other numerics computed: they differ in rounding.
 
         Raises:
-            RequestError: a run of this folder that left results had another version.
+            RequestError: a run of this folder that trained students had another version.
         """
         if not self.recorded():
             return
         with Store(self.store, read_only=True) as store:
-            others = {run.get("numerics") for run in store.runs()} - {NUMERICS}
+            others = store.numerics() - {NUMERICS}
         if others:
             version = " and ".join("an earlier version" if one is None else f"version {one}" for one in others)
             raise RequestError(

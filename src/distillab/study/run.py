@@ -165,6 +165,6 @@ def _missing(folder: Folder, spec: Spec, trials: Sequence[Trial]) -> list[Trial]
     if strangers:
         raise RequestError(
             f"{folder.path} holds {strangers:,} students of this study that were trained on other data. They "
-            " cannot be analysed together. Run the study in a new folder with --out."
+            "cannot be analysed together. Run the study in a new folder with --out."
         )
     return [trial for trial in trials if trial.id not in recorded]

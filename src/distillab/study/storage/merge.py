@@ -37,8 +37,8 @@ def merge(into: Folder, other: Folder) -> Merged:
         other: a folder of the same study, with other seeds or cells, or overlapping; it stays unchanged.
 
     Raises:
-        RequestError: a folder holds no study, or they hold different ones, or one student has two results; nothing has
-            been added.
+        RequestError: a folder holds no study, they hold different ones, the numerics of their engines differ, or
+            one student has two results; nothing has been added.
         WorkError: a file cannot be written.
     """
     if into.path.resolve() == other.path.resolve():
@@ -65,6 +65,11 @@ def _merge_stores(target: Store, source: Store) -> Merged:
     """Add the results that one store lacks and another has, all or nothing."""
     for fault in (*invalid_rows(source), *strays(source)):
         raise corrupt(source.path, fault)
+    if len(target.numerics() | source.numerics()) > 1:
+        raise RequestError(
+            f"{source.path.parent} and {target.path.parent} hold results of different versions of the engine's "
+            "numerics, which round in other places. Only results of one version can be merged."
+        )
     target.select("ATTACH DATABASE ? AS other", [address(source.path, "ro")])
     try:
         with target.transaction() as connection:

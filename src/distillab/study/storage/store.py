@@ -299,6 +299,11 @@ class Store:
             for started, finished, text in rows
         ]
 
+    def numerics(self) -> set[int | None]:
+        """Versions of the engine's numerics that trained the recorded students; None: from before they were noted."""
+        rows = self.select("SELECT provenance FROM runs WHERE id IN (SELECT run FROM cohorts)")
+        return {self._decode(_mapping, text).get("numerics") for (text,) in rows}
+
     def cost(self) -> tuple[float, int]:
         """Seconds spent on training cohorts, and training examples that students saw."""
         ((seconds, examples),) = self.select("SELECT total(seconds), total(students * examples) FROM cohorts")
