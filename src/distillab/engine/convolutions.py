@@ -45,9 +45,10 @@ LARGEST_PATCHES = 2 * 2**30
 """Bytes of patches up to which they are made: beyond, they would fill the memory."""
 
 CACHED_PATCHES = 4 * 2**20
-"""Bytes of patches up to which they are faster than the direct form at a stride of 1. With 2 MiB of second-level cache
-(`benchmarks/lowering.py`), patches of 1 to 3.5 MB were up to 14 times as fast as the direct form; those of 4.7 to 40 MB
-took 1.3 to 5 times as long where two students shared the cache."""
+"""Bytes of patches up to which they are made at a stride of 1; beyond, the direct form is as a rule faster. Where two
+processes shared 2 MiB of second-level cache (`benchmarks/lowering.py`), patches of 4.7 to 40 MB took 1.2 to 5.4 times
+as long as the direct form. Smaller ones won 16-fold (1.2 MB, 2x2 images) and twofold (3.5 MB, 3 channels), and lost by
+1.2 (2.4 MB, 4x4 images) and 1.4 (4.1 MB, a series)."""
 
 NARROW = 16
 """Largest patch and largest number of filters whose product leaves a processor's vectors half empty; one wider product

@@ -1,8 +1,8 @@
 """Random bits in one pass over memory, the same ones that JAX draws.
 
 On a CPU, JAX computes the Threefry hash in a loop of five turns, each of which reads and writes two arrays of the size
-of the result. Written out, the twenty rounds are one pass: the dropout of a small vision transformer took half of its
-step, and takes a tenth.
+of the result. Written out, the twenty rounds are one pass: the dropout of a small vision transformer took a third of
+its step, and takes a tenth.
 """
 
 from __future__ import annotations
