@@ -16,6 +16,7 @@ from distillab.stats.power import one_sided_power, paired_power, tost_power
 from distillab.stats.same_examples import SameExamples, mcnemar, paired_bootstrap
 from distillab.stats.t_test import TTest, one_sample_t
 from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
+from distillab.stats.wrong_labels import WrongLabels, expected_accuracy, smoothed, vote_prior, wrong_labels
 
 __all__ = [
     "SEED_CAP",
@@ -32,8 +33,10 @@ __all__ = [
     "TTest",
     "Verdict",
     "VerdictKind",
+    "WrongLabels",
     "bootstrap_interval",
     "compare_to",
+    "expected_accuracy",
     "holm",
     "mcnemar",
     "model_confidence_set",
@@ -46,9 +49,12 @@ __all__ = [
     "seeds_to_decide",
     "sign_flip",
     "sign_flips",
+    "smoothed",
     "t_interval",
     "t_intervals",
     "tost",
     "tost_power",
     "verdict",
+    "vote_prior",
+    "wrong_labels",
 ]

@@ -1,0 +1,193 @@
+"""Which labels are wrong: the noise between clean and given labels, estimated with a prior over the clean ones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit, logsumexp, ndtri
+
+from distillab.errors import not_allowed
+from distillab.stats.intervals import Interval
+
+Floats = NDArray[np.float64]
+
+ROUNDS = 60
+"""Of expectation and maximisation: estimates change in the fourth digit after about half of them."""
+
+STRENGTH = 2.0
+"""Labels, for each class, that the symmetric matrix counts as in the estimate of the noise."""
+
+VOTES = 9
+"""Students' votes together count as so many: candidates of a long search agree, and are not independent."""
+
+TEACHER = 0.5
+"""The weight of the teacher's log probabilities beside the votes'."""
+
+_LEAST = 1e-4
+"""Probabilities below this say no more: a softmax of large logits would be certain."""
+
+
+class WrongLabels(NamedTuple):
+    """The noise of labels, and what it says of each one."""
+
+    posterior: Floats
+    """Probabilities of the clean class given the given label, shape (V, C)."""
+    matrix: Floats
+    """Probabilities of the given class (column) where the clean one is the row, shape (C, C)."""
+    share: Interval
+    """Of wrong labels, with a 95 % interval for other draws of labels."""
+
+
+def wrong_labels(prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None = None) -> WrongLabels:
+    """Estimate class-conditional label noise, and the clean class of each example.
+
+    The given label depends on the clean class c only, by the matrix M. EM alternates
+
+        q_i(c) ∝ prior_i(c) M[c, y_i],    M[c, k] ∝ sum_i q_i(c) [y_i = k] + s B[c, k],
+
+    where B is the symmetric matrix with the same share of wrong labels: few examples tell little about single classes.
+
+    Args:
+        prior: of the clean class without the label, shape (V, C), >= 0; rows are normalised.
+        labels: as given, shape (V,), from 0 to C - 1.
+        trusted: labels that are known to be right, shape (V,), yes or no; their posterior is the label itself, and M
+            is not estimated from them. None: none.
+
+    Returns:
+        With `w_i = 1 - q_i(y_i)`, the logit of the share has the standard error `1 / sqrt(sum_i (w_i - mean w)^2)`:
+        that of a binomial count where every label is surely right or wrong, and more where it is not.
+
+    Raises:
+        RequestError: fewer than two classes, shapes that do not match, or a label out of range.
+
+    Example:
+        >>> prior = np.repeat([[0.99, 0.01], [0.01, 0.99]], 50, axis=0)
+        >>> labels = np.repeat([0, 1, 1], [40, 10, 50])  # ten of the first class are given as the second
+        >>> found = wrong_labels(prior, labels)
+        >>> round(found.share.estimate, 2), found.posterior[45].round(2).tolist(), found.matrix.round(2).tolist()
+        (0.1, [0.95, 0.05], [[0.81, 0.19], [0.0, 1.0]])
+
+    Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", 1979, for
+    one observer and a prior; Louis, "Finding the observed information matrix when using the EM algorithm", 1982,
+    equation 3.2, for the standard error, of a single share of wrong labels.
+    """
+    chances, given, right = _checked(prior, labels, trusted)
+    classes, estimated = chances.shape[1], ~right
+    used, seen = chances[estimated], given[estimated]
+    matrix = _symmetric(0.2, classes)
+    for _ in range(ROUNDS if len(seen) else 0):
+        posterior = _posterior(used, matrix, seen)
+        counts = np.zeros((classes, classes))
+        np.add.at(counts.T, seen, posterior)
+        wrong = (counts.sum() - np.trace(counts) + 0.5) / (counts.sum() + 1)
+        matrix = counts + STRENGTH * _symmetric(wrong, classes)
+        matrix /= matrix.sum(axis=1, keepdims=True)
+    posterior = np.eye(classes)[given]
+    posterior[estimated] = _posterior(used, matrix, seen)
+    return WrongLabels(posterior, matrix, _share(1 - posterior[np.arange(len(given)), given]))
+
+
+def vote_prior(decisions: ArrayLike, teacher: ArrayLike) -> Floats:
+    """A prior over the clean class from students' decisions and their teacher's probabilities.
+
+        prior_i(c) ∝ (1 + 9/K sum_k [decision_ki = c]) t_i(c)^(1/2)
+
+    Rule of succession for the votes; a teacher that errs with confidence is outvoted, and where students of noisy
+    labels disagree, the teacher decides.
+
+    Args:
+        decisions: predicted classes of K >= 1 students, shape (K, V).
+        teacher: the teacher's probabilities at T = 1, shape (V, C).
+
+    Returns:
+        Shape (V, C), rows sum to 1.
+
+    Example:
+        >>> vote_prior([[0, 1], [0, 1], [1, 1]], [[0.5, 0.5], [0.9, 0.1]]).round(2).tolist()
+        [[0.64, 0.36], [0.23, 0.77]]
+    """
+    chances = np.asarray(teacher, np.float64)
+    votes = np.ones_like(chances)
+    rows = np.arange(len(chances))
+    chosen = np.asarray(decisions)
+    for decision in chosen:
+        votes[rows, decision] += VOTES / len(chosen)
+    logs = np.log(votes) + TEACHER * np.log(np.clip(chances, _LEAST, 1))
+    return np.asarray(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
+
+
+def expected_accuracy(decisions: ArrayLike, posterior: ArrayLike) -> Floats:
+    """The share of decisions that are right, in expectation over the clean classes: mean_i q_i(decision_i).
+
+    Args:
+        decisions: predicted classes, shape (K, V).
+        posterior: of the clean class, shape (V, C).
+
+    Returns:
+        Shape (K,), in [0, 1].
+
+    Example:
+        >>> expected_accuracy([[0, 1], [0, 0]], [[0.9, 0.1], [0.2, 0.8]]).round(3).tolist()
+        [0.85, 0.55]
+    """
+    chances = np.asarray(posterior, np.float64)
+    return np.asarray(chances[np.arange(len(chances)), np.asarray(decisions)].mean(axis=1))
+
+
+def smoothed(scores: ArrayLike) -> Floats:
+    """Each score averaged with its neighbours', 1 : 2 : 1; at the ends the score itself stands for the missing one.
+
+    Neighbouring alphas are nearly the same student; what distinguishes their scores is mostly chance.
+
+    Args:
+        scores: by ascending alpha, shape (A,).
+
+    Example:
+        >>> smoothed([0.0, 1.0, 0.0, 0.0]).tolist()
+        [0.25, 0.5, 0.25, 0.0]
+    """
+    values = np.asarray(scores, np.float64)
+    padded = np.concatenate([values[:1], values, values[-1:]])
+    return np.asarray((padded[:-2] + 2 * values + padded[2:]) / 4)
+
+
+def _symmetric(wrong: float, classes: int) -> Floats:
+    """The noise matrix with equal shares of all wrong classes."""
+    return np.full((classes, classes), wrong / (classes - 1)) + np.eye(classes) * (1 - wrong - wrong / (classes - 1))
+
+
+def _posterior(prior: Floats, matrix: Floats, labels: NDArray[np.intp]) -> Floats:
+    joint = prior * matrix.T[labels]
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
+
+
+def _share(wrong: Floats) -> Interval:
+    """The share of wrong labels, its interval on the logit scale."""
+    estimate, information = float(wrong.mean()), float(np.square(wrong - wrong.mean()).sum())
+    if not 0 < estimate < 1 or information == 0:
+        return Interval(estimate, 0.0, 1.0, len(wrong), "EM")
+    half = ndtri(0.975) / np.sqrt(information)
+    low, high = expit(logit(estimate) - half), expit(logit(estimate) + half)
+    return Interval(estimate, float(low), float(high), len(wrong), "EM")
+
+
+def _checked(
+    prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None
+) -> tuple[Floats, NDArray[np.intp], NDArray[np.bool_]]:
+    chances, given = np.asarray(prior, np.float64), np.asarray(labels)
+    if chances.ndim != 2 or chances.shape[1] < 2:
+        raise not_allowed("prior.shape", chances.shape, "(examples, classes), with at least two classes")
+    if given.shape != (len(chances),) or not len(given):
+        raise not_allowed("labels.shape", given.shape, f"({len(chances)},), one label for each row of the prior")
+    if not np.isfinite(chances).all() or (chances < 0).any() or (chances.sum(axis=1) <= 0).any():
+        raise not_allowed("prior", "a row without a positive sum", "finite probabilities >= 0, some in each row > 0")
+    if given.min() < 0 or given.max() >= chances.shape[1]:
+        worst = int(given.min() if given.min() < 0 else given.max())
+        raise not_allowed("labels", worst, f"class numbers from 0 to {chances.shape[1] - 1}")
+    right = np.zeros(len(given), np.bool_) if trusted is None else np.asarray(trusted, np.bool_)
+    if right.shape != given.shape:
+        raise not_allowed("trusted.shape", right.shape, f"{given.shape}, one for each label")
+    chances = np.maximum(chances / chances.sum(axis=1, keepdims=True), 1e-12)
+    return chances, given.astype(np.intp), right
