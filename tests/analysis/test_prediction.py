@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from distillab.analysis import analyse
-from distillab.study.storage.records import KEPT_ALPHAS, ValidationPredictions, validation_predictions
+from distillab.study.storage import records
+from distillab.study.storage.records import (
+    KEPT_ALPHAS,
+    ValidationPredictions,
+    ValidationResults,
+    validation_predictions,
+)
 from distillab.tasks import TASKS
 
 ALPHAS = [0, 0.25, 0.5, 0.75, 1]
@@ -51,7 +57,7 @@ def score(alpha: float, seed: int) -> float:
 def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    (prediction,) = analyse(spec, trials, {}, validation=ValidationResults(kept(trials))).predictions
     grid = np.linspace(-1, 2, 3001)
     targets = np.eye(3)[LABELS]
     errors = [sum(np.sum((linear(a, s) - targets[s]) ** 2) for s in range(6)) for a in grid]
@@ -65,7 +71,7 @@ def test_the_prediction_is_the_least_squared_error_of_a_search(rows) -> None:
 def test_what_following_it_costs_is_paired_by_seed(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    (prediction,) = analyse(spec, trials, {}, validation=ValidationResults(kept(trials))).predictions
     assert prediction.swept == 0.25
     apart = np.array([score(prediction.nearest, s) - score(0.25, s) for s in range(6)])
     assert prediction.test is not None
@@ -79,7 +85,7 @@ def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
     (straight,), (bent,) = (
-        analyse(spec, trials, {}, predictions=kept(trials, bend)).predictions for bend in (0.0, 0.1)
+        analyse(spec, trials, {}, validation=ValidationResults(kept(trials, bend))).predictions for bend in (0.0, 0.1)
     )
     lengths = [np.sqrt(np.mean(np.sum((ENDS[1, s] - ENDS[0, s]) ** 2, axis=1))) for s in range(6)]
     assert bent.departure == pytest.approx(np.mean([0.1 * math.sqrt(3) / length for length in lengths]), rel=0.01)
@@ -89,19 +95,19 @@ def test_a_bend_in_the_middle_is_a_departure(rows) -> None:
 def test_seeds_without_both_ends_do_not_count_and_without_any_there_is_no_prediction(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score, without=[(1, 0), (0, 1)], diverged=[])
-    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    (prediction,) = analyse(spec, trials, {}, validation=ValidationResults(kept(trials))).predictions
     assert prediction.seeds == 4
     assert analyse(spec, trials, {}).predictions == ()
     only_ends = {name: held for name, held in kept(trials).items() if not name.startswith("00000000")}  # alpha = 0
-    assert analyse(spec, trials, {}, predictions=only_ends).predictions == ()
+    assert analyse(spec, trials, {}, validation=ValidationResults(only_ends)).predictions == ()
 
 
 def test_without_a_middle_the_departure_is_not_known(rows) -> None:
     spec = rows.spec(seeds=6, alpha=[0, 0.3, 1])
     trials = rows.trials(spec, score)
-    (prediction,) = analyse(spec, trials, {}, predictions=kept(trials)).predictions
+    (prediction,) = analyse(spec, trials, {}, validation=ValidationResults(kept(trials))).predictions
     assert math.isnan(prediction.departure)
-    tree = analyse(spec, trials, {}, predictions=kept(trials)).to_json()
+    tree = analyse(spec, trials, {}, validation=ValidationResults(kept(trials))).to_json()
     json.dumps(tree, allow_nan=False)
     assert tree["predictions"][0]["departure"] is None
 
@@ -115,15 +121,18 @@ def test_of_two_alphas_as_near_the_larger_is_taken(rows) -> None:
         if trial.alpha in (0.0, 1.0):
             p = np.array([[1.0, 0.0]]) + np.array([[-0.375, 0.375]]) + trial.alpha * np.array([[1.0, -1.0]])
             probabilities[trial.id] = ValidationPredictions(p.astype(np.float16), np.zeros(1, np.int16))
-    (prediction,) = analyse(spec, trials, {}, predictions=probabilities).predictions
+    (prediction,) = analyse(spec, trials, {}, validation=ValidationResults(probabilities)).predictions
     assert prediction.alpha == pytest.approx(0.375)
     assert prediction.nearest == 0.5
 
 
-def test_only_the_students_at_the_ends_and_in_the_middle_are_kept() -> None:
+def test_predictions_are_kept_of_every_alpha_or_where_they_are_many_of_the_ends_and_the_middle(monkeypatch) -> None:
     logits, labels = np.array([[0.0, np.log(3.0)]], np.float32), np.array([1])
     held = validation_predictions(TASKS["categorical"], 0.5, logits, labels)
     assert held is not None
     np.testing.assert_allclose(held.probabilities, [[0.25, 0.75]])
-    assert validation_predictions(TASKS["categorical"], 0.3, logits, labels) is None
     assert held.labels.tolist() == [1]
+    assert validation_predictions(TASKS["categorical"], 0.3, logits, labels) is not None
+    monkeypatch.setattr(records, "MOST_PREDICTIONS", 1)
+    assert validation_predictions(TASKS["categorical"], 0.3, logits, labels) is None
+    assert validation_predictions(TASKS["categorical"], 0.5, logits, labels) is not None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distillab.analysis import alpha_curves, analyse
-from distillab.analysis.setting import chosen_alpha
+from distillab.analysis.curves import chosen_alpha
 from distillab.analysis.trend import RESAMPLES, _resampled_alphas
 from distillab.study.settings import Settings
 

@@ -9,12 +9,13 @@ from tests.report.wording import words
 
 from distillab.analysis import analyse
 from distillab.report.view import study_view
+from distillab.study.storage.records import ValidationResults
 
 
 def test_it_is_in_the_text_and_in_a_table(rows) -> None:
     spec = rows.spec(seeds=6, alpha=ALPHAS)
     trials = rows.trials(spec, score)
-    finding = analyse(spec, trials, {}, predictions=kept(trials))
+    finding = analyse(spec, trials, {}, validation=ValidationResults(kept(trials)))
     (prediction,) = finding.predictions
     view = study_view(finding)
     assert "Alpha predicted from both ends" in words(finding)
@@ -29,6 +30,6 @@ def test_wrong_validation_labels_are_named_as_what_misleads_a_prediction(rows) -
     for labels, warned in (("noisy", True), ("clean", False)):
         spec = rows.spec(seeds=2, validation={"labels": labels})
         trials = rows.trials(spec, score)
-        finding = analyse(spec, trials, {}, predictions=kept(trials))
+        finding = analyse(spec, trials, {}, validation=ValidationResults(kept(trials)))
         assert finding.predictions
         assert (warning in " ".join(words(finding).split())) == warned

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from distillab.errors import RequestError
-from distillab.stats import expected_accuracy, smoothed, vote_prior, wrong_labels
+from distillab.stats import calibrated_brier, smoothed, vote_prior, wrong_labels
 
 C = 4
 
@@ -102,20 +102,49 @@ def test_trusted_labels_are_their_own_posterior_and_tell_nothing_of_the_noise():
 def test_trusting_every_label_scores_by_the_labels_themselves():
     prior, _, given = problem(np.random.default_rng(2), 50, SHIFTED)
     found = wrong_labels(prior, given, np.ones(50, bool))
-    decisions = prior.argmax(axis=1)
-    assert expected_accuracy([decisions], found.posterior)[0] == pytest.approx((decisions == given).mean())
+    one_hot = np.eye(C)[given]
+    np.testing.assert_array_equal(found.posterior, one_hot)
+    assert calibrated_brier([one_hot], found.posterior)[0] < 1e-6
+
+
+def test_the_distance_by_hand():
+    """A student of (0.8, 0.2) sharpens to (16, 1) / 17 at the power 2; the likeliest power of the list is 8."""
+    sharp = 0.8**8 / (0.8**8 + 0.2**8)
+    got = calibrated_brier([[[0.8, 0.2], [0.8, 0.2]]], [[1.0, 0.0], [1.0, 0.0]])
+    assert got[0] == pytest.approx(2 * (1 - sharp) ** 2)
+    unsure = calibrated_brier([[[0.8, 0.2], [0.8, 0.2]]], [[1.0, 0.0], [0.0, 1.0]])  # power 1/4 is the least wrong
+    p = 0.8**0.25 / (0.8**0.25 + 0.2**0.25)
+    assert unsure[0] == pytest.approx(((1 - p) ** 2 * 2 + p**2 * 2) / 2)
+
+
+def test_a_student_s_temperature_does_not_count():
+    rng = np.random.default_rng(0)
+    logits = 1.2 * rng.normal(size=(500, C))
+    posterior = np.eye(C)[[rng.choice(C, p=row) for row in softmax(logits, axis=1)]]
+    by_temperature = calibrated_brier([softmax(logits, axis=1), softmax(2 * logits, axis=1)], posterior)
+    assert by_temperature[0] == pytest.approx(by_temperature[1], rel=1e-3)
+
+
+def test_the_student_that_tells_the_classes_apart_wins_though_it_is_unsure():
+    rng = np.random.default_rng(0)
+    clean = rng.integers(0, C, 500)
+    good, sure = 0.7 * np.eye(C)[clean] + 0.075, 0.97 * np.eye(C)[np.where(rng.random(500) < 0.1, 0, clean)] + 0.0075
+    assert np.diff(calibrated_brier([good, sure], np.eye(C)[clean]))[0] > 0
 
 
 def test_a_prior_by_votes_by_hand():
     """Nine votes in all: two of three students for class 0 are six, and one more each by the rule of succession."""
-    got = vote_prior([[0], [0], [1]], [[0.2, 0.8]])[0]
-    expected = np.array([(1 + 6) * np.sqrt(0.2), (1 + 3) * np.sqrt(0.8)])
-    np.testing.assert_allclose(got, expected / expected.sum())
+    sound = vote_prior([[0], [0], [1]], [[0.2, 0.8]], [1])[0]  # the teacher is right by the label, the students seldom
+    weak = vote_prior([[0], [0], [1]], [[0.2, 0.8]], [0])[0]
+    for got, power in ((sound, 1.0), (weak, 0.5)):
+        expected = np.array([(1 + 6) * 0.2**power, (1 + 3) * 0.8**power])
+        np.testing.assert_allclose(got, expected / expected.sum())
 
 
 def test_doubling_every_vote_changes_no_prior():
-    decisions, teacher = np.array([[0, 1], [2, 1], [0, 0]]), np.full((2, 3), [0.5, 0.3, 0.2])
-    np.testing.assert_allclose(vote_prior(np.concatenate([decisions] * 2), teacher), vote_prior(decisions, teacher))
+    decisions, teacher, given = np.array([[0, 1], [2, 1], [0, 0]]), np.full((2, 3), [0.5, 0.3, 0.2]), [0, 1]
+    doubled = vote_prior(np.concatenate([decisions] * 2), teacher, given)
+    np.testing.assert_allclose(doubled, vote_prior(decisions, teacher, given))
 
 
 def test_smoothing_keeps_a_constant_and_mirrors():

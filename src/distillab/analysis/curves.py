@@ -23,6 +23,9 @@ from distillab.study.storage.records import TeacherResult, TrialResult
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_TIE = 1e-9
+"""Validation means closer than this are the same counts, summed in another order."""
+
 
 class Divergence(NamedTuple):
     """A student whose loss became infinite or nan."""
@@ -58,6 +61,7 @@ class AlphaCurve:
         metric: the metric that alphas are compared by.
         test: shape (R, A), that metric on the test set; nan where a student is missing or diverged.
         validation: shape (R, A), the same on the validation split.
+        scores: shape (R, A), what chooses alpha on the validation split, more being better; None: `validation`.
         diverged: every diverged student.
         missing: how many of the R * A students are not recorded yet.
         teacher: the teacher's metric on the test set; None where it is not known.
@@ -78,6 +82,22 @@ class AlphaCurve:
     missing: int
     teacher: float | None
     learning: Learning
+    scores: Floats | None = None
+
+    def chosen(self, scores: Floats | None = None) -> float:
+        """The sound alpha with the best mean score over the complete seeds, of equal ones the largest.
+
+        Args:
+            scores: shape (R, A); None: those that choose.
+        """
+        sound = np.flatnonzero(self.sound)
+        values = self.selection if scores is None else scores
+        return float(chosen_alpha(self.alphas[sound], values[np.ix_(self.complete, sound)].mean(axis=0)))
+
+    @property
+    def selection(self) -> Floats:
+        """The scores that choose alpha, shape (R, A); more is better."""
+        return self.metric.sign * self.validation if self.scores is None else self.scores
 
     @cached_property
     def diverged_count(self) -> NDArray[np.intp]:
@@ -106,6 +126,17 @@ class AlphaCurve:
         used = np.isfinite(self.test)
         used[np.ix_(~self.complete, self.sound & self.complete.any())] = False
         return finite_intervals(np.where(used, self.test, np.nan))
+
+
+def chosen_alpha(alphas: Floats, scores: Floats) -> Floats:
+    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
+
+    Args:
+        alphas: shape (A,).
+        scores: shape (..., A), of which more is better; the result has shape (...).
+    """
+    best = scores >= scores.max(axis=-1, keepdims=True) - _TIE
+    return np.asarray(np.where(best, alphas, -np.inf).max(axis=-1))
 
 
 def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from distillab.analysis.choice import choice_of
 from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.denoising import SHARES, Denoising, denoising
 from distillab.analysis.prediction import Prediction, predict_alphas
@@ -18,7 +19,7 @@ from distillab.analysis.trend import AxisTrend, axis_trends
 from distillab.errors import RequestError, unknown
 from distillab.metrics.metric import METRICS, Metric, metric_named
 from distillab.study.spec import Spec
-from distillab.study.storage.records import TeacherResult, TrialResult, ValidationPredictions
+from distillab.study.storage.records import TeacherResult, TrialResult, ValidationResults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def analyse(
     teachers: Mapping[str, TeacherResult],
     *,
     classes: int | None = None,
-    predictions: Mapping[str, ValidationPredictions] | None = None,
+    validation: ValidationResults | None = None,
     curves: Sequence[AlphaCurve] | None = None,
 ) -> Finding:
     """Compare the alphas of a study from its trial results, finished, half-finished or empty.
@@ -106,11 +107,20 @@ def analyse(
         trials: its students' results, in any order.
         teachers: its teachers' results, by identity.
         classes: C, where it is known.
-        predictions: students' kept predictions on the validation split, by trial.
+        validation: what was recorded of the validation data besides metrics.
         curves: `alpha_curves` of the same results, where the caller has them.
     """
     curves = alpha_curves(spec, trials, teachers) if curves is None else curves
-    settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
+    validation = validation or ValidationResults()
+    choices = [choice_of(curve, spec.objective.choose, validation) for curve in curves]
+    curves = [
+        dataclasses.replace(curve, scores=choice.robust if choice.score == "robust" else None)
+        for curve, choice in zip(curves, choices, strict=True)
+    ]
+    settings = tuple(
+        compare_alphas(curve, margin=spec.objective.margin, choice=choice)
+        for curve, choice in zip(curves, choices, strict=True)
+    )
     return Finding(
         question=spec.objective.question,
         metric=metric_named(spec.objective.metric),
@@ -119,7 +129,7 @@ def analyse(
         settings=settings,
         trends=axis_trends(spec, curves, settings),
         denoising=denoising(curves, classes),
-        predictions=predict_alphas(curves, settings, predictions or {}),
+        predictions=predict_alphas(curves, settings, choices, validation.predictions),
         unused=sum(trial.seed >= spec.objective.seeds for trial in trials),
     )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distillab.analysis.choice import Choice
 from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
 from distillab.analysis.setting import SettingResult
 from distillab.stats import paired_t, t_interval
@@ -72,28 +73,33 @@ class Prediction:
 
 
 def predict_alphas(
-    curves: Sequence[AlphaCurve], settings: Sequence[SettingResult], predictions: Mapping[str, ValidationPredictions]
+    curves: Sequence[AlphaCurve],
+    settings: Sequence[SettingResult],
+    choices: Sequence[Choice],
+    predictions: Mapping[str, ValidationPredictions],
 ) -> tuple[Prediction, ...]:
     """Predict the best alpha of every setting of classes with a seed whose predictions at both ends were kept.
 
     Formula: with the probabilities `p0` and `p1` of a seed's two students and the one-hot labels y, squared errors are
-    summed over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`.
+    summed over the seeds and alpha is `-sum (p0 - y)(p1 - p0) / sum (p1 - p0)^2`. Where "robust" chooses, the posterior
+    of the clean class takes the place of y: the squared error to wrong labels prefers students that learned them.
 
     Args:
         curves: one for each setting.
         settings: their results.
+        choices: what chooses their alphas.
         predictions: students' kept predictions on the validation split, by trial.
 
     Source: the parabola of `distillab.theory.alpha_from_endpoints`.
     """
     if not predictions:
         return ()
-    predicted = (_of_setting(*setting, predictions) for setting in zip(curves, settings, strict=True))
+    predicted = (_of_setting(*setting, predictions) for setting in zip(curves, settings, choices, strict=True))
     return tuple(prediction for prediction in predicted if prediction is not None)
 
 
 def _of_setting(
-    curve: AlphaCurve, result: SettingResult, predictions: Mapping[str, ValidationPredictions]
+    curve: AlphaCurve, result: SettingResult, choice: Choice, predictions: Mapping[str, ValidationPredictions]
 ) -> Prediction | None:
     if curve.settings.task != "categorical":
         return None
@@ -101,10 +107,10 @@ def _of_setting(
     seeds = [seed for seed in curve.seeds if (seed, 0.0) in kept and (seed, 1.0) in kept]
     if not seeds or result.best is None:
         return None
-    total, departures = np.zeros(3), []
+    total, departures, robust = np.zeros(3), [], choice.score == "robust"
     for seed in seeds:
         first, last, middle = kept[seed, 0.0], kept[seed, 1.0], kept.get((seed, 0.5))
-        target = np.eye(first.probabilities.shape[1])[first.labels]
+        target = choice.clean[seed].posterior[0] if robust else np.eye(first.probabilities.shape[1])[first.labels]
         between = None if middle is None else (0.5, middle.probabilities)
         ends = alpha_from_endpoints(first.probabilities, last.probabilities, target, between=between)
         total += np.array(ends.risk)

@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distillab.analysis.choice import LOOKS_WRONG, Choice, Score
 from distillab.analysis.curves import AlphaCurve, Divergence, Floats
-from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+from distillab.stats import Comparison, Interval, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
 
 SEEDS_FOR_A_RANGE = 6
 """Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
-
-_TIE = 1e-9
-"""Validation means closer than this are the same counts, summed in another order."""
 
 
 class Gain(NamedTuple):
@@ -58,8 +56,11 @@ class SettingResult:
     Args:
         label: distinguishes it from the study's other settings; empty where it is the only one.
         verdict: on the sound alphas and complete seeds; None where nothing can be compared.
-        best: the alpha with the best mean on the validation split, of equal ones the largest (nearest to labels alone);
-            None where no seed is complete.
+        best: the alpha with the best mean of the score that chooses on the validation split, of equal ones the largest
+            (nearest to labels alone); None where no seed is complete.
+        score: what chose it: the metric itself, or "robust", how well students predict the likely clean labels.
+        robust: the alpha that "robust" chooses, whatever chose; None where it is not known.
+        wrong_labels: the estimated share of wrong validation labels; None where it is not known.
         optimal_range: the alphas of the 95 % model confidence set, ascending; None where there are too few seeds to
             exclude any, or too few alphas to compare.
         alphas: one result for each alpha, ascending.
@@ -93,6 +94,14 @@ class SettingResult:
     teacher_labels: str
     validation_labels: str
     task: str = "categorical"
+    score: Score = "metric"
+    robust: float | None = None
+    wrong_labels: Interval | None = None
+
+    @property
+    def labels_look_wrong(self) -> bool:
+        """Whether validation labels look wrong."""
+        return self.wrong_labels is not None and self.wrong_labels.low > LOOKS_WRONG
 
     @property
     def kind(self) -> VerdictKind:
@@ -118,7 +127,7 @@ class SettingResult:
         return next((result for result in self.alphas if result.alpha == alpha), None)
 
 
-def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
+def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = None) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -126,6 +135,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     Args:
         curve: the setting's students.
         margin: > 0, the largest gain that does not matter, as a proportion.
+        choice: where the curve's scores come from; None: the metric on the validation labels as given.
     """
     sound = np.flatnonzero(curve.sound)
     sign = curve.metric.sign  # the statistics take more for better
@@ -151,10 +161,11 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
             )
         )
     settings = curve.settings
+    robust = None if choice is None else choice.robust
     return SettingResult(
         label=curve.label,
         verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
-        best=_best([results[index] for index in sound], sign) if paired.size else None,
+        best=next(result for result in results if result.alpha == curve.chosen()) if paired.size else None,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
         teacher=curve.teacher,
@@ -172,6 +183,9 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
         temperature=settings.temperature,
         teacher_labels=settings.teacher.labels,
         validation_labels=settings.validation.labels,
+        score="metric" if choice is None else choice.score,
+        robust=curve.chosen(robust) if paired.size and robust is not None else None,
+        wrong_labels=None if choice is None else choice.share,
     )
 
 
@@ -188,23 +202,6 @@ def _gain(comparison: Comparison, sign: int) -> Gain:
     interval, test = comparison.t_interval, comparison.paired_t
     low, high = sorted((sign * interval.low, sign * interval.high))
     return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
-
-
-def chosen_alpha(alphas: Floats, validation: Floats) -> Floats:
-    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
-
-    Args:
-        alphas: shape (A,).
-        validation: shape (..., A), of which more is better; the result has shape (...).
-    """
-    best = validation >= validation.max(axis=-1, keepdims=True) - _TIE
-    return np.asarray(np.where(best, alphas, -np.inf).max(axis=-1))
-
-
-def _best(results: list[AlphaResult], sign: int) -> AlphaResult:
-    alphas = np.array([result.alpha for result in results])
-    alpha = chosen_alpha(alphas, sign * np.array([result.validation for result in results]))
-    return next(result for result in results if result.alpha == alpha)
 
 
 def _mean(values: Floats, chosen: np.ndarray | None) -> float:

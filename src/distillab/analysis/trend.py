@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis.curves import AlphaCurve, Flags, Floats
+from distillab.analysis.curves import AlphaCurve, Flags, Floats, chosen_alpha
 from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
-from distillab.analysis.setting import SEEDS_FOR_A_RANGE, Gain, SettingResult, chosen_alpha
+from distillab.analysis.setting import SEEDS_FOR_A_RANGE, Gain, SettingResult
 from distillab.metrics.metric import Metric
 from distillab.stats import holm, model_confidence_set, paired_t, t_interval
 from distillab.study.spec import Axis, Spec
@@ -163,8 +163,8 @@ def _resampled_alphas(curve: AlphaCurve, chosen: Flags) -> Floats:
     seeds, sound = np.flatnonzero(chosen), np.flatnonzero(curve.sound)
     if len(seeds) < FEWEST_SEEDS or not len(sound):
         return np.empty(0)
-    validation = curve.metric.sign * curve.validation[np.ix_(seeds, sound)]
-    return chosen_alpha(curve.alphas[sound], _resample_weights(len(seeds)) @ validation)
+    scores = curve.selection[np.ix_(seeds, sound)]
+    return chosen_alpha(curve.alphas[sound], _resample_weights(len(seeds)) @ scores)
 
 
 @lru_cache(maxsize=4)

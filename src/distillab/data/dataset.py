@@ -61,6 +61,7 @@ class Dataset:
         scale: the factor applied to inputs before a model reads them, > 0 (1/255 for bytes); of several inputs one by
             name. Token ids are never scaled.
         validation: fixed validation rows of the training examples, sorted; None: none are fixed.
+        trusted: those of the validation rows whose labels are known to be right, sorted.
         unlabelled: inputs without labels, (U, ...), of the type and shape per example of x_train; U may be 0.
         mean: mean of each feature for standardisation, (F,); None for images and token ids; of several inputs by name.
         spread: standard deviation of each feature, (F,), > 0; as `mean`.
@@ -105,6 +106,7 @@ class Dataset:
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
     text: Text | None = field(default=None, repr=False, kw_only=True)
     weights: NDArray[np.float32] | None = field(default=None, repr=False, kw_only=True)
+    trusted: Rows = field(default_factory=lambda: _NO_ROWS, repr=False, kw_only=True)
     target_mean: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     target_spread: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
 
@@ -134,6 +136,8 @@ class Dataset:
         validation = None if self.validation is None else _validation_rows(self.validation, len(self.y_train))
         weights = None if self.weights is None else checked_weights(self.weights, len(self.y_train))
         self._set({"unlabelled": unlabelled, "validation": validation, "weights": weights})
+        if not np.isin(self.trusted, _NO_ROWS if validation is None else validation).all():
+            raise not_allowed("trusted", np.asarray(self.trusted).tolist(), "some of the validation rows")
         self._check_labels()
 
     def _set(self, values: dict[str, object]) -> None:
@@ -267,6 +271,8 @@ class Dataset:
             arrays |= {"validation": validation, "unlabelled": self.unlabelled}
         if self.weights is not None:
             arrays["weights"] = self.weights
+        if len(self.trusted):
+            arrays["trusted"] = self.trusted
         sha = hashlib.sha256()
         for name, array in arrays.items():
             described = array.dtype.str if array.dtype.names is None else array.dtype.descr

@@ -66,7 +66,10 @@ def figure_names(finding: Finding) -> tuple[str, ...]:
 def _accuracy_figure(curves: Sequence[AlphaCurve], finding: Finding) -> alt.ConcatChart:
     """The metric against alpha, a panel for each setting, on one y axis where that squashes none."""
     settings = finding.settings[:MOST_PANELS]
-    shown = [(curve, metric_numbers(curve)) for curve in curves[:MOST_PANELS]]
+    shown = [
+        (curve, metric_numbers(curve, setting.best and setting.best.alpha))
+        for curve, setting in zip(curves, settings, strict=False)
+    ]
     reach = accuracy_vs_alpha.accuracy_reach(shown)
     charts = []
     for (curve, numbers), setting in zip(shown, settings, strict=True):

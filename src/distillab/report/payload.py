@@ -137,7 +137,13 @@ def _settings(
                 "alphas": curve.alphas.tolist(),
                 "best": best,
                 "metrics": {
-                    name: _metric(of[index], compact, optimal=optimal.get(name, ()), dots=name in dotted)
+                    name: _metric(
+                        of[index],
+                        compact,
+                        best=best if name == names[0] else None,
+                        optimal=optimal.get(name, ()),
+                        dots=name in dotted,
+                    )
                     for name, of in by_metric.items()
                 },
                 "learning": {
@@ -201,10 +207,15 @@ def curves_by(results: Results, metric: str) -> tuple[AlphaCurve, ...]:
 
 
 def _metric(
-    curve: AlphaCurve, compact: Compact, *, optimal: Sequence[tuple[float, float]], dots: bool
+    curve: AlphaCurve,
+    compact: Compact,
+    *,
+    best: float | None,
+    optimal: Sequence[tuple[float, float]],
+    dots: bool,
 ) -> dict[str, Any]:
     """One metric of one setting: the chart, its legend, and the differences to both references."""
-    metric, numbers = curve.metric, metric_numbers(curve)
+    metric, numbers = curve.metric, metric_numbers(curve, best)
     tables = accuracy_vs_alpha_data(curve, numbers, optimal=optimal, dots=dots)
     title = f"difference ({metric.difference_unit})" if metric.difference_unit else "difference"
     differences = {

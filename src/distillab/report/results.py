@@ -20,7 +20,7 @@ from distillab.study.storage.records import (
     GalleryPredictions,
     TeacherResult,
     TrialResult,
-    ValidationPredictions,
+    ValidationResults,
 )
 
 
@@ -34,7 +34,7 @@ class Results(NamedTuple):
     cost: tuple[float, int]
     classes: int | None
     confusions: dict[str, list[list[int]]]
-    predictions: dict[str, ValidationPredictions]
+    validation: ValidationResults
     reliability: dict[str, list[list[float]]]
     details: dict[str, dict[str, Any]]
     examples: dict[str, GalleryExamples]
@@ -67,7 +67,7 @@ def read_results(folder: Folder) -> Results:
             cost=store.cost(),
             classes=store.classes(),
             confusions=store.confusions(),
-            predictions=store.validation_predictions(),
+            validation=store.validation(),
             reliability=store.reliability(),
             details=store.details(),
             examples=store.examples(),
@@ -84,7 +84,7 @@ def finding_of(results: Results, curves: Sequence[AlphaCurve] | None = None) -> 
         curves: `alpha_curves` of the same results, where the caller has them.
     """
     spec, trials, teachers = results[:3]
-    return analyse(spec, trials, teachers, classes=results.classes, predictions=results.predictions, curves=curves)
+    return analyse(spec, trials, teachers, classes=results.classes, validation=results.validation, curves=curves)
 
 
 def read_finding(folder: Folder) -> dict[str, Any]:

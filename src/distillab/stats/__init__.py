@@ -16,7 +16,7 @@ from distillab.stats.power import one_sided_power, paired_power, tost_power
 from distillab.stats.same_examples import SameExamples, mcnemar, paired_bootstrap
 from distillab.stats.t_test import TTest, one_sample_t
 from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
-from distillab.stats.wrong_labels import WrongLabels, expected_accuracy, smoothed, vote_prior, wrong_labels
+from distillab.stats.wrong_labels import WrongLabels, calibrated_brier, smoothed, vote_prior, wrong_labels
 
 __all__ = [
     "SEED_CAP",
@@ -35,8 +35,8 @@ __all__ = [
     "VerdictKind",
     "WrongLabels",
     "bootstrap_interval",
+    "calibrated_brier",
     "compare_to",
-    "expected_accuracy",
     "holm",
     "mcnemar",
     "model_confidence_set",

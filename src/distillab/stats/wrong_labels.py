@@ -22,8 +22,11 @@ STRENGTH = 2.0
 VOTES = 9
 """Students' votes together count as so many: candidates of a long search agree, and are not independent."""
 
-TEACHER = 0.5
-"""The weight of the teacher's log probabilities beside the votes'."""
+WEAK_TEACHER = 0.5
+"""The weight of a weak teacher's log probabilities beside the votes'."""
+
+POWERS = tuple(2 ** (step / 2) for step in range(-4, 7))
+"""Inverse temperatures that a student is judged at."""
 
 _LEAST = 1e-4
 """Probabilities below this say no more: a softmax of large logits would be certain."""
@@ -89,51 +92,69 @@ def wrong_labels(prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None 
     return WrongLabels(posterior, matrix, _share(1 - posterior[np.arange(len(given)), given]))
 
 
-def vote_prior(decisions: ArrayLike, teacher: ArrayLike) -> Floats:
+def vote_prior(decisions: ArrayLike, teacher: ArrayLike, labels: ArrayLike) -> Floats:
     """A prior over the clean class from students' decisions and their teacher's probabilities.
 
-        prior_i(c) ∝ (1 + 9/K sum_k [decision_ki = c]) t_i(c)^(1/2)
+        prior_i(c) ∝ (1 + 9/K sum_k [decision_ki = c]) t_i(c)^w
 
-    Rule of succession for the votes; a teacher that errs with confidence is outvoted, and where students of noisy
-    labels disagree, the teacher decides.
+    Rule of succession for the votes. The weight w is 1 for a teacher that agrees with the given labels at least as
+    often as its students do on average, and else 1/2: a weak teacher is outvoted, and where students of noisy labels
+    disagree, a good one decides.
 
     Args:
         decisions: predicted classes of K >= 1 students, shape (K, V).
         teacher: the teacher's probabilities at T = 1, shape (V, C).
+        labels: as given, shape (V,); they weigh the teacher, and are no part of the prior.
 
     Returns:
         Shape (V, C), rows sum to 1.
 
     Example:
-        >>> vote_prior([[0, 1], [0, 1], [1, 1]], [[0.5, 0.5], [0.9, 0.1]]).round(2).tolist()
-        [[0.64, 0.36], [0.23, 0.77]]
+        >>> vote_prior([[0, 1], [0, 1], [1, 1]], [[0.5, 0.5], [0.9, 0.1]], [0, 0]).round(2).tolist()
+        [[0.64, 0.36], [0.47, 0.53]]
     """
-    chances = np.asarray(teacher, np.float64)
-    votes = np.ones_like(chances)
-    rows = np.arange(len(chances))
-    chosen = np.asarray(decisions)
+    chances, chosen, given = np.asarray(teacher, np.float64), np.asarray(decisions), np.asarray(labels)
+    votes, rows = np.ones_like(chances), np.arange(len(chances))
     for decision in chosen:
         votes[rows, decision] += VOTES / len(chosen)
-    logs = np.log(votes) + TEACHER * np.log(np.clip(chances, _LEAST, 1))
+    sound = (chances.argmax(axis=1) == given).mean() >= (chosen == given).mean()
+    weight = 1.0 if sound else WEAK_TEACHER
+    logs = np.log(votes) + weight * np.log(np.clip(chances, _LEAST, 1))
     return np.asarray(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
 
 
-def expected_accuracy(decisions: ArrayLike, posterior: ArrayLike) -> Floats:
-    """The share of decisions that are right, in expectation over the clean classes: mean_i q_i(decision_i).
+def calibrated_brier(probabilities: ArrayLike, posterior: ArrayLike) -> Floats:
+    """The Brier distance between students and the clean classes, each student at its own best temperature.
+
+        min_b mean_i sum_c (q_i(c) - p_ki(c)^b / sum_d p_ki(d)^b)^2,    b from 1/4 to 8
+
+    A student of noisy labels is unsure of everything, and one of a soft teacher too: b takes that away, and leaves how
+    well the student tells the classes apart.
 
     Args:
-        decisions: predicted classes, shape (K, V).
+        probabilities: of K students, shape (K, V, C).
         posterior: of the clean class, shape (V, C).
 
     Returns:
-        Shape (K,), in [0, 1].
+        Shape (K,), in [0, 2]; less is better.
 
     Example:
-        >>> expected_accuracy([[0, 1], [0, 0]], [[0.9, 0.1], [0.2, 0.8]]).round(3).tolist()
-        [0.85, 0.55]
+        >>> posterior = [[1.0, 0.0], [0.0, 1.0]]
+        >>> calibrated_brier([[[0.6, 0.4], [0.4, 0.6]], [[0.4, 0.6], [0.4, 0.6]]], posterior).round(3).tolist()
+        [0.003, 0.5]
+
+    Source: Brier, "Verification of forecasts expressed in terms of probability", 1950; Guo et al., "On calibration of
+    modern neural networks", 2017, for one temperature a model.
     """
-    chances = np.asarray(posterior, np.float64)
-    return np.asarray(chances[np.arange(len(chances)), np.asarray(decisions)].mean(axis=1))
+    chances, students = np.asarray(posterior, np.float64), np.asarray(probabilities, np.float64)
+    best = np.full(len(students), np.inf)
+    for number, student in enumerate(students):
+        logs = np.log(np.clip(student, _LEAST, 1))
+        for power in POWERS:
+            sharp = np.exp(power * logs)
+            sharp /= sharp.sum(axis=1, keepdims=True)
+            best[number] = min(best[number], np.square(chances - sharp).sum(axis=1).mean())
+    return best
 
 
 def smoothed(scores: ArrayLike) -> Floats:

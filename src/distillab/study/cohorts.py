@@ -203,9 +203,7 @@ class GroupTrainer:
             live=self._live,
             predict_training=any(drawn.changed.any() for drawn in labels),
         ):
-            cohort = Evaluation(
-                outcome, epochs, self.trainer.steps, self.dataset, self.group.splits.test, self._gallery
-            )
+            cohort = Evaluation(outcome, epochs, self.trainer.steps, self.dataset, self.group.splits, self._gallery)
             for slot, (trials, drawn) in enumerate(zip(trainings, labels, strict=True)):
                 for trial in trials:
                     if stops[trial.id] == stop:

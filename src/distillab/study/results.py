@@ -19,8 +19,13 @@ from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
 from distillab.io import DAMAGE, replace_file
 from distillab.models.top_k import as_dense
-from distillab.study.splits import Labels, Rows
-from distillab.study.storage.records import GalleryPredictions, TrialResult, gallery_predictions, validation_predictions
+from distillab.study.splits import Labels, Rows, Splits
+from distillab.study.storage.records import (
+    GalleryPredictions,
+    TrialResult,
+    gallery_predictions,
+    validation_predictions,
+)
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
 from distillab.tasks.calibration import reliability
@@ -87,8 +92,7 @@ class Evaluation(NamedTuple):
     steps: int
     """Of an epoch."""
     dataset: Dataset
-    test: bool
-    """Whether the test set is read."""
+    splits: Splits
     gallery: tuple[str, Rows] | None
     """Identity of the gallery's examples, and their positions in the training rows; None: there is none."""
 
@@ -128,7 +132,10 @@ def _with_metrics(
     result: TrialResult, trial: Trial, slot: int, labels: Labels, teacher: TeacherPredictions, cohort: Evaluation
 ) -> TrialResult:
     outcome, data, squared = cohort.outcome, cohort.dataset, trial.settings.squared
-    task, y_test = with_options(data.task, trial.settings.outputs), data.y_test if cohort.test else data.y_test[:0]
+    task, y_test = (
+        with_options(data.task, trial.settings.outputs),
+        data.y_test if cohort.splits.test else data.y_test[:0],
+    )
     test, validation = data.in_units(outcome.test_logits[slot]), data.in_units(outcome.validation_logits[slot])
     metrics: dict[tuple[str, str], float] = {}
     for split, outputs, truth, reference in (

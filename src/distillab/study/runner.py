@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from distillab.data import Dataset
 from distillab.engine.augmentation import Augmentation
@@ -23,7 +25,7 @@ from distillab.study.provenance import now, provenance
 from distillab.study.queue import Queue
 from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
-from distillab.study.storage.records import gallery_outputs
+from distillab.study.storage.records import ValidationExamples, gallery_outputs, keeps_predictions, probabilities
 from distillab.study.storage.store import Store
 from distillab.study.teachers import TeacherCache, TeacherPredictions
 from distillab.study.trials import Group, Trial, groups, members, training_identity
@@ -225,10 +227,25 @@ class Runner:
             task = self.work.dataset.task
             kept = {name: gallery_outputs(task, outputs) for name, outputs in shown.items()}
             self.store.add_examples(examples, kept)
+        self._record_validation(settings, splits, teachers)
         return TrainingInputs(settings, splits, self.work.models.student(settings.student), teachers, by_teacher, keep)
 
+    def _record_validation(
+        self, settings: Settings, splits: Splits, teachers: Mapping[str, TeacherPredictions]
+    ) -> None:
+        """Record what teachers predict for the validation examples: students are judged by it."""
+        data, rows = self.work.dataset, splits.validation
+        if not len(rows) or not keeps_predictions(data.task, data.positions):
+            return
+        trusted = np.isin(rows, splits.trusted)
+        known = {
+            name: ValidationExamples(probabilities(data.task, of.validation, linear=settings.squared), trusted)
+            for name, of in teachers.items()
+        }
+        self.store.add_validation_examples(settings.validation_rows, known)
+
     def _teacher(self, name: str, settings: Settings, splits: Splits, *, training: bool) -> TeacherPredictions:
-        rows = f"{settings.validation.share} {settings.train_size} {settings.evaluate} {settings.unlabelled}"
+        rows = f"{settings.validation_rows} {settings.evaluate} {settings.unlabelled}"
         if (name, rows, training) not in self._predictions:
             predictions = self.teachers.predictions(settings, splits, training=training)
             self._predictions[name, rows, training] = predictions

@@ -282,10 +282,17 @@ class Augment(Frozen):
 
 
 class Validation(Frozen):
-    """The part of the training data that alpha is chosen on."""
+    """The part of the training data that alpha is chosen on.
+
+    Args:
+        share: of the training examples.
+        labels: as wrong as the training labels, or the clean ones.
+        trusted: so many of them are known to be right, and are.
+    """
 
     share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
     labels: Literal["clean", "noisy"] = "noisy"
+    trusted: CountFromZero = 0
 
 
 class Settings(Frozen):
@@ -344,6 +351,11 @@ class Settings(Frozen):
         return self.augmentation.shift > 0 or self.augmentation.flip
 
     @property
+    def validation_rows(self) -> str:
+        """What decides the validation rows of a data set, and which of them are trusted."""
+        return f"{self.validation.share} {self.train_size} {self.validation.trusted}"
+
+    @property
     def squared(self) -> bool:
         """Whether outputs estimate one-hot labels themselves, trained by squared error, and are no logits."""
         return self.task == "categorical" and self.label_loss == "squared"
@@ -397,3 +409,4 @@ class Objective(Frozen):
     seeds: Count = 10
     metric: MetricName = "accuracy"
     margin: Positive = 0.001
+    choose: Literal["metric", "robust"] = "metric"

@@ -101,7 +101,13 @@ class Spec:
             return ["search"]
         ours, theirs = _flatten(self.to_mapping()), _flatten(other.to_mapping())
         keys = dict.fromkeys([*ours, *theirs])
-        aside = {"seeds", "question", "metric", "margin"}  # how long, and how it is looked at: not what was trained
+        aside = {
+            "seeds",
+            "question",
+            "metric",
+            "margin",
+            "choose",
+        }  # how long, and how it is looked at: not what was trained
         return [key for key in keys if key not in aside and ours.get(key) != theirs.get(key)]
 
 

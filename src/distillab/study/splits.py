@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Splits:
             that is trained here. Empty in the final trainings of a search.
         unlabelled: how many unlabelled inputs follow the training rows.
         test: whether the test set is read.
+        trusted: validation rows whose labels are known to be right: no noise reaches them.
     """
 
     used: Rows
@@ -41,6 +42,7 @@ class Splits:
     validation: Rows
     unlabelled: int = 0
     test: bool = True
+    trusted: Rows = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,21 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
     unlabelled = len(dataset.unlabelled) if settings.unlabelled else 0
     if settings.batch_size > (count := len(train) + unlabelled):
         raise not_allowed("batch_size", settings.batch_size, f"at most {count}, the number of training examples")
-    return Splits(used, train, validation, unlabelled, settings.evaluate != "validation")
+    trusted = _trusted(dataset, settings, validation)
+    return Splits(used, train, validation, unlabelled, settings.evaluate != "validation", trusted)
+
+
+def _trusted(dataset: Dataset, settings: Settings, validation: Rows) -> Rows:
+    """The validation rows with trusted labels: those that the data set names, or as many as the settings say."""
+    count = settings.validation.trusted
+    if count > len(validation) > 0:
+        allowed = f"at most {len(validation)}, the validation examples"
+        raise not_allowed("validation.trusted", count, allowed)
+    if not count or not len(validation):
+        return validation[np.isin(validation, dataset.trusted)]
+    classes = strata(dataset.task, dataset.y_train)
+    drawn = stratified_subset(classes[validation], size=count, rng=stream("trusted examples", 0))
+    return validation[drawn]
 
 
 def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
@@ -111,6 +127,7 @@ def draw_labels(
     noisy = _perturbed(dataset, settings, splits.used, stream("label noise", draw), logits)
     clean = dataset.y_train[splits.used]
     train, validation = np.isin(splits.used, splits.train), np.isin(splits.used, splits.validation)
+    noisy = np.where(_like(np.isin(splits.used, splits.trusted), clean), clean, noisy)
     seen = noisy[validation] if settings.validation.labels == "noisy" else clean[validation]
     changed = (noisy != clean) & known_entries(clean, dataset.task)
     none = np.full((splits.unlabelled, *clean.shape[1:]), UNKNOWN if dataset.task.discrete else np.nan, clean.dtype)
@@ -120,6 +137,11 @@ def draw_labels(
         np.concatenate([changed[train], np.zeros(none.shape, np.bool_)]),
         np.concatenate([clean[train], none]),
     )
+
+
+def _like(rows: NDArray[np.bool_], labels: Array) -> NDArray[np.bool_]:
+    """A mask of rows, of as many axes as the labels."""
+    return rows.reshape(-1, *[1] * (labels.ndim - 1))
 
 
 def _perturbed(

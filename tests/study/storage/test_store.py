@@ -21,6 +21,7 @@ from distillab.study.storage.records import (
     GalleryPredictions,
     TeacherResult,
     TrialResult,
+    ValidationExamples,
     ValidationPredictions,
     gallery_outputs,
 )
@@ -190,13 +191,27 @@ def test_predictions_survive_the_round_trip(tmp_path: Path) -> None:
     arrays(examples[1], shown)
 
 
+def test_labels_of_several_kinds_and_what_is_known_of_the_examples_survive_the_round_trip(tmp_path: Path) -> None:
+    several = ValidationPredictions(np.array([[0.25, 0.5]], np.float16), np.array([[1, -1]], np.int16))
+    known = ValidationExamples(np.array([[0.125, 0.875]], np.float16), np.array([True]))
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a", validation_predictions=several))
+        store.add_validation_examples("0.1 None 0", {TEACHER.id: known})
+        store.add_validation_examples("0.1 None 0", {TEACHER.id: known})  # again: rows that exist stay
+    with Store(tmp_path / "study.db", read_only=True) as store:
+        recorded = store.validation()
+    arrays(recorded.predictions["a"], several)
+    arrays(recorded.examples[TEACHER.id, "0.1 None 0"], known)
+
+
 def test_a_file_of_schema_1_is_read_as_it_is_and_brought_up_when_it_is_written_to(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     with Store(path) as store:
         store.add_teacher(TEACHER)
         add(store, trial("a"))
     with sqlite3.connect(path) as file:
-        file.executescript("DROP TABLE details; PRAGMA user_version = 1;")
+        file.executescript("DROP TABLE details; DROP TABLE validation_examples; PRAGMA user_version = 1;")
     file.close()
     before = path.read_bytes()
     with Store(path, read_only=True) as store:

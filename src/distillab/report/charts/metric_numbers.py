@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Floats
-from distillab.analysis.setting import chosen_alpha
 from distillab.stats import holm, paired_ts, t_intervals
 
 
@@ -36,26 +35,28 @@ class MetricNumbers(NamedTuple):
     differences: Mapping[str, Mapping[int, Difference]]
     """To "labels" (alpha = 1) and to "teacher" (alpha = 0), by the index of the other alpha."""
     best: float | None
-    """The alpha that this metric chooses on the validation data."""
+    """The chosen alpha."""
 
 
-def metric_numbers(curve: AlphaCurve) -> MetricNumbers:
+def metric_numbers(curve: AlphaCurve, best: float | None = None) -> MetricNumbers:
     """Compute means, intervals and differences, the same as in the finding of the study's own metric.
 
     Args:
         curve: the setting's students by that metric.
+        best: the chosen alpha; None: the one that this metric chooses on the validation data.
     """
     n, mean, low, high = zip(*curve.intervals, strict=True)
     sound, paired = np.flatnonzero(curve.sound), curve.test[curve.complete]
     validation = curve.validation[np.ix_(curve.complete, sound)]
-    chosen = len(validation) > 0 and len(sound) > 0 and bool(np.isfinite(validation).all())
+    if best is None and validation.size and np.isfinite(validation).all():
+        best = curve.chosen()
     return MetricNumbers(
         n=n,
         mean=np.array(mean),
         low=np.array(low),
         high=np.array(high),
         differences={name: _differences(curve, paired, sound, at) for name, at in (("labels", 1.0), ("teacher", 0.0))},
-        best=float(chosen_alpha(curve.alphas[sound], curve.metric.sign * validation.mean(axis=0))) if chosen else None,
+        best=best,
     )
 
 

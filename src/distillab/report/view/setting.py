@@ -11,7 +11,7 @@ from distillab.analysis.setting import SEEDS_FOR_A_RANGE, AlphaResult, Gain, Set
 from distillab.metrics.metric import Metric
 from distillab.report.view.table import KeyFigure, Table
 from distillab.report.view.tables import gain_cells, setting_cells
-from distillab.stats import SEED_CAP
+from distillab.stats import SEED_CAP, Interval
 
 LABELS_ALONE = "labels alone (alpha = 1)"
 
@@ -40,7 +40,16 @@ def setting_view(finding: Finding, setting: SettingResult) -> SettingView:
     return SettingView(
         label=setting.label,
         kind=setting.kind,
-        sentences=(_verdict(finding, setting), _choice(finding.metric, setting), _range(setting)),
+        sentences=tuple(
+            sentence
+            for sentence in (
+                _verdict(finding, setting),
+                _choice(finding.metric, setting),
+                _wrong_labels(finding.metric, setting),
+                _range(setting),
+            )
+            if sentence
+        ),
         circumstances=_circumstances(finding, setting),
         advice=_advice(setting),
         key_figures=_key_figures(finding.metric, setting),
@@ -121,10 +130,39 @@ def _choice(metric: Metric, setting: SettingResult) -> str:
         return f"The only alpha, {best.alpha:g}, reaches {reached}."
     references = ((best.over_labels, LABELS_ALONE), (best.over_teacher, f"{_teacher_alone(setting)} (alpha = 0)"))
     comparisons = [_against(metric, gain, reference) for gain, reference in references if gain is not None]
-    sentence = f"Chosen on the validation data, alpha = {best.alpha:g}"
+    by = " by the likely clean labels" if setting.score == "robust" else ""
+    sentence = f"Chosen on the validation data{by}, alpha = {best.alpha:g}"
     if best.alpha in (0.0, 1.0):
         sentence += f" ({'labels alone' if best.alpha == 1.0 else _teacher_alone(setting)})"
     return f"{sentence} reaches {reached}{': ' if comparisons else ''}{fmt.listed(comparisons) if comparisons else ''}."
+
+
+def _wrong_labels(metric: Metric, setting: SettingResult) -> str:
+    """How many validation labels look wrong, and what that does to the choice; empty where they look right."""
+    if not setting.labels_look_wrong or setting.wrong_labels is None or setting.best is None:
+        return ""
+    share = f"About {wrong_share(setting.wrong_labels)} of the validation labels look wrong"
+    if setting.score == "robust":
+        return f"{share}; judged by them as they are, students that learned wrong labels would look better."
+    other = "the same alpha" if setting.robust == setting.best.alpha else f"alpha = {setting.robust:g}"
+    return (
+        f"{share}: by {metric.label} on them, students that learned wrong labels look better. The likely clean labels "
+        f"(choose: robust) would choose {other}."
+    )
+
+
+def wrong_share(share: Interval) -> str:
+    """A share of wrong labels with its interval.
+
+    Args:
+        share: a proportion.
+
+    Example:
+        >>> wrong_share(Interval(0.1, 0.063, 0.152, 135, "EM"))
+        '10 % (95 % interval 6 % to 15 %)'
+    """
+    low, high = (f"{100 * end:.0f} %" for end in (share.low, share.high))
+    return f"{100 * share.estimate:.0f} % (95 % interval {low} to {high})"
 
 
 def _teacher_alone(setting: SettingResult) -> str:

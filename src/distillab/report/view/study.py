@@ -39,7 +39,8 @@ def wrong_labels(finding: Finding) -> str:
 
 
 PREDICTED_CAPTION = (
-    "predicted: the alpha of least squared error on the validation labels, from the students at alpha = 0 and 1 alone; "
+    "predicted: the alpha of least squared error on the validation labels (the likely clean ones, if those choose), "
+    "from the students at alpha = 0 and 1 alone; "
     "nearest: in the study's grid; to the sweep: its test result minus that of the swept alpha; off the line: the "
     "distance of students at alpha = 0.5 from the line between the ends."
 )
@@ -225,7 +226,9 @@ def _caveats(finding: Finding) -> tuple[str, ...]:
         ]
     if len(settings) > 1:
         limits.append(f"Each of the {len(settings)} settings is judged on its own.")
-    perturbed = any(setting.perturbed and setting.validation_labels == "noisy" for setting in settings)
+    perturbed = any(
+        setting.perturbed and setting.validation_labels == "noisy" and setting.score == "metric" for setting in settings
+    )
     if finding.predictions and perturbed:
         limits.append(
             "The predicted alpha has the least squared error to the validation labels. If these are wrong and the "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from distillab.data.labels import Array
 from distillab.models.digests import add_array
@@ -17,36 +18,81 @@ from distillab.tasks import Task
 from distillab.tasks.evaluation import class_logits, decisions
 
 KEPT_ALPHAS = (0.0, 0.5, 1.0)
-"""Alphas whose validation predictions are recorded: both ends predict the best alpha, the middle tests that."""
+"""Alphas whose validation predictions are recorded in any case: both ends predict the best alpha, the middle tests
+that."""
+
+MOST_PREDICTIONS = 2_000_000
+"""Probabilities of one student up to which those of every alpha are recorded."""
 
 
 class ValidationPredictions(NamedTuple):
     """A student's predictions for the validation examples."""
 
     probabilities: NDArray[np.float16]
-    """Shape (V, C); raw outputs for students trained by squared error. float16 keeps three digits, enough for means
-    over the examples."""
+    """Shape (V, C), of the classes, or of yes for each of independent labels; raw outputs for students trained by
+    squared error. float16 keeps three digits, enough for means over the examples."""
     labels: NDArray[np.int16]
-    """As given, possibly wrong, shape (V,)."""
+    """As given, possibly wrong, shape (V,), or (V, C) for independent labels, -1 where unknown."""
+
+
+class ValidationExamples(NamedTuple):
+    """What is known of the validation examples without their labels."""
+
+    probabilities: NDArray[np.float16]
+    """The teacher's at T = 1, as a student's."""
+    trusted: NDArray[np.bool_]
+    """Whose labels are known to be right, shape (V,)."""
+
+
+class ValidationResults(NamedTuple):
+    """What is recorded of the validation data besides metrics; empty where nothing is."""
+
+    predictions: Mapping[str, ValidationPredictions] = MappingProxyType({})
+    """By trial."""
+    examples: Mapping[tuple[str, str], ValidationExamples] = MappingProxyType({})
+    """By teacher and `Settings.validation_rows`."""
+
+
+def keeps_predictions(task: Task, positions: tuple[int, ...]) -> bool:
+    """Whether predictions for the validation examples are recorded: of classes, one an example, or independent labels.
+
+    Args:
+        task: what the outputs mean.
+        positions: the axes of an example's predictions; () for one.
+    """
+    return not positions and task.name in ("categorical", "binary", "multilabel")
+
+
+def probabilities(task: Task, outputs: NDArray[np.floating], *, linear: bool = False) -> NDArray[np.float16]:
+    """A model's probabilities as they are recorded, (V, C).
+
+    Args:
+        task: what the outputs mean, one that `keeps_predictions`.
+        outputs: shape (V, C').
+        linear: take the outputs as they are: they estimate one-hot labels themselves.
+    """
+    if task.name == "multilabel":
+        return np.asarray(expit(outputs.astype(np.float64)), np.float16)
+    return np.asarray(outputs if linear else softmax(class_logits(outputs).astype(np.float64), axis=1), np.float16)
 
 
 def validation_predictions(
-    task: Task, alpha: float, logits: NDArray[np.float32], labels: NDArray[np.integer], linear: bool = False
+    task: Task, alpha: float, outputs: NDArray[np.float32], labels: NDArray[np.integer], linear: bool = False
 ) -> ValidationPredictions | None:
-    """The validation predictions to record of a student; None unless its alpha is one of `KEPT_ALPHAS`.
+    """The validation predictions to record of a student; None of tasks and maps where none are, and of many.
 
     Args:
-        task: what the outputs mean; other than one of several classes, nothing is recorded.
+        task: what the outputs mean.
         alpha: the weight of the labels.
-        logits: for the validation examples, shape (V, C).
-        labels: as given, shape (V,).
+        outputs: for the validation examples, shape (V, C').
+        labels: as given, shape (V,) or (V, C).
         linear: record the outputs as they are, for a student trained by squared error.
     """
-    if alpha not in KEPT_ALPHAS or not len(labels) or labels.ndim > 1 or task.name not in ("categorical", "binary"):
+    if not len(labels) or not keeps_predictions(task, outputs.shape[1:-1]):
         return None
-    logits = logits if task.name == "categorical" else class_logits(logits)
-    probabilities = logits if linear else softmax(logits.astype(np.float64), axis=1)
-    return ValidationPredictions(probabilities.astype(np.float16), labels.astype(np.int16))
+    if outputs.size > MOST_PREDICTIONS and alpha not in KEPT_ALPHAS:
+        return None
+    return ValidationPredictions(probabilities(task, outputs, linear=linear), labels.astype(np.int16))
 
 
 class GalleryExamples(NamedTuple):
@@ -138,7 +184,7 @@ class TrialResult:
         diverged_epoch: the first epoch, from 0, with a loss that is not finite; None without one.
         last_finite_loss: the loss of the last step with a finite one; None without one.
         confusion: counts of test predictions, a row a label and a column a predicted class, shape (C, C).
-        validation_predictions: of alphas in `KEPT_ALPHAS`.
+        validation_predictions: None of tasks where none are recorded.
         reliability: test predictions in bins of confidence of equal width: their number, mean confidence, fraction
             correct; None for outputs that are not probabilities.
         example_predictions: for the gallery's examples.

@@ -6,7 +6,7 @@ APPLICATION_ID = 0x646C6162
 EARLIER_ID = 0x64697374
 """"dist", in files that distillab wrote before schema 1."""
 
-VERSION = 2
+VERSION = 3
 """`PRAGMA user_version`; any new table or column raises it. `ADDED` brings an older file up to it."""
 
 SCHEMA = f"""
@@ -32,6 +32,8 @@ CREATE TABLE reliability (trial TEXT PRIMARY KEY REFERENCES trials (id), bins TE
 CREATE TABLE details (trial TEXT PRIMARY KEY REFERENCES trials (id), content TEXT);
 CREATE TABLE validation_predictions (
     trial TEXT PRIMARY KEY REFERENCES trials (id), classes INTEGER, probabilities BLOB, labels BLOB);
+CREATE TABLE validation_examples (
+    teacher TEXT, examples TEXT, classes INTEGER, probabilities BLOB, trusted BLOB, PRIMARY KEY (teacher, examples));
 CREATE TABLE examples (id TEXT PRIMARY KEY, type TEXT, shape TEXT, scale REAL, inputs BLOB, labels BLOB);
 CREATE TABLE example_predictions (
     trial TEXT PRIMARY KEY REFERENCES trials (id), examples TEXT REFERENCES examples, classes INTEGER, labels BLOB,
@@ -51,7 +53,14 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 """
 
-ADDED = {2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)")}
+ADDED = {
+    2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)"),
+    3: (
+        "validation_examples",
+        "(teacher TEXT, examples TEXT, classes INTEGER, probabilities BLOB, trusted BLOB, "
+        "PRIMARY KEY (teacher, examples))",
+    ),
+}
 """By version, the table that it added to the one before."""
 
 RESULTS = {
@@ -61,7 +70,8 @@ RESULTS = {
         name: f"SELECT * FROM {name}"
         for name in (
             *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability", "details"),
-            *("validation_predictions", "examples", "example_predictions", "teacher_example_predictions"),
+            *("validation_predictions", "validation_examples"),
+            *("examples", "example_predictions", "teacher_example_predictions"),
         )
     },
 }

@@ -31,7 +31,9 @@ from distillab.study.storage.records import (
     GalleryPredictions,
     TeacherResult,
     TrialResult,
+    ValidationExamples,
     ValidationPredictions,
+    ValidationResults,
 )
 from distillab.study.storage.schema import INVALID, RESULTS
 
@@ -148,6 +150,20 @@ class Store:
             connection.execute("INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", row)
             rows = [(name, row[0], logits.shape[1], _packed(logits, "<f2")) for name, logits in teachers.items()]
             connection.executemany("INSERT OR IGNORE INTO teacher_example_predictions VALUES (?, ?, ?, ?)", rows)
+
+    def add_validation_examples(self, examples: str, teachers: Mapping[str, ValidationExamples]) -> None:
+        """Record what teachers predict for the validation examples; rows that exist stay.
+
+        Args:
+            examples: `Settings.validation_rows`.
+            teachers: by identity.
+        """
+        rows = [
+            (name, examples, of.probabilities.shape[1], _packed(of.probabilities, "<f2"), _packed(of.trusted, "u1"))
+            for name, of in teachers.items()
+        ]
+        with self.transaction() as connection:
+            connection.executemany("INSERT OR IGNORE INTO validation_examples VALUES (?, ?, ?, ?, ?)", rows)
 
     def add_cohort(
         self, records: Sequence[TrialResult], *, run: int, students: int, examples: int, seconds: float
@@ -272,6 +288,12 @@ class Store:
         """The recorded validation predictions, by trial."""
         return self._by_trial("validation_predictions")
 
+    def validation(self) -> ValidationResults:
+        """What is recorded of the validation data besides metrics."""
+        rows = self.select("SELECT * FROM validation_examples ORDER BY teacher, examples")
+        examples = {(teacher, name): self._decode(_validation, *packed) for teacher, name, *packed in rows}
+        return ValidationResults(self.validation_predictions(), examples)
+
     def examples(self) -> dict[str, GalleryExamples]:
         """The gallery's examples, by identity."""
         rows = self.select("SELECT * FROM examples ORDER BY id")
@@ -342,6 +364,15 @@ def _logits(classes: int, content: bytes) -> NDArray[np.float16]:
     return _unpacked(content, "<f2").reshape(-1, classes)
 
 
+def _validation(classes: int, chances: bytes, trusted: bytes) -> ValidationExamples:
+    return ValidationExamples(_logits(classes, chances), _unpacked(trusted, "u1").astype(np.bool_))
+
+
+def _predictions(classes: int, chances: bytes, labels: bytes) -> ValidationPredictions:
+    values = _logits(classes, chances)
+    return ValidationPredictions(values, _gallery_labels(len(values), labels))
+
+
 def _examples(kind: str, shape: str, scale: float, inputs: bytes, labels: bytes) -> GalleryExamples:
     stored = _unpacked(inputs, kind).reshape(json.loads(shape))
     return GalleryExamples(stored, _gallery_labels(len(stored), labels), scale)
@@ -388,7 +419,7 @@ _BY_TRIAL: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Callable[..., 
     "validation_predictions": (
         "validation_predictions",
         lambda of: (of.probabilities.shape[1], _packed(of.probabilities, "<f2"), _packed(of.labels, "<i2")),
-        lambda c, values, labels: ValidationPredictions(_logits(c, values), _unpacked(labels, "<i2")),
+        _predictions,
     ),
     "example_predictions": (
         "example_predictions",
