@@ -10,7 +10,6 @@ from scipy.special import softmax
 from tests.rows import Rows
 
 from distillab.analysis import analyse
-from distillab.analysis.choice import clean_labels
 from distillab.report.view import study_view
 from distillab.study.settings import Settings
 from distillab.study.storage.records import ValidationExamples, ValidationPredictions, ValidationResults
@@ -99,25 +98,3 @@ def test_the_finding_holds_the_choice_as_plain_json():
     tree = json.loads(json.dumps(found(study(choose="robust"), 0.4, memorise=0.35).to_json()))["settings"][0]
     assert tree["score"] == "robust"
     assert tree["wrong_labels"]["low"] < 0.4 < tree["wrong_labels"]["high"]
-
-
-def test_independent_labels_are_judged_one_by_one_without_unknown_entries():
-    rng = np.random.default_rng(2)
-    truth = (rng.random((V, 3)) < 0.3).astype(np.int16)
-    given = np.where((truth == 1) & (rng.random((V, 3)) < 0.3), 0, truth).astype(np.int16)  # missed tags
-    given[:10, 1] = -1
-    yes = (0.05 + 0.9 * truth + 0.0 * rng.random((V, 3))).astype(np.float16)
-    good, missing = (ValidationPredictions(p, given) for p in (yes, np.where(given == 1, yes, np.float16(0.05))))
-    clean = clean_labels([good, good, missing], ValidationExamples(yes, np.zeros(V, bool)))
-    scores = clean.score([good.probabilities, missing.probabilities])
-    assert scores[0] > scores[1]
-    assert [len(posterior) for posterior in clean.posterior] == [V, V - 10, V]
-    wrong = ((given != truth) & (given >= 0)).sum() / (given >= 0).sum()
-    assert clean.share.low < wrong < clean.share.high
-
-
-def test_one_independent_label_is_yes_or_no():
-    yes = np.array([[0.9], [0.2], [0.8]], np.float16)
-    given = np.array([[1], [0], [1]], np.int16)
-    clean = clean_labels([ValidationPredictions(yes, given)], ValidationExamples(yes, np.zeros(3, bool)))
-    assert clean.posterior[0].shape == (3, 2)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distillab.analysis.choice import LOOKS_WRONG, Choice, Score
+from distillab.analysis.choice import Choice, Score
 from distillab.analysis.curves import AlphaCurve, Divergence, Floats
 from distillab.stats import Comparison, Interval, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+from distillab.study.clean_labels import looks_wrong
 
 SEEDS_FOR_A_RANGE = 6
 """Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
@@ -101,7 +102,7 @@ class SettingResult:
     @property
     def labels_look_wrong(self) -> bool:
         """Whether validation labels look wrong."""
-        return self.wrong_labels is not None and self.wrong_labels.low > LOOKS_WRONG
+        return self.wrong_labels is not None and looks_wrong(self.wrong_labels)
 
     @property
     def kind(self) -> VerdictKind:

@@ -121,6 +121,8 @@ def _search(pipeline: Pipeline, found: SearchResult) -> dict[str, Any]:
         "finalists": FINALISTS if found.repeated else 0,
         "repeats": REPEATS if found.repeated else 1,
         "cuts": list(pipeline.budget.cuts),
+        "choose": "robust" if any(score.clean is not None for score in found.scores) else "metric",
+        "wrong_labels": None if pipeline.clean is None else pipeline.clean.share._asdict(),
     }
 
 

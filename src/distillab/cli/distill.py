@@ -57,6 +57,11 @@ READING = (
 )
 @click.option("--label-loss", help="The loss against labels, such as huber for regression.")
 @click.option("--metric", help="Metric that chooses and judges, such as accuracy, auroc, map, mae or mean_iou.")
+@click.option(
+    "--choose",
+    type=click.Choice(["metric", "robust"]),
+    help="By the metric on the labels as they are, or by the likely clean ones where labels look wrong.",
+)
 @click.option("--size", help="For auto: bytes of weights (50KB) or a share of the teacher's (10%).")
 @click.option("--latency", help="For auto: time for one example, such as 200us.")
 @click.option("--flops", type=float, help="For auto: operations for one example.")

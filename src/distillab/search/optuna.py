@@ -77,7 +77,9 @@ def _resumed(study: Any, distilled: bool, space: Space, student: int) -> list[Sc
     for trial in study.trials:
         if trial.state == TrialState.COMPLETE:
             candidate = _candidate(trial.params, distilled, space, student)
-            scores.append(Score(candidate, float(trial.value or 0), trial.user_attrs["tie"]))
+            value, told = float(trial.value or 0), trial.user_attrs
+            clean = value if told.get("clean") else None
+            scores.append(Score(candidate, told.get("value", value), told["tie"], clean=clean))
         elif not trial.state.is_finished():
             study.tell(trial.number, state=TrialState.FAIL)
     return scores
@@ -101,9 +103,10 @@ def _record(study: Any, asked: Sequence[Any], scores: Sequence[Score]) -> None:
     from optuna.trial import TrialState
 
     for trial, score in zip(asked, scores, strict=False):
-        if np.isfinite(score.value):
-            trial.set_user_attr("tie", score.tie)
-            study.tell(trial, score.value)
+        if np.isfinite(score.choosing):
+            for name, value in (("value", score.value), ("tie", score.tie), ("clean", score.clean is not None)):
+                trial.set_user_attr(name, value)
+            study.tell(trial, score.choosing)
         else:
             study.tell(trial, state=TrialState.FAIL)
     for trial in asked[len(scores) :]:

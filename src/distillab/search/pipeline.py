@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillab.data import Dataset
 from distillab.errors import RequestError, WorkError
@@ -16,6 +17,7 @@ from distillab.search.budget import Budget, Cost
 from distillab.search.grid import SearchResult, grid_search
 from distillab.search.request import Request
 from distillab.search.space import Candidate, Score, Space
+from distillab.study.clean_labels import CleanLabels, clean_labels
 from distillab.study.runner import Runner, Work
 from distillab.study.settings import Augment, Evaluated, Output, Settings, Student, Teacher, ensemble
 from distillab.study.splits import split
@@ -65,6 +67,8 @@ class Pipeline:
         self.request, self.dataset, self.work, self._runner = request, dataset, work, runner
         self.teacher, self.students = teacher, list(students)
         costs = self._cost(final=False), self._cost(final=True)
+        self.clean: CleanLabels | None = None
+        """The likely clean labels of the validation examples, once the first candidates are trained."""
         self.budget = Budget(request.budget, *costs, request.seeds, request.epochs)
 
     @property
@@ -251,9 +255,32 @@ class Pipeline:
         results = self._train([(self.settings(c, "validation"), seed, c) for c in candidates for seed in seeds])
         rows = [results[i : i + each] for i in range(0, len(results), each)]
         metric, tie = self.metric, METRICS[self.dataset.task.tie]
+        clean = self._clean_scores(rows)
         return [
-            Score(candidate, metric.sign * _mean(row, metric.name), tie.sign * _mean(row, tie.name), repeats)
-            for candidate, row in zip(candidates, rows, strict=True)
+            Score(candidate, metric.sign * _mean(row, metric.name), tie.sign * _mean(row, tie.name), repeats, score)
+            for candidate, row, score in zip(candidates, rows, clean, strict=True)
+        ]
+
+    def _clean_scores(self, rows: Sequence[Sequence[TrialResult]]) -> list[float | None]:
+        """How well candidates predict the likely clean labels; None of each where the metric chooses.
+
+        The clean labels are estimated once, from the first candidates: every score of a search is by the same ones.
+        """
+        stored = self.runner.store.validation()
+        kept = [[stored.predictions.get(result.id) for result in row] for row in rows]
+        known = [one for row in kept for one in row if one is not None]
+        if self.clean is None and known:
+            settings = self.settings(self.space.middle, "validation")
+            teacher = self._trial(settings, SEARCH_SEED, self.space.middle).teacher
+            if (examples := stored.examples.get((teacher, settings.validation_rows))) is not None:
+                self.clean = clean_labels(known, examples)
+        if self.request.choose != "robust" or self.clean is None or not self.clean.look_wrong:
+            return [None] * len(rows)
+        return [
+            float(np.mean(self.clean.score([one.probabilities for one in row if one is not None])))
+            if all(one is not None for one in row)
+            else np.nan
+            for row in kept
         ]
 
     def _train(self, wanted: Sequence[tuple[Settings, int, Candidate]], *, keep: bool = False) -> list[TrialResult]:
@@ -284,8 +311,9 @@ class Pipeline:
         trials = [self._trial(self.settings(end, "validation"), seed, end) for end in ends for seed in seeds]
         stored = self.runner.store.validation_predictions()
         predictions = [stored.get(trial.id) for trial in trials]
-        alpha = _predicted_alpha(predictions[: len(seeds)], predictions[len(seeds) :], self.dataset.classes)
-        better = max(scores[2:], key=lambda score: score.value).candidate
+        target = self.clean.posterior[0] if self.clean is not None and scores[0].clean is not None else None
+        alpha = _predicted_alpha(predictions[: len(seeds)], predictions[len(seeds) :], self.dataset.classes, target)
+        better = max(scores[2:], key=lambda score: score.choosing).candidate
         method = "A prediction from the students at alpha = 0 and 1"
         return SearchResult(ends[0]._replace(alpha=alpha), better, scores, method, repeated=False)
 
@@ -296,16 +324,22 @@ def _weights(outputs: Mapping[str, Output]) -> dict[str, Output]:
 
 
 def _predicted_alpha(
-    first: Sequence[ValidationPredictions | None], last: Sequence[ValidationPredictions | None], classes: int
+    first: Sequence[ValidationPredictions | None],
+    last: Sequence[ValidationPredictions | None],
+    classes: int,
+    clean: NDArray[np.float64] | None,
 ) -> float:
-    """The alpha of least squared error to the validation labels, from the students at alpha = 0 and 1."""
+    """The alpha of least squared error to the validation labels, from the students at alpha = 0 and 1.
+
+    `clean` has the probabilities of the clean classes, (V, C), where these take the place of the labels.
+    """
     total = np.zeros(3)
     for at_zero, at_one in zip(first, last, strict=True):
         if at_zero is None or at_one is None:
             raise WorkError(
                 "A student at alpha = 0 or 1 diverged, so alpha cannot be predicted. Lower --learning-rate."
             )
-        target = np.eye(classes)[at_zero.labels]
+        target = np.eye(classes)[at_zero.labels] if clean is None else clean
         total += np.array(alpha_from_endpoints(at_zero.probabilities, at_one.probabilities, target).risk)
     best = alpha_star(RiskCoefficients(*(total / len(first)).tolist())).clipped
     return 0.5 if np.isnan(best) else round(float(best), 3)

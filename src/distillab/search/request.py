@@ -14,6 +14,7 @@ from distillab.losses import DISTILLATION_LOSSES
 from distillab.metrics.metric import metric_named
 from distillab.models.preparation import Layout, Normalisation, parse_normalisation
 from distillab.study.checking import validated
+from distillab.study.clean_labels import check_robust
 from distillab.study.model_options import ModelOptions, Scale
 from distillab.study.settings import (
     Count,
@@ -80,6 +81,8 @@ class Request(Frozen):
             the search is for the alpha of the others.
         label_loss: against the labels; None: the task's default.
         metric: chooses on the validation examples, and judges on the test examples; None: the task's default.
+        choose: "metric": settings are chosen by the metric on the validation labels as they are; "robust": by the
+            likely clean labels, where some look wrong.
         margin: the largest gain that does not matter, > 0, in the metric's own numbers; None: 0.001, and for metrics in
             the labels' own unit a hundredth of their standard deviation.
         size: the student's weights, at most so many bytes, or such a share of the teacher's; for student "auto".
@@ -114,6 +117,7 @@ class Request(Frozen):
     outputs: Outputs = Field(default_factory=dict, validate_default=True)
     label_loss: LabelLoss | None = None
     metric: MetricName | None = None
+    choose: Literal["metric", "robust"] = "metric"
     margin: Positive | None = None
     size: float | str | None = None
     latency: Positive | None = None
@@ -155,6 +159,8 @@ class Request(Frozen):
             raise not_allowed("metric", self.metric, f"one of task={task.name}: {', '.join(metrics)}")
         if self.alpha == "predicted" and (positions or task.name not in ("categorical", "binary")):
             raise not_allowed("alpha", self.alpha, "a number or 'search' with this task", "It predicts class labels.")
+        if self.choose == "robust":
+            check_robust(task, positions)
         metric = self.metric or metrics[0]
         spread = dataset.target_spread
         margin = self.margin or 0.001

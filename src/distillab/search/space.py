@@ -43,11 +43,18 @@ class Score(NamedTuple):
 
     candidate: Candidate
     value: float
-    """Of the metric that chooses."""
+    """Of the metric."""
     tie: float
     """Minus the negative log-likelihood, for real outputs minus the root mean squared error, which settles ties."""
     repeats: int = 1
     """How many times the seeds of a first evaluation it rests on."""
+    clean: float | None = None
+    """How well it predicts the likely clean labels, where these choose in place of the metric; more is better."""
+
+    @property
+    def choosing(self) -> float:
+        """The score that chooses."""
+        return self.value if self.clean is None else self.clean
 
 
 class Space(NamedTuple):
@@ -202,7 +209,7 @@ def leaders(scores: Sequence[Score], distilled: bool, count: int) -> list[Candid
 
 
 def _rank(score: Score) -> tuple[float, ...]:
-    return tuple(-math.inf if math.isnan(value) else value for value in (score.value, score.tie))
+    return tuple(-math.inf if math.isnan(value) else value for value in (score.choosing, score.tie))
 
 
 def _short(value: float) -> float:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from distillab.data.catalogue import task_of
 from distillab.errors import RequestError, not_allowed, shown, unknown
 from distillab.study.checking import validated
+from distillab.study.clean_labels import check_robust
 from distillab.study.settings import OF_PROBABILITIES, SEARCH_KEYS, Objective, Settings
 from distillab.study.yaml import read_yaml
 from distillab.tasks import SEVERAL, TASKS, task_named
@@ -219,6 +220,8 @@ def _checked(tree: Mapping[str, Any], key: str) -> Any:
 
 def _check_crossings(spec: Spec) -> None:
     """Refuse values that are each allowed but not together; those of alpha go with everything."""
+    if spec.objective.choose == "robust":
+        check_robust(task_named(spec.base.task), positions=False)
     for axis in spec.axes:
         if axis.key == "dataset" and len(axis.values) > 1:
             do = "Run a study for each of them, in a folder of its own."
@@ -227,6 +230,9 @@ def _check_crossings(spec: Spec) -> None:
             raise not_allowed("task", list(axis.values), "a single task, that of the data set")
     crossed = Spec(spec.objective, spec.base, tuple(axis for axis in spec.axes if axis.key != "alpha"))
     for cell in crossed.cells():
+        if spec.objective.choose == "robust" and cell.settings.loss == "teacher_free":
+            do = "Without a teacher nothing tells which validation labels are wrong."
+            raise not_allowed("choose", "robust", "metric with loss=teacher_free", do)
         if cell.settings.label_loss == "squared" and spec.objective.metric in OF_PROBABILITIES:
             do = "Outputs that estimate the labels are no probabilities: compare by accuracy or brier."
             allowed = "one that needs no probabilities with label_loss=squared"

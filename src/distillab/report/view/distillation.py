@@ -9,7 +9,10 @@ from typing import Any
 
 import distillab.report.formatting as fmt
 from distillab.metrics.metric import METRICS, Metric, metric_named
+from distillab.report.view.setting import wrong_share
 from distillab.report.view.table import KeyFigure, Table
+from distillab.stats import Interval
+from distillab.study.clean_labels import looks_wrong
 from distillab.tasks import Task, task_named
 from distillab.tasks.several import SCORES, from_described, part_of_metric
 
@@ -77,7 +80,9 @@ def distillation_view(result: Mapping[str, Any]) -> DistillationView:
         lead=f"On {names['data']}: {data['test']:,} test examples.",
         kind=verdict["kind"],
         verdict=verdict_sentence(verdict),
-        caveat=_memorised(result["memorised"], _task(result)),
+        caveat=" ".join(
+            filter(None, (_memorised(result["memorised"], _task(result)), _wrong_labels(result["search"])))
+        ),
         key_figures=_key_figures(result),
         metric=_metric(verdict),
         quality=_quality(verdict, _task(result)),
@@ -254,13 +259,29 @@ def _memorised(teacher: Mapping[str, float] | None, task: Task) -> str:
     )
 
 
+def _wrong_labels(search: Mapping[str, Any]) -> str:
+    """How many validation labels look wrong; empty where they look right, or a finding does not say."""
+    share = search.get("wrong_labels")
+    if share is None or not looks_wrong(Interval(**share)):
+        return ""
+    start = f"About {wrong_share(Interval(**share))} of the validation labels look wrong"
+    if search["choose"] == "robust":
+        return f"{start}; the settings were chosen by the likely clean ones."
+    return (
+        f"{start}: chosen by the metric on them, settings that learn wrong labels look better. Choose by the likely "
+        "clean ones with --choose robust."
+    )
+
+
 def _method(search: Mapping[str, Any], task: Task) -> str:
     each = fmt.counted(search["trainings"], "training")
     finalists = min(search["finalists"], max(search["distilled"], search["baseline"]))
     best = "the best of either kind was" if finalists == 1 else f"the best {finalists} of either kind were"
     repeated = f"; {best} trained {search['repeats']} times as often" if finalists else ""
+    metric = metric_named(search["metric"]).label
+    by = "the likely clean validation labels" if search.get("choose") == "robust" else f"validation {metric}"
     return (
-        f"{search['method']} chose the settings by validation {metric_named(search['metric']).label} (ties by "
+        f"{search['method']} chose the settings by {by} (ties by "
         f"{TIES[task.tie]}): {fmt.counted(search['distilled'], 'candidate')} with "
         f"the teacher and {search['baseline']} without, {each} each{repeated}."
     )
