@@ -113,6 +113,16 @@ SPECS = [
     spec("lines in a word", 'dataset: digits\nloss: "kl\\nkl"', r"loss='kl\\nkl' is not allowed"),
     spec("a NUL in a path", r'dataset: "./a\0b.npz"', r"a\\x00b\.npz: the file cannot be read"),
     spec("a dataset and a number", "dataset: [digits, 3]", "dataset=3 is not allowed: it must be a word"),
+    spec(
+        "a robust choice without classes",
+        "dataset: diabetes\nchoose: robust",
+        "choose='robust' .* metric with task=reg",
+    ),
+    spec(
+        "a robust choice without a teacher",
+        "dataset: digits\nchoose: robust\nloss: teacher_free",
+        "choose='robust' is not allowed: it must be metric with loss=teacher_free",
+    ),
     spec("no dataset", "seeds: 3", "names no dataset. Add a line such as 'dataset: digits'"),
     spec("a misspelt key", "dataset: digits\ntemprature: 3", "no key 'temprature'. Did you mean 'temperature'"),
     spec("a misspelt key in a group", "dataset: digits\nstudent: {modle: linear}", "Did you mean 'student.model'"),
@@ -120,6 +130,8 @@ SPECS = [
 
 VALUES = [
     key("no value", "alpha", "must be KEY=VALUE, such as --set seeds=3"),
+    key("another choice", "choose=best", "choose='best' is not allowed: it must be one of 'metric', 'robust'"),
+    key("more trusted than validation examples", "validation.trusted=90", r"validation\.trusted=90 .* at most \d+"),
     key("an empty value", "alpha=", "alpha=None is not allowed: it must be a number"),
     key("an empty axis", "alpha=[]", "must be a value, or a list of at least one"),
     key("a repeating axis", "alpha=0.5,5e-1", "must be a list without repetitions"),

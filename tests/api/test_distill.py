@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -22,6 +23,7 @@ from distillab.errors import RequestError, WorkError
 from distillab.metrics import accuracy
 from distillab.report.rendering import escape_markdown
 from distillab.report.view.distillation import verdict_sentence
+from distillab.search.request import request
 from distillab.study.storage.store import Store
 
 QUICK: dict[str, Any] = {"epochs": 3, "search_seeds": 1, "seeds": 2, "rounds": 1, "temperature": 3.0}
@@ -225,3 +227,23 @@ def test_a_full_disk_is_told_in_one_line(own: Dataset, teacher: keras.Model, tmp
     monkeypatch.setattr("distillab.models.predictions.replace_file", full)
     with pytest.raises(WorkError, match=r"^logits\.npy cannot be written: No space left on device\. Make space"):
         distill(teacher, "mlp-8", own, tmp_path / "out", **QUICK)
+
+
+def test_wrong_labels_are_told_and_the_likely_clean_ones_choose(tmp_path: Path, teacher_file: Path, own: Dataset):
+    rng = np.random.default_rng(0)
+    wrong = np.where(rng.random(len(own.y_train)) < 0.4, (own.y_train + 1) % own.classes, own.y_train)
+    noisy = dataclasses.replace(own, y_train=wrong)
+    by_metric = distill(teacher_file, "mlp-8", noisy, **QUICK, alpha=0.5)
+    robust = distill(teacher_file, "mlp-8", noisy, tmp_path / "out", **QUICK, alpha=0.5, choose="robust")
+    share = robust.finding["search"]["wrong_labels"]
+    assert share["low"] < (wrong != own.y_train)[own.validation].mean() < share["high"]
+    assert "chosen by the likely clean ones" in words(robust)
+    assert "with --choose robust" in words(by_metric)
+    again = distill(teacher_file, "mlp-8", noisy, tmp_path / "out", **QUICK, alpha=0.5, choose="robust")
+    assert again.finding["chosen"] == robust.finding["chosen"]
+
+
+def test_the_robust_choice_is_refused_where_there_are_no_classes():
+    numbers = read_data((np.random.default_rng(0).normal(size=(90, 3)), np.linspace(0, 1, 90)))
+    with pytest.raises(RequestError, match="choose='robust' is not allowed: it must be metric with task=regression"):
+        request(choose="robust").resolved(numbers)

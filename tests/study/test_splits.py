@@ -64,6 +64,21 @@ def test_validation_labels_are_perturbed_unless_asked_otherwise(digits: Dataset)
         assert (labels.validation != digits.y_train[rows.validation]).any() == wrong
 
 
+def test_noise_reaches_no_trusted_label_and_changes_no_other(digits: Dataset) -> None:
+    plain, trusted = settings(noise={"rate": 0.4}), settings(noise={"rate": 0.4}, validation={"trusted": 50})
+    rows = split(digits, trusted)
+    assert len(rows.trusted) == 50
+    assert np.isin(rows.trusted, rows.validation).all()
+    known = np.isin(rows.validation, rows.trusted)
+    labels, before = (
+        draw_labels(digits, trusted, rows, seed=0),
+        draw_labels(digits, plain, split(digits, plain), seed=0),
+    )
+    np.testing.assert_array_equal(labels.validation[known], digits.y_train[rows.validation[known]])
+    np.testing.assert_array_equal(labels.validation[~known], before.validation[~known])
+    np.testing.assert_array_equal(labels.train, before.train)
+
+
 @pytest.mark.parametrize("size", [None, 700, 1347])
 def test_a_clean_teacher_sees_true_labels_and_no_validation_row(digits: Dataset, size: int | None) -> None:
     cell = settings(train_size=600, teacher={"train_size": size})
@@ -87,6 +102,7 @@ def test_only_images_can_be_shifted() -> None:
     [
         ({"train_size": 5000}, "train_size=5000 is not allowed: it must be at most 1347"),
         ({"batch_size": 1300}, "batch_size=1300 is not allowed: it must be at most 1212"),
+        ({"validation": {"trusted": 136}}, "validation.trusted=136 is not allowed: it must be at most 135"),
         ({"teacher": {"train_size": 5000}}, "teacher.train_size=5000 is not allowed: it must be at most 1347"),
         ({"teacher": {"batch_size": 1300}}, "teacher.batch_size=1300 is not allowed: it must be at most 1212"),
         ({"teacher": {"labels": "noisy", "train_size": 9}}, "Leave teacher.train_size out"),

@@ -22,6 +22,7 @@ from distillab.io import PACKED
 PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
+    "trusted": ("trusted",),
     "test": ("test", "testing"),
     "unlabelled": ("unlabelled", "unlabeled"),
 }

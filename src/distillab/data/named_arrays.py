@@ -28,16 +28,17 @@ def named_arrays(arrays: dict[str, Any], where: str) -> dict[str, Any]:
         arrays = {**arrays, "x_train": arrays["x"], "y_train": arrays["y"]}
     if "weights" in arrays:
         arrays = {**arrays, "w_train": arrays["weights"]}
-    paired = all((f"x_{part}" in arrays) == (f"y_{part}" in arrays) for part in ("train", "test", "validation"))
+    paired = all((f"x_{part}" in arrays) == (f"y_{part}" in arrays) for part in LABELLED)
     if not paired or "x_train" not in arrays:
         raise RequestError(
             f"{where}: found {', '.join(sorted(arrays)) or 'nothing'}; expected x and y, or x_train, y_train, x_test "
-            "and y_test; perhaps x_validation, y_validation and x_unlabelled."
+            "and y_test; perhaps x_validation, y_validation, x_trusted, y_trusted and x_unlabelled."
         )
     return arrays
 
 
-PARTS = ("train", "test", "validation", "unlabelled")
+LABELLED = ("train", "test", "validation", "trusted")
+PARTS = (*LABELLED, "unlabelled")
 
 
 def _gathered(arrays: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,9 @@ class Parts(NamedTuple):
     y_test: Array
     unlabelled: Array
     validation: Rows
-    """The rows of x for validation."""
+    """The rows of x for validation, the trusted ones among them."""
+    trusted: Rows
+    """Those whose labels are known to be right."""
     labels: Array
     """Those of the training part before any were kept for the test."""
     read: Rows
@@ -61,7 +63,7 @@ def split_parts(
     """
     parts = {
         part: _labelled_part(arrays, part, task, positions, ignore)
-        for part in ("train", "test", "validation")
+        for part in ("train", "test", "validation", "trusted")
         if f"x_{part}" in arrays
     }
     read = np.flatnonzero(_is_labelled(parts["train"][1], task))
@@ -84,14 +86,18 @@ def split_parts(
         share = f"{len(y_test):,} labelled examples ({options.test:.0%})"
         notes = (f"The data have no test part: {share} were kept for it.",)
     trained: Segments = (("train", read),)
-    if "validation" in parts:
-        trained += (("validation", np.arange(len(parts["validation"][1]))),)
-        validation = np.arange(len(x), len(x) + len(parts["validation"][1]))
-        x = store.gather([(x, None), (parts["validation"][0], None)])
-        y = np.concatenate([y, parts["validation"][1]])
-    else:
+    validation, trusted = np.empty(0, np.intp), np.empty(0, np.intp)
+    if "validation" not in parts:
         validation = stratified_split(strata(task, y), share=options.validation, rng=rng)[1]
-    return Parts(x, y, x_test, y_test, unlabelled, validation, labels, read, trained, tested, others, notes)
+    for part in ("validation", "trusted"):
+        if part in parts:
+            rows = np.arange(len(x), len(x) + len(parts[part][1]))
+            trained += ((part, np.arange(len(rows))),)
+            x = store.gather([(x, None), (parts[part][0], None)])
+            y = np.concatenate([y, parts[part][1]])
+            validation = np.concatenate([validation, rows])
+            trusted = rows if part == "trusted" else trusted
+    return Parts(x, y, x_test, y_test, unlabelled, validation, trusted, labels, read, trained, tested, others, notes)
 
 
 def _separate_unlabelled(

@@ -25,6 +25,7 @@ from distillab.data.sources import read_source
 from distillab.data.standardisation import feature_scale
 from distillab.data.table import label_note
 from distillab.data.text_ids import WantedTokenizer, with_token_ids
+from distillab.data.trusted import checked_trusted
 from distillab.data.weights import example_weights
 from distillab.errors import RequestError, not_allowed
 from distillab.tasks import Head, Task, recognise
@@ -41,7 +42,8 @@ def read_data(
 
     Args:
         data: a path or the arrays themselves. Paths: an `.npz` with x and y, or x_train, y_train, x_test, y_test, and
-            perhaps x_validation, y_validation, x_unlabelled; an image folder or an archive of one
+            perhaps x_validation, y_validation, x_unlabelled, and x_trusted, y_trusted, whose labels are known to be
+            right; an image folder or an archive of one
             (`read_photographs`); a table (`read_table`); or a name such as "mnist". Arrays: `(x, y)`,
             `(x_train, y_train, x_test, y_test)`, a mapping of such names, a `Dataset`, a `tf.data.Dataset` or a
             `keras.utils.PyDataset` of (x, y). Several inputs are a mapping by name, or a list in the models' order; in
@@ -142,13 +144,16 @@ def _split(
         unlabelled=parts.unlabelled, mean=mean, spread=spread, task=task, store=source.store,
         notes=(*of_label, *source.notes, *parts.notes, *weighed, *of_table),
         ids=ExampleIds(parts.trained, parts.tested, parts.others, source.ids), columns=columns, weights=weights,
+        trusted=parts.trusted,
     )  # fmt: skip
     if source.texts is None:
-        return dataset
+        return checked_trusted(dataset)
     length = options.length
     if length is None:
         length = next((one.shape[0] for of in readers for one in of if one.tokens and one.shape), None)
-    return with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
+    return checked_trusted(
+        with_token_ids(dataset, source.texts, WantedTokenizer(options.tokenizer, options.vocabulary, length))
+    )
 
 
 def _check_options_of_texts(source: Source, options: ReadOptions) -> None:

@@ -13,7 +13,7 @@ from distillab.tasks import SEVERAL, Head, Part, Task, known_entries
 from distillab.tasks.matching import parsed_tasks
 from distillab.tasks.several import labels_of, outputs_of, packed_labels
 
-PARTS = ("train", "test", "validation")
+PARTS = ("train", "test", "validation", "trusted")
 
 RARE = 10
 """Combinations of classes that fewer examples have are one group: a split cannot keep each in proportion."""

@@ -18,7 +18,7 @@ class Source(NamedTuple):
 
     name: str
     arrays: dict[str, Any]
-    """x_train and y_train; perhaps x_test, y_test, x_validation, y_validation, x_unlabelled, w_train, w_validation."""
+    """x_train and y_train; perhaps those of "test", "validation", "trusted"; x_unlabelled, w_train, w_validation."""
     store: ArrayStore
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()

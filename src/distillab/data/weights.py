@@ -162,7 +162,10 @@ def example_weights(
     if "w_train" in arrays:
         train = checked_weights(arrays["w_train"], len(arrays["y_train"]), "weights")
         further = arrays.get("w_validation")
-        more = np.ones(added, np.float32) if further is None else checked_weights(further, added, "w_validation")
+        more = np.ones(added, np.float32)
+        if further is not None:  # trusted examples follow, and weigh 1
+            count = len(arrays["y_validation"])
+            more[:count] = checked_weights(further, count, "w_validation")
         weights = np.concatenate([train[rows], more])
     if given is not None:
         by_class = class_weights(labels, task, names, given)

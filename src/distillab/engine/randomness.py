@@ -20,6 +20,7 @@ PURPOSES: Mapping[str, int] = MappingProxyType(
         "layers": 6,
         "teacher's label noise": 7,
         "shown examples": 8,
+        "trusted examples": 12,
     }
 )
 """The streams. Numbers are never reused, since results depend on them."""
