@@ -75,6 +75,16 @@ def test_right_labels_and_a_certain_prior_leave_next_to_nothing_wrong():
     assert found.share.low < 0.001
 
 
+def test_a_prior_that_errs_with_confidence_on_hard_examples_makes_right_labels_doubted_and_not_wrong():
+    rng = np.random.default_rng(4)
+    prior, clean, _ = problem(rng, 2000, np.eye(C), certainty=1.5)  # right in distribution: a third is hard
+    sure = prior**4 / (prior**4).sum(axis=1, keepdims=True)
+    found = wrong_labels(sure, clean)
+    assert found.doubted.low > 0.1
+    assert found.share.estimate < found.doubted.estimate / 3
+    assert wrong_labels(prior, clean).share.low < 0.02
+
+
 def test_renaming_the_classes_renames_the_results():
     prior, _, given = problem(np.random.default_rng(2), 300, SHIFTED)
     order = np.array([2, 0, 3, 1])  # new name of each class

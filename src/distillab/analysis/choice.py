@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from distillab.analysis.curves import AlphaCurve, Floats
 from distillab.stats import Interval, smoothed
 from distillab.study.clean_labels import CleanLabels, clean_labels, looks_wrong, mean_interval
 from distillab.study.storage.records import ValidationResults
+
+_SHARE, _DOUBTED = attrgetter("share"), attrgetter("doubted")
 
 Score = Literal["metric", "robust"]
 """What chooses."""
@@ -28,17 +31,12 @@ class Choice(NamedTuple):
     clean: Mapping[int, CleanLabels]
     """By seed."""
 
-    @property
-    def labels_look_wrong(self) -> bool:
-        """Whether more validation labels look wrong than a sound teacher would doubt."""
-        return self.share is not None and looks_wrong(self.share)
-
 
 def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -> Choice:
     """Score the students of a setting on the validation data.
 
-    The clean labels count where that is asked for and labels look wrong: on right ones the metric itself has nothing to
-    fear from them, and is what was asked about.
+    The clean labels count where that is asked for and given ones are doubted: from right ones the metric itself has
+    nothing to fear, and it is what was asked about.
 
     Args:
         curve: of the setting.
@@ -63,5 +61,5 @@ def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -
         robust[seed, columns] = smoothed(clean[seed].score([each.probabilities for each in students]))
     if not clean or not np.isfinite(robust[np.ix_(curve.complete, curve.sound)]).all():
         return Choice("metric", None, None, {})
-    choice = Choice("metric", mean_interval([labels.share for labels in clean.values()]), robust, clean)
-    return choice._replace(score="robust") if choose == "robust" and choice.labels_look_wrong else choice
+    share, doubted = (mean_interval([of(labels) for labels in clean.values()]) for of in (_SHARE, _DOUBTED))
+    return Choice("robust" if choose == "robust" and looks_wrong(doubted) else "metric", share, robust, clean)

@@ -274,7 +274,7 @@ class Pipeline:
             teacher = self._trial(settings, SEARCH_SEED, self.space.middle).teacher
             if (examples := stored.examples.get((teacher, settings.validation_rows))) is not None:
                 self.clean = clean_labels(known, examples)
-        if self.request.choose != "robust" or self.clean is None or not self.clean.look_wrong:
+        if self.request.choose != "robust" or self.clean is None or not self.clean.choose:
             return [None] * len(rows)
         return [
             float(np.mean(self.clean.score([one.probabilities for one in row if one is not None])))

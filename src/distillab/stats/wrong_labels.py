@@ -19,6 +19,9 @@ ROUNDS = 60
 STRENGTH = 2.0
 """Labels, for each class, that the symmetric matrix counts as in the estimate of the noise."""
 
+BELIEFS = (0.75, 0.5, 0.25)
+"""Powers of a prior that is believed less: a certain prior takes hard examples for wrongly labelled ones."""
+
 VOTES = 9
 """Students' votes together count as so many: candidates of a long search agree, and are not independent."""
 
@@ -40,7 +43,9 @@ class WrongLabels(NamedTuple):
     matrix: Floats
     """Probabilities of the given class (column) where the clean one is the row, shape (C, C)."""
     share: Interval
-    """Of wrong labels, with a 95 % interval for other draws of labels."""
+    """Of wrong labels, with a 95 % interval for other draws; the prior is believed as far as the labels bear it out."""
+    doubted: Interval
+    """The same where the prior is believed as it is: too many where it errs with confidence."""
 
 
 def wrong_labels(prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None = None) -> WrongLabels:
@@ -59,6 +64,7 @@ def wrong_labels(prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None 
             is not estimated from them. None: none.
 
     Returns:
+        Of the powers 1, 3/4, 1/2 and 1/4 of the prior, the one that makes the given labels likeliest tells the share.
         With `w_i = 1 - q_i(y_i)`, the logit of the share has the standard error `1 / sqrt(sum_i (w_i - mean w)^2)`:
         that of a binomial count where every label is surely right or wrong, and more where it is not.
 
@@ -77,19 +83,33 @@ def wrong_labels(prior: ArrayLike, labels: ArrayLike, trusted: ArrayLike | None 
     equation 3.2, for the standard error, of a single share of wrong labels.
     """
     chances, given, right = _checked(prior, labels, trusted)
+    found = _estimated(chances, given, right)
+    tempered = [found, *(_estimated(_normalised(chances**power), given, right) for power in BELIEFS)]
+    share = max(tempered, key=lambda one: one.likelihood).share
+    return WrongLabels(found.posterior, found.matrix, share, found.share)
+
+
+class _Estimate(NamedTuple):
+    posterior: Floats
+    matrix: Floats
+    share: Interval
+    likelihood: float
+
+
+def _estimated(chances: Floats, given: NDArray[np.intp], right: NDArray[np.bool_]) -> _Estimate:
+    """EM from the symmetric matrix with a fifth of the labels wrong."""
     classes, estimated = chances.shape[1], ~right
     used, seen = chances[estimated], given[estimated]
-    matrix = _symmetric(0.2, classes)
+    matrix, one_hot = _symmetric(0.2, classes), np.eye(classes)
     for _ in range(ROUNDS if len(seen) else 0):
-        posterior = _posterior(used, matrix, seen)
-        counts = np.zeros((classes, classes))
-        np.add.at(counts.T, seen, posterior)
+        counts = _posterior(used, matrix, seen).T @ one_hot[seen]
         wrong = (counts.sum() - np.trace(counts) + 0.5) / (counts.sum() + 1)
         matrix = counts + STRENGTH * _symmetric(wrong, classes)
         matrix /= matrix.sum(axis=1, keepdims=True)
-    posterior = np.eye(classes)[given]
+    posterior = one_hot[given]
     posterior[estimated] = _posterior(used, matrix, seen)
-    return WrongLabels(posterior, matrix, _share(1 - posterior[np.arange(len(given)), given]))
+    likelihood = float(np.log((used * matrix.T[seen]).sum(axis=1)).sum())
+    return _Estimate(posterior, matrix, _share(1 - posterior[np.arange(len(given)), given]), likelihood)
 
 
 def vote_prior(decisions: ArrayLike, teacher: ArrayLike, labels: ArrayLike) -> Floats:
@@ -140,8 +160,8 @@ def calibrated_brier(probabilities: ArrayLike, posterior: ArrayLike) -> Floats:
 
     Example:
         >>> posterior = [[1.0, 0.0], [0.0, 1.0]]
-        >>> calibrated_brier([[[0.6, 0.4], [0.4, 0.6]], [[0.4, 0.6], [0.4, 0.6]]], posterior).round(3).tolist()
-        [0.003, 0.5]
+        >>> calibrated_brier([[[0.6, 0.4], [0.4, 0.6]], [[0.4, 0.6], [0.4, 0.6]]], posterior).round(2).tolist()
+        [0.0, 0.5]
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950; Guo et al., "On calibration of
     modern neural networks", 2017, for one temperature a model.
@@ -179,6 +199,10 @@ def _symmetric(wrong: float, classes: int) -> Floats:
     return np.full((classes, classes), wrong / (classes - 1)) + np.eye(classes) * (1 - wrong - wrong / (classes - 1))
 
 
+def _normalised(chances: Floats) -> Floats:
+    return np.asarray(np.maximum(chances / chances.sum(axis=1, keepdims=True), 1e-12))
+
+
 def _posterior(prior: Floats, matrix: Floats, labels: NDArray[np.intp]) -> Floats:
     joint = prior * matrix.T[labels]
     return np.asarray(joint / joint.sum(axis=1, keepdims=True))
@@ -210,5 +234,4 @@ def _checked(
     right = np.zeros(len(given), np.bool_) if trusted is None else np.asarray(trusted, np.bool_)
     if right.shape != given.shape:
         raise not_allowed("trusted.shape", right.shape, f"{given.shape}, one for each label")
-    chances = np.maximum(chances / chances.sum(axis=1, keepdims=True), 1e-12)
-    return chances, given.astype(np.intp), right
+    return _normalised(chances), given.astype(np.intp), right

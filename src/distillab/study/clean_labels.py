@@ -57,11 +57,13 @@ class CleanLabels(NamedTuple):
     """Whether there are several labels."""
     share: Interval
     """Of wrong labels."""
+    doubted: Interval
+    """Of labels that teacher and students doubt, right or wrong."""
 
     @property
-    def look_wrong(self) -> bool:
-        """As `looks_wrong`."""
-        return looks_wrong(self.share)
+    def choose(self) -> bool:
+        """Whether enough labels are doubted for the clean ones to choose."""
+        return looks_wrong(self.doubted)
 
     def score(self, probabilities: Sequence[NDArray[np.floating]]) -> Floats:
         """How well students predict the clean labels: minus `calibrated_brier`, shape (K,).
@@ -88,7 +90,7 @@ def clean_labels(students: Sequence[ValidationPredictions], examples: Validation
     independent = labels.ndim > 1
     voted = _of_labels(np.stack([each.probabilities for each in students]), independent)
     teacher = _of_labels(examples.probabilities[None], independent)
-    posterior, every, shares = [], [], []
+    posterior, every, shares, doubted = [], [], [], []
     for given, students_of, teacher_of in zip(labels.reshape(len(labels), -1).T, voted, teacher, strict=True):
         known = given >= 0
         prior = vote_prior(students_of[:, known].argmax(axis=2), teacher_of[0][known], given[known])
@@ -96,7 +98,8 @@ def clean_labels(students: Sequence[ValidationPredictions], examples: Validation
         posterior.append(found.posterior)
         every.append(known)
         shares.append(found.share)
-    return CleanLabels(tuple(posterior), tuple(every), independent, mean_interval(shares))
+        doubted.append(found.doubted)
+    return CleanLabels(tuple(posterior), tuple(every), independent, mean_interval(shares), mean_interval(doubted))
 
 
 def mean_interval(intervals: Sequence[Interval]) -> Interval:
