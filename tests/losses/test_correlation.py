@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from scipy.stats import pearsonr
+from tests.losses.slopes import central_differences
 
 from distillab.losses import dist
-from tests.losses.slopes import central_differences
 
 EPSILON = 2.0**-23
 

@@ -410,6 +410,16 @@ def test_a_batch_agrees_with_numpy_in_float64(name: str, T: float) -> None:
 
 
 @every_loss
+def test_float64_logits_are_computed_in_float64(name: str) -> None:
+    student, teacher, labels = *doubles(*drawn(3)[:2]), drawn(3)[2]
+    expected = CONTRACTS[name].reference(student, teacher, labels, 2.3)
+    with jax.enable_x64(True):
+        value = value_of(name, jnp.asarray(student), jnp.asarray(teacher), labels, 2.3)
+    assert value.dtype == np.float64
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+@every_loss
 @pytest.mark.parametrize("T", [0.5, 1.0, 3.0, 10.0])
 def test_the_gradient_agrees_with_central_differences(name: str, T: float) -> None:
     student, teacher, labels = drawn(1)

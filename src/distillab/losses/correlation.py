@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.signature import Array
 from distillab.losses.temperature import soften
 
@@ -59,7 +60,7 @@ def dist(
     q, p = ops.exp(student), ops.exp(teacher)
     weights = ops.ones_like(q[:, 0]) if weights is None else ops.cast(weights, q.dtype)
     inter = 1 - _correlation(q, p, ops.ones_like(q[0]))
-    intra = 1 - ops.mean(_correlation(ops.transpose(q), ops.transpose(p), weights))
+    intra = 1 - mean_of_last(_correlation(ops.transpose(q), ops.transpose(p), weights))
     return square * (inter_weight * inter + intra_weight * intra)
 
 
