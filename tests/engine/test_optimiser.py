@@ -44,13 +44,22 @@ def test_a_few_steps_go_where_the_optimiser_of_keras_goes(name: str) -> None:
         optimiser.apply([jnp.asarray(slope)], [variable])
         direction, state = transformation.update(jnp.asarray(slope), state, ours)
         ours = optax.apply_updates(ours, -rate * direction)
-    # Six steps in float32. Keras's Adam divides by sqrt(v) + epsilon before it corrects the bias of v, and optax
-    # after: for the gradients of 1e-6 the epsilon of 1e-7 then weighs otherwise, up to 1.4 rate in six steps.
-    room = np.full(5, 4e-6)
-    if name == "adam":
-        room[2] = 0.1 * 6 * rate
-        room[1] = 1e-3 * 6 * rate
-    assert (np.abs(np.asarray(variable.value) - np.asarray(ours)) <= room).all()
+    # Six steps in float32, of values up to 3 and steps up to the rate.
+    np.testing.assert_allclose(ours, np.asarray(variable.value), rtol=0, atol=4e-6)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-7, 1e-6, 1e-3])
+def test_gradients_near_the_epsilon_of_adam_step_as_far_as_in_keras(size: float) -> None:
+    slope, rate = jnp.array([size, -size]), 0.5
+    variable, optimiser = keras.Variable(np.zeros(2, np.float32)), keras.optimizers.Adam(rate)
+    optimiser.apply([slope], [variable])
+    transformation = OPTIMISERS["adam"]()
+    direction, _ = transformation.update(slope, transformation.init(slope), slope)
+    # By hand at 1e-6: m = 1e-7, sqrt(v) = 3.1623e-8, sqrt(1 - b2) / (1 - b1) = 0.31623; over sqrt(v) + 1e-7: 0.24025.
+    if size == 1e-6:
+        np.testing.assert_allclose(direction, [0.24025, -0.24025], rtol=1e-4)
+    # Three roundings in float32, and 1 - 0.999, which it knows to 6e-5.
+    np.testing.assert_allclose(-rate * direction, np.asarray(variable.value), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
@@ -60,7 +69,7 @@ def test_the_first_step_goes_downhill_at_the_size_of_the_rate(name: str) -> None
     direction, _ = transformation.update(slope, transformation.init(slope), slope)
     # Adam's first step is the sign; plain descent is the gradient; Nesterov's first step is 1 + 0.9 of it.
     expected = {"adam": jnp.sign(slope), "sgd": slope, "momentum": 1.9 * slope}[name]
-    # Adam divides by the root of 1 - 0.999, which float32 knows to 2^-24 / 0.001 = 6e-5, and its root to half of that.
+    # Adam takes the root of 1 - 0.999, which float32 knows to 2^-24 / 0.001 = 6e-5, and its root to half of that.
     np.testing.assert_allclose(direction, expected, rtol=3e-5)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from scipy.stats import pearsonr
+from tests.losses.slopes import central_differences
 
 from distillab.losses import dist
 
@@ -65,10 +66,44 @@ def test_a_row_of_weight_two_counts_as_two() -> None:
     )
 
 
+def authors_dist(student: np.ndarray, teacher: np.ndarray) -> np.ndarray:
+    """The authors' code in NumPy: cosines of centred rows, 1e-8 beside the product of the norms; T = 1."""
+
+    def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = (z - z.mean(1, keepdims=True) for z in (a, b))
+        return np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + 1e-8)
+
+    q, p = softmax(student, axis=1), softmax(teacher, axis=1)
+    return (1 - cosines(q, p)) + (1 - cosines(q.T, p.T).mean())
+
+
+def test_many_classes_of_small_probability_have_the_gradients_of_the_authors() -> None:
+    student, teacher = 8 * np.random.default_rng(5).standard_normal((2, 8, 100))
+    expected = central_differences(lambda z: authors_dist(z, teacher), student)
+    with jax.enable_x64(True):
+        slopes = np.asarray(
+            jax.grad(lambda z: jnp.sum(dist(z, jnp.asarray(teacher), temperature=1.0)))(jnp.asarray(student))
+        )
+        values = np.asarray(dist(jnp.asarray(student), jnp.asarray(teacher), temperature=1.0))
+    np.testing.assert_allclose(values, authors_dist(student, teacher), rtol=1e-12)
+    # Central differences with a step of 1e-5 are good to 1e-9, relative to slopes of about 1.
+    np.testing.assert_allclose(slopes, expected, atol=1e-8)
+    in_float32 = np.asarray(
+        jax.grad(lambda z: jnp.sum(dist(z, teacher.astype(np.float32), temperature=1.0)))(student.astype(np.float32))
+    )
+    cosine = np.sum(in_float32 * expected) / np.linalg.norm(in_float32) / np.linalg.norm(expected)
+    assert cosine > 1 - 1e-4
+
+
 @pytest.mark.parametrize("student", [np.zeros((3, 4), np.float32), np.eye(4, dtype=np.float32)[[1, 1, 1]] * 1e3])
-def test_what_does_not_vary_has_no_relation_and_no_gradient(student: np.ndarray) -> None:
+def test_what_does_not_vary_has_no_relation_and_a_finite_gradient(student: np.ndarray) -> None:
     _, teacher = drawn(4, batch=3)
     value = dist(student, teacher, temperature=1.0)
-    slopes = jax.grad(lambda z: jnp.sum(dist(z, teacher, temperature=1.0)))(student)
-    assert np.isfinite(value).all()
-    np.testing.assert_array_equal(slopes, 0)
+    slopes = np.asarray(jax.grad(lambda z: jnp.sum(dist(z, teacher, temperature=1.0)))(student))
+    if student[0, 1] == 0:  # even: no relation at all
+        np.testing.assert_array_equal(value, 2)
+        # The norm has slope 0 there, so that of r is b / 1e-8, as in the authors' code, and points to the teacher.
+        assert np.abs(slopes).max() > 1e6
+        downhill = -slopes * 1e-9
+        assert (np.asarray(dist(student + downhill, teacher, temperature=1.0)) < 1.1).all()
+    assert np.isfinite(slopes).all()

@@ -71,9 +71,8 @@ def reference_dist(student: Any, teacher: Any, labels: Any, T: float) -> np.ndar
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    if min(np.var(a) * len(a), np.var(b) * len(b)) <= 1e-12:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
+    a, b = a - a.mean(), b - b.mean()
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-8))
 
 
 def reference_standardised(student: Any, teacher: Any, labels: Any, T: float) -> np.ndarray:
@@ -111,10 +110,20 @@ def teacher_entropy(teacher: Any, labels: Any, T: float) -> np.ndarray:
     return T**2 * -np.sum(softmax(teacher / T, axis=-1) * log_softmax(teacher / T, axis=-1), axis=-1)
 
 
-def share_that_does_not_vary(teacher: Any, labels: Any, T: float) -> np.ndarray:
-    """DIST finds no relation in what does not vary: an even answer, a class over a single example."""
+def relation_missed(teacher: Any, labels: Any, T: float) -> np.ndarray:
+    """DIST at the teacher itself: the 1e-8 beside the norms' product, so 1 where nothing varies."""
     p = softmax(teacher / T, axis=-1)
-    return T**2 * ((p.var(-1) * p.shape[1] <= 1e-12) + np.mean(p.var(0) * len(p) <= 1e-12))
+    rows, columns = (1e-8 / (p.var(axis) * p.shape[axis] + 1e-8) for axis in (1, 0))
+    return T**2 * (rows + np.mean(columns))
+
+
+def least_of_dist(teacher: Any, T: float) -> np.ndarray:
+    """No student's norm is above 1 within an example, nor above sqrt(B) over the batch."""
+    p = softmax(teacher / T, axis=-1)
+    rows, columns = (
+        1e-8 / (most * np.sqrt(p.var(axis) * p.shape[axis]) + 1e-8) for axis, most in ((1, 1), (0, np.sqrt(len(p))))
+    )
+    return T**2 * (rows + np.mean(columns))
 
 
 def centred(z: Any) -> Any:
@@ -187,11 +196,13 @@ def of_squares(student: np.ndarray, teacher: np.ndarray, T: float) -> float:
 
 
 def of_correlations(student: np.ndarray, teacher: np.ndarray, T: float) -> float:
-    """Probabilities rounded at 1, divided by the size of what varies; below 1e-6 nothing is promised."""
+    """Probabilities rounded at 1, times the steepest slope of a correlation r = a b / (|a| |b| + 1e-8)."""
     probabilities = [softmax(z.astype(np.float64) / T, axis=-1) for z in (student, teacher)]
-    norms = [np.sqrt(np.var(p, axis=axis) * p.shape[axis]) for p in probabilities for axis in (0, 1)]
-    least = min((norm[norm > 5e-7].min() for norm in norms if (norm > 5e-7).any()), default=1.0)
-    return float(16 * EPSILON * T**2 * student.shape[-1] * (1 + 20 / T) / least)
+    slopes = []
+    for axis in (0, 1):
+        a, b = (np.sqrt(np.var(p, axis=axis) * p.shape[axis]) for p in probabilities)
+        slopes.append(((a + b) / (a * b + 1e-8)).max())
+    return float(16 * EPSILON * T**2 * student.shape[-1] * (1 + 20 / T) * max(1.0, *slopes))
 
 
 def of_standardised(student: np.ndarray, teacher: np.ndarray, T: float) -> float:
@@ -289,7 +300,7 @@ CONTRACTS = {
         lambda size, T: (2.5 * T**2, T**2),  # correlations -1/2 and 1; over the batch -0.189, 0.189 and none
         limit=dist_limit,
         power=2,
-        floor=share_that_does_not_vary,
+        floor=relation_missed,
         room=of_correlations,
     ),
     # student: mean 7/3, deviation sqrt(14/9) = 1.24722: [-0.26726, -1.06904, 1.33631]; teacher: [-1.22474, 0, 1.22474]
@@ -399,6 +410,16 @@ def test_a_batch_agrees_with_numpy_in_float64(name: str, T: float) -> None:
 
 
 @every_loss
+def test_float64_logits_are_computed_in_float64(name: str) -> None:
+    student, teacher, labels = *doubles(*drawn(3)[:2]), drawn(3)[2]
+    expected = CONTRACTS[name].reference(student, teacher, labels, 2.3)
+    with jax.enable_x64(True):
+        value = value_of(name, jnp.asarray(student), jnp.asarray(teacher), labels, 2.3)
+    assert value.dtype == np.float64
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+@every_loss
 @pytest.mark.parametrize("T", [0.5, 1.0, 3.0, 10.0])
 def test_the_gradient_agrees_with_central_differences(name: str, T: float) -> None:
     student, teacher, labels = drawn(1)
@@ -417,8 +438,8 @@ def test_nothing_is_below_the_value_of_the_best_student(name: str, rows: list[li
     student, teacher = pair(rows)
     floor = CONTRACTS[name].floor(*doubles(teacher), NONE_YET, T)
     assert (floor >= 0).all()
-    if name == "dist":  # an even student has no relation to any teacher; it costs no less than the best
-        floor = np.minimum(floor, value_of(name, teacher, teacher, NONE_YET, T))
+    if name == "dist":  # beside the 1e-8, a student that varies more than the teacher costs less
+        floor = least_of_dist(*doubles(teacher), T)
     assert (value_of(name, student, teacher, NONE_YET, T) >= floor - room(name, student, teacher, T)).all()
 
 

@@ -149,3 +149,50 @@ def test_beyond_the_cap_no_number_is_named():
 def test_a_negative_spread_is_refused():
     with pytest.raises(RequestError, match=r"sd=-1\.0 is not allowed: it must be a finite number >= 0"):
         paired_power(0.5, -1.0, 10)
+
+
+def scanned_power(effect: float, sd: float, n: int, significance: float) -> float:
+    """The two-sided power by trapezoids over s / sd, independent of any noncentral t."""
+    df = n - 1
+    critical, centre = scipy.stats.t.ppf(1 - significance / 2, df), abs(effect) * np.sqrt(n) / sd
+    ratio = np.linspace(0, 1 + 12 / np.sqrt(2 * df), 40001)
+    density = scipy.stats.chi.pdf(ratio * np.sqrt(df), df) * np.sqrt(df)
+    rejects = scipy.stats.norm.cdf(centre - critical * ratio) + scipy.stats.norm.cdf(-centre - critical * ratio)
+    return float(np.trapezoid(density * rejects, ratio))
+
+
+def test_the_power_is_a_number_for_every_size_of_effect():
+    # SciPy's noncentral t is nan at scattered noncentralities of 35 to 60, where the power is 1.
+    effects = np.concatenate([np.linspace(0.01, 60, 2500), np.logspace(2, 9, 60)])
+    for n in (2, 3, 5, 25, 100):
+        for power in (
+            paired_power(effects, 1.0, n),
+            one_sided_power(effects, 1.0, n),
+            tost_power(0.0, 1 / effects, n, margin=1),
+        ):
+            assert np.isfinite(power).all()
+            assert (np.diff(power) >= -1e-12).all()
+    assert paired_power(1e9, 1.0, 5) == one_sided_power(1e9, 1.0, 5) == tost_power(0.0, 1e-9, 5, margin=1.0) == 1.0
+
+
+def test_the_number_of_seeds_equals_that_of_a_plain_scan():
+    rng = np.random.default_rng(8)
+    for effect, sd in zip(rng.uniform(0.2, 3, 12), np.exp(rng.uniform(-4, 1, 12)), strict=True):
+        plan = seeds_to_decide([effect], [sd], margin=effect / 2, power=0.8, cap=200)
+        scanned = next((n for n in range(2, 201) if scanned_power(effect, sd, n, 0.05) >= 0.8), None)
+        assert (plan.seeds, plan.towards) == (scanned, "supported" if scanned else None)
+
+
+@pytest.mark.parametrize("significance", [1e-6, 0.05])
+@pytest.mark.parametrize("n", [2, 4, 30])
+def test_the_power_holds_where_the_critical_value_is_large(n, significance):
+    critical = scipy.stats.t.ppf(1 - significance / 2, n - 1)
+    effect = critical / np.sqrt(n)
+    # 40,001 trapezoids resolve a step of width 1 / critical as long as that is several of theirs.
+    if critical < 1000:
+        expected = scanned_power(effect, 1.0, n, significance)
+        assert float(paired_power(effect, 1.0, n, significance)) == pytest.approx(expected, abs=1e-7)
+    else:
+        # Far out the test compares s / sd with nc / critical = 1 alone.
+        expected = scipy.stats.chi2.cdf(n - 1, n - 1)
+        assert float(paired_power(effect, 1.0, n, significance)) == pytest.approx(expected, abs=1e-3)

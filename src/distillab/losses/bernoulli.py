@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.divergences import (
     distillation_cross_entropy,
     distillation_kl,
@@ -59,7 +60,7 @@ def _for_each_label(of_classes: DistillationLoss, name: str) -> DistillationLoss
 
     def loss(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
         student, teacher = _two_classes(student_logits), _two_classes(teacher_logits)
-        return ops.mean(of_classes(student, teacher, temperature=temperature), axis=-1)
+        return mean_of_last(of_classes(student, teacher, temperature=temperature))
 
     loss.__name__ = loss.__qualname__ = name
     loss.__doc__ = f"""`{of_classes.__name__}` of each label's two classes, logits (0, z), averaged over the labels.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.signature import Array
 from distillab.losses.temperature import soften
 
-CONSTANT = 1e-12  # a sum of squares no larger than the rounding of equal probabilities in float32
+EPSILON = 1e-8  # added to the product of the two norms, as in the authors' code
 
 
 def dist(
@@ -24,7 +25,8 @@ def dist(
 
     Formula: `T^2 * ( b * (1 - r(q_i, p_i)) + g * (1 - mean_k r_w(q_.k, p_.k)) )`, where q and p are the student's and
     the teacher's probabilities at temperature T, r is Pearson's correlation over the classes of example i, and r_w that
-    over the examples of the batch, weighted. The second term is the same for every example.
+    over the examples of the batch, weighted. The second term is the same for every example. With a and b the centred
+    rows (or columns), `r = sum a b / (|a| |b| + 1e-8)`.
 
     **Its relations span the batch**: an example's value depends on the rest of its batch, and so on the batch size.
 
@@ -37,9 +39,8 @@ def dist(
         intra_weight: g >= 0, the paper's gamma.
 
     Returns:
-        The loss times T^2, shape (B,), in [0, 2 (b + g) T^2]; 0 where the logits agree up to a constant. A row
-        or column without variation (uniform probabilities, a class absent from the batch) counts as r = 0, without
-        gradient.
+        The loss times T^2, shape (B,), in [0, 2 (b + g) T^2]; about 0 where the logits agree up to a constant. A
+        row or column that hardly varies (uniform probabilities, a class absent from the batch) counts as r near 0.
 
     Example:
         >>> import numpy as np
@@ -47,16 +48,19 @@ def dist(
         >>> [round(float(value), 3) for value in dist(s, t, temperature=1.0)]
         [0.392, 0.368]
 
-    Source: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", 2022, equations 7 to 10.
+    Source: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", 2022, equations 7 to 10,
+    and their code for the 1e-8.
 
     Note: A correlation has no scale, so the gradient does not shrink with T as a divergence's does, and the authors'
-    factor T^2 makes it grow: T = 1 is their setting for ImageNet.
+    factor T^2 makes it grow: T = 1 is their setting for ImageNet. Nor
+    has it a bound near probabilities without variation: the slope at a student that answers exactly evenly, such as
+    one whose last layer starts at zero, is |b| * 1e8. Adam copes; plain descent does not.
     """
     student, teacher, square = soften(student_logits, teacher_logits, temperature)
     q, p = ops.exp(student), ops.exp(teacher)
     weights = ops.ones_like(q[:, 0]) if weights is None else ops.cast(weights, q.dtype)
     inter = 1 - _correlation(q, p, ops.ones_like(q[0]))
-    intra = 1 - ops.mean(_correlation(ops.transpose(q), ops.transpose(p), weights))
+    intra = 1 - mean_of_last(_correlation(ops.transpose(q), ops.transpose(p), weights))
     return square * (inter_weight * inter + intra_weight * intra)
 
 
@@ -66,7 +70,10 @@ def _correlation(a: Array, b: Array, weights: Array) -> Array:
     a = a - ops.sum(share * a, axis=-1, keepdims=True)
     b = b - ops.sum(share * b, axis=-1, keepdims=True)
     a_spread, b_spread = ops.sum(weights * a * a, axis=-1), ops.sum(weights * b * b, axis=-1)
-    varies = ops.logical_and(a_spread > CONSTANT, b_spread > CONSTANT)
-    # Replaced before the root is taken: the branch that `where` discards has an infinite gradient, and 0 * inf is nan.
-    size = ops.sqrt(ops.where(varies, a_spread, 1.0)) * ops.sqrt(ops.where(varies, b_spread, 1.0))
-    return ops.where(varies, ops.sum(weights * a * b, axis=-1) / size, 0.0)
+    return ops.sum(weights * a * b, axis=-1) / (_root(a_spread) * _root(b_spread) + EPSILON)
+
+
+def _root(square: Array) -> Array:
+    """The square root, of slope 0 at 0 instead of infinity: 0 * inf is nan."""
+    positive = square > 0
+    return ops.where(positive, ops.sqrt(ops.where(positive, square, 1.0)), 0.0)

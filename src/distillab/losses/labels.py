@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.signature import Array
 
 
@@ -51,7 +52,7 @@ def label_squared_error(student_logits: Array, labels: Array) -> Array:
     the scale of `logit_mse`.
     """
     difference = student_logits - ops.one_hot(ops.cast(labels, "int32"), student_logits.shape[-1])
-    return ops.mean(difference * difference, axis=-1) / 2
+    return mean_of_last(difference * difference) / 2
 
 
 def at_label(values: Array, labels: Array) -> Array:

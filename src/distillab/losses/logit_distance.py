@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.signature import Array
 
 
@@ -33,4 +34,4 @@ def logit_mse(student_logits: Array, teacher_logits: Array, labels: Array = None
     losses' gradients, so that one alpha means about the same for all of them.
     """
     difference = ops.subtract(student_logits, teacher_logits)
-    return ops.mean(difference * difference, axis=-1) / 2
+    return mean_of_last(difference * difference) / 2

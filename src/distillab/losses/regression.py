@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.bernoulli import like_labels
 from distillab.losses.signature import Array, DistillationLoss
 
@@ -78,7 +79,7 @@ def _to_teacher(error: Callable[[Array, Array], Array], name: str) -> Distillati
     """The mean over outputs of an error, with the teacher's outputs as targets."""
 
     def loss(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array = None) -> Array:
-        return ops.mean(error(student_logits, teacher_logits), axis=-1)
+        return mean_of_last(error(student_logits, teacher_logits))
 
     loss.__name__ = loss.__qualname__ = name
     loss.__doc__ = f"""`{error.__name__}` against the teacher's outputs, averaged over the outputs.
@@ -128,7 +129,5 @@ def teacher_bounded(
     """
     labels = ops.convert_to_tensor(labels)
     labels = ops.expand_dims(labels, -1) if len(labels.shape) == len(student_logits.shape) - 1 else labels
-    student, teacher = (
-        ops.mean(squared_error(outputs, labels), axis=-1) for outputs in (student_logits, teacher_logits)
-    )
+    student, teacher = (mean_of_last(squared_error(outputs, labels)) for outputs in (student_logits, teacher_logits))
     return ops.where(student + margin > teacher, student, ops.zeros_like(student))

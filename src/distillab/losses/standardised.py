@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
+from distillab.losses.averages import mean_of_last
 from distillab.losses.divergences import distillation_kl
 from distillab.losses.signature import Array
 
@@ -41,8 +42,8 @@ def standardised_kl(student_logits: Array, teacher_logits: Array, labels: Array 
 
 def _standardised(logits: Array) -> Array:
     logits = ops.convert_to_tensor(logits)
-    centred = logits - ops.mean(logits, axis=-1, keepdims=True)
-    variance = ops.mean(centred * centred, axis=-1, keepdims=True)
+    centred = logits - mean_of_last(logits, keepdims=True)
+    variance = mean_of_last(centred * centred, keepdims=True)
     varies = variance > CONSTANT
     # Replaced before the root is taken: the branch that `where` discards has an infinite gradient, and 0 * inf is nan.
     return ops.where(varies, centred / ops.sqrt(ops.where(varies, variance, 1.0)), 0.0)

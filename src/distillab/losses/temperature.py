@@ -38,9 +38,11 @@ def _column(temperature: Array, logits: Array) -> Array:
 
 
 def float_type(logits: Array) -> str:
-    """The type to compute in: that of the logits, so that half precision stays half; a float for whole numbers.
+    """The type to compute in: that of the logits, so that half and double precision stay; a float for whole numbers.
 
     Args:
         logits: shape (B, C).
     """
-    return str(backend.result_type(ops.convert_to_tensor(logits).dtype, float))
+    dtype = backend.standardize_dtype(ops.convert_to_tensor(logits).dtype)
+    # Keras's promotion makes float32 of float64.
+    return dtype if backend.is_float_dtype(dtype) else str(backend.result_type(dtype, float))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, nctdtr, ndtr, stdtrit
+from scipy.special import chdtr, gammaln, ndtr, stdtrit
 
 from distillab.errors import not_allowed
 from distillab.stats.sample import Floats, check_margin, check_share, check_significance
@@ -57,8 +57,7 @@ def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float,
     """Give the power of two one-sided tests of n seeds for equivalence, when the true mean difference is `effect`.
 
     Given the observed standard deviation s, both tests reject when |mean| < margin - c s / sqrt(n), with
-    c = t(1 - significance; n - 1). This normal probability is averaged over the chi distribution of s by Gauss-Legendre
-    quadrature.
+    c = t(1 - significance; n - 1). This normal probability is averaged over the chi distribution of s.
 
     Args:
         effect, n: as in `paired_power`.
@@ -79,22 +78,45 @@ def tost_power(effect: ArrayLike, sd: ArrayLike, n: ArrayLike, *, margin: float,
     root = np.sqrt(np.maximum(seeds, 2.0)) / np.where(sds == 0, 1.0, sds)
     df = np.maximum(seeds, 2.0) - 1
     critical = stdtrit(df, 1 - significance)
-    # s / sd lies within 8 standard errors of 1 but for some 1e-11; beyond margin * root / critical no mean is near
-    # enough.
-    reach = 8 / np.sqrt(2 * df)
-    start = np.maximum(0.0, 1 - reach)
-    stop = np.minimum(1 + reach, margin * root / critical)
-    width = np.maximum(0.0, stop - start)
-    ratio = start[..., None] + width[..., None] * _NODES
-    room = margin * root[..., None] - critical[..., None] * ratio
-    centre = (np.abs(effects) * root)[..., None]
-    inside = ndtr(room - centre) - ndtr(-room - centre)
-    power = width * np.sum(_WEIGHTS * inside * _chi_ratio_density(ratio, df[..., None]), axis=-1)
+    stop = margin * root / critical  # from here on no mean is near enough
+    near, far = margin * root - np.abs(effects) * root, margin * root + np.abs(effects) * root
+    # P(-far + c s < Z < near - c s), as P(Z < near - c s) - (1 - P(Z < far - c s)).
+    power = (
+        _normal_over_spread(near, critical, df, stop)
+        + _normal_over_spread(far, critical, df, stop)
+        - _spread_below(stop, df)
+    )
     return np.where(seeds < 2, 0.0, np.where(sds == 0, certain.astype(np.float64), np.clip(power, 0.0, 1.0)))
 
 
 _POINTS, _POINT_WEIGHTS = np.polynomial.legendre.leggauss(128)
 _NODES, _WEIGHTS = (_POINTS + 1) / 2, _POINT_WEIGHTS / 2
+_REACH = 10.0
+"""Standard errors from its centre beyond which a normal probability or density is nothing (below 1e-22)."""
+
+
+def _normal_over_spread(shift: Floats, critical: Floats, df: Floats, stop: ArrayLike = np.inf) -> Floats:
+    """Average P(Z < shift - critical * s) over s < stop, where df * s^2 is chi-squared: a tail of the noncentral t.
+
+    The probability is 1 up to a certain s, where the average is that of a constant, and 0 from another on; Gauss-
+    Legendre quadrature covers what lies between, so a steep step costs no accuracy. SciPy's `nctdtr` is nan at
+    scattered noncentralities above 35.
+    """
+    width = _REACH / np.sqrt(2 * df)
+    one_until = np.clip((shift - _REACH) / critical, 0.0, stop)
+    start = np.maximum(one_until, 1 - width)
+    # Of few degrees of freedom the upper tail is heavier than a normal one: at df = 1, s is half-normal up to 1 + 7.
+    end = np.minimum(np.minimum((shift + _REACH) / critical, stop), 1 + width)
+    length = np.maximum(0.0, end - start)
+    ratio = start[..., None] + length[..., None] * _NODES
+    inside = ndtr(shift[..., None] - critical[..., None] * ratio)
+    between = length * np.sum(_WEIGHTS * inside * _chi_ratio_density(ratio, df[..., None]), axis=-1)
+    return np.asarray(_spread_below(one_until, df) + between, dtype=np.float64)
+
+
+def _spread_below(ratio: ArrayLike, df: Floats) -> Floats:
+    """P(s < ratio), where df * s^2 is chi-squared with df degrees of freedom."""
+    return np.asarray(chdtr(df, df * np.square(np.minimum(ratio, 1e6))), dtype=np.float64)
 
 
 def _chi_ratio_density(ratio: Floats, df: Floats) -> Floats:
@@ -115,9 +137,8 @@ def _rejects(effects: Floats, sds: Floats, seeds: Floats, tail: float) -> tuple[
     df = np.maximum(seeds, 2.0) - 1
     noncentrality = np.abs(effects) * np.sqrt(df + 1) / np.where(sds == 0, 1.0, sds)
     critical = stdtrit(df, 1 - tail)
-    towards = 1 - nctdtr(df, noncentrality, critical)
-    # SciPy gives nan where the wrong side is too unlikely to represent.
-    against = np.nan_to_num(nctdtr(df, noncentrality, -critical), nan=0.0)
+    towards = _normal_over_spread(noncentrality, critical, df)
+    against = _normal_over_spread(-noncentrality, critical, df)
     return np.clip(towards, 0.0, 1.0), np.clip(against, 0.0, 1.0)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from distillab.study.settings import Settings, ensemble, file_of, is_given
 from distillab.study.spec import Spec
 
-NUMERICS = 5
+NUMERICS = 6
 """Version of the computation; raised whenever the same settings would give other numbers, if only in rounding.
 
 Settings at their defaults are left out of an identity, so that a setting that is added later changes none; a changed
