@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillab.data.labels import Array
-from distillab.metrics.metric import metric_named
-from distillab.stats import Verdict, mcnemar, paired_t, t_interval, verdict
+from distillab.metrics.metric import Metric, metric_named
+from distillab.stats import (
+    DIFFERENCES,
+    SHARES,
+    CrossedMean,
+    CrossedVerdict,
+    crossed_mean,
+    crossed_verdict,
+    mcnemar,
+    paired_t,
+    t_interval,
+)
 from distillab.stats.same_examples import SameExamples, paired_bootstrap
 from distillab.study.storage.records import TrialResult
 from distillab.tasks import Task, known_entries
+from distillab.tasks.case_scores import case_scores
 from distillab.tasks.evaluation import decisions, evaluate
 from distillab.tasks.resampling import example_metric
 from distillab.tasks.several import labels_of, outputs_of, part_of_metric
@@ -38,30 +49,41 @@ class PairedGain(NamedTuple):
     p: float
 
 
+class OverBoth(NamedTuple):
+    """A mean for new seeds and new test examples, with its 95 % interval; in the metric's own numbers."""
+
+    mean: float
+    low: float
+    high: float
+    p: float | None
+    """Two-sided, for no difference; None of a value that is no difference."""
+    seeds: int
+    cases: int
+    """Test examples, or the groups of them whose pseudovalues were taken."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A distilled student beside its baseline and its teacher, on the test examples.
 
     Args:
         metric: what the verdict is about.
-        verdict: paired over seeds, by the rule of studies: the student takes the place of the one intermediate alpha,
-            the baseline that of alpha = 1.
+        verdict: on the gain in it for new seeds and new test examples, by the rules of studies.
         student, baseline: by metric, over the seeds.
         teacher: by metric.
         gain: by metric, student minus baseline, paired by seed.
-        examples: the shipped student against the baseline of the same seed, over test examples.
-        against_teacher: the shipped student against the teacher, over test examples.
+        over_both: by "student", "baseline", "gain" and "against_teacher" (the student minus the teacher, which has no
+            other seeds): the metric for new seeds and new examples.
         by_seed: of "student" and "baseline", by metric, seed by seed.
     """
 
     metric: str
-    verdict: Verdict
+    verdict: CrossedVerdict
     student: Mapping[str, Estimate]
     baseline: Mapping[str, Estimate]
     teacher: Mapping[str, float]
     gain: Mapping[str, PairedGain]
-    examples: SameExamples
-    against_teacher: SameExamples
+    over_both: Mapping[str, OverBoth]
     by_seed: Mapping[str, Mapping[str, tuple[float, ...]]]
 
 
@@ -73,6 +95,8 @@ class PredictedTest(NamedTuple):
     baseline: NDArray[np.float32]
     """Of the same seed."""
     teacher: NDArray[np.float32]
+    others: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]] = ()
+    """Student and baseline of every further seed, in order; read once, one seed at a time."""
 
 
 def compare(
@@ -90,34 +114,66 @@ def compare(
     Args:
         student: its results, seed by seed; the first is the shipped one.
         baseline: those of the same seeds without a teacher.
-        predictions: of the first seed's student and baseline, and of the teacher.
+        predictions: of all seeds' students and baselines, and of the teacher.
         labels: of the test examples, shape (M, ...).
         task: what outputs and labels mean.
         metric: what the verdict is about.
         margin: the largest gain that does not matter, in the metric's own numbers.
     """
-    names = tuple(dict.fromkeys((metric, *(task.map_compared if predictions.student.ndim > 2 else task.compared))))
+    positions = predictions.teacher.ndim > 2
+    names = tuple(dict.fromkeys((metric, *(task.map_compared if positions else task.compared))))
     results = {"student": student, "baseline": baseline}
     columns = {
         who: {name: np.array([trial.metrics["test", name] for trial in of]) for name in names}
         for who, of in results.items()
     }
-    sign = metric_named(metric).sign
-    scores = sign * np.stack([columns["student"][metric], columns["baseline"][metric]], axis=1)
     teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
-    against = partial(same_examples, task, metric, labels, predictions.student)
+    measured = metric_named(metric)
+    found = _over_both(task, measured, predictions, labels)
     estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
     return Comparison(
         metric=metric,
-        verdict=verdict(scores, [0.5, 1.0], margin=margin, shares=False),
+        verdict=crossed_verdict(found["gain"], margin=margin),
         student=estimates["student"],
         baseline=estimates["baseline"],
         teacher={name: teacher[name] for name in names},
         gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in names},
-        examples=against(predictions.baseline),
-        against_teacher=against(predictions.teacher),
+        over_both={who: _in_own_numbers(measured, who, of) for who, of in found.items()},
         by_seed={who: {name: tuple(values.tolist()) for name, values in of.items()} for who, of in columns.items()},
     )
+
+
+def _over_both(task: Task, metric: Metric, predictions: PredictedTest, labels: Array) -> dict[str, CrossedMean]:
+    """Means over seeds and cases: of values as they are, of differences with more for better."""
+
+    def scores(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        return case_scores(task, metric.name, outputs, labels, predictions.teacher).astype(np.float64)
+
+    pairs = chain([(predictions.student, predictions.baseline)], predictions.others)
+    student, baseline = map(np.stack, zip(*((scores(one), scores(other)) for one, other in pairs), strict=True))
+    teacher = scores(predictions.teacher)
+    each = {
+        "student": student,
+        "baseline": baseline,
+        "gain": metric.sign * (student - baseline),
+        "against_teacher": metric.sign * (student - teacher),
+    }
+    shares = all(np.isin(of, (0, 1)).all() for of in (student, baseline, teacher))  # right or wrong
+    if not all(np.isfinite(of).all() for of in each.values()):  # AUROC of few positives: nothing of other examples
+        each = {who: of.mean(axis=1, keepdims=True) for who, of in each.items()}
+    bounds = {who: (SHARES if who in ("student", "baseline") else DIFFERENCES) if shares else None for who in each}
+    return {who: crossed_mean(of, bounds=bounds[who]) for who, of in each.items()}
+
+
+def _in_own_numbers(metric: Metric, who: str, found: CrossedMean) -> OverBoth:
+    """The interval in the metric's own numbers, of a share between 0 and 100 %."""
+    difference = who in ("gain", "against_teacher")
+    sign = metric.sign if difference else 1
+    low, high = sorted((sign * found.low, sign * found.high)) if np.isfinite(found.low) else (np.nan, np.nan)
+    if metric.unit == "%":
+        least, most = DIFFERENCES if difference else SHARES
+        low, high = max(low, least), min(high, most)
+    return OverBoth(sign * found.mean, low, high, found.p if difference else None, found.seeds, found.examples)
 
 
 def same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:

@@ -92,7 +92,7 @@ def crossed_mean(scores: ArrayLike, *, bounds: Bounds | None = None, confidence:
         >>> gains = np.zeros((5, 36))
         >>> found = crossed_mean(gains, bounds=DIFFERENCES)
         >>> round(found.low, 3), round(found.high, 3)
-        (-0.074, 0.074)
+        (-0.076, 0.076)
 
     Source: the analysis of variance: D. D. Dorfman, K. S. Berbaum, C. E. Metz, "Receiver operating characteristic
     rating analysis", Investigative Radiology 1992; N. A. Obuchowski and H. E. Rockette, 1995; the degrees of freedom:

@@ -74,7 +74,7 @@ def crossed_verdict(found: CrossedMean, *, margin: float, significance: float = 
         >>> from distillab.stats.crossed import DIFFERENCES, crossed_mean
         >>> result = crossed_verdict(crossed_mean(np.zeros((5, 36)), bounds=DIFFERENCES), margin=0.001)
         >>> result.kind, result.needed.examples
-        ('undecided', 3516)
+        ('undecided', 3517)
 
     Source: as `crossed_mean` and `verdict`.
     """
