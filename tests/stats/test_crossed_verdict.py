@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from distillab.errors import RequestError
-from distillab.stats import DIFFERENCES, CrossedMean, CrossedVerdict, crossed_mean, crossed_verdict, verdict
-from distillab.stats.crossed import MeanSquares, error_of
+from distillab.stats import DIFFERENCES, CrossedVerdict, crossed_verdict, verdict
 
 
 def ruling(scores: np.ndarray, margin: float = 0.001) -> CrossedVerdict:
-    return crossed_verdict(crossed_mean(scores, bounds=DIFFERENCES), margin=margin)
+    return crossed_verdict(scores, margin=margin, bounds=DIFFERENCES)
 
 
 def by_counts(examples: int, *counts: tuple[int, int]) -> np.ndarray:
@@ -84,16 +83,20 @@ def test_a_larger_study_as_advised_decides_most_of_the_time():
     rng = np.random.default_rng(0)
     of_seed, of_example, of_both, examples = 0.03, 0.1, 0.3, 400
 
-    def study(seeds: int) -> CrossedMean:
+    def study(seeds: int) -> np.ndarray:
         scores = of_seed * rng.normal(size=(seeds, 1)) + of_example * rng.normal(size=examples)
-        return crossed_mean(0.02 + scores + of_both * rng.normal(size=(seeds, examples)))
+        return 0.02 + scores + of_both * rng.normal(size=(seeds, examples))
 
-    # a pilot that observed exactly what is true: advice from a lucky one would be wrong
-    rest = of_both**2
-    squares = MeanSquares(rest + examples * of_seed**2, rest + 5 * of_example**2, rest)
-    pilot = study(5)._replace(mean=0.02, centre=0.02, squares=squares)
-    pilot = pilot._replace(**dict(zip(("se", "df"), error_of(squares, 5, examples), strict=True)))
-    needed = crossed_verdict(pilot, margin=0.001).needed.seeds
+    # A pilot that observed exactly what is true, for advice from a lucky one would be wrong: its mean squares are the
+    # expected ones.
+    seeds, rest = 5, of_both**2
+    row, column, both = (rng.normal(size=shape) for shape in ((seeds, 1), (1, examples), (seeds, examples)))
+    row, column = row - row.mean(), column - column.mean()
+    both += both.mean() - both.mean(axis=0, keepdims=True) - both.mean(axis=1, keepdims=True)
+    row *= np.sqrt((rest + examples * of_seed**2) * (seeds - 1) / examples / (row**2).sum())
+    column *= np.sqrt((rest + seeds * of_example**2) * (examples - 1) / seeds / (column**2).sum())
+    both *= np.sqrt(rest * (seeds - 1) * (examples - 1) / (both**2).sum())
+    needed = crossed_verdict(0.02 + row + column + both, margin=0.001).needed.seeds
     assert needed is not None
     decided = sum(crossed_verdict(study(needed), margin=0.001).kind == "supported" for _ in range(80))
     assert decided >= 64 - 4 * 3.6
@@ -104,4 +107,4 @@ def test_a_larger_study_as_advised_decides_most_of_the_time():
 )
 def test_a_margin_or_significance_out_of_range_is_refused(options, named):
     with pytest.raises(RequestError, match=named):
-        crossed_verdict(crossed_mean(np.eye(3)), **options)
+        crossed_verdict(np.eye(3), **options)

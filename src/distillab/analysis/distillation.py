@@ -129,11 +129,12 @@ def compare(
     }
     teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
     measured = metric_named(metric)
-    found = _over_both(task, measured, predictions, labels)
+    scores = _scores(task, measured, predictions, labels)
+    found = {who: crossed_mean(of.scores, bounds=of.bounds) for who, of in scores.items()}
     estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
     return Comparison(
         metric=metric,
-        verdict=crossed_verdict(found["gain"], margin=margin),
+        verdict=crossed_verdict(scores["gain"].scores, margin=margin, bounds=scores["gain"].bounds),
         student=estimates["student"],
         baseline=estimates["baseline"],
         teacher={name: teacher[name] for name in names},
@@ -143,8 +144,13 @@ def compare(
     )
 
 
-def _over_both(task: Task, metric: Metric, predictions: PredictedTest, labels: Array) -> dict[str, CrossedMean]:
-    """Means over seeds and cases: of values as they are, of differences with more for better."""
+class _Scores(NamedTuple):
+    scores: NDArray[np.float64]  # (R, K)
+    bounds: tuple[float, float] | None
+
+
+def _scores(task: Task, metric: Metric, predictions: PredictedTest, labels: Array) -> dict[str, _Scores]:
+    """Scores by seed and case: of values as they are, of differences with more for better."""
 
     def scores(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         return case_scores(task, metric.name, outputs, labels, predictions.teacher).astype(np.float64)
@@ -162,7 +168,7 @@ def _over_both(task: Task, metric: Metric, predictions: PredictedTest, labels: A
     if not all(np.isfinite(of).all() for of in each.values()):  # AUROC of few positives: nothing of other examples
         each = {who: of.mean(axis=1, keepdims=True) for who, of in each.items()}
     bounds = {who: (SHARES if who in ("student", "baseline") else DIFFERENCES) if shares else None for who in each}
-    return {who: crossed_mean(of, bounds=bounds[who]) for who, of in each.items()}
+    return {who: _Scores(of, bounds[who]) for who, of in each.items()}
 
 
 def _in_own_numbers(metric: Metric, who: str, found: CrossedMean) -> OverBoth:

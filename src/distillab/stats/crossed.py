@@ -11,9 +11,9 @@ from scipy.special import expit, logit, stdtr, stdtrit
 from distillab.errors import not_allowed
 from distillab.stats.sample import Floats, as_scores, check_count, check_share, identical
 
-FEWEST = 6
-"""Examples on which pairs must differ before their variance is trusted: the exact McNemar test of fewer never reaches
-p = 0.05."""
+FEWEST = 10
+"""Effective number of examples that must differ before their variance is trusted; chosen by simulation: with fewer,
+the mean's distribution is too skewed for t."""
 
 Bounds = tuple[float, float]
 DIFFERENCES: Bounds = (-1.0, 1.0)
@@ -61,7 +61,9 @@ class CrossedMean(NamedTuple):
     method: str
 
 
-def crossed_mean(scores: ArrayLike, *, bounds: Bounds | None = None, confidence: float = 0.95) -> CrossedMean:
+def crossed_mean(
+    scores: ArrayLike, *, bounds: Bounds | None = None, confidence: float = 0.95, adjust: bool = False
+) -> CrossedMean:
     """Estimate a mean of scores by seed and example for new seeds and new examples at once.
 
     With mean squares MS_R of the seeds (readers), MS_C of the examples (cases) and MS_RC of the rest:
@@ -77,8 +79,10 @@ def crossed_mean(scores: ArrayLike, *, bounds: Bounds | None = None, confidence:
         scores: shape (R, N), finite; a row is a seed, a column a test example.
         bounds: the least and the largest possible score, such as `DIFFERENCES` or `SHARES`; None: unbounded. Between
             bounds, t is taken on the logit scale, so the interval stays between them. Where fewer than `FEWEST`
-            examples have a score other than the commonest one, an example at either bound is added for every seed.
+            examples differ, an example at either bound is added for every seed: the effective number of examples is
+            (sum c)^2 / sum c^2, with c an example's mean distance from the commonest score.
         confidence: strictly between 0 and 1.
+        adjust: add these examples in any case; needs bounds.
 
     Returns:
         `CrossedMean`. One seed: the interval covers other examples only. One example, or unbounded scores that are all
@@ -108,7 +112,7 @@ def crossed_mean(scores: ArrayLike, *, bounds: Bounds | None = None, confidence:
         _check_bounds(values, bounds)
     seeds, examples = values.shape
     mean = float(values.mean())
-    adjusted = bounds is not None and examples - _commonest(values, bounds) < FEWEST
+    adjusted = bounds is not None and (adjust or _effective(values.mean(axis=0), bounds) < FEWEST)
     if bounds is not None and adjusted:
         values = np.concatenate([values, np.broadcast_to(np.array(bounds), (seeds, 2))], axis=1)
     squares = _mean_squares(values)
@@ -284,10 +288,10 @@ def _scale(value: float, bounds: Bounds | None) -> Bounds:
     return float(logit(share)), 1 / ((high - low) * share * (1 - share))
 
 
-def _commonest(values: Floats, bounds: Bounds) -> int:
-    """Examples on which every seed scores the lower bound, their middle, or the upper one; the most of the three."""
-    unanimous = values[0][(values == values[0]).all(axis=0)]
-    return max(int(np.count_nonzero(unanimous == value)) for value in (*bounds, sum(bounds) / 2))
+def _effective(means: Floats, bounds: Bounds) -> float:
+    """The effective number of examples that differ from the lower bound, the middle or the upper one; the least."""
+    distances = [np.abs(means - value) for value in (*bounds, sum(bounds) / 2)]
+    return min(float(each.sum() ** 2 / (each**2).sum()) if each.any() else 0.0 for each in distances)
 
 
 def _check_bounds(values: Floats, bounds: Bounds) -> None:

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from math import ceil, log2
 from typing import NamedTuple
 
+from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
-from distillab.stats.crossed import CrossedMean, MeanSquares, crossed_test, error_of, examples_error
+from distillab.stats.crossed import (
+    Bounds,
+    CrossedMean,
+    MeanSquares,
+    crossed_mean,
+    crossed_test,
+    error_of,
+    examples_error,
+)
 from distillab.stats.planning import SEED_CAP
 from distillab.stats.sample import check_margin, check_significance
 from distillab.stats.verdict import VerdictKind
@@ -57,22 +66,27 @@ class CrossedVerdict:
     examples: int
 
 
-def crossed_verdict(found: CrossedMean, *, margin: float, significance: float = 0.05) -> CrossedVerdict:
+def crossed_verdict(
+    scores: ArrayLike, *, margin: float, bounds: Bounds | None = None, significance: float = 0.05
+) -> CrossedVerdict:
     """Decide whether a gain holds for new seeds and new test examples.
 
     The rules of `verdict` in their order, with the tests of `crossed_test`: *practically equivalent* within ± margin,
     *supported* by a positive gain, *contradicted* by a gain less than the margin, or *undecided*. Seeds of one and the
-    same mean show no spread: they decide only where as many equal signs would (5 seeds one-sided, 6 two-sided).
+    same mean show no spread: they decide only where as many equal signs would (5 seeds one-sided, 6 two-sided). Between
+    bounds, a small gain is claimed only if it stays small with an example at either bound added: a few examples that
+    differ, all in one direction, have a variance that is smallest where the gain is underestimated.
 
     Args:
-        found: mean of student minus baseline, more is better.
+        scores: student minus baseline, shape (R, N), more is better; a row is a seed, a column a test example.
         margin: > 0, the largest gain that does not matter, in the scores' own numbers.
+        bounds: of the scores, as in `crossed_mean`.
         significance: in (0, 0.5).
 
     Example:
         >>> import numpy as np
-        >>> from distillab.stats.crossed import DIFFERENCES, crossed_mean
-        >>> result = crossed_verdict(crossed_mean(np.zeros((5, 36)), bounds=DIFFERENCES), margin=0.001)
+        >>> from distillab.stats.crossed import DIFFERENCES
+        >>> result = crossed_verdict(np.zeros((5, 36)), margin=0.001, bounds=DIFFERENCES)
         >>> result.kind, result.needed.examples
         ('undecided', 3517)
 
@@ -80,9 +94,10 @@ def crossed_verdict(found: CrossedMean, *, margin: float, significance: float = 
     """
     check_margin(margin)
     check_significance(significance)
+    found, cautious = (crossed_mean(scores, bounds=bounds, adjust=adjust) for adjust in (False, bounds is not None))
     test = crossed_test(found)
-    p_no_gain = _p_less(found, margin)
-    p_equivalent = max(p_no_gain, _p_greater(found, -margin))
+    p_no_gain = _p_less(cautious, margin)
+    p_equivalent = max(p_no_gain, _p_greater(cautious, -margin))
     kind, reason, fewest = _conclude(found, test.p, p_equivalent, p_no_gain, margin, significance)
     needed = Needed(None, None)
     if kind == "undecided":
