@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.analysis.over_both import OverBoth, in_own_numbers
 from distillab.data.labels import Array
 from distillab.metrics.metric import Metric, metric_named
 from distillab.stats import (
     DIFFERENCES,
     SHARES,
-    CrossedMean,
     CrossedVerdict,
     crossed_mean,
     crossed_verdict,
@@ -30,6 +30,9 @@ from distillab.tasks.case_scores import case_scores
 from distillab.tasks.evaluation import decisions, evaluate
 from distillab.tasks.resampling import example_metric
 from distillab.tasks.several import labels_of, outputs_of, part_of_metric
+
+PAIRS = ("gain", "against_teacher")
+"""What is a difference of two models."""
 
 
 class Estimate(NamedTuple):
@@ -47,19 +50,6 @@ class PairedGain(NamedTuple):
     low: float
     high: float
     p: float
-
-
-class OverBoth(NamedTuple):
-    """A mean for new seeds and new test examples, with its 95 % interval; in the metric's own numbers."""
-
-    mean: float
-    low: float
-    high: float
-    p: float | None
-    """Two-sided, for no difference; None of a value that is no difference."""
-    seeds: int
-    cases: int
-    """Test examples, or the groups of them whose pseudovalues were taken."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +129,12 @@ def compare(
         baseline=estimates["baseline"],
         teacher={name: teacher[name] for name in names},
         gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in names},
-        over_both={who: _in_own_numbers(measured, who, of) for who, of in found.items()},
+        over_both={
+            who: in_own_numbers(
+                of, sign=measured.sign if who in PAIRS else 1, difference=who in PAIRS, share=measured.unit == "%"
+            )
+            for who, of in found.items()
+        },
         by_seed={who: {name: tuple(values.tolist()) for name, values in of.items()} for who, of in columns.items()},
     )
 
@@ -167,19 +162,8 @@ def _scores(task: Task, metric: Metric, predictions: PredictedTest, labels: Arra
     shares = all(np.isin(of, (0, 1)).all() for of in (student, baseline, teacher))  # right or wrong
     if not all(np.isfinite(of).all() for of in each.values()):  # AUROC of few positives: nothing of other examples
         each = {who: of.mean(axis=1, keepdims=True) for who, of in each.items()}
-    bounds = {who: (SHARES if who in ("student", "baseline") else DIFFERENCES) if shares else None for who in each}
+    bounds = {who: (DIFFERENCES if who in PAIRS else SHARES) if shares else None for who in each}
     return {who: _Scores(of, bounds[who]) for who, of in each.items()}
-
-
-def _in_own_numbers(metric: Metric, who: str, found: CrossedMean) -> OverBoth:
-    """The interval in the metric's own numbers, of a share between 0 and 100 %."""
-    difference = who in ("gain", "against_teacher")
-    sign = metric.sign if difference else 1
-    low, high = sorted((sign * found.low, sign * found.high)) if np.isfinite(found.low) else (np.nan, np.nan)
-    if metric.unit == "%":
-        least, most = DIFFERENCES if difference else SHARES
-        low, high = max(low, least), min(high, most)
-    return OverBoth(sign * found.mean, low, high, found.p if difference else None, found.seeds, found.examples)
 
 
 def same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:

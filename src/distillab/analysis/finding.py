@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, alpha_curves
 from distillab.analysis.denoising import SHARES, Denoising, denoising
@@ -97,6 +98,7 @@ def analyse(
     *,
     classes: int | None = None,
     predictions: Mapping[str, ValidationPredictions] | None = None,
+    correct: Mapping[str, NDArray[np.bool_]] | None = None,
     curves: Sequence[AlphaCurve] | None = None,
 ) -> Finding:
     """Compare the alphas of a study from its trial results, finished, half-finished or empty.
@@ -107,10 +109,11 @@ def analyse(
         teachers: its teachers' results, by identity.
         classes: C, where it is known.
         predictions: students' kept predictions on the validation split, by trial.
+        correct: whether each test prediction is right, by trial.
         curves: `alpha_curves` of the same results, where the caller has them.
     """
     curves = alpha_curves(spec, trials, teachers) if curves is None else curves
-    settings = tuple(compare_alphas(curve, margin=spec.objective.margin) for curve in curves)
+    settings = tuple(compare_alphas(curve, margin=spec.objective.margin, correct=correct) for curve in curves)
     return Finding(
         question=spec.objective.question,
         metric=metric_named(spec.objective.metric),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Divergence, Floats
+from distillab.analysis.over_both import OverBoth, gain_over_both
 from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
 
 SEEDS_FOR_A_RANGE = 6
@@ -70,6 +73,8 @@ class SettingResult:
         missing: students not recorded yet.
         diverged: every diverged student.
         perturbed: whether training labels are perturbed.
+        over_labels, over_teacher: the gain of the chosen alpha for other seeds and other test examples, over alpha = 1
+            and over alpha = 0; None where it is not known (`gain_over_both`).
         dataset, task, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
     """
 
@@ -93,6 +98,8 @@ class SettingResult:
     teacher_labels: str
     validation_labels: str
     task: str = "categorical"
+    over_labels: OverBoth | None = None
+    over_teacher: OverBoth | None = None
 
     @property
     def kind(self) -> VerdictKind:
@@ -118,7 +125,9 @@ class SettingResult:
         return next((result for result in self.alphas if result.alpha == alpha), None)
 
 
-def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
+def compare_alphas(
+    curve: AlphaCurve, *, margin: float, correct: Mapping[str, NDArray[np.bool_]] | None = None
+) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -126,6 +135,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     Args:
         curve: the setting's students.
         margin: > 0, the largest gain that does not matter, as a proportion.
+        correct: whether each test prediction is right, by trial.
     """
     sound = np.flatnonzero(curve.sound)
     sign = curve.metric.sign  # the statistics take more for better
@@ -151,10 +161,12 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
             )
         )
     settings = curve.settings
+    best = _best([results[index] for index in sound], sign) if paired.size else None
+    over = {} if best is None else {end: gain_over_both(curve, best.alpha, end, correct or {}) for end in (0.0, 1.0)}
     return SettingResult(
         label=curve.label,
         verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
-        best=_best([results[index] for index in sound], sign) if paired.size else None,
+        best=best,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
         teacher=curve.teacher,
@@ -172,6 +184,8 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
         temperature=settings.temperature,
         teacher_labels=settings.teacher.labels,
         validation_labels=settings.validation.labels,
+        over_labels=over.get(1.0),
+        over_teacher=over.get(0.0),
     )
 
 

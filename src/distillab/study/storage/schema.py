@@ -6,7 +6,7 @@ APPLICATION_ID = 0x646C6162
 EARLIER_ID = 0x64697374
 """"dist", in files that distillab wrote before schema 1."""
 
-VERSION = 2
+VERSION = 3
 """`PRAGMA user_version`; any new table or column raises it. `ADDED` brings an older file up to it."""
 
 SCHEMA = f"""
@@ -30,6 +30,7 @@ CREATE TABLE metric_values (
 CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials (id), counts TEXT);
 CREATE TABLE reliability (trial TEXT PRIMARY KEY REFERENCES trials (id), bins TEXT);
 CREATE TABLE details (trial TEXT PRIMARY KEY REFERENCES trials (id), content TEXT);
+CREATE TABLE test_correct (trial TEXT PRIMARY KEY REFERENCES trials (id), examples INTEGER, correct BLOB);
 CREATE TABLE validation_predictions (
     trial TEXT PRIMARY KEY REFERENCES trials (id), classes INTEGER, probabilities BLOB, labels BLOB);
 CREATE TABLE examples (id TEXT PRIMARY KEY, type TEXT, shape TEXT, scale REAL, inputs BLOB, labels BLOB);
@@ -51,7 +52,10 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 """
 
-ADDED = {2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)")}
+ADDED = {
+    2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)"),
+    3: ("test_correct", "(trial TEXT PRIMARY KEY, examples INTEGER, correct BLOB)"),
+}
 """By version, the table that it added to the one before."""
 
 RESULTS = {
@@ -61,6 +65,7 @@ RESULTS = {
         name: f"SELECT * FROM {name}"
         for name in (
             *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability", "details"),
+            "test_correct",
             *("validation_predictions", "examples", "example_predictions", "teacher_example_predictions"),
         )
     },
