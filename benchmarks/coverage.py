@@ -148,7 +148,9 @@ def main() -> None:
         "seconds": round(time.perf_counter() - start, 1),
         "settings": rows,
     }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(row) for row in result.pop("settings"))
+    head = json.dumps(result, indent=1).removesuffix("\n}")
+    RESULTS.write_text(f'{head},\n "settings": [\n{lines}\n]\n}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,19 @@ def test_the_gain_is_that_of_the_two_way_analysis():
     expected = crossed_mean(gains, bounds=DIFFERENCES)
     assert found is not None
     assert found[:4] == pytest.approx((21 / M, expected.low, expected.high, expected.p))
+
+
+def test_the_seeds_intervals_of_shares_stay_within_0_and_100_percent():
+    spec, trials, _ = study()
+    far = {0: 0.9, 1: 0.2, 2: 0.95}
+    trials = [
+        replace(trial, metrics=dict.fromkeys(trial.metrics, far[trial.seed] if trial.alpha == 1 else 0.5))
+        for trial in trials
+    ]
+    (setting,) = analyse(spec, trials, {}).settings
+    labels_alone = setting.at(1.0)
+    assert labels_alone is not None
+    assert (labels_alone.low, labels_alone.high) == (0, 1)
 
 
 def test_without_predictions_or_for_another_metric_there_is_none():

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.analysis.curves import within
 from distillab.analysis.over_both import OverBoth, in_own_numbers
 from distillab.data.labels import Array
 from distillab.metrics.metric import Metric, metric_named
@@ -121,14 +122,22 @@ def compare(
     measured = metric_named(metric)
     scores = _scores(task, measured, predictions, labels)
     found = {who: crossed_mean(of.scores, bounds=of.bounds) for who, of in scores.items()}
-    estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
+    estimates = {
+        who: {name: _estimate(values, metric_named(name).unit == "%") for name, values in of.items()}
+        for who, of in columns.items()
+    }
     return Comparison(
         metric=metric,
         verdict=crossed_verdict(scores["gain"].scores, margin=margin, bounds=scores["gain"].bounds),
         student=estimates["student"],
         baseline=estimates["baseline"],
         teacher={name: teacher[name] for name in names},
-        gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in names},
+        gain={
+            name: paired_gain(
+                columns["student"][name] - columns["baseline"][name], share=metric_named(name).unit == "%"
+            )
+            for name in names
+        },
         over_both={
             who: in_own_numbers(
                 of, sign=measured.sign if who in PAIRS else 1, difference=who in PAIRS, share=measured.unit == "%"
@@ -188,19 +197,22 @@ def same_examples(task: Task, metric: str, labels: Array, first: Array, second: 
     return paired_bootstrap(one, other, len(labels), rng=np.random.default_rng(0))
 
 
-def _estimate(values: NDArray[np.float64]) -> Estimate:
+def _estimate(values: NDArray[np.float64], share: bool) -> Estimate:
     interval = t_interval(values)
-    return Estimate(interval.estimate, interval.low, interval.high)
+    ends = within(interval.low, interval.high, SHARES) if share else interval[1:3]
+    return Estimate(interval.estimate, *ends)
 
 
-def paired_gain(differences: NDArray[np.float64]) -> PairedGain:
+def paired_gain(differences: NDArray[np.float64], *, share: bool = False) -> PairedGain:
     """Summarise differences over seeds.
 
     Args:
         differences: shape (R,), finite.
+        share: whether they are of shares: the interval stays between -1 and 1.
     """
     interval, test = t_interval(differences), paired_t(differences)
-    return PairedGain(test.difference, interval.low, interval.high, test.p)
+    low, high = within(interval.low, interval.high, DIFFERENCES) if share else interval[1:3]
+    return PairedGain(test.difference, low, high, test.p)
 
 
 class Memorised(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis.curves import AlphaCurve
+from distillab.analysis.curves import AlphaCurve, within
 from distillab.stats import DIFFERENCES, SHARES, CrossedMean, crossed_mean
 
 
@@ -36,8 +36,7 @@ def in_own_numbers(found: CrossedMean, *, sign: int = 1, difference: bool, share
     """
     low, high = sorted((sign * found.low, sign * found.high)) if np.isfinite(found.low) else (np.nan, np.nan)
     if share:
-        least, most = DIFFERENCES if difference else SHARES
-        low, high = max(low, least), min(high, most)
+        low, high = within(low, high, DIFFERENCES if difference else SHARES)
     return OverBoth(sign * found.mean, low, high, found.p if difference else None, found.seeds, found.examples)
 
 

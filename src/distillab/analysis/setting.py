@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis.curves import AlphaCurve, Divergence, Floats
+from distillab.analysis.curves import AlphaCurve, Divergence, Floats, within
 from distillab.analysis.over_both import OverBoth, gain_over_both
-from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+from distillab.metrics.metric import Metric
+from distillab.stats import DIFFERENCES, Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
 
 SEEDS_FOR_A_RANGE = 6
 """Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
@@ -145,7 +146,7 @@ def compare_alphas(
     if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
         included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
         in_range = dict(zip(sound.tolist(), included.tolist(), strict=True))
-    over_labels, over_teacher = (_gains(paired, alphas, sound, reference, sign) for reference in (1.0, 0.0))
+    over_labels, over_teacher = (_gains(paired, alphas, sound, reference, curve.metric) for reference in (1.0, 0.0))
     results = []
     for index, alpha in enumerate(curve.alphas.tolist()):
         compared = paired.size > 0 and index in sound
@@ -189,18 +190,22 @@ def compare_alphas(
     )
 
 
-def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
+def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, metric: Metric) -> dict[int, Gain]:
     """Every other alpha minus the reference, by the alpha's index in the grid."""
     column = np.flatnonzero(alphas == reference)
     if not paired.size or not len(column) or len(alphas) < 2:
         return {}
     compared = compare_to(paired, int(column[0]), rng=np.random.default_rng(0), bootstrap=False)
-    return {int(columns[comparison.column]): _gain(comparison, sign) for comparison in compared}
+    return {
+        int(columns[comparison.column]): _gain(comparison, metric.sign, metric.unit == "%") for comparison in compared
+    }
 
 
-def _gain(comparison: Comparison, sign: int) -> Gain:
+def _gain(comparison: Comparison, sign: int, share: bool) -> Gain:
     interval, test = comparison.t_interval, comparison.paired_t
     low, high = sorted((sign * interval.low, sign * interval.high))
+    if share:
+        low, high = within(low, high, DIFFERENCES)
     return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
 
 

@@ -261,13 +261,14 @@ def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Stor
     first, baseline = (_kept(work, of[0]) for of in (finals.student, finals.baseline))
     model = shipped_model(pipeline.student(found.distilled), first.variables, pipeline.dataset)
     teacher = pipeline.teacher_predictions()
-    outputs = (first.test_logits, baseline.test_logits, teacher.test)
     in_units = pipeline.dataset.in_units
     others = (
         (in_units(_kept(work, one).test_logits), in_units(_kept(work, other).test_logits))
         for one, other in zip(finals.student[1:], finals.baseline[1:], strict=True)
     )
-    predictions = PredictedTest(*map(in_units, outputs), others)
+    predictions = PredictedTest(
+        in_units(first.test_logits), in_units(baseline.test_logits), in_units(teacher.test), others
+    )
     finding = distillation_finding(pipeline, found, finals, predictions, teachers, model)
     finding["memorised"] = _memorised(teacher, pipeline.dataset)
     return Distillation(finding | {"provenance": store.runs()[-1]}, None, model)

@@ -13,6 +13,7 @@ from distillab.data import Dataset
 from distillab.data.inputs import changed, scaling
 from distillab.data.labels import Array
 from distillab.engine.cost import Cost, cost
+from distillab.metrics.metric import metric_named
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
 from distillab.search.pipeline import Finals, Pipeline
 from distillab.search.space import Score
@@ -183,5 +184,5 @@ def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict
     )
     gain: PairedGain | None = None
     if np.isfinite(with_them - without).all():
-        gain = paired_gain(with_them - without)
+        gain = paired_gain(with_them - without, share=metric_named(metric).unit == "%")
     return {"count": len(dataset.unlabelled), "gain": gain and gain._asdict()}
