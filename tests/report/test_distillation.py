@@ -27,6 +27,13 @@ def estimate(mean: float) -> dict[str, float]:
     return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "p": 0.02}
 
 
+def over_both(student: float, baseline: float, gain: float, against_teacher: float) -> dict[str, Any]:
+    """Means for other seeds and other test examples: wider than those over seeds."""
+    means = {"student": student, "baseline": baseline, "gain": gain, "against_teacher": against_teacher}
+    chance = {"p": 0.03, "seeds": 3, "cases": 300}
+    return {who: {"mean": mean, "low": mean - 0.02, "high": mean + 0.02, **chance} for who, mean in means.items()}
+
+
 def candidate(distilled: bool, alpha: float, temperature: float, rate: float, score: float, trainings: int) -> Any:
     settings = {"distilled": distilled, "alpha": alpha, "temperature": temperature, "learning_rate": rate}
     return {**settings, "loss": "kl", "student": "student", "score": score, "nll": 0.5, "trainings": trainings}
@@ -34,7 +41,6 @@ def candidate(distilled: bool, alpha: float, temperature: float, rate: float, sc
 
 def example() -> dict[str, Any]:
     """The finding of a distillation, whose names hold markup."""
-    same = {"difference": 0.01, "low": -0.01, "high": 0.03, "p": 0.2}
     cost = {"parameters": 1000, "bytes": 9000, "flops": 5000, "latency": {"1": {"p50": 1e-5, "p99": 2e-5}}}
     distilled = [candidate(True, *settings) for settings in CANDIDATES]
     alone = [candidate(False, *settings) for settings in ALONE]
@@ -50,8 +56,9 @@ def example() -> dict[str, Any]:
             "teacher": {"accuracy": 0.9},
             "gain": {"accuracy": estimate(0.03)},
             "by_seed": {"student": {"accuracy": [0.84, 0.85, 0.86]}, "baseline": {"accuracy": [0.81, 0.82, 0.83]}},
-            "examples": same,
-            "against_teacher": same,
+            "test_examples": 300,
+            "examples_needed": None,
+            "over_both": over_both(0.85, 0.82, 0.03, -0.05),
         },
         "chosen": distilled[1],
         "baseline": alone[1],
@@ -160,7 +167,7 @@ def test_the_text_states_verdict_quality_training_and_caveats() -> None:
         "The teacher's accuracy is 100.0% on the validation examples and 90.0% on the test examples",
         "accuracy (%) 85.00 (84.00 to 86.00) 82.00 (81.00 to 83.00) +3.00",
         "A search from coarse to fine chose the settings by validation accuracy",
-        "Shipped student against the teacher: +1.00 points",
+        "The student against the teacher: -5.00 points",
     ):
         assert part in text
 
@@ -180,15 +187,20 @@ def test_a_name_with_markup_is_plain_text_in_the_model_card() -> None:
         ("supported", "Supported: distillation beats the same student without a teacher by +3.00 percentage points"),
         ("practically equivalent", "Practically equivalent: student and the same student without a teacher differ by"),
         ("contradicted", "Contradicted: distillation does not beat the same student without a teacher: +3.00"),
-        ("undecided", "Undecided: 3 seeds do not show whether distillation beats the same student"),
+        (
+            "undecided",
+            "Undecided: 3 seeds and 300 test examples do not show whether distillation beats the same student",
+        ),
     ],
 )
 def test_a_verdict_is_one_of_the_studys_four(kind: str, start: str) -> None:
-    verdict = example()["verdict"] | {"kind": kind, "seeds_needed": 9}
+    verdict = example()["verdict"] | {"kind": kind, "seeds_needed": 9, "examples_needed": 4000}
     sentence = verdict_sentence(verdict)
     assert sentence.startswith(start)
-    assert "McNemar's exact test of the shipped pair on the test examples: +1.00, p = 0.2." in sentence
-    assert sentence.endswith("9 seeds would probably decide it.") == (kind == "undecided")
+    assert "3 seeds and 300 test examples" in sentence
+    assert "(95 % interval for other seeds and other test examples +1.00 to +5.00, p = 0.03" in sentence
+    advice = "9 seeds on these test examples or 4,000 test examples with these seeds would probably decide it."
+    assert sentence.endswith(advice) == (kind == "undecided")
 
 
 NUMBERS = {
@@ -205,7 +217,7 @@ def of_numbers() -> dict[str, Any]:
     verdict = finding["verdict"] | {"metric": "mae"}
     verdict |= {who: {"mae": estimate(mean)} for who, mean in (("student", 4.0), ("baseline", 4.5), ("gain", -0.5))}
     verdict |= {"teacher": {"mae": 3.5}, "by_seed": {who: {"mae": [4.0, 4.1]} for who in ("student", "baseline")}}
-    verdict["examples"] = verdict["examples"] | {"difference": -0.4, "method": "paired bootstrap, percentiles"}
+    verdict["over_both"] = over_both(4.0, 4.5, -0.5, 0.5)
     detail = {"pairs": [[1.0, 1.5, 0], [2.0, 1.75, 0]], "residuals": {"edges": [-1, 0, 1], "counts": [1, 1]}}
     finding |= {"verdict": verdict, "data": finding["data"] | NUMBERS, "detail": {"student": detail}}
     finding["search"] = finding["search"] | {"metric": "mae"}
@@ -217,7 +229,7 @@ def of_numbers() -> dict[str, Any]:
 def test_a_distillation_of_a_real_number_speaks_of_errors_and_of_no_temperature(tmp_path: Path) -> None:
     view = distillation_view(of_numbers())
     assert "the student's test mean absolute error is 0.5000 lower" in view.verdict
-    assert "a paired bootstrap of the shipped pair on the test examples: -0.4000" in view.verdict
+    assert "(95 % interval for other seeds and other test examples -0.5200 to -0.4800" in view.verdict
     assert "real numbers in the labels' unit. Numbers: 0 price" in view.use
     whole = " ".join((*view.training, view.method))
     assert "temperature" not in whole
@@ -297,19 +309,27 @@ def test_a_page_of_several_numbers_says_which_one_is_drawn(tmp_path: Path) -> No
 )
 def test_a_metric_of_which_less_is_better_is_lower_or_higher(kind: str, gain: float, words: str) -> None:
     finding = of_numbers()
-    verdict = finding["verdict"] | {"kind": kind, "gain": {"mae": estimate(gain)}}
+    verdict = finding["verdict"] | {"kind": kind, "over_both": over_both(4.0, 4.5, gain, 0.5)}
     assert words in verdict_sentence(verdict)
     assert "lower is better" in distillation_view(finding).key_figures[1].note
 
 
-def test_a_test_over_examples_without_a_result_says_so() -> None:
+def test_without_an_interval_over_examples_nothing_is_claimed_of_others() -> None:
     finding = of_numbers()
-    undefined = {"difference": -0.4, "low": math.nan, "high": math.nan, "p": math.nan, "method": "paired bootstrap"}
-    finding["verdict"] |= {"examples": undefined, "against_teacher": undefined}
+    undefined = {"mean": -0.4, "low": math.nan, "high": math.nan, "p": 1.0, "seeds": 3, "cases": 1}
+    finding["verdict"]["over_both"] |= {"gain": undefined, "against_teacher": undefined}
     view = distillation_view(finding)
     for sentence in (view.verdict, view.against_teacher):
-        assert "p unknown (undefined on most resamples)" in sentence
+        assert "(no interval: nothing is known of other test examples" in sentence
         assert "nan" not in sentence
+
+
+def test_one_seed_covers_other_test_examples_alone() -> None:
+    verdict = example()["verdict"] | {"kind": "undecided", "seeds": 1}
+    verdict["over_both"]["gain"]["seeds"] = 1
+    sentence = verdict_sentence(verdict)
+    assert "1 seed and 300 test examples do not show" in sentence
+    assert "95 % interval for other test examples alone" in sentence
 
 
 @pytest.mark.parametrize(

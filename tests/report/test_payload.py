@@ -21,7 +21,7 @@ def wavy(alpha: float, seed: int) -> float:
 
 
 def results_of(spec, trials, teachers) -> Results:
-    return Results(spec, trials, teachers, [], (1.0, 1), 2, {}, {}, {}, {}, {}, {}, {})
+    return Results(spec, trials, teachers, [], (1.0, 1), 2, {}, {}, {}, {}, {}, {}, {}, {})
 
 
 def payload_of(spec, trials, teachers):

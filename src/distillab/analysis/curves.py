@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from distillab.analysis.labels import setting_label
 from distillab.errors import RequestError
 from distillab.metrics.metric import Metric, metric_named
-from distillab.stats import t_intervals
+from distillab.stats import SHARES, t_intervals
 from distillab.study.settings import Settings
 from distillab.study.spec import Cell, Spec
 from distillab.study.storage.records import TeacherResult, TrialResult
@@ -125,7 +125,20 @@ class AlphaCurve:
         """
         used = np.isfinite(self.test)
         used[np.ix_(~self.complete, self.sound & self.complete.any())] = False
-        return finite_intervals(np.where(used, self.test, np.nan))
+        intervals = finite_intervals(np.where(used, self.test, np.nan))
+        if self.metric.unit != "%":
+            return intervals
+        return tuple((n, middle, *within(low, high, SHARES)) for n, middle, low, high in intervals)
+
+
+def within(low: float, high: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Cut an interval of a share to the values that it can have, which loses no coverage.
+
+    Args:
+        low, high: ends; nan stays.
+        bounds: of the share, or of a difference of shares.
+    """
+    return (low, high) if math.isnan(low) else (max(low, bounds[0]), min(high, bounds[1]))
 
 
 def chosen_alpha(alphas: Floats, scores: Floats) -> Floats:

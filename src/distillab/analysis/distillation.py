@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distillab.analysis.curves import within
+from distillab.analysis.over_both import OverBoth, in_own_numbers
 from distillab.data.labels import Array
-from distillab.metrics.metric import metric_named
-from distillab.stats import Verdict, mcnemar, paired_t, t_interval, verdict
+from distillab.metrics.metric import Metric, metric_named
+from distillab.stats import (
+    DIFFERENCES,
+    SHARES,
+    CrossedVerdict,
+    crossed_mean,
+    crossed_verdict,
+    mcnemar,
+    paired_t,
+    t_interval,
+)
 from distillab.stats.same_examples import SameExamples, paired_bootstrap
 from distillab.study.storage.records import TrialResult
 from distillab.tasks import Task, known_entries
+from distillab.tasks.case_scores import case_scores
 from distillab.tasks.evaluation import decisions, evaluate
 from distillab.tasks.resampling import example_metric
 from distillab.tasks.several import labels_of, outputs_of, part_of_metric
+
+PAIRS = ("gain", "against_teacher")
+"""What is a difference of two models."""
 
 
 class Estimate(NamedTuple):
@@ -44,24 +59,22 @@ class Comparison:
 
     Args:
         metric: what the verdict is about.
-        verdict: paired over seeds, by the rule of studies: the student takes the place of the one intermediate alpha,
-            the baseline that of alpha = 1.
+        verdict: on the gain in it for new seeds and new test examples, by the rules of studies.
         student, baseline: by metric, over the seeds.
         teacher: by metric.
         gain: by metric, student minus baseline, paired by seed.
-        examples: the shipped student against the baseline of the same seed, over test examples.
-        against_teacher: the shipped student against the teacher, over test examples.
+        over_both: by "student", "baseline", "gain" and "against_teacher" (the student minus the teacher, which has no
+            other seeds): the metric for new seeds and new examples.
         by_seed: of "student" and "baseline", by metric, seed by seed.
     """
 
     metric: str
-    verdict: Verdict
+    verdict: CrossedVerdict
     student: Mapping[str, Estimate]
     baseline: Mapping[str, Estimate]
     teacher: Mapping[str, float]
     gain: Mapping[str, PairedGain]
-    examples: SameExamples
-    against_teacher: SameExamples
+    over_both: Mapping[str, OverBoth]
     by_seed: Mapping[str, Mapping[str, tuple[float, ...]]]
 
 
@@ -73,6 +86,8 @@ class PredictedTest(NamedTuple):
     baseline: NDArray[np.float32]
     """Of the same seed."""
     teacher: NDArray[np.float32]
+    others: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]] = ()
+    """Student and baseline of every further seed, in order; read once, one seed at a time."""
 
 
 def compare(
@@ -90,34 +105,74 @@ def compare(
     Args:
         student: its results, seed by seed; the first is the shipped one.
         baseline: those of the same seeds without a teacher.
-        predictions: of the first seed's student and baseline, and of the teacher.
+        predictions: of all seeds' students and baselines, and of the teacher.
         labels: of the test examples, shape (M, ...).
         task: what outputs and labels mean.
         metric: what the verdict is about.
         margin: the largest gain that does not matter, in the metric's own numbers.
     """
-    names = tuple(dict.fromkeys((metric, *(task.map_compared if predictions.student.ndim > 2 else task.compared))))
+    positions = predictions.teacher.ndim > 2
+    names = tuple(dict.fromkeys((metric, *(task.map_compared if positions else task.compared))))
     results = {"student": student, "baseline": baseline}
     columns = {
         who: {name: np.array([trial.metrics["test", name] for trial in of]) for name in names}
         for who, of in results.items()
     }
-    sign = metric_named(metric).sign
-    scores = sign * np.stack([columns["student"][metric], columns["baseline"][metric]], axis=1)
     teacher = evaluate(task, predictions.teacher, labels, predictions.teacher)
-    against = partial(same_examples, task, metric, labels, predictions.student)
-    estimates = {who: {name: _estimate(values) for name, values in of.items()} for who, of in columns.items()}
+    measured = metric_named(metric)
+    scores = _scores(task, measured, predictions, labels)
+    found = {who: crossed_mean(of.scores, bounds=of.bounds) for who, of in scores.items()}
+    estimates = {
+        who: {name: _estimate(values, metric_named(name).unit == "%") for name, values in of.items()}
+        for who, of in columns.items()
+    }
     return Comparison(
         metric=metric,
-        verdict=verdict(scores, [0.5, 1.0], margin=margin, shares=False),
+        verdict=crossed_verdict(scores["gain"].scores, margin=margin, bounds=scores["gain"].bounds),
         student=estimates["student"],
         baseline=estimates["baseline"],
         teacher={name: teacher[name] for name in names},
-        gain={name: paired_gain(columns["student"][name] - columns["baseline"][name]) for name in names},
-        examples=against(predictions.baseline),
-        against_teacher=against(predictions.teacher),
+        gain={
+            name: paired_gain(
+                columns["student"][name] - columns["baseline"][name], share=metric_named(name).unit == "%"
+            )
+            for name in names
+        },
+        over_both={
+            who: in_own_numbers(
+                of, sign=measured.sign if who in PAIRS else 1, difference=who in PAIRS, share=measured.unit == "%"
+            )
+            for who, of in found.items()
+        },
         by_seed={who: {name: tuple(values.tolist()) for name, values in of.items()} for who, of in columns.items()},
     )
+
+
+class _Scores(NamedTuple):
+    scores: NDArray[np.float64]  # (R, K)
+    bounds: tuple[float, float] | None
+
+
+def _scores(task: Task, metric: Metric, predictions: PredictedTest, labels: Array) -> dict[str, _Scores]:
+    """Scores by seed and case: of values as they are, of differences with more for better."""
+
+    def scores(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        return case_scores(task, metric.name, outputs, labels, predictions.teacher).astype(np.float64)
+
+    pairs = chain([(predictions.student, predictions.baseline)], predictions.others)
+    student, baseline = map(np.stack, zip(*((scores(one), scores(other)) for one, other in pairs), strict=True))
+    teacher = scores(predictions.teacher)
+    each = {
+        "student": student,
+        "baseline": baseline,
+        "gain": metric.sign * (student - baseline),
+        "against_teacher": metric.sign * (student - teacher),
+    }
+    shares = all(np.isin(of, (0, 1)).all() for of in (student, baseline, teacher))  # right or wrong
+    if not all(np.isfinite(of).all() for of in each.values()):  # AUROC of few positives: nothing of other examples
+        each = {who: of.mean(axis=1, keepdims=True) for who, of in each.items()}
+    bounds = {who: (DIFFERENCES if who in PAIRS else SHARES) if shares else None for who in each}
+    return {who: _Scores(of, bounds[who]) for who, of in each.items()}
 
 
 def same_examples(task: Task, metric: str, labels: Array, first: Array, second: Array) -> SameExamples:
@@ -142,19 +197,22 @@ def same_examples(task: Task, metric: str, labels: Array, first: Array, second: 
     return paired_bootstrap(one, other, len(labels), rng=np.random.default_rng(0))
 
 
-def _estimate(values: NDArray[np.float64]) -> Estimate:
+def _estimate(values: NDArray[np.float64], share: bool) -> Estimate:
     interval = t_interval(values)
-    return Estimate(interval.estimate, interval.low, interval.high)
+    ends = within(interval.low, interval.high, SHARES) if share else interval[1:3]
+    return Estimate(interval.estimate, *ends)
 
 
-def paired_gain(differences: NDArray[np.float64]) -> PairedGain:
+def paired_gain(differences: NDArray[np.float64], *, share: bool = False) -> PairedGain:
     """Summarise differences over seeds.
 
     Args:
         differences: shape (R,), finite.
+        share: whether they are of shares: the interval stays between -1 and 1.
     """
     interval, test = t_interval(differences), paired_t(differences)
-    return PairedGain(test.difference, interval.low, interval.high, test.p)
+    low, high = within(interval.low, interval.high, DIFFERENCES) if share else interval[1:3]
+    return PairedGain(test.difference, low, high, test.p)
 
 
 class Memorised(NamedTuple):

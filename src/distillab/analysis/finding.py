@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillab.analysis.choice import choice_of
 from distillab.analysis.curves import AlphaCurve, alpha_curves
@@ -98,6 +99,7 @@ def analyse(
     *,
     classes: int | None = None,
     validation: ValidationResults | None = None,
+    correct: Mapping[str, NDArray[np.bool_]] | None = None,
     curves: Sequence[AlphaCurve] | None = None,
 ) -> Finding:
     """Compare the alphas of a study from its trial results, finished, half-finished or empty.
@@ -108,6 +110,7 @@ def analyse(
         teachers: its teachers' results, by identity.
         classes: C, where it is known.
         validation: what was recorded of the validation data besides metrics.
+        correct: whether each test prediction is right, by trial.
         curves: `alpha_curves` of the same results, where the caller has them.
     """
     curves = alpha_curves(spec, trials, teachers) if curves is None else curves
@@ -118,7 +121,7 @@ def analyse(
         for curve, choice in zip(curves, choices, strict=True)
     ]
     settings = tuple(
-        compare_alphas(curve, margin=spec.objective.margin, choice=choice)
+        compare_alphas(curve, margin=spec.objective.margin, choice=choice, correct=correct)
         for curve, choice in zip(curves, choices, strict=True)
     )
     return Finding(

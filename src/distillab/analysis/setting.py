@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillab.analysis.choice import Choice, Score
-from distillab.analysis.curves import AlphaCurve, Divergence, Floats
-from distillab.stats import Comparison, Interval, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+from distillab.analysis.curves import AlphaCurve, Divergence, Floats, within
+from distillab.analysis.over_both import OverBoth, gain_over_both
+from distillab.metrics.metric import Metric
+from distillab.stats import (
+    DIFFERENCES,
+    Comparison,
+    Interval,
+    Verdict,
+    VerdictKind,
+    compare_to,
+    model_confidence_set,
+    verdict,
+)
 from distillab.study.clean_labels import looks_wrong
 
 SEEDS_FOR_A_RANGE = 6
@@ -72,6 +85,8 @@ class SettingResult:
         missing: students not recorded yet.
         diverged: every diverged student.
         perturbed: whether training labels are perturbed.
+        over_labels, over_teacher: the gain of the chosen alpha for other seeds and other test examples, over alpha = 1
+            and over alpha = 0; None where it is not known (`gain_over_both`).
         dataset, task, loss, noise_kind, noise_rate, temperature, teacher_labels, validation_labels: of the setting.
     """
 
@@ -95,6 +110,8 @@ class SettingResult:
     teacher_labels: str
     validation_labels: str
     task: str = "categorical"
+    over_labels: OverBoth | None = None
+    over_teacher: OverBoth | None = None
     score: Score = "metric"
     robust: float | None = None
     wrong_labels: Interval | None = None
@@ -128,7 +145,13 @@ class SettingResult:
         return next((result for result in self.alphas if result.alpha == alpha), None)
 
 
-def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = None) -> SettingResult:
+def compare_alphas(
+    curve: AlphaCurve,
+    *,
+    margin: float,
+    choice: Choice | None = None,
+    correct: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> SettingResult:
     """Compare the alphas of one setting.
 
     An alpha with a diverged student is neither chosen nor compared: the mean of its surviving seeds would flatter it.
@@ -137,6 +160,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = 
         curve: the setting's students.
         margin: > 0, the largest gain that does not matter, as a proportion.
         choice: where the curve's scores come from; None: the metric on the validation labels as given.
+        correct: whether each test prediction is right, by trial.
     """
     sound = np.flatnonzero(curve.sound)
     sign = curve.metric.sign  # the statistics take more for better
@@ -146,7 +170,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = 
     if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
         included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
         in_range = dict(zip(sound.tolist(), included.tolist(), strict=True))
-    over_labels, over_teacher = (_gains(paired, alphas, sound, reference, sign) for reference in (1.0, 0.0))
+    over_labels, over_teacher = (_gains(paired, alphas, sound, reference, curve.metric) for reference in (1.0, 0.0))
     results = []
     for index, alpha in enumerate(curve.alphas.tolist()):
         compared = paired.size > 0 and index in sound
@@ -163,10 +187,12 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = 
         )
     settings = curve.settings
     robust = None if choice is None else choice.robust
+    best = next(result for result in results if result.alpha == curve.chosen()) if paired.size else None
+    over = {} if best is None else {end: gain_over_both(curve, best.alpha, end, correct or {}) for end in (0.0, 1.0)}
     return SettingResult(
         label=curve.label,
         verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
-        best=next(result for result in results if result.alpha == curve.chosen()) if paired.size else None,
+        best=best,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
         teacher=curve.teacher,
@@ -187,21 +213,27 @@ def compare_alphas(curve: AlphaCurve, *, margin: float, choice: Choice | None = 
         score="metric" if choice is None else choice.score,
         robust=curve.chosen(robust) if paired.size and robust is not None else None,
         wrong_labels=None if choice is None else choice.share,
+        over_labels=over.get(1.0),
+        over_teacher=over.get(0.0),
     )
 
 
-def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, sign: int) -> dict[int, Gain]:
+def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, metric: Metric) -> dict[int, Gain]:
     """Every other alpha minus the reference, by the alpha's index in the grid."""
     column = np.flatnonzero(alphas == reference)
     if not paired.size or not len(column) or len(alphas) < 2:
         return {}
     compared = compare_to(paired, int(column[0]), rng=np.random.default_rng(0), bootstrap=False)
-    return {int(columns[comparison.column]): _gain(comparison, sign) for comparison in compared}
+    return {
+        int(columns[comparison.column]): _gain(comparison, metric.sign, metric.unit == "%") for comparison in compared
+    }
 
 
-def _gain(comparison: Comparison, sign: int) -> Gain:
+def _gain(comparison: Comparison, sign: int, share: bool) -> Gain:
     interval, test = comparison.t_interval, comparison.paired_t
     low, high = sorted((sign * interval.low, sign * interval.high))
+    if share:
+        low, high = within(low, high, DIFFERENCES)
     return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
 
 

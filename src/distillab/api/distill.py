@@ -49,6 +49,7 @@ from distillab.study.run import RunOptions, work_in
 from distillab.study.runner import Work
 from distillab.study.settings import stated_by_output
 from distillab.study.spec import SearchSpec
+from distillab.study.storage.records import TrialResult
 from distillab.study.storage.store import Store
 from distillab.study.student_models import StudentModel, shipped_model, student_model
 from distillab.study.teacher_models import TeacherModel
@@ -257,14 +258,24 @@ def _distilled(pipeline: Pipeline, teachers: Sequence[TeacherModel], store: Stor
     chosen, alone = (_named(one, softens) for one in (found.distilled, found.baseline))
     work.progress.note(f"Chosen: {chosen}; without a teacher: {alone}.")
     finals = pipeline.finals(found)
-    first, baseline = (KeptStudent.read(work.folder.student(of[0].id)) for of in (finals.student, finals.baseline))
+    first, baseline = (_kept(work, of[0]) for of in (finals.student, finals.baseline))
     model = shipped_model(pipeline.student(found.distilled), first.variables, pipeline.dataset)
     teacher = pipeline.teacher_predictions()
-    outputs = (first.test_logits, baseline.test_logits, teacher.test)
-    predictions = PredictedTest(*map(pipeline.dataset.in_units, outputs))
+    in_units = pipeline.dataset.in_units
+    others = (
+        (in_units(_kept(work, one).test_logits), in_units(_kept(work, other).test_logits))
+        for one, other in zip(finals.student[1:], finals.baseline[1:], strict=True)
+    )
+    predictions = PredictedTest(
+        in_units(first.test_logits), in_units(baseline.test_logits), in_units(teacher.test), others
+    )
     finding = distillation_finding(pipeline, found, finals, predictions, teachers, model)
     finding["memorised"] = _memorised(teacher, pipeline.dataset)
     return Distillation(finding | {"provenance": store.runs()[-1]}, None, model)
+
+
+def _kept(work: Work, trained: TrialResult) -> KeptStudent:
+    return KeptStudent.read(work.folder.student(trained.id))
 
 
 def _memorised(teacher: TeacherPredictions, dataset: Dataset) -> dict[str, float] | None:

@@ -13,6 +13,7 @@ from distillab.data import Dataset
 from distillab.data.inputs import changed, scaling
 from distillab.data.labels import Array
 from distillab.engine.cost import Cost, cost
+from distillab.metrics.metric import metric_named
 from distillab.search.grid import FINALISTS, REPEATS, SearchResult
 from distillab.search.pipeline import Finals, Pipeline
 from distillab.search.space import Score
@@ -43,7 +44,7 @@ def distillation_finding(
         pipeline: of the distillation.
         found: by the search.
         finals: the results of the final trainings.
-        predictions: of the first students and the teacher for the test examples.
+        predictions: of the students and the teacher for the test examples.
         teachers: of the distillation.
         model: the shipped student.
 
@@ -62,12 +63,12 @@ def distillation_finding(
             "teacher": " + ".join(one.name for one in teachers),
             "data": dataset.name,
         },
-        "verdict": _verdict(compared),
+        "verdict": _verdict(compared, len(dataset.y_test)),
         "chosen": found.distilled._asdict(),
         "baseline": found.baseline._asdict(),
         "search": _search(pipeline, found),
         "candidates": [_candidate(one, wanted.search_seeds, pipeline.metric.sign) for one in found.scores],
-        "detail": {who: _detail(outputs, dataset) for who, outputs in predictions._asdict().items()},
+        "detail": {who: _detail(getattr(predictions, who), dataset) for who in ("student", "baseline", "teacher")},
         "start": architecture.start._asdict(),
         "costs": _costs(model, architecture, teachers, dataset),
         "data": _data(dataset, architecture),
@@ -85,20 +86,23 @@ def _candidate(score: Score, seeds: int, sign: int) -> dict[str, Any]:
     }
 
 
-def _verdict(compared: Comparison) -> dict[str, Any]:
+def _verdict(compared: Comparison, test_examples: int) -> dict[str, Any]:
     ruling = compared.verdict
     return {
         "metric": compared.metric,
         "kind": ruling.kind,
-        "seeds": ruling.n,
-        "seeds_needed": ruling.seeds_needed,
+        "reason": ruling.reason,
+        "p": ruling.p,
+        "seeds": ruling.seeds,
+        "test_examples": test_examples,
+        "seeds_needed": ruling.needed.seeds,
+        "examples_needed": ruling.needed.examples,
         "margin": ruling.margin,
         "student": {name: value._asdict() for name, value in compared.student.items()},
         "baseline": {name: value._asdict() for name, value in compared.baseline.items()},
         "teacher": dict(compared.teacher),
         "gain": {name: value._asdict() for name, value in compared.gain.items()},
-        "examples": compared.examples._asdict(),
-        "against_teacher": compared.against_teacher._asdict(),
+        "over_both": {who: value._asdict() for who, value in compared.over_both.items()},
         "by_seed": {who: dict(of) for who, of in compared.by_seed.items()},
     }
 
@@ -182,5 +186,5 @@ def _effect_of_unlabelled(finals: Finals, dataset: Dataset, metric: str) -> dict
     )
     gain: PairedGain | None = None
     if np.isfinite(with_them - without).all():
-        gain = paired_gain(with_them - without)
+        gain = paired_gain(with_them - without, share=metric_named(metric).unit == "%")
     return {"count": len(dataset.unlabelled), "gain": gain and gain._asdict()}

@@ -144,10 +144,10 @@ class Study:
         with store:
             trials = store.trials(metrics=needed_metrics(spec) if metric is None else None, epochs=False)
             teachers, classes = store.teachers(), store.classes()
-            validation = store.validation()
+            validation, correct = store.validation(), store.test_correct()
         if metric is not None:
             spec = with_metric(spec, metric, trials)
-        return analyse(spec, trials, teachers, classes=classes, validation=validation)
+        return analyse(spec, trials, teachers, classes=classes, validation=validation, correct=correct)
 
     def text(self, metric: str | None = None) -> str:
         """The answer as text, as `distillab answer` prints it.

@@ -37,6 +37,7 @@ class Results(NamedTuple):
     validation: ValidationResults
     reliability: dict[str, list[list[float]]]
     details: dict[str, dict[str, Any]]
+    correct: dict[str, NDArray[np.bool_]]
     examples: dict[str, GalleryExamples]
     example_predictions: dict[str, GalleryPredictions]
     teacher_example_predictions: dict[tuple[str, str], NDArray[np.float16]]
@@ -70,6 +71,7 @@ def read_results(folder: Folder) -> Results:
             validation=store.validation(),
             reliability=store.reliability(),
             details=store.details(),
+            correct=store.test_correct(),
             examples=store.examples(),
             example_predictions=store.example_predictions(),
             teacher_example_predictions=store.teacher_example_predictions(),
@@ -84,7 +86,10 @@ def finding_of(results: Results, curves: Sequence[AlphaCurve] | None = None) -> 
         curves: `alpha_curves` of the same results, where the caller has them.
     """
     spec, trials, teachers = results[:3]
-    return analyse(spec, trials, teachers, classes=results.classes, validation=results.validation, curves=curves)
+    return analyse(
+        spec, trials, teachers,
+        classes=results.classes, validation=results.validation, correct=results.correct, curves=curves,
+    )  # fmt: skip
 
 
 def read_finding(folder: Folder) -> dict[str, Any]:

@@ -7,6 +7,16 @@ for values that are not finite.
 
 from distillab.stats.comparisons import Comparison, compare_to
 from distillab.stats.confidence_set import ConfidenceSet, Resampling, model_confidence_set
+from distillab.stats.crossed import (
+    DIFFERENCES,
+    SHARES,
+    CrossedMean,
+    crossed_bootstrap,
+    crossed_interval,
+    crossed_mean,
+    crossed_test,
+)
+from distillab.stats.crossed_verdict import CrossedVerdict, crossed_verdict
 from distillab.stats.equivalence import Equivalence, tost
 from distillab.stats.intervals import Interval, bootstrap_interval, t_interval, t_intervals
 from distillab.stats.multiple import holm
@@ -19,10 +29,14 @@ from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
 from distillab.stats.wrong_labels import WrongLabels, calibrated_brier, smoothed, vote_prior, wrong_labels
 
 __all__ = [
+    "DIFFERENCES",
     "SEED_CAP",
+    "SHARES",
     "AlphaEvidence",
     "Comparison",
     "ConfidenceSet",
+    "CrossedMean",
+    "CrossedVerdict",
     "Decision",
     "Equivalence",
     "Interval",
@@ -37,6 +51,11 @@ __all__ = [
     "bootstrap_interval",
     "calibrated_brier",
     "compare_to",
+    "crossed_bootstrap",
+    "crossed_interval",
+    "crossed_mean",
+    "crossed_test",
+    "crossed_verdict",
     "holm",
     "mcnemar",
     "model_confidence_set",

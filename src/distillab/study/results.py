@@ -28,7 +28,9 @@ from distillab.study.storage.records import (
 )
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
+from distillab.tasks import Task
 from distillab.tasks.calibration import reliability
+from distillab.tasks.case_scores import case_scores
 from distillab.tasks.denoising import denoising
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion, decisions, evaluate
@@ -153,9 +155,16 @@ def _with_metrics(
         confusion=confusion(task, test, y_test).tolist() if len(test) and task.exclusive else None,
         reliability=reliability(task, test, y_test) if len(test) and not squared else None,
         detail=(detail(task, test, y_test) or None) if len(test) else None,
+        test_correct=_test_correct(task, test, y_test) if len(test) else None,
         validation_predictions=validation_predictions(task, result.alpha, validation, labels.validation, squared),
         example_predictions=_example_predictions(slot, labels, cohort),
     )
+
+
+def _test_correct(task: Task, outputs: Array, labels: Array) -> NDArray[np.bool_] | None:
+    if task.name not in ("categorical", "binary") or outputs.ndim > 2:
+        return None
+    return case_scores(task, "accuracy", outputs, labels) > 0
 
 
 def _denoising(

@@ -98,7 +98,7 @@ def test_trials_that_a_search_proposed_are_no_strangers(copied: Path) -> None:
         file.execute("UPDATE trials SET id = 'f' || substr(id, 2)")
         file.execute("UPDATE cells SET coordinates = '{}', settings = json_object('other', number)")
         file.execute("DELETE FROM metric_values WHERE metric IN (SELECT number FROM metric_names WHERE split = 'test')")
-        for table in ("confusions", "validation_predictions", "reliability", "example_predictions"):
+        for table in ("confusions", "validation_predictions", "reliability", "example_predictions", "test_correct"):
             file.execute(f"DELETE FROM {table}")
     file.close()
     text = " ".join(check(Folder(copied)).faults)

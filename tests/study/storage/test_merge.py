@@ -27,7 +27,8 @@ def results(path: Path) -> object:
 
 def take_out(path: Path, seeds: str) -> None:
     """Make a folder one that has not trained some seeds."""
-    tables = dict.fromkeys(("confusions", "validation_predictions", "reliability", "example_predictions"), "id")
+    of_trials = ("confusions", "validation_predictions", "reliability", "example_predictions", "test_correct")
+    tables = dict.fromkeys(of_trials, "id")
     tables |= dict.fromkeys(("epoch_values", "metric_values"), "number")
     with sqlite3.connect(path / "study.db") as file:
         for table, key in tables.items():

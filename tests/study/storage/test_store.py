@@ -211,10 +211,13 @@ def test_a_file_of_schema_1_is_read_as_it_is_and_brought_up_when_it_is_written_t
         store.add_teacher(TEACHER)
         add(store, trial("a"))
     with sqlite3.connect(path) as file:
-        file.executescript("DROP TABLE details; DROP TABLE validation_examples; PRAGMA user_version = 1;")
+        file.executescript(
+            "DROP TABLE details; DROP TABLE test_correct; DROP TABLE validation_examples; PRAGMA user_version = 1;"
+        )
     file.close()
     before = path.read_bytes()
     with Store(path, read_only=True) as store:
+        assert store.test_correct() == {}
         assert (store.details(), [result.id for result in store.trials()]) == ({}, ["a"])
     assert path.read_bytes() == before
     with Store(path) as store:
@@ -224,6 +227,28 @@ def test_a_file_of_schema_1_is_read_as_it_is_and_brought_up_when_it_is_written_t
     with sqlite3.connect(path) as file:
         assert file.execute("PRAGMA user_version").fetchone() == (VERSION,)
     file.close()
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_right_and_wrong_test_predictions_are_read_back(tmp_path: Path, correct: list[bool]) -> None:
+    path = tmp_path / "correct.db"
+    path.unlink(missing_ok=True)
+    with Store(path) as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a", test_correct=np.array(correct)), trial("b"))
+    with Store(path, read_only=True) as store:
+        assert {name: of.tolist() for name, of in store.test_correct().items()} == {"a": correct}
+
+
+def test_a_wrong_number_of_bits_is_corrupt(tmp_path: Path) -> None:
+    with Store(tmp_path / "study.db") as store:
+        store.add_teacher(TEACHER)
+        add(store, trial("a", test_correct=np.ones(9, dtype=bool)))
+        with store.transaction() as connection:
+            connection.execute("UPDATE test_correct SET examples = 17")
+        with pytest.raises(RequestError, match="corrupt"):
+            store.test_correct()
 
 
 @pytest.mark.parametrize("read_only", [True, False])

@@ -25,8 +25,8 @@ TIES = {"nll": "likelihood", "rmse": "squared error", "loss": "the outputs' mean
 CAVEATS = (
     "Settings were chosen on validation examples, for student and baseline alike; the test examples were read once, at "
     "the end.",
-    "Intervals over seeds cover the randomness of training on these test examples. The test over examples covers other "
-    "test examples, for the two trained models compared. Neither covers other kinds of data.",
+    "The verdict and its interval cover both kinds of chance: other seeds of the training, and other test examples. "
+    "Intervals over seeds cover the randomness of training on these test examples. Neither covers other kinds of data.",
 )
 
 Candidate = Mapping[str, Any]
@@ -121,64 +121,66 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
     """The verdict in a sentence.
 
     Args:
-        verdict: "metric", "kind", "seeds", "gain" by metric, "examples" and, where undecided, "seeds_needed".
+        verdict: "metric", "kind", "seeds", "test_examples", "over_both" and, where undecided, "seeds_needed" and
+            "examples_needed".
     """
-    metric, examples, kind = _metric(verdict), verdict["examples"], verdict["kind"]
-    gain, seeds = verdict["gain"][metric.name], fmt.counted(verdict["seeds"], "seed")
+    metric, kind, gain = _metric(verdict), verdict["kind"], verdict["over_both"]["gain"]
+    shown = f"{fmt.counted(verdict['seeds'], 'seed')} and {fmt.counted(verdict['test_examples'], 'test example')}"
     start = {
         "supported": "Supported: distillation beats the same student without a teacher by",
         "practically equivalent": "Practically equivalent: student and the same student without a teacher differ by",
         "contradicted": "Contradicted: distillation does not beat the same student without a teacher:",
-        "undecided": f"Undecided: {seeds} do not show whether distillation beats the same student without a teacher:",
+        "undecided": f"Undecided: {shown} do not show whether distillation beats the same student without a teacher:",
     }[kind]
     change = f"{fmt.difference(metric, gain['mean'], unit=True)} of test {metric.label}"
     if metric.lower_is_better:  # "beats by -0.5" would read like a loss
         start = start.replace(" differ by", " hardly differ:").replace(" by", ":")
         way = "lower" if gain["mean"] < 0 else "higher"
         change = f"the student's test {metric.label} is {fmt.amount(metric, gain['mean'])} {way}"
-    sentence = (
-        f"{start} {change} (95 % interval {_interval(metric, gain, signed=True)}, paired over {seeds}, "
-        f"p {fmt.p_value(gain['p'])}); {_test_over_examples(examples)} of the shipped pair on the test examples: "
-        f"{fmt.difference(metric, examples['difference'])}, {_p_over_examples(examples)}."
-    )
-    if kind == "undecided" and verdict.get("seeds_needed"):
-        sentence += f" {verdict['seeds_needed']} seeds would probably decide it."
-    return sentence
+    by = "" if kind == "undecided" else f"; {shown}"
+    return f"{start} {change} ({_over_both(metric, gain)}{by}).{_needed(verdict)}"
+
+
+def _over_both(metric: Metric, gain: Mapping[str, Any]) -> str:
+    """The interval with what it covers, and p."""
+    if not math.isfinite(gain["low"]):
+        return "no interval: nothing is known of other test examples"
+    covers = "other seeds and other test examples" if gain["seeds"] > 1 else "other test examples alone"
+    return f"95 % interval for {covers} {_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
+
+
+def _needed(verdict: Mapping[str, Any]) -> str:
+    """What would probably decide an undecided comparison."""
+    seeds, examples = verdict["seeds_needed"], verdict["examples_needed"]
+    ways = [f"{seeds:,} seeds on these test examples"] if seeds else []
+    ways += [f"{examples:,} test examples with these seeds"] if examples else []
+    if verdict["kind"] != "undecided" or not ways:
+        return ""
+    return f" If the differences stay as they are, {' or '.join(ways)} would probably decide it."
 
 
 def _interval(metric: Metric, estimate: Mapping[str, float], *, signed: bool = False) -> str:
     return fmt.interval(metric, estimate["low"], estimate["high"], signed=signed)
 
 
-def _test_over_examples(examples: Mapping[str, Any]) -> str:
-    exact = str(examples.get("method", "exact McNemar")).startswith("exact McNemar")
-    return "McNemar's exact test" if exact else "a paired bootstrap"
-
-
-def _p_over_examples(test: Mapping[str, Any]) -> str:
-    """The p value; a metric that needs both labels can be undefined on most resamples of few examples."""
-    unknown = math.isnan(test["p"])
-    return "p unknown (undefined on most resamples)" if unknown else f"p {fmt.p_value(test['p'])}"
-
-
 def _against_teacher(verdict: Mapping[str, Any]) -> str:
-    metric, test = _metric(verdict), verdict["against_teacher"]
+    metric, found = _metric(verdict), verdict["over_both"]["against_teacher"]
     unit = "points" if metric.unit == "%" else f"of {metric.label}"
-    how = "McNemar" if "McNemar" in _test_over_examples(test) else "paired bootstrap"
     return (
-        f"Shipped student against the teacher: {fmt.difference(metric, test['difference'])} {unit} on the test "
-        f"examples (95 % interval {_interval(metric, test, signed=True)}, {how}, {_p_over_examples(test)})."
+        f"The student against the teacher: {fmt.difference(metric, found['mean'])} {unit} on the test examples "
+        f"({_over_both(metric, found)})."
     )
 
 
 def _key_figures(result: Mapping[str, Any]) -> tuple[KeyFigure, ...]:
     verdict, metric = result["verdict"], _metric(result["verdict"])
-    gain, student, alone = (verdict[who][metric.name] for who in ("gain", "student", "baseline"))
+    gain, student, alone = (verdict["over_both"][who] for who in ("gain", "student", "baseline"))
+    shown = f"{fmt.counted(verdict['seeds'], 'seed')}, {fmt.counted(verdict['test_examples'], 'test example')}"
     unit = metric.difference_unit or f"of {metric.label}"
     better = ", lower is better" if metric.lower_is_better else ""
     points = f"{unit}{better}; {_interval(metric, gain, signed=True)}, p {fmt.p_value(gain['p'])}"
     return (
-        KeyFigure("verdict", verdict["kind"], f"{verdict['seeds']} seeds, paired"),
+        KeyFigure("verdict", verdict["kind"], shown),
         KeyFigure("gain over no teacher", fmt.difference(metric, gain["mean"]), points),
         KeyFigure("student", fmt.value(metric, student["mean"]), f"95 % interval {_interval(metric, student)}"),
         KeyFigure("without a teacher", fmt.value(metric, alone["mean"]), _interval(metric, alone)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import distillab.report.formatting as fmt
 from distillab.analysis.finding import Finding
+from distillab.analysis.over_both import OverBoth
 from distillab.analysis.setting import SEEDS_FOR_A_RANGE, AlphaResult, Gain, SettingResult
 from distillab.metrics.metric import Metric
 from distillab.report.view.table import KeyFigure, Table
@@ -45,6 +46,7 @@ def setting_view(finding: Finding, setting: SettingResult) -> SettingView:
             for sentence in (
                 _verdict(finding, setting),
                 _choice(finding.metric, setting),
+                *_over_both(finding.metric, setting),
                 _wrong_labels(finding.metric, setting),
                 _range(setting),
             )
@@ -165,19 +167,32 @@ def wrong_share(share: Interval) -> str:
     return f"{100 * share.estimate:.0f} % (95 % interval {low} to {high})"
 
 
+def _over_both(metric: Metric, setting: SettingResult) -> list[str]:
+    """The chosen alpha's gains for other seeds and other test examples; nothing where they are not known."""
+    references = ((setting.over_labels, LABELS_ALONE), (setting.over_teacher, f"{_teacher_alone(setting)} (alpha = 0)"))
+    known = [(gain, reference) for gain, reference in references if gain is not None]
+    if not known:
+        return []
+    seeds, cases = known[0][0].seeds, known[0][0].cases
+    behind = f"{fmt.counted(seeds, 'seed')}, {fmt.counted(cases, 'test example')}"
+    gains = fmt.listed([_against(metric, gain, reference) for gain, reference in known])
+    return [f"For other seeds and other test examples ({behind}): {gains}."]
+
+
 def _teacher_alone(setting: SettingResult) -> str:
     """The reference at alpha = 0."""
     return "the virtual teacher alone" if setting.loss == "teacher_free" else "the teacher alone"
 
 
-def _against(metric: Metric, gain: Gain, reference: str) -> str:
-    if float(fmt.difference(metric, gain.difference)) == 0:
+def _against(metric: Metric, gain: Gain | OverBoth, reference: str) -> str:
+    difference = gain.difference if isinstance(gain, Gain) else gain.mean
+    if float(fmt.difference(metric, difference)) == 0:
         comparison = f"level with {reference}"
     else:
-        side = "above" if gain.difference > 0 else "below"
-        comparison = f"{fmt.amount(metric, gain.difference, short=True)} {side} {reference}"
+        side = "above" if difference > 0 else "below"
+        comparison = f"{fmt.amount(metric, difference, short=True)} {side} {reference}"
     interval = fmt.interval(metric, gain.low, gain.high, signed=True)
-    return f"{comparison} ({interval}, p {fmt.p_value(gain.p)})" if interval != fmt.NOTHING else comparison
+    return f"{comparison} ({interval}, p {fmt.p_value(gain.p or 0.0)})" if interval != fmt.NOTHING else comparison
 
 
 def _range(setting: SettingResult) -> str:

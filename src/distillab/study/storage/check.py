@@ -73,6 +73,7 @@ def strays(store: Store) -> Iterator[str]:
         ("metrics", "metric_values", "number"),
         ("confusion counts", "confusions", "id"),
         ("details", "details", "id"),
+        ("right and wrong test predictions", "test_correct", "id"),
         ("example predictions", "example_predictions", "id"),
     ):
         count = _strays(store, "count(DISTINCT trial)", table, "trial", f"{key} FROM trials")

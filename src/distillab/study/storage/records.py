@@ -168,7 +168,7 @@ def gallery_labels(labels: Array) -> NDArray[np.int16]:
 class TrialResult:
     """A trained student.
 
-    `Store.trials` leaves out the last five fields; the store's method of the same name reads each for all trials.
+    `Store.trials` leaves out the last six fields; the store's method of the same name reads each for all trials.
 
     Args:
         id: the trial's identity.
@@ -189,6 +189,7 @@ class TrialResult:
             correct; None for outputs that are not probabilities.
         example_predictions: for the gallery's examples.
         detail: what a page draws of the test predictions, see `distillab.tasks.detail`; None where there is nothing.
+        test_correct: whether each test prediction is right, shape (M,); None where predictions are not right or wrong.
     """
 
     id: str
@@ -206,6 +207,7 @@ class TrialResult:
     reliability: Sequence[Sequence[float]] | None = None
     example_predictions: GalleryPredictions | None = None
     detail: Mapping[str, Any] | None = None
+    test_correct: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ APPLICATION_ID = 0x646C6162
 EARLIER_ID = 0x64697374
 """"dist", in files that distillab wrote before schema 1."""
 
-VERSION = 3
+VERSION = 4
 """`PRAGMA user_version`; any new table or column raises it. `ADDED` brings an older file up to it."""
 
 SCHEMA = f"""
@@ -30,6 +30,7 @@ CREATE TABLE metric_values (
 CREATE TABLE confusions (trial TEXT PRIMARY KEY REFERENCES trials (id), counts TEXT);
 CREATE TABLE reliability (trial TEXT PRIMARY KEY REFERENCES trials (id), bins TEXT);
 CREATE TABLE details (trial TEXT PRIMARY KEY REFERENCES trials (id), content TEXT);
+CREATE TABLE test_correct (trial TEXT PRIMARY KEY REFERENCES trials (id), examples INTEGER, correct BLOB);
 CREATE TABLE validation_predictions (
     trial TEXT PRIMARY KEY REFERENCES trials (id), classes INTEGER, probabilities BLOB, labels BLOB);
 CREATE TABLE validation_examples (
@@ -55,7 +56,8 @@ PRAGMA user_version = {VERSION};
 
 ADDED = {
     2: ("details", "(trial TEXT PRIMARY KEY, content TEXT)"),
-    3: (
+    3: ("test_correct", "(trial TEXT PRIMARY KEY, examples INTEGER, correct BLOB)"),
+    4: (
         "validation_examples",
         "(teacher TEXT, examples TEXT, classes INTEGER, probabilities BLOB, trusted BLOB, "
         "PRIMARY KEY (teacher, examples))",
@@ -70,7 +72,7 @@ RESULTS = {
         name: f"SELECT * FROM {name}"
         for name in (
             *("teachers", "teacher_epochs", "epochs", "metrics", "confusions", "reliability", "details"),
-            *("validation_predictions", "validation_examples"),
+            *("test_correct", "validation_predictions", "validation_examples"),
             *("examples", "example_predictions", "teacher_example_predictions"),
         )
     },

@@ -284,6 +284,10 @@ class Store:
         """What a page draws of test predictions, by trial; see `distillab.tasks.detail`."""
         return self._by_trial("details")
 
+    def test_correct(self) -> dict[str, NDArray[np.bool_]]:
+        """Whether each test prediction is right, by trial, shape (M,)."""
+        return self._by_trial("test_correct")
+
     def validation_predictions(self) -> dict[str, ValidationPredictions]:
         """The recorded validation predictions, by trial."""
         return self._by_trial("validation_predictions")
@@ -383,6 +387,13 @@ def _gallery_labels(examples: int, content: bytes) -> NDArray[np.int16]:
     return labels if len(labels) == examples else labels.reshape(examples, -1)
 
 
+def _bits(examples: int, content: bytes) -> NDArray[np.bool_]:
+    bits = np.unpackbits(_unpacked(content, "u1"))
+    if not len(bits) - 8 < examples <= len(bits):
+        raise ValueError(f"{len(bits)} bits for {examples} examples")
+    return bits[:examples].astype(np.bool_)
+
+
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
@@ -415,6 +426,7 @@ def _matrix(text: str) -> list[list[Any]]:
 _BY_TRIAL: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]] = {
     "confusions": ("confusion", lambda counts: (_compact(counts),), _matrix),
     "reliability": ("reliability", lambda bins: (_compact(bins),), _matrix),
+    "test_correct": ("test_correct", lambda correct: (len(correct), _packed(np.packbits(correct))), _bits),
     "details": ("detail", lambda detail: (_compact(detail),), _mapping),
     "validation_predictions": (
         "validation_predictions",
