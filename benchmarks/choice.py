@@ -2,6 +2,7 @@
 
     python benchmarks/choice.py develop --out /tmp/choice     # the half on which the robust choice was developed
     python benchmarks/choice.py unseen --out /tmp/choice      # the half that was read once, at the end
+    python benchmarks/choice.py demo --out /tmp/choice        # the demo, with twenty fresh draws of its labels
 
 Regret: the mean test metric of the best alpha less that of the alpha chosen from ONE seed's validation labels; the mean
 over seeds, in points. Both means are over all seeds of the study. `clean labels` is the same choice by accuracy on the
@@ -14,20 +15,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from distillab.analysis import analyse
 from distillab.analysis.choice import choice_of
 from distillab.analysis.curves import AlphaCurve, alpha_curves, chosen_alpha
 from distillab.api.study import Study
 from distillab.data.catalogue import load
 from distillab.report.results import Results
+from distillab.study.spec import Spec, load_spec
 from distillab.study.splits import split
 
 ALPHAS = [0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1]
+DRAWS = 20
 NAMES = ("metric", "likelihood", "agreement", "robust", "clean labels")
 
 STRONG = {"model": "cnn-128-256", "epochs": 10}
@@ -129,11 +134,14 @@ STUDIES: dict[str, dict[str, Any]] = {
 
 
 @click.command()
-@click.argument("half", type=click.Choice(list(STUDIES)))
+@click.argument("half", type=click.Choice([*STUDIES, "demo"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the studies are kept.")
 @click.option("--only", default="", help="Studies whose name starts so.")
 def main(half: str, out: Path, only: str) -> None:
     """Train the studies of a half, and print the regret of each way to choose."""
+    if half == "demo":
+        print("\n".join(demo(out / "demo")))
+        return
     rows = []
     for name, of in STUDIES[half].items():
         if name.startswith(only):
@@ -144,6 +152,34 @@ def main(half: str, out: Path, only: str) -> None:
     record = {"half": half, "rows": rows, "mean": {of: float(np.nanmean([row[of] for row in rows])) for of in NAMES}}
     (out / f"{half}.json").write_text(json.dumps(record, indent=1) + "\n")
     print("\n".join(table(rows)))
+
+
+def demo(out: Path) -> list[str]:
+    """Whether the demo's chosen alpha is in its optimal range, for each of `DRAWS` runs with seeds of their own."""
+    whole = load_spec("demo")
+    each = whole.objective.seeds
+    done, _ = Study.run(_with_seeds(whole, DRAWS * each), out)
+    lines, inside = ["| draw | optimal range | by the metric | robust |", "|---|---|---|---|"], [0, 0]
+    for draw in range(DRAWS):
+        trials = [
+            replace(trial, seed=trial.seed - draw * each)
+            for trial in done.results.trials
+            if draw * each <= trial.seed < (draw + 1) * each
+        ]
+        found = []
+        for choose in ("metric", "robust"):
+            spec = replace(whole, objective=whole.objective.model_copy(update={"choose": choose}))
+            found.append(analyse(spec, trials, done.results.teachers, validation=done.results.validation).settings[0])
+        ranges = found[0].optimal_range or ()
+        chosen = [one.best.alpha for one in found if one.best is not None]
+        inside = [count + (alpha in ranges) for count, alpha in zip(inside, chosen, strict=True)]
+        marks = (f"{alpha:g}{'' if alpha in ranges else ' (outside)'}" for alpha in chosen)
+        lines.append(f"| {draw + 1} | {', '.join(f'{alpha:g}' for alpha in ranges)} | {' | '.join(marks)} |")
+    return [*lines, f"| inside | of {DRAWS} | {inside[0]} | {inside[1]} |"]
+
+
+def _with_seeds(spec: Spec, seeds: int) -> Spec:
+    return replace(spec, objective=spec.objective.model_copy(update={"seeds": seeds}))
 
 
 def regrets(curve: AlphaCurve, results: Results) -> dict[str, Any]:
