@@ -6,8 +6,9 @@ A simulated model's outputs are a signal of the label plus noise of its own; hal
 the students of a seed, and the noise of each student is larger or smaller by a factor (log-normal, sigma 0.3), so some
 train well and some badly, for no reason of alpha: every gain is false. Labels and signal are drawn once a study, the
 noise for each student, and `evaluate` gives the metric. A study has 6 alphas, and its verdict is that of
-`analysis/setting.py`; a distillation has two arms, as in `analysis/distillation.py`: alphas 0.4 and 1 of the same
-students. Studies of 5 and 10 seeds are the first seeds of those of 20. Rates have Clopper and Pearson's 95 % intervals.
+`analysis/setting.py`; two arms are alphas 0.4 and 1 of the same students, judged by their seeds alone (a distillation
+is judged by seeds and examples: `coverage.py`). Studies of 5 and 10 seeds are the first seeds of those of 20. Rates
+have Clopper and Pearson's 95 % intervals.
 
 Coverage: two models of different quality, whose true difference is their mean one on 20 sets of 20,000 examples.
 """

@@ -104,7 +104,7 @@ def crossed_mean(
     Statistics in Medicine 2007, equation 7. The added examples: D. G. Bonett and R. M. Price 2012 (`mcnemar`).
 
     Note: Hillis has MS_R^2 / (R-1) alone below the fraction. That takes a small MS_R for a certain one: with two seeds
-    and 2,000 or more examples his intervals covered 85 to 92 % (docs/statistics.md, benchmarks/coverage.py).
+    and 1,000 or more examples his intervals covered 83 to 95 % (docs/statistics.md, benchmarks/coverage.py).
     """
     values = as_scores(scores, "scores")
     check_share("confidence", confidence)
