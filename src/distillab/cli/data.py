@@ -1,4 +1,4 @@
-"""`distillab data`: list, check and locate data sets; check studies and export their tables."""
+"""`distillab data`: list, check, locate and audit data sets; check studies and export their tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distillab.errors import in_one_line
+from distillab.errors import in_one_line, not_allowed
 
 if TYPE_CHECKING:
     from distillab.data import Entry
@@ -57,6 +57,67 @@ def export(folder: Path, to: Path, epochs: bool) -> None:
     from distillab.report.table import write_table
 
     click.echo(write_table(folder, to, epochs=epochs))
+
+
+@data.command(short_help="Rank training examples by how probably their label is wrong.")
+@click.argument("source", metavar="DATA")
+@click.option("--teacher", required=True, help="An architecture of the zoo, trained on each fold; or a trained model.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option("--folds", type=int, help="Parts; each is judged by a teacher of the others.  [default: 5]")
+@click.option("--epochs", type=int, help="Passes over the data, of each training.  [default: 20]")
+@click.option("--batch-size", type=int, help="Examples a step.  [default: 32]")
+@click.option("--learning-rate", type=float, help="The peak learning rate.  [default: 0.003]")
+@click.option("--seed", type=int, help="Of folds, weights and noise.  [default: 0]")
+@click.option(
+    "--perturb", metavar="KIND:RATE", help="Make labels wrong first, such as shift:0.1, and say what was found."
+)
+@click.option("--label", multiple=True, help="Label column of a table.")
+@click.option("--trust", is_flag=True, help="Let code in a model's file run: only if you know who made it.")
+@_data_dir
+def labels(
+    source: str, teacher: str, out: Path, perturb: str | None, label: tuple[str, ...], trust: bool,
+    data_dir: Path | None, **training: int | float | None,
+) -> None:  # fmt: skip
+    """Judge each label of DATA by a teacher that has not seen it, and write the most suspicious first.
+
+    DATA is a named data set, an .npz, a folder of images, a table or texts, as in distillab distill.
+
+    \b
+    Examples:
+      distillab data labels digits --teacher cnn-16-32 --out audit
+      distillab data labels reviews.csv --teacher textcnn-32-64 --out audit
+    """
+    from distillab.report.write import check_folder
+
+    check_folder(out, "--out")
+    noise = None if perturb is None else _noise(perturb)
+    from distillab.api.audit import Training, audit_labels
+    from distillab.cli.bar import Bar
+    from distillab.cli.stop import Stop
+    from distillab.data.read_options import ReadOptions
+    from distillab.report.audit import audit_text
+    from distillab.study.model_options import ModelOptions
+
+    given = Training(**{name: value for name, value in training.items() if value is not None})  # type: ignore[arg-type]
+    read, options = ReadOptions(data_dir=data_dir, label=label or None), ModelOptions(trust=trust)
+    with Bar() as bar, Stop(bar) as progress:
+        audit = audit_labels(
+            source, teacher, training=given, noise=noise, read=read, options=options, progress=progress
+        )
+    audit.write(out)
+    click.echo(audit_text(audit))
+    click.echo(f"{out} holds labels.csv and labels.html.", err=True)
+
+
+def _noise(text: str) -> tuple[str, float]:
+    kind, colon, rate = text.partition(":")
+    try:
+        number = float(rate)
+    except ValueError:
+        number = -1.0
+    if not (kind and colon and 0 <= number <= 1):
+        raise not_allowed("--perturb", text, "a kind of label noise and its rate, such as shift:0.1")
+    return kind, number
 
 
 @data.command(short_help="Print the path of a data set's file.")

@@ -32,14 +32,20 @@ def render_page(template: str, *, script: str, data: Mapping[str, Any], **contex
     from markupsafe import Markup
 
     scripts = [_library(), _asset("common.js"), _asset(script)]
-    return render_html(
-        template,
-        policy=_policy(scripts),
-        style=Markup(_asset("page.css")),
-        scripts=[Markup(text) for text in scripts],
-        data=Markup(_inert(data)),
-        **context,
-    )
+    shown = {"scripts": [Markup(text) for text in scripts], "data": Markup(_inert(data))}
+    return render_html(template, policy=_policy(scripts), style=Markup(_asset("page.css")), **shown, **context)
+
+
+def render_still_page(template: str, **context: Any) -> str:
+    """Render a self-contained HTML page without any script.
+
+    Args:
+        template: as in `render_page`.
+        context: the template's variables.
+    """
+    from markupsafe import Markup
+
+    return render_html(template, policy=_policy([]), style=Markup(_asset("page.css")), scripts=[], **context)
 
 
 def render_html(template: str, **context: Any) -> str:

@@ -1,0 +1,46 @@
+"""How well wrong labels are found: precision, recall and average precision, cleanlab beside it where it is installed.
+
+    python benchmarks/label_audit.py
+
+Labels are made wrong, teachers are cross-fitted on the wrong labels (five folds), and both methods get the same
+out-of-fold probabilities: distillab squares them and estimates the noise, cleanlab prunes by its confident joint
+(Northcutt, Jiang and Chuang 2021). Each row is one draw of labels, folds and weights.
+"""
+
+from __future__ import annotations
+
+import click
+import numpy as np
+
+from distillab.api.audit import Detection, Training, audit_labels
+from distillab.data import load
+
+KINDS = ("shift", "symmetric", "margin")
+RATES = (0.05, 0.1, 0.2, 0.4)
+
+
+@click.command()
+@click.option("--examples", default=5_000, show_default=True, help="Of MNIST's training examples.")
+def main(examples: int) -> None:
+    """Print the table."""
+    mnist = load("mnist")
+    rows = np.random.default_rng(0).permutation(len(mnist.y_train))[:examples]
+    few = (mnist.x_train[rows], mnist.y_train[rows], mnist.x_test[:100], mnist.y_test[:100])
+    data = {"digits": ("digits", Training()), f"{examples:,} of MNIST": (few, Training(epochs=8))}
+    print("| data | noise | rate | estimated | method | precision | recall | average precision |")
+    print(f"|{'---|' * 8}")
+    for name, (source, training) in data.items():
+        for kind in KINDS:
+            for rate in RATES:
+                audit = audit_labels(source, "cnn-16-32", training=training, noise=(kind, rate))
+                share = "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * end for end in audit.share[:3]))
+                for method, found in audit.detected.items():
+                    print(f"| {name} | {kind} | {100 * rate:g} % | {share} | {method} | {_cells(found)} |", flush=True)
+
+
+def _cells(found: Detection) -> str:
+    return " | ".join(f"{100 * value:.1f}" for value in (found.precision, found.recall, found.average_precision))
+
+
+if __name__ == "__main__":
+    main()
