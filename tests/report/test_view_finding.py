@@ -136,3 +136,18 @@ def test_rows_of_further_seeds_are_counted_as_unused(rows):
     full = analyse(rows.spec(seeds=2), rows.trials(rows.spec(seeds=3), hump), {})
     assert full.unused == 3
     assert "3 recorded students of further seeds ignored" in words(full)
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_two_or_three_seeds_give_the_range_seen_and_no_interval(rows, seeds):
+    spec = rows.spec(seeds=seeds)
+    text = words(analyse(spec, rows.trials(spec, hump), {}))
+    assert "95 % interval" not in text
+    assert f"seen; {seeds} seeds cannot tell more" in text
+
+
+def test_four_seeds_give_an_interval(rows):
+    spec = rows.spec(seeds=4)
+    text = words(analyse(spec, rows.trials(spec, hump), {}))
+    assert "95 % interval" in text
+    assert "cannot tell more" not in text

@@ -11,7 +11,7 @@ import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
 from distillab.analysis.setting import SettingResult
-from distillab.stats import paired_t, t_interval
+from distillab.stats import intervals_over_seeds, paired_t
 from distillab.study.storage.records import ValidationPredictions
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
@@ -27,6 +27,8 @@ class Shortfall(NamedTuple):
     high: float
     p: float
     """Two-sided paired t."""
+    n: int
+    """Seeds."""
 
 
 class MeasuredRisk(NamedTuple):
@@ -144,5 +146,5 @@ def _shortfall(curve: AlphaCurve, values: Floats, predicted: float, swept: float
     if len(pairs) < FEWEST_SEEDS:
         return None
     differences = pairs[:, 0] - pairs[:, 1]
-    test, interval = paired_t(differences), t_interval(differences)
-    return Shortfall(test.difference, interval.low, interval.high, test.p)
+    test, interval = paired_t(differences), intervals_over_seeds(differences[:, None])[0]
+    return Shortfall(test.difference, interval.low, interval.high, test.p, test.n)

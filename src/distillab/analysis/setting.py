@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from distillab.analysis.curves import AlphaCurve, Divergence, Floats
-from distillab.stats import Comparison, Verdict, VerdictKind, compare_to, model_confidence_set, verdict
+from distillab.stats import (
+    Comparison,
+    Interval,
+    Verdict,
+    VerdictKind,
+    compare_to,
+    intervals_over_seeds,
+    model_confidence_set,
+    verdict,
+)
 
 SEEDS_FOR_A_RANGE = 6
 """Fewer seeds than this cannot exclude any alpha at 95 %: R seeds give no sign-flip p below 2^(1-R)."""
@@ -23,6 +32,7 @@ class Gain(NamedTuple):
 
     difference: float
     low: float
+    """Ends of the 95 % t interval; with two or three seeds the least and the largest difference."""
     high: float
     n: int
     p: float
@@ -39,6 +49,7 @@ class AlphaResult(NamedTuple):
     n: int
     mean: float
     low: float
+    """As in `Gain`."""
     high: float
     validation: float
     """Mean over the same seeds."""
@@ -181,11 +192,12 @@ def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float
     if not paired.size or not len(column) or len(alphas) < 2:
         return {}
     compared = compare_to(paired, int(column[0]), rng=np.random.default_rng(0), bootstrap=False)
-    return {int(columns[comparison.column]): _gain(comparison, sign) for comparison in compared}
+    ends = intervals_over_seeds(paired - paired[:, column[:1]])
+    return {int(columns[one.column]): _gain(one, ends[one.column], sign) for one in compared}
 
 
-def _gain(comparison: Comparison, sign: int) -> Gain:
-    interval, test = comparison.t_interval, comparison.paired_t
+def _gain(comparison: Comparison, interval: Interval, sign: int) -> Gain:
+    test = comparison.paired_t
     low, high = sorted((sign * interval.low, sign * interval.high))
     return Gain(sign * test.difference, low, high, test.n, test.p, comparison.p_adjusted, comparison.sign_flip.p)
 

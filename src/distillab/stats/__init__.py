@@ -8,7 +8,14 @@ for values that are not finite.
 from distillab.stats.comparisons import Comparison, compare_to
 from distillab.stats.confidence_set import ConfidenceSet, Resampling, model_confidence_set
 from distillab.stats.equivalence import Equivalence, tost
-from distillab.stats.intervals import Interval, bootstrap_interval, t_interval, t_intervals
+from distillab.stats.intervals import (
+    FEW_SEEDS,
+    Interval,
+    bootstrap_interval,
+    intervals_over_seeds,
+    t_interval,
+    t_intervals,
+)
 from distillab.stats.multiple import holm
 from distillab.stats.paired import PairedTest, paired_t, paired_ts, sign_flip, sign_flips
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
@@ -19,6 +26,7 @@ from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
 from distillab.stats.wrong_labels import WrongLabels, expected_accuracy, smoothed, vote_prior, wrong_labels
 
 __all__ = [
+    "FEW_SEEDS",
     "SEED_CAP",
     "AlphaEvidence",
     "Comparison",
@@ -38,6 +46,7 @@ __all__ = [
     "compare_to",
     "expected_accuracy",
     "holm",
+    "intervals_over_seeds",
     "mcnemar",
     "model_confidence_set",
     "one_sample_t",

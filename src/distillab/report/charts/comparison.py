@@ -49,7 +49,7 @@ def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> I
             "low": finite(metric.factor * low),
             "high": finite(metric.factor * high),
             "shown": fmt.difference(metric, value) if signed else fmt.value(metric, value),
-            "95 % interval": fmt.interval(metric, low, high, signed=signed),
+            "95 % interval": fmt.spread_cell(metric, low, high, numbers.n[index], signed=signed),
             "p after Holm": fmt.p_cell(to_labels and to_labels.p),
         }
 
