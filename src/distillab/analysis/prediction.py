@@ -116,12 +116,14 @@ def _of_setting(
     if math.isnan(best.free):
         return None
     sound = curve.alphas[curve.sound]
-    nearest = max(sound.tolist(), key=lambda alpha: (-round(abs(alpha - best.clipped), 9), alpha))
+    # Within 0 to 1, or as far beyond as the study's own alphas reach.
+    predicted = float(np.clip(best.free, min(0.0, sound.min()), max(1.0, sound.max())))
+    nearest = max(sound.tolist(), key=lambda alpha: (-round(abs(alpha - predicted), 9), alpha))
     return Prediction(
         label=curve.label,
         seeds=len(seeds),
         free=best.free,
-        alpha=best.clipped,
+        alpha=predicted,
         nearest=nearest,
         departure=float(np.mean(departures)),
         swept=result.best.alpha,

@@ -142,6 +142,8 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     sign = curve.metric.sign  # the statistics take more for better
     paired = sign * curve.test[np.ix_(curve.complete, sound)]
     alphas = curve.alphas[sound]
+    within = (alphas >= 0) & (alphas <= 1)
+    asked = paired[:, within]  # the verdict is about mixtures
     in_range: dict[int, bool] = {}
     if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
         included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
@@ -164,7 +166,7 @@ def compare_alphas(curve: AlphaCurve, *, margin: float) -> SettingResult:
     settings = curve.settings
     return SettingResult(
         label=curve.label,
-        verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
+        verdict=verdict(asked, alphas[within], margin=margin, shares=False) if asked.size else None,
         best=_best([results[index] for index in sound], sign) if paired.size else None,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
@@ -203,14 +205,14 @@ def _gain(comparison: Comparison, interval: Interval, sign: int) -> Gain:
 
 
 def chosen_alpha(alphas: Floats, validation: Floats) -> Floats:
-    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
+    """The alpha with the best mean on the validation data; of equal ones the one nearest to labels alone.
 
     Args:
         alphas: shape (A,).
         validation: shape (..., A), of which more is better; the result has shape (...).
     """
     best = validation >= validation.max(axis=-1, keepdims=True) - _TIE
-    return np.asarray(np.where(best, alphas, -np.inf).max(axis=-1))
+    return np.asarray(alphas[np.where(best, np.abs(alphas - 1), np.inf).argmin(axis=-1)])
 
 
 def _best(results: list[AlphaResult], sign: int) -> AlphaResult:
