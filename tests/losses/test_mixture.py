@@ -17,9 +17,12 @@ from distillab.losses import (
     distillation_kl,
     label_cross_entropy,
     label_losses_for,
+    logit_mse,
     losses_for,
     objective,
 )
+from distillab.losses.labels import label_squared_error
+from distillab.losses.mixture import mix
 from distillab.tasks import TASKS
 
 EPSILON = 2.0**-23  # float32: spacing of the numbers at 1
@@ -227,3 +230,34 @@ def test_an_example_weight_holds_at_all_positions() -> None:
     of_examples = mixed_of("binary", *arrays, weights, alpha=0.5)
     of_positions = mixed_of("binary", *arrays, jnp.repeat(weights[:, None], 3, axis=1), alpha=0.5)
     np.testing.assert_allclose(of_examples, of_positions, rtol=8 * EPSILON)
+
+
+@pytest.mark.parametrize("alpha", [-0.5, 0.3, 1.5])
+def test_squared_errors_have_their_minimum_at_the_mixed_target_for_every_alpha(alpha: float) -> None:
+    rng = np.random.default_rng(4)
+    teacher, labels = rng.standard_normal((6, 4)).astype(np.float32), np.array([0, 1, 2, 3, 0, 1])
+    target = alpha * np.eye(4)[labels] + (1 - alpha) * teacher
+
+    def loss(z: np.ndarray) -> np.ndarray:
+        of_labels, of_teacher = label_squared_error(z, labels), logit_mse(z, teacher, temperature=1.0)
+        return np.asarray(mix(of_labels, of_teacher, alpha), np.float64)
+
+    least = loss(target.astype(np.float32))
+    # The mixture is |z - target|^2 / (2 C) and a constant, so a step of any size costs its own square. Float32 sums.
+    for size in (0.5, 100.0):
+        step = size * rng.standard_normal((6, 4)).astype(np.float32)
+        np.testing.assert_allclose(
+            loss(target.astype(np.float32) + step) - least, (step**2).mean(1) / 2, rtol=1e-4, atol=1e-5
+        )
+
+
+def test_cross_entropies_fall_without_bound_against_a_negative_target() -> None:
+    # alpha = -0.5, a sure teacher of class 0, label 1: the target is 1.5 for class 0 and -0.5 for class 1.
+    labels, teacher = np.array([1]), np.array([[20.0, 0.0]], np.float32)
+    losses = []
+    for logit in (0.0, 10.0, 20.0, 40.0):
+        z = np.array([[logit, 0.0]], np.float32)
+        of_teacher = distillation_kl(z, teacher, temperature=1.0)
+        losses.append(float(mix(label_cross_entropy(z, labels), of_teacher, -0.5)[0]))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < -19

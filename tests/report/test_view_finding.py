@@ -136,3 +136,33 @@ def test_rows_of_further_seeds_are_counted_as_unused(rows):
     full = analyse(rows.spec(seeds=2), rows.trials(rows.spec(seeds=3), hump), {})
     assert full.unused == 3
     assert "3 recorded students of further seeds ignored" in words(full)
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_two_or_three_seeds_give_the_range_seen_and_no_interval(rows, seeds):
+    spec = rows.spec(seeds=seeds)
+    text = " ".join(words(analyse(spec, rows.trials(spec, hump), {})).split())
+    assert "95 % interval" not in text
+    assert f"seen; {seeds} seeds cannot tell more" in text
+
+
+def test_four_seeds_give_an_interval(rows):
+    spec = rows.spec(seeds=4)
+    text = " ".join(words(analyse(spec, rows.trials(spec, hump), {})).split())
+    assert "95 % interval" in text
+    assert "cannot tell more" not in text
+
+
+def test_alphas_beyond_0_and_1_are_chosen_and_ranked_and_the_verdict_stays_about_those_between(rows):
+    spec = rows.spec(alpha=[-0.5, 0, 0.5, 1, 1.5], extend=True, loss="logit_mse", label_loss="squared", seeds=8)
+    finding = analyse(spec, rows.trials(spec, lambda alpha, seed: 0.9 - 0.02 * alpha + 1e-4 * (seed % 3)), {})
+    (setting,) = finding.settings
+    assert setting.best.alpha == -0.5
+    assert setting.optimal_range == (-0.5,)
+    assert [evidence.alpha for evidence in setting.verdict.evidence] == [0.5]
+    assert "alpha = -0.5" in words(finding)
+
+
+def test_of_equal_alphas_the_one_nearest_to_labels_alone_is_chosen(rows):
+    spec = rows.spec(alpha=[0, 0.75, 1.5], extend=True, loss="logit_mse", label_loss="squared")
+    assert analyse(spec, rows.trials(spec, lambda alpha, seed: 0.9), {}).settings[0].best.alpha == 0.75

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from distillab.errors import RequestError
-from distillab.stats import bootstrap_interval, t_interval
+from distillab.stats import bootstrap_interval, intervals_over_seeds, t_interval, t_intervals
 
 SAMPLE = np.random.default_rng(11).normal(0.97, 0.003, size=12)
 
@@ -97,3 +97,12 @@ def test_a_confidence_in_percent_is_refused():
 def test_too_few_resamples_are_refused():
     with pytest.raises(RequestError, match="resamples=10 is not allowed: it must be a whole number of at least 100"):
         bootstrap_interval(SAMPLE, rng=np.random.default_rng(0), resamples=10)
+
+
+def test_two_or_three_seeds_give_the_range_seen_and_four_an_interval():
+    values = np.array([[0.942, 0.5], [0.958, 0.5], [0.95, 0.5], [0.951, 0.6]])
+    two, three, four = (intervals_over_seeds(values[:n]) for n in (2, 3, 4))
+    assert two[0] == (0.95, 0.942, 0.958, 2, "range seen")
+    assert three[1] == (0.5, 0.5, 0.5, 3, "range seen")
+    assert four == t_intervals(values)
+    assert np.isnan(intervals_over_seeds(values[:1])[0].low)

@@ -19,6 +19,8 @@ from distillab.study.spec import LARGEST_STUDY, Axis, Spec, load_spec, presets, 
 
 BASE: dict[str, Any] = {"dataset": "digits"}
 
+EXTEND = "Set extend to true for alphas beyond 0 and 1."
+
 
 def study(**keys: Any) -> Spec:
     return read_spec(BASE | keys)
@@ -145,9 +147,9 @@ def test_all_examples_and_a_part_of_them_can_be_values_of_one_axis() -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # numbers out of range
-    ({"alpha": 1.2}, "alpha=1.2 is not allowed: it must be at most 1."),
-    ({"alpha": -0.1}, "alpha=-0.1 is not allowed: it must be at least 0."),
-    ({"alpha": [0, 1.2]}, "alpha=1.2 is not allowed: it must be at most 1."),
+    ({"alpha": 1.2}, f"alpha=1.2 is not allowed: it must be at most 1. {EXTEND}"),
+    ({"alpha": -0.1}, f"alpha=-0.1 is not allowed: it must be at least 0. {EXTEND}"),
+    ({"alpha": [0, 1.2]}, f"alpha=1.2 is not allowed: it must be at most 1. {EXTEND}"),
     ({"temperature": 0}, "temperature=0 is not allowed: it must be greater than 0."),
     ({"temperature": [3, -1]}, "temperature=-1 is not allowed: it must be greater than 0."),
     ({"seeds": 0}, "seeds=0 is not allowed: it must be at least 1."),
@@ -454,8 +456,8 @@ def test_an_override_makes_a_dataset_for_a_file_without_one(tmp_path: Path) -> N
         ("alpha=[0", r"^--set 'alpha=\[0' is not allowed: its value is not YAML: while parsing "),
         ("alpha=", r"^alpha=None is not allowed: it must be a number\.$"),
         ("alpha=yes", r"^alpha=True is not allowed: it must be a number, not a yes or no\.$"),
-        ("alpha=1.2", r"^alpha=1.2 is not allowed: it must be at most 1\.$"),
-        ("alpha=0,1.2", r"^alpha=1.2 is not allowed: it must be at most 1\.$"),
+        ("alpha=1.2", rf"^alpha=1.2 is not allowed: it must be at most 1\. {EXTEND}$"),
+        ("alpha=0,1.2", rf"^alpha=1.2 is not allowed: it must be at most 1\. {EXTEND}$"),
         ("temperature=0", r"^temperature=0 is not allowed: it must be greater than 0\.$"),
         ("seeds=0", r"^seeds=0 is not allowed: it must be at least 1\.$"),
         ("seeds=1,2", r"^seeds=\[1, 2\] is not allowed: it must be a whole number\.$"),
@@ -525,7 +527,7 @@ def test_an_empty_file_is_no_study_and_is_called_by_its_path(tmp_path: Path) -> 
 
 
 def test_a_fault_in_a_presets_override_is_the_users_and_names_the_key() -> None:
-    with pytest.raises(RequestError, match=r"^alpha=7 is not allowed"):
+    with pytest.raises(RequestError, match=r"^alpha=7\.0 is not allowed"):
         load_spec("demo", ["alpha=7"])
 
 

@@ -63,7 +63,12 @@ def test_identities_are_the_same_in_every_version() -> None:
 def test_a_setting_at_its_default_is_no_part_of_an_identity_so_defaults_change_with_the_numerics() -> None:
     assert ids(study(optimiser="adam", snapshot=None)) == ids(study())
     defaults = json.dumps(Settings(dataset="").model_dump(), sort_keys=True)
-    assert (NUMERICS, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (6, "572e58a4766b435a")
+    assert (NUMERICS, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (6, "1c874fff74540542")
+
+
+def test_allowing_alphas_beyond_0_and_1_changes_no_identity() -> None:
+    squared = {"loss": "logit_mse", "label_loss": "squared"}
+    assert ids(study(**squared)) == ids(study(**squared, extend=True))
 
 
 def test_where_no_label_is_wrong_a_teacher_of_noisy_labels_is_the_teacher_of_clean_ones() -> None:

@@ -17,7 +17,7 @@ from distillab.theory import (
     risk_coefficients,
 )
 from distillab.theory.problems import Problem
-from distillab.theory.self_distillation import ridge_filter, spectrum
+from distillab.theory.self_distillation import Spectrum, ridge_filter, spectrum
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -67,3 +67,19 @@ def test_what_makes_no_sense_is_refused(linear: Problem, change: dict) -> None:
     keys = {"k": 1, "penalty": 1.0, "variance": 1.0, "teacher_variance": 1.0} | change
     with pytest.raises(RequestError, match=next(iter(change))):
         independent_teacher_risk(spectrum(linear.x, linear.truth), np.ones(7), **keys)
+
+
+def alphas_of_ridge(k: float) -> float:
+    """One direction of strength 0.1 and signal 1; student filter 0.2, teacher penalty 1, both variances 0.1."""
+    one = Spectrum(np.array([0.1]), np.ones(1), np.ones(1))
+    risk = independent_teacher_risk(one, [0.2], k=k, penalty=1.0, variance=0.1, teacher_variance=0.1)
+    return alpha_star(risk).free
+
+
+def test_with_a_ridge_teacher_more_data_can_raise_the_best_alpha() -> None:
+    # The student shrinks far too much, so alpha* is above 1, and further above the nearer the teacher is to the labels.
+    assert alphas_of_ridge(1) < alphas_of_ridge(4) < alphas_of_ridge(16)
+
+
+def test_with_least_squares_more_data_lowers_the_best_alpha() -> None:
+    assert np.all(np.diff([least_squares_alpha(k, variance=0.3, teacher_variance=2.0) for k in (1, 4, 16)]) < 0)

@@ -190,3 +190,25 @@ def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
 def test_a_teacher_that_does_not_fit_is_refused(make) -> None:
     with pytest.raises(RequestError):
         make()
+
+
+def test_a_pooled_teacher_needs_no_labels_only_with_equal_noise_and_a_linear_truth() -> None:
+    rng = np.random.default_rng(0)
+    x, more, weights = rng.standard_normal((20, 3)), rng.standard_normal((40, 3)), np.array([1.0, -1.0, 0.5])
+    student, parts = ridge(x, 0.0), pooled(x, more, 0.0)
+
+    def best(truth: np.ndarray, further: np.ndarray, deviation: float) -> float:
+        return alpha_star(risk_coefficients(student, pooled_labels(truth, further, parts, deviation), truth, 1.0)).free
+
+    assert abs(best(x @ weights, more @ weights, 1.0)) < EXACT
+    assert best(x @ weights, more @ weights, 2.0) > 0.2  # noisier further labels
+    assert best((x @ weights) ** 2, (more @ weights) ** 2, 1.0) > 0.2  # a curved truth
+
+
+def test_an_unbiased_teacher_keeps_alpha_constant_only_if_its_own_noise_grows_too() -> None:
+    rng = np.random.default_rng(0)
+    x, z, weights = rng.standard_normal((20, 3)), rng.standard_normal((40, 3)), np.array([1.0, -1.0, 0.5])
+    teacher = independent_labels(z @ weights, x @ np.linalg.pinv(z), 1.0)
+    same, clean = (noise_law(ridge(x, 0.0), teacher, x @ weights, own_noise_grows=grows) for grows in (True, False))
+    assert np.ptp(same.at([0.5, 1.0, 4.0])) < EXACT
+    assert np.all(np.diff(clean.at([0.5, 1.0, 4.0])) < -0.05)  # the noisier the labels, the more the teacher is worth

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from distillab.analysis.labels import setting_label
 from distillab.errors import RequestError
 from distillab.metrics.metric import Metric, metric_named
-from distillab.stats import SHARES, t_intervals
+from distillab.stats import SHARES, intervals_over_seeds
 from distillab.study.settings import Settings
 from distillab.study.spec import Cell, Spec
 from distillab.study.storage.records import TeacherResult, TrialResult
@@ -142,18 +142,18 @@ def within(low: float, high: float, bounds: tuple[float, float]) -> tuple[float,
 
 
 def chosen_alpha(alphas: Floats, scores: Floats) -> Floats:
-    """The alpha with the best mean on the validation data; of equal ones the largest, nearest to labels alone.
+    """The alpha with the best mean on the validation data; of equal ones the one nearest to labels alone.
 
     Args:
         alphas: shape (A,).
         scores: shape (..., A), of which more is better; the result has shape (...).
     """
     best = scores >= scores.max(axis=-1, keepdims=True) - _TIE
-    return np.asarray(np.where(best, alphas, -np.inf).max(axis=-1))
+    return np.asarray(alphas[np.where(best, np.abs(alphas - 1), np.inf).argmin(axis=-1)])
 
 
 def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], ...]:
-    """n, mean, and low and high of the 95 % t interval of the finite values of each column; nan where it has none.
+    """n, mean, and the ends of `intervals_over_seeds` of the finite values of each column; nan where it has none.
 
     Args:
         values: shape (R, A).
@@ -165,7 +165,7 @@ def finite_intervals(values: Floats) -> tuple[tuple[int, float, float, float], .
     for number, pattern in enumerate(patterns.T):
         columns = np.flatnonzero(which == number)
         if pattern.any():
-            for column, t in zip(columns, t_intervals(values[np.ix_(pattern, columns)]), strict=True):
+            for column, t in zip(columns, intervals_over_seeds(values[np.ix_(pattern, columns)]), strict=True):
                 intervals[column] = t.n, t.estimate, t.low, t.high
     return tuple(intervals)
 

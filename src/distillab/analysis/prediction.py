@@ -12,7 +12,7 @@ import numpy as np
 from distillab.analysis.choice import Choice
 from distillab.analysis.curves import AlphaCurve, Floats, finite_intervals
 from distillab.analysis.setting import SettingResult
-from distillab.stats import paired_t, t_interval
+from distillab.stats import intervals_over_seeds, paired_t
 from distillab.study.storage.records import ValidationPredictions
 from distillab.theory import RiskCoefficients, alpha_from_endpoints, alpha_star
 
@@ -28,6 +28,8 @@ class Shortfall(NamedTuple):
     high: float
     p: float
     """Two-sided paired t."""
+    n: int
+    """Seeds."""
 
 
 class MeasuredRisk(NamedTuple):
@@ -120,12 +122,14 @@ def _of_setting(
     if math.isnan(best.free):
         return None
     sound = curve.alphas[curve.sound]
-    nearest = max(sound.tolist(), key=lambda alpha: (-round(abs(alpha - best.clipped), 9), alpha))
+    # Within 0 to 1, or as far beyond as the study's own alphas reach.
+    predicted = float(np.clip(best.free, min(0.0, sound.min()), max(1.0, sound.max())))
+    nearest = max(sound.tolist(), key=lambda alpha: (-round(abs(alpha - predicted), 9), alpha))
     return Prediction(
         label=curve.label,
         seeds=len(seeds),
         free=best.free,
-        alpha=best.clipped,
+        alpha=predicted,
         nearest=nearest,
         departure=float(np.mean(departures)),
         swept=result.best.alpha,
@@ -150,5 +154,5 @@ def _shortfall(curve: AlphaCurve, values: Floats, predicted: float, swept: float
     if len(pairs) < FEWEST_SEEDS:
         return None
     differences = pairs[:, 0] - pairs[:, 1]
-    test, interval = paired_t(differences), t_interval(differences)
-    return Shortfall(test.difference, interval.low, interval.high, test.p)
+    test, interval = paired_t(differences), intervals_over_seeds(differences[:, None])[0]
+    return Shortfall(test.difference, interval.low, interval.high, test.p, test.n)

@@ -21,6 +21,7 @@ from distillab.stats import (
     Verdict,
     VerdictKind,
     compare_to,
+    intervals_over_seeds,
     model_confidence_set,
     verdict,
 )
@@ -35,6 +36,7 @@ class Gain(NamedTuple):
 
     difference: float
     low: float
+    """Ends of the 95 % t interval; with two or three seeds the least and the largest difference."""
     high: float
     n: int
     p: float
@@ -51,6 +53,7 @@ class AlphaResult(NamedTuple):
     n: int
     mean: float
     low: float
+    """As in `Gain`."""
     high: float
     validation: float
     """Mean over the same seeds."""
@@ -166,6 +169,8 @@ def compare_alphas(
     sign = curve.metric.sign  # the statistics take more for better
     paired = sign * curve.test[np.ix_(curve.complete, sound)]
     alphas = curve.alphas[sound]
+    mixtures = (alphas >= 0) & (alphas <= 1)
+    asked = paired[:, mixtures]  # the verdict is about mixtures
     in_range: dict[int, bool] = {}
     if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
         included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
@@ -191,7 +196,7 @@ def compare_alphas(
     over = {} if best is None else {end: gain_over_both(curve, best.alpha, end, correct or {}) for end in (0.0, 1.0)}
     return SettingResult(
         label=curve.label,
-        verdict=verdict(paired, alphas, margin=margin, shares=False) if paired.size else None,
+        verdict=verdict(asked, alphas[mixtures], margin=margin, shares=False) if asked.size else None,
         best=best,
         optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
         alphas=tuple(results),
@@ -224,13 +229,12 @@ def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float
     if not paired.size or not len(column) or len(alphas) < 2:
         return {}
     compared = compare_to(paired, int(column[0]), rng=np.random.default_rng(0), bootstrap=False)
-    return {
-        int(columns[comparison.column]): _gain(comparison, metric.sign, metric.unit == "%") for comparison in compared
-    }
+    ends = intervals_over_seeds(paired - paired[:, column[:1]])
+    return {int(columns[one.column]): _gain(one, ends[one.column], metric.sign, metric.unit == "%") for one in compared}
 
 
-def _gain(comparison: Comparison, sign: int, share: bool) -> Gain:
-    interval, test = comparison.t_interval, comparison.paired_t
+def _gain(comparison: Comparison, interval: Interval, sign: int, share: bool) -> Gain:
+    test = comparison.paired_t
     low, high = sorted((sign * interval.low, sign * interval.high))
     if share:
         low, high = within(low, high, DIFFERENCES)

@@ -15,7 +15,7 @@ from distillab.analysis.curves import AlphaCurve, Flags, Floats, chosen_alpha
 from distillab.analysis.labels import axis_name, in_order, setting_label, value_name
 from distillab.analysis.setting import SEEDS_FOR_A_RANGE, Gain, SettingResult
 from distillab.metrics.metric import Metric
-from distillab.stats import holm, model_confidence_set, paired_t, t_interval
+from distillab.stats import holm, intervals_over_seeds, model_confidence_set, paired_t
 from distillab.study.spec import Axis, Spec
 
 RESAMPLES = 2000
@@ -221,7 +221,7 @@ def _changes(
         if pairs.sum() < 2 or first is None or this is None:
             return ()
         differences = gains[index][pairs] - gains[0][pairs]
-        test, interval = paired_t(differences), t_interval(differences)
+        test, interval = paired_t(differences), intervals_over_seeds(differences[:, None])[0]
         both = curves[index].complete & curves[0].complete
         low, high = _middle(resampled(index, both) - resampled(0, both))
         changes.append(

@@ -29,11 +29,11 @@ def _keras_adam(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-7) -> op
     import jax
     import jax.numpy as jnp
 
-    optax = _optax()
+    library = _optax()
 
     def init(parameters: Any) -> Any:
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        return optax.ScaleByAdamState(count=jnp.zeros((), jnp.int32), mu=zeros, nu=zeros)
+        return library.ScaleByAdamState(count=jnp.zeros((), jnp.int32), mu=zeros, nu=zeros)
 
     def update(gradients: Any, state: Any, parameters: Any = None) -> tuple[Any, Any]:
         count = state.count + 1
@@ -42,9 +42,9 @@ def _keras_adam(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-7) -> op
         step = count.astype(jnp.float32)
         rate = jnp.sqrt(1 - jnp.float32(b2) ** step) / (1 - jnp.float32(b1) ** step)
         direction = jax.tree.map(lambda m, v: m * rate.astype(m.dtype) / (jnp.sqrt(v) + epsilon), mean, square)
-        return direction, optax.ScaleByAdamState(count=count, mu=mean, nu=square)
+        return direction, library.ScaleByAdamState(count=count, mu=mean, nu=square)
 
-    return cast("optax.GradientTransformation", optax.GradientTransformation(init, update))
+    return cast("optax.GradientTransformation", library.GradientTransformation(init, update))
 
 
 SCHEDULES: Mapping[str, Callable[[int], optax.Schedule]] = MappingProxyType(

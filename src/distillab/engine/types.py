@@ -58,7 +58,7 @@ class Student:
     """What makes one student differ from the others of its cohort.
 
     Args:
-        alpha: weight of the labels, in [0, 1].
+        alpha: weight of the labels; outside [0, 1] only for losses that have a minimum there (`losses.names.UNMIXED`).
         temperature: T > 0.
         learning_rate: the peak learning rate, > 0.
         seed: decides the order of the examples.

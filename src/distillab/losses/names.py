@@ -66,6 +66,14 @@ LABEL_LOSS_FUNCTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Every label loss that a study's `label_loss` key accepts, by task; `label_losses_for` holds the functions."""
 
 
+UNMIXED: frozenset[tuple[str, str]] = frozenset(
+    {("squared", "logit_mse"), ("squared", "squared"), ("absolute", "absolute"), ("huber", "huber")}
+)
+"""Label and distillation losses that have a minimum for every real alpha: both are the same distance, and their weights
+add up to 1. Cross-entropy and divergences need a mixture of probabilities: against a negative target they fall without
+bound as the student's probability of it goes to 0."""
+
+
 def distillation_loss_names(task: str) -> tuple[str, ...]:
     """The distillation losses that are defined for a task, its default first.
 

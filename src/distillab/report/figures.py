@@ -23,6 +23,7 @@ from distillab.report.charts.metric_numbers import metric_numbers
 from distillab.report.charts.predicted import predicted_chart, predicted_data
 from distillab.report.view.setting import noise
 from distillab.report.view.study import wrong_labels
+from distillab.stats import FEW_SEEDS
 
 MOST_ROWS = 8
 """Rows of panels along an axis."""
@@ -149,8 +150,9 @@ def caption_of(finding: Finding) -> str:
     caption = f"{sets}; {' / '.join(noises)}{softened}."
     if counts:
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else fmt.counted(counts[0], "seed")
+        band = "the range seen" if counts[-1] <= FEW_SEEDS else "95 % t interval"
         caption += (
-            f" Line and band: mean of {seeds} with 95 % t interval; dots: single students. "
+            f" Line and band: mean of {seeds} with {band}; dots: single students. "
             "Labels alone: alpha = 1; teacher alone: alpha = 0."
         )
     if any(setting.optimal_range for setting in settings):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from distillab.metrics.metric import Metric
+from distillab.stats import FEW_SEEDS
 
 NOTHING = "-"
 """Stands for a number that is not known."""
@@ -85,6 +86,42 @@ def interval(metric: Metric, low: float, high: float, *, signed: bool = False) -
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
     return " to ".join(difference(metric, end) if signed else value(metric, end, unit=False) for end in (low, high))
+
+
+def spread(metric: Metric, low: float, high: float, seeds: int, *, signed: bool = False) -> str:
+    """What `stats.intervals_over_seeds` gave, named: an interval, or the range of seeds too few for one.
+
+    Args:
+        metric: sets factor and digits.
+        low: the lower end, as stored.
+        high: the upper end.
+        seeds: how many there are.
+        signed: whether these are differences.
+
+    Example:
+        >>> from distillab.metrics.metric import METRICS
+        >>> spread(METRICS["accuracy"], 0.981, 0.985, 10), spread(METRICS["accuracy"], 0.981, 0.985, 2)
+        ('95 % interval 98.10 to 98.50', '98.10 to 98.50 seen; 2 seeds cannot tell more')
+    """
+    ends = interval(metric, low, high, signed=signed)
+    if ends == NOTHING:
+        return "one seed, no interval"
+    return f"{ends} seen; {counted(seeds, 'seed')} cannot tell more" if seeds <= FEW_SEEDS else f"95 % interval {ends}"
+
+
+def spread_cell(metric: Metric, low: float, high: float, seeds: int, *, signed: bool = False) -> str:
+    """`spread` for a column of a table.
+
+    Args:
+        metric, low, high, seeds, signed: as in `spread`.
+
+    Example:
+        >>> from distillab.metrics.metric import METRICS
+        >>> spread_cell(METRICS["accuracy"], -0.01, 0.02, 2, signed=True)
+        'seen -1.00 to +2.00'
+    """
+    ends = interval(metric, low, high, signed=signed)
+    return f"seen {ends}" if ends != NOTHING and seeds <= FEW_SEEDS else ends
 
 
 def percent(share: float, digits: int = 2) -> str:

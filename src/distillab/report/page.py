@@ -18,8 +18,9 @@ METHOD = (
     "At one seed every alpha starts from the same weights and sees the same batches and the same labels: alpha is the "
     "only difference, and differences are paired by seed.",
     "Alpha is chosen on the validation split of the training data; the test set is read once, at the end.",
-    "Intervals are Student's t at 95 %. Tests are paired t tests; where many alphas are compared, p is adjusted after "
-    "Holm. The verdict adjusts over the alphas between 0 and 1, the table over all its alphas.",
+    "Intervals are Student's t at 95 %; two or three seeds are too few for one, and the range seen is given. Tests are "
+    "paired t tests; where many alphas are compared, p is adjusted after Holm. The verdict adjusts over the alphas "
+    "between 0 and 1, the table over all its alphas.",
     "The optimal range is the 95 % model confidence set (Hansen, Lunde and Nason 2011) with sign flips.",
 )
 

@@ -36,6 +36,7 @@ from distillab.report.picture import map_picture, pictures
 from distillab.report.results import Results
 from distillab.report.view.table import Table
 from distillab.report.view.tables import labels_table
+from distillab.stats import FEW_SEEDS
 
 MOST_GALLERIES = 12
 """Settings whose examples are shown; pictures are large."""
@@ -236,7 +237,8 @@ def _legend(numbers: MetricNumbers, tables: Tables) -> list[tuple[str, str]]:
     entries = []
     if counts:
         many = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        entries.append(("curve", f"mean of {many} seed{'' if counts[-1] == 1 else 's'}, 95 % interval"))
+        band = "range seen" if counts[-1] <= FEW_SEEDS else "95 % interval"
+        entries.append(("curve", f"mean of {many} seed{'' if counts[-1] == 1 else 's'}, {band}"))
     for row in tables["labels"]:
         text = row["text"].removesuffix("▲").removesuffix("▼").rstrip()
         entries.append((row["name"].replace(" ", "-"), text if row["inside"] else f"{text} (beyond the axis)"))

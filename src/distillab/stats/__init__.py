@@ -18,7 +18,14 @@ from distillab.stats.crossed import (
 )
 from distillab.stats.crossed_verdict import CrossedVerdict, crossed_verdict
 from distillab.stats.equivalence import Equivalence, tost
-from distillab.stats.intervals import Interval, bootstrap_interval, t_interval, t_intervals
+from distillab.stats.intervals import (
+    FEW_SEEDS,
+    Interval,
+    bootstrap_interval,
+    intervals_over_seeds,
+    t_interval,
+    t_intervals,
+)
 from distillab.stats.multiple import holm
 from distillab.stats.paired import PairedTest, paired_t, paired_ts, sign_flip, sign_flips
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
@@ -30,6 +37,7 @@ from distillab.stats.wrong_labels import WrongLabels, calibrated_brier, smoothed
 
 __all__ = [
     "DIFFERENCES",
+    "FEW_SEEDS",
     "SEED_CAP",
     "SHARES",
     "AlphaEvidence",
@@ -57,6 +65,7 @@ __all__ = [
     "crossed_test",
     "crossed_verdict",
     "holm",
+    "intervals_over_seeds",
     "mcnemar",
     "model_confidence_set",
     "one_sample_t",

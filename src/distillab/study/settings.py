@@ -22,6 +22,7 @@ from pydantic import (
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.errors import RequestError, not_allowed
 from distillab.losses import DEFAULT_ALPHA, DEFAULT_TEMPERATURE, DISTILLATION_LOSSES, LABEL_LOSS_FUNCTIONS
+from distillab.losses.names import UNMIXED
 from distillab.metrics.metric import METRICS
 from distillab.models import parse
 from distillab.models.averaging import DEFAULT_AVERAGE
@@ -306,6 +307,8 @@ class Settings(Frozen):
         evaluate: `all`: on validation and test examples. `validation`: the test set is not read, as for the candidates
             of a search. `test`: the validation examples are trained on too, as in the final trainings of a search.
         unlabelled: whether the unlabelled inputs of the data are trained on.
+        alpha: the weight of the labels, from 0 to 1 unless `extend`.
+        extend: whether alpha may be any number, for losses that have a minimum then (`losses.names.UNMIXED`).
         outputs: of data of several outputs: the alpha and the weight of some, by name.
         target: what the distillation loss compares with: the teacher's predictions, or `uniform` ones, which smooth the
             labels. The student's agreement is with the teacher in either case.
@@ -319,7 +322,8 @@ class Settings(Frozen):
     student: Student = Student()
     loss: Loss = "kl"
     label_loss: LabelLoss = "cross_entropy"
-    alpha: Share = DEFAULT_ALPHA
+    alpha: Number = DEFAULT_ALPHA
+    extend: bool = False
     temperature: Positive = DEFAULT_TEMPERATURE
     epochs: Count = 10
     snapshot: Count | None = None
@@ -376,6 +380,7 @@ class Settings(Frozen):
             raise not_allowed("snapshot", self.snapshot, f"at most epochs={self.epochs}, the length of the training")
         task = task_named(self.task)
         task.check_loss(self.loss)
+        self._check_alpha()
         task.check_label_loss(self.label_loss)
         task.check_temperature(None if self.temperature == DEFAULT_TEMPERATURE else self.temperature)
         if self.noise.perturbs and self.task == SEVERAL:
@@ -396,6 +401,18 @@ class Settings(Frozen):
                 "labels to make wrong, so it cannot learn from them. Set teacher.labels to clean."
             )
         return self
+
+    def _check_alpha(self) -> None:
+        """Refuse an alpha outside 0 to 1 that is not asked for, or for which the loss has no minimum."""
+        if self.extend and (self.label_loss, self.loss) not in UNMIXED:
+            pairs = " or ".join(f"label_loss={label} with loss={loss}" for label, loss in sorted(UNMIXED))
+            raise RequestError(
+                f"extend is not allowed with label_loss={self.label_loss} and loss={self.loss}: losses that need a "
+                f"mixture of probabilities, or differ, have no minimum for alphas beyond 0 and 1. Use {pairs}."
+            )
+        if not self.extend and not 0 <= self.alpha <= 1:
+            allowed = "at least 0" if self.alpha < 0 else "at most 1"
+            raise not_allowed("alpha", self.alpha, allowed, "Set extend to true for alphas beyond 0 and 1.")
 
 
 SEARCH_KEYS = ("evaluate", "unlabelled", "target")

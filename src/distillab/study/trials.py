@@ -91,7 +91,8 @@ def trial(settings: Settings, seed: int, data: str, coordinates: Mapping[str, An
         data: the data set's digest.
         teacher: `teacher_identity` of the settings, where the caller has it.
     """
-    described = settings.model_dump(exclude={"dataset"}, exclude_defaults=True)
+    # `extend` allows alphas; it changes no number.
+    described = settings.model_dump(exclude={"dataset", "extend"}, exclude_defaults=True)
     name = identity({"data": data, "settings": described, "seed": seed})
     return Trial(name, seed, settings, coordinates, teacher or teacher_identity(settings, data))
 

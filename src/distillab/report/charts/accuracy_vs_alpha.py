@@ -188,7 +188,7 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
     mean, low, high = (float(values[index]) for values in (numbers.mean, numbers.low, numbers.high))
     to_labels, difference = numbers.differences["labels"].get(index), fmt.NOTHING
     if to_labels:
-        interval = fmt.interval(metric, to_labels.low, to_labels.high, signed=True)
+        interval = fmt.spread_cell(metric, to_labels.low, to_labels.high, numbers.n[index], signed=True)
         difference = f"{fmt.difference(metric, to_labels.difference)} ({interval})"
     return {
         "alpha": float(curve.alphas[index]),
@@ -198,7 +198,7 @@ def _row(curve: AlphaCurve, numbers: MetricNumbers, index: int) -> dict[str, Any
         "high": finite(factor * high),
         "diverged": int(curve.diverged_count[index]),
         "mean": fmt.value(metric, mean),
-        "95 % interval": fmt.interval(metric, low, high),
+        "95 % interval": fmt.spread_cell(metric, low, high, numbers.n[index]),
         "to labels alone": difference,
         "p after Holm": fmt.p_cell(to_labels and to_labels.p),
     }

@@ -29,7 +29,11 @@ def comparison_data(lines: Sequence[tuple[str, AlphaCurve]], shown: str) -> Tabl
     zero = [{"value": 0.0}] if shown == "difference" and rows else []
     reached = [row[key] for row in rows for key in ("value", "low", "high")] + [row["value"] for row in zero]
     least = 1e-3 * lines[0][1].metric.factor if lines else 1.0
-    return {"rows": rows, "zero": zero, "frame": corners((0.0, 1.0), *limits(reached, least))}
+    return {
+        "rows": rows,
+        "zero": zero,
+        "frame": corners(sorted([0.0, 1.0, *(row["alpha"] for row in rows)]), *limits(reached, least)),
+    }
 
 
 def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> Iterator[dict[str, Any]]:
@@ -49,7 +53,7 @@ def _line(name: str, curve: AlphaCurve, numbers: MetricNumbers, shown: str) -> I
             "low": finite(metric.factor * low),
             "high": finite(metric.factor * high),
             "shown": fmt.difference(metric, value) if signed else fmt.value(metric, value),
-            "95 % interval": fmt.interval(metric, low, high, signed=signed),
+            "95 % interval": fmt.spread_cell(metric, low, high, numbers.n[index], signed=signed),
             "p after Holm": fmt.p_cell(to_labels and to_labels.p),
         }
 

@@ -37,7 +37,7 @@ def differences_data(
             "high": finite(factor * high),
             "significant": p <= SIGNIFICANCE,
             "difference": fmt.difference(metric, value),
-            "95 % interval": fmt.interval(metric, low, high, signed=True),
+            "95 % interval": fmt.spread_cell(metric, low, high, numbers.n[index], signed=True),
             "p after Holm": fmt.p_cell(p),
         }
         for index, (value, low, high, p) in numbers.differences[reference].items()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillab.analysis.curves import AlphaCurve, Floats
-from distillab.stats import holm, paired_ts, t_intervals
+from distillab.stats import holm, intervals_over_seeds, paired_ts
 
 
 class Difference(NamedTuple):
@@ -68,5 +68,5 @@ def _differences(curve: AlphaCurve, paired: Floats, sound: NDArray[np.intp], ref
         return {}
     values = paired[:, others] - paired[:, sound[is_reference]]
     adjusted = holm([test.p for test in paired_ts(values)]) if len(paired) > 1 else np.full(len(others), np.nan)
-    numbers = zip(others, t_intervals(values), adjusted.tolist(), strict=True)
+    numbers = zip(others, intervals_over_seeds(values), adjusted.tolist(), strict=True)
     return {index: Difference(interval.estimate, interval.low, interval.high, p) for index, interval, p in numbers}

@@ -19,7 +19,8 @@ def predicted_data(setting: Prediction) -> Tables:
     Args:
         setting: what the ends of one setting predict.
     """
-    grid = np.linspace(0, 1, 41)
+    ends = sorted([0.0, 1.0, *(alpha for alpha, *_ in setting.measured)])
+    grid = np.linspace(ends[0], ends[-1], 41)
     line = [
         {"name": "predicted from both ends", "alpha": alpha, "value": value}
         for alpha, value in zip(grid.tolist(), setting.risk.at(grid).tolist(), strict=True)
@@ -34,7 +35,7 @@ def predicted_data(setting: Prediction) -> Tables:
         "least": [_mark(setting.alpha, f"predicted {setting.alpha:.2f}", float(setting.risk.at(setting.alpha)))],
         "measured": measured,
         "swept": [_mark(setting.swept, f"swept {setting.swept:g}")],
-        "frame": corners((0.0, 1.0), *limits(values, 1e-4, above=0.16)),
+        "frame": corners(ends, *limits(values, 1e-4, above=0.16)),
     }
 
 

@@ -12,7 +12,7 @@ from distillab.analysis.setting import SEEDS_FOR_A_RANGE, AlphaResult, Gain, Set
 from distillab.metrics.metric import Metric
 from distillab.report.view.table import KeyFigure, Table
 from distillab.report.view.tables import gain_cells, setting_cells
-from distillab.stats import SEED_CAP, Interval
+from distillab.stats import FEW_SEEDS, SEED_CAP, Interval
 
 LABELS_ALONE = "labels alone (alpha = 1)"
 
@@ -118,15 +118,14 @@ def _verdict(finding: Finding, setting: SettingResult) -> str:
 def _improvement(metric: Metric, gain: Gain) -> str:
     """The interval of a gain, more being better for every metric."""
     low, high = sorted(metric.sign * end for end in (gain.low, gain.high))
-    return f" (95 % interval {fmt.interval(metric, low, high, signed=True)})"
+    return f" ({fmt.spread(metric, low, high, gain.n, signed=True)})"
 
 
 def _choice(metric: Metric, setting: SettingResult) -> str:
     best = setting.best
     if best is None:
         return "The validation data choose no alpha yet."
-    interval = fmt.interval(metric, best.low, best.high)
-    within = f"95 % interval {interval}" if interval != fmt.NOTHING else "one seed, no interval"
+    within = fmt.spread(metric, best.low, best.high, best.n)
     reached = f"a test {metric.label} of {fmt.value(metric, best.mean)} ({within})"
     if len(setting.alphas) == 1:
         return f"The only alpha, {best.alpha:g}, reaches {reached}."
@@ -191,7 +190,11 @@ def _against(metric: Metric, gain: Gain | OverBoth, reference: str) -> str:
     else:
         side = "above" if difference > 0 else "below"
         comparison = f"{fmt.amount(metric, difference, short=True)} {side} {reference}"
-    interval = fmt.interval(metric, gain.low, gain.high, signed=True)
+    interval = (
+        fmt.spread_cell(metric, gain.low, gain.high, gain.n, signed=True)
+        if isinstance(gain, Gain)
+        else fmt.interval(metric, gain.low, gain.high, signed=True)
+    )
     return f"{comparison} ({interval}, p {fmt.p_value(gain.p or 0.0)})" if interval != fmt.NOTHING else comparison
 
 
@@ -296,7 +299,9 @@ def _key_figures(metric: Metric, setting: SettingResult) -> tuple[KeyFigure, ...
     figures = [KeyFigure("verdict", setting.kind, "on: some alpha between 0 and 1 beats labels alone")]
     if best:
         figures.append(KeyFigure("chosen alpha", cells["alpha"], "on the validation data"))
-        figures.append(KeyFigure(f"test {metric.label}", cells["test"], f"95 % interval {cells['test interval']}"))
+        figures.append(
+            KeyFigure(f"test {metric.label}", cells["test"], fmt.spread(metric, best.low, best.high, best.n))
+        )
     if best and best.over_labels:
         unit = f"{metric.difference_unit}; " if metric.difference_unit else ""
         note = f"{unit}{cells['interval']}, p {fmt.p_value(best.over_labels.p)}"
@@ -308,11 +313,12 @@ def _key_figures(metric: Metric, setting: SettingResult) -> tuple[KeyFigure, ...
 
 def _alphas_table(metric: Metric, setting: SettingResult) -> Table:
     """A row for each alpha."""
+    spread = "95 % interval" if any(row.n > FEW_SEEDS for row in setting.alphas) else "range seen"
     columns: dict[str, Callable[[AlphaResult], str]] = {
         "alpha": lambda row: f"{row.alpha:g}",
         "n": lambda row: str(row.n),
         f"test {metric.unit}".rstrip(): lambda row: fmt.value(metric, row.mean, unit=False),
-        "95 % interval": lambda row: fmt.interval(metric, row.low, row.high),
+        spread: lambda row: fmt.spread_cell(metric, row.low, row.high, row.n),
         "to alpha 1": lambda row: gain_cells(metric, row.over_labels)[0],
         "interval": lambda row: gain_cells(metric, row.over_labels)[1],
         "p": lambda row: _holm_cell(row.over_labels),
@@ -326,8 +332,8 @@ def _alphas_table(metric: Metric, setting: SettingResult) -> Table:
     unit = f" in {metric.difference_unit}" if metric.difference_unit else ""
     caption = (
         f"Test {metric.label}, mean of n seeds. Differences to alpha = 1 and to alpha = 0{unit}, paired by seed, with "
-        "95 % intervals and p after Holm over the table. range: in the optimal range. The alpha chosen on the "
-        "validation data is marked."
+        "95 % intervals (seen: the range of seeds too few for one) and p after Holm over the table. range: in the "
+        "optimal range. The alpha chosen on the validation data is marked."
     )
     return Table(
         title=f"every alpha, {setting.label}" if setting.label else "every alpha",

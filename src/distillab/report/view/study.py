@@ -183,7 +183,7 @@ def _predicted_sentence(prediction: Prediction, metric: Metric) -> str:
     return (
         f"{start}; with the predicted alpha ({prediction.nearest:g} in the study) the test {metric.label} changes by "
         f"{fmt.difference(metric, shortfall.difference, unit=True)} "
-        f"({fmt.interval(metric, shortfall.low, shortfall.high, signed=True)})."
+        f"({fmt.spread_cell(metric, shortfall.low, shortfall.high, shortfall.n, signed=True)})."
     )
 
 

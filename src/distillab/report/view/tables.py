@@ -23,7 +23,7 @@ def gain_cells(metric: Metric, gain: Gain | Shortfall | None) -> tuple[str, str]
     """
     if gain is None:
         return fmt.NOTHING, fmt.NOTHING
-    return fmt.difference(metric, gain.difference), fmt.interval(metric, gain.low, gain.high, signed=True)
+    return fmt.difference(metric, gain.difference), fmt.spread_cell(metric, gain.low, gain.high, gain.n, signed=True)
 
 
 def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
@@ -39,7 +39,7 @@ def setting_cells(metric: Metric, setting: SettingResult) -> dict[str, str]:
         "verdict": setting.kind,
         "alpha": f"{best.alpha:g}" if best else fmt.NOTHING,
         "test": fmt.value(metric, best.mean) if best else fmt.NOTHING,
-        "test interval": fmt.interval(metric, best.low, best.high) if best else fmt.NOTHING,
+        "test interval": fmt.spread_cell(metric, best.low, best.high, best.n) if best else fmt.NOTHING,
         "to labels alone": gain,
         "interval": gain_interval,
         "optimal range": fmt.alphas(setting.optimal_range, setting.grid) if setting.optimal_range else fmt.NOTHING,

@@ -173,7 +173,7 @@ class TrialResult:
     Args:
         id: the trial's identity.
         seed: its seed.
-        alpha: the weight of the labels, in [0, 1].
+        alpha: the weight of the labels, in [0, 1] unless the study extends it.
         coordinates: the values on the study's axes, or whatever a search proposed.
         settings: all settings.
         teacher: the teacher's identity.

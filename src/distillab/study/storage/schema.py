@@ -82,7 +82,7 @@ RESULTS = {
 _NUMBER = "typeof({0}) NOT IN ('real', 'integer', 'null')"  # NULL stands for a number that is not finite
 INVALID = {
     "trials": "typeof(id) <> 'text' OR typeof(teacher) <> 'text' OR typeof(seed) <> 'integer' OR "
-    "typeof(alpha) NOT IN ('real', 'integer') OR alpha NOT BETWEEN 0 AND 1 OR "
+    "typeof(alpha) NOT IN ('real', 'integer') OR alpha NOT BETWEEN -1e308 AND 1e308 OR "
     f"typeof(diverged_epoch) NOT IN ('integer', 'null') OR {_NUMBER.format('last_finite_loss')}",
     "metric_values": _NUMBER.format("value"),
     "epoch_values": " OR ".join(
