@@ -34,12 +34,18 @@ def test_the_order_of_the_rows_changes_nothing(rows):
 
 
 def test_an_interval_is_worked_by_hand(rows):
-    # Seeds 0.90, 0.91, 0.92: mean 0.91, sd 0.01, t(0.975; 2) = 4.303, so 0.91 +- 4.303 * 0.01 / sqrt(3) = 0.02484.
-    spec = rows.spec()
+    # Seeds 0.90 to 0.93: mean 0.915, sd 0.012910, t(0.975; 3) = 3.18245, so 0.915 +- 3.18245 * 0.012910 / 2 = 0.020543.
+    spec = rows.spec(seeds=4)
     (curve,) = alpha_curves(spec, rows.trials(spec, flat), {})
     n, mean, low, high = curve.intervals[0]
-    assert n == 3
-    assert (mean, low, high) == pytest.approx((0.91, 0.91 - 0.02484, 0.91 + 0.02484), abs=1e-5)
+    assert n == 4
+    assert (mean, low, high) == pytest.approx((0.915, 0.915 - 0.020543, 0.915 + 0.020543), abs=1e-5)
+
+
+def test_three_seeds_have_the_range_seen(rows):
+    spec = rows.spec()
+    (curve,) = alpha_curves(spec, rows.trials(spec, flat), {})
+    assert curve.intervals[0] == pytest.approx((3, 0.91, 0.90, 0.92))
 
 
 def test_a_seed_that_lacks_an_alpha_is_shown_but_not_paired(rows):

@@ -32,7 +32,7 @@ def test_a_hump_is_supported_chosen_and_alone_in_the_range(rows):
 
 def test_gains_are_paired_differences_worked_by_hand(rows):
     # alpha 0.5 minus alpha 1, seed by seed: 0.01, 0.02, 0.03. Mean 0.02, sd 0.01, t = 0.02 / (0.01 / sqrt 3) = 3.464,
-    # p = 0.0742 with 2 degrees of freedom; half width 4.303 * 0.00577 = 0.02484. Alpha 0 minus alpha 1 is 0 throughout:
+    # p = 0.0742 with 2 degrees of freedom. Of three seeds the range is given. Alpha 0 minus alpha 1 is 0 throughout:
     # p = 1, so Holm doubles the smaller p. Sign flips: 2 of 8 patterns reach the mean, p = 0.25.
     def score(alpha: float, seed: int) -> float:
         return 0.8 + (0.01 * (seed + 1) if alpha == 0.5 else 0.0) + 0.05 * seed
@@ -41,10 +41,20 @@ def test_gains_are_paired_differences_worked_by_hand(rows):
     (setting,) = analyse(spec, rows.trials(spec, score), {}).settings
     gain = setting.alphas[1].over_labels
     assert gain is not None
-    assert (gain.difference, gain.low, gain.high) == pytest.approx((0.02, -0.00484, 0.04484), abs=1e-5)
+    assert (gain.difference, gain.low, gain.high) == pytest.approx((0.02, 0.01, 0.03), abs=1e-5)
     assert (gain.n, gain.p, gain.p_holm, gain.p_sign_flip) == pytest.approx((3, 0.0742, 0.1484, 0.25), abs=1e-4)
     assert setting.alphas[2].over_labels is None
     assert setting.alphas[2].over_teacher is not None
+
+
+def test_the_interval_of_a_gain_is_worked_by_hand(rows):
+    # 0.01 to 0.04: mean 0.025, sd 0.012910, t(0.975; 3) = 3.18245; half width 3.18245 * 0.012910 / 2 = 0.020543.
+    spec = rows.spec(seeds=4)
+    score = {alpha: 0.01 * (alpha == 0.5) for alpha in (0, 0.5, 1)}
+    trials = rows.trials(spec, lambda alpha, seed: 0.8 + score[alpha] * (seed + 1) + 0.05 * seed)
+    gain = analyse(spec, trials, {}).settings[0].alphas[1].over_labels
+    assert gain is not None
+    assert (gain.difference, gain.low, gain.high) == pytest.approx((0.025, 0.004457, 0.045543), abs=1e-5)
 
 
 def test_alpha_is_chosen_on_validation_whatever_the_test_set_shows(rows):

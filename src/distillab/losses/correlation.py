@@ -44,9 +44,9 @@ def dist(
 
     Example:
         >>> import numpy as np
-        >>> s, t = np.array([[2.0, 1.0, 4.0], [0.0, 1.0, 0.0]]), np.array([[1.0, 2.0, 3.0], [0.0, 2.0, 1.0]])
+        >>> s, t = np.array([[2.0, 1.0, 4.0], [0.0, 1.0, 0.0]]), np.array([[1.0, 2.0, 3.0], [0.0, 3.0, 1.0]])
         >>> [round(float(value), 3) for value in dist(s, t, temperature=1.0)]
-        [0.392, 0.368]
+        [0.725, 0.67]
 
     Source: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", 2022, equations 7 to 10,
     and their code for the 1e-8.
