@@ -177,8 +177,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"loss": "mse"},
         "loss='mse' is not allowed: it must be one of 'kl', 'cross_entropy', 'reverse_kl', 'jensen_shannon', "
-        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free', 'squared', 'absolute', "
-        "'huber', 'bounded'. Did you mean 'logit_mse'?",
+        "'generalised', 'logit_mse', 'decoupled', 'dist', 'standardised', 'teacher_free', 'unmatched', 'squared', "
+        "'absolute', 'huber', 'bounded'. Did you mean 'logit_mse'?",
     ),
     (
         {"metric": "acc"},
@@ -187,7 +187,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "pixel_accuracy, precision_macro, precision_weighted, recall_macro, recall_weighted.",
     ),
     ({"schedule": "step"}, "schedule='step' is not allowed: it must be one of 'constant', 'cosine', 'linear'."),
-    ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum'."),
+    ({"optimiser": "lion"}, "optimiser='lion' is not allowed: it must be one of 'adam', 'sgd', 'momentum', 'rmsprop'."),
     (
         {"noise": {"kind": "salt"}},
         "noise.kind='salt' is not allowed: it must be one of 'shift', 'symmetric', 'pair', 'matrix', 'margin', "
