@@ -249,8 +249,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"teacher": {"model": ["mlp-8", "vgg-18"]}},
-        "teacher.model: There is no architecture 'vgg'. Known: bag-of-embeddings, cnn, gru, linear, lstm, mlp, "
-        "mobilenet, resnet, textcnn, transformer-encoder, unet, vit.",
+        "teacher.model: There is no architecture 'vgg'. Known: bag-of-embeddings, cnn, convnet, gru, lenet, "
+        "linear, lstm, mlp, mobilenet, resnet, textcnn, transformer-encoder, unet, vit.",
     ),
     # groups and lists
     ({"teacher": "mlp-8"}, "teacher='mlp-8' is not allowed: it must be a group of keys and values."),
