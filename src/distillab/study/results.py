@@ -19,11 +19,13 @@ from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
 from distillab.io import DAMAGE, replace_file
 from distillab.models.top_k import as_dense
+from distillab.study.settings import Transfer
 from distillab.study.splits import Labels, Rows
 from distillab.study.storage.records import GalleryPredictions, TrialResult, gallery_predictions, validation_predictions
 from distillab.study.teachers import TeacherPredictions
 from distillab.study.trials import Trial
 from distillab.tasks.calibration import reliability
+from distillab.tasks.correction import best_correction, corrected, prior_correction
 from distillab.tasks.denoising import denoising
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion, decisions, evaluate
@@ -130,6 +132,7 @@ def _with_metrics(
     outcome, data, squared = cohort.outcome, cohort.dataset, trial.settings.squared
     task, y_test = with_options(data.task, trial.settings.outputs), data.y_test if cohort.test else data.y_test[:0]
     test, validation = data.in_units(outcome.test_logits[slot]), data.in_units(outcome.validation_logits[slot])
+    test, validation = _corrected(trial.settings.transfer, test, validation, data)
     metrics: dict[tuple[str, str], float] = {}
     for split, outputs, truth, reference in (
         ("test", test, y_test, teacher.test),
@@ -149,6 +152,20 @@ def _with_metrics(
         validation_predictions=validation_predictions(task, result.alpha, validation, labels.validation, squared),
         example_predictions=_example_predictions(slot, labels, cohort),
     )
+
+
+def _corrected(
+    transfer: Transfer, test: NDArray[np.float32], validation: NDArray[np.float32], data: Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Test and validation logits, where the study asks for it with that of the withheld class raised."""
+    column = transfer.withheld
+    if column is None or transfer.correction == "none":
+        return test, validation
+    if transfer.correction == "test":
+        amount = best_correction(test, data.y_test, column)
+    else:
+        amount = prior_correction(validation, column, float(np.mean(data.y_train == column)))
+    return corrected(test, column, amount), corrected(validation, column, amount)
 
 
 def _denoising(

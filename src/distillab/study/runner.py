@@ -25,7 +25,7 @@ from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
 from distillab.study.storage.records import gallery_outputs
 from distillab.study.storage.store import Store
-from distillab.study.teachers import TeacherCache, TeacherPredictions
+from distillab.study.teachers import TeacherCache, TeacherPredictions, dropout_of
 from distillab.study.trials import Group, Trial, groups, members, training_identity
 from distillab.study.zoo_models import zoo_model
 from distillab.tasks.several import with_options
@@ -128,7 +128,7 @@ class Work:
 
     def _teacher_seconds(self, settings: Settings, splits: Splits) -> float:
         """Seconds of the training of a single teacher."""
-        zoo_model(settings.teacher.model, self.dataset)  # rejects a model that does not fit
+        zoo_model(settings.teacher.model, self.dataset, dropout_of(settings))  # rejects a model that does not fit
         return self.costs.teacher(settings, len(teacher_rows(self.dataset, settings, splits)[0]))
 
     @contextmanager
@@ -228,7 +228,9 @@ class Runner:
         return TrainingInputs(settings, splits, self.work.models.student(settings.student), teachers, by_teacher, keep)
 
     def _teacher(self, name: str, settings: Settings, splits: Splits, *, training: bool) -> TeacherPredictions:
-        rows = f"{settings.validation.share} {settings.train_size} {settings.evaluate} {settings.unlabelled}"
+        transfer = settings.transfer
+        drawn = f"{settings.draw} {transfer.size} {transfer.withheld}"
+        rows = f"{settings.validation.share} {settings.train_size} {settings.evaluate} {settings.unlabelled} {drawn}"
         if (name, rows, training) not in self._predictions:
             predictions = self.teachers.predictions(settings, splits, training=training)
             self._predictions[name, rows, training] = predictions
