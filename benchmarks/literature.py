@@ -3,7 +3,7 @@
     distillab run literature-lopez-paz --yes --out runs/lopez-paz      (and so on, with --set for a smaller scale)
     python benchmarks/literature.py FOLDER... > docs/results/literature.md
 
-Each folder is a run of one of the presets, whole or reduced by `--set`; several of one preset count together. Published
+Each folder is a run of one of the presets, whole or reduced by `--set`; folders joined by commas are one run. Published
 numbers stand below, with their source; every other number of the page is read from the folders. One rule judges all
 claims: `distillab.stats.replication`.
 """
@@ -146,7 +146,7 @@ def read(path: str) -> Run:
 
 
 def together(runs: Sequence[Run]) -> Run:
-    """Several runs of one preset as one."""
+    """Several folders of one preset as one run."""
     first = runs[0]
     joined = [list(itertools.chain.from_iterable(part)) for part in zip(*(run[1:4] for run in runs), strict=True)]
     distinct = list(dict.fromkeys(joined[2]))
@@ -235,13 +235,16 @@ def imitation(loss: str, size: int) -> Callable[[Run], list[float]]:
 
 
 def fades(run: Run) -> list[float]:
-    return [few - many for few, many in zip(imitation("unmatched", 333)(run), imitation("unmatched", 556)(run), strict=False)]
+    return [
+        few - many
+        for few, many in zip(imitation("unmatched", 333)(run), imitation("unmatched", 556)(run), strict=False)
+    ]
 
 
 # --- published numbers ---
 
-# figures/result_mnist_300 and result_mnist_500 of github.com/lopezpaz/distillation_privileged_information: test accuracy
-# of the student in ten repetitions, by samples and temperature, for lambda = 0 (labels alone) and lambda = 0.5.
+# Test accuracy of the student in ten repetitions, by samples and temperature, for lambda = 0 (labels alone) and 0.5:
+# figures/result_mnist_300 and result_mnist_500 of github.com/lopezpaz/distillation_privileged_information.
 LOPEZ_PAZ: dict[tuple[int, int], tuple[list[float], list[float]]] = {
     (300, 1): (
         [0.515, 0.403, 0.44, 0.453, 0.434, 0.563, 0.346, 0.477, 0.39, 0.43],
@@ -357,7 +360,9 @@ def lopez_paz_table(run: Run) -> tuple[Sequence[str], list[Sequence[str]]]:
     for size, samples in SAMPLES.items():
         own = [row["taught by"] for row in matching(run.students, {"train_size": size})]
         teacher = 100 * statistics.fmean(LOPEZ_PAZ_TEACHERS[samples])
-        rows.append((f"{samples}", "teacher, 28x28", f"{teacher:.1f}", spread([statistics.fmean(own)] if own else []), ""))
+        rows.append(
+            (f"{samples}", "teacher, 28x28", f"{teacher:.1f}", spread([statistics.fmean(own)] if own else []), "")
+        )
         for T, alpha in ((1.0, 1.0), *((T, 0.5) for T in (1.0, 2.0, 5.0, 10.0, 20.0, 50.0))):
             theirs = LOPEZ_PAZ.get((samples, int(T)))
             published = "-" if theirs is None else f"{100 * statistics.fmean(theirs[0 if alpha == 1 else 1]):.1f}"
@@ -373,11 +378,12 @@ PAPERS = (
     Paper(
         "Hinton, Vinyals and Dean 2015",
         "Distilling the Knowledge in a Neural Network, arXiv:1503.02531, section 3",
-        "MNIST, 60,000 images. Teacher: 2x1200 ReLU with dropout and a constraint on weights, images jittered by up to two "
-        "pixels. Students: 2x800 (or 2x30) ReLU without regularisation, soft targets at a temperature beside the labels.",
-        "Not published: optimiser (here Adam at 0.001, cosine), length of training, the rate of dropout and the norm (here "
-        "those of their reference, Hinton et al. 2012: 0.5 and 0.2, 15), the weight of the labels (here 0.1). 1,200 images "
-        "are held out for validation.",
+        "MNIST, 60,000 images. Teacher: 2x1200 ReLU with dropout and a constraint on weights, images jittered by up "
+        "to two pixels. Students: 2x800 (or 2x30) ReLU without regularisation, soft targets at a temperature beside "
+        "the labels.",
+        "Not published: optimiser (here Adam at 0.001, cosine), length of training, the rate of dropout and the norm "
+        "(here those of their reference, Hinton et al. 2012: 0.5 and 0.2, 15), the weight of the labels (here 0.1). "
+        "1,200 images are held out for validation.",
         {
             "literature-hinton": [
                 Claim(
@@ -452,9 +458,10 @@ PAPERS = (
     Paper(
         "Müller, Kornblith and Hinton 2019",
         "When Does Label Smoothing Help?, NeurIPS 2019, arXiv:1906.02629, section 4",
-        "MNIST, the networks of Hinton et al. 2015; the teacher's labels are plain or smoothed; hyperparameters are tuned.",
-        "As above. Smoothing 0.1; the temperature (2, 5, 20) is chosen by validation accuracy for either kind of teacher, "
-        "the weight of the labels is 0.1. They report single teachers; repetitions here are teachers.",
+        "MNIST, the networks of Hinton et al. 2015; the teacher's labels are plain or smoothed; hyperparameters are "
+        "tuned.",
+        "As above. Smoothing 0.1; the temperature (2, 5, 20) is chosen by validation accuracy for either kind of "
+        "teacher, the weight of the labels is 0.1. They report single teachers; repetitions here are teachers.",
         {
             "literature-mueller": [
                 Claim(
@@ -487,8 +494,9 @@ PAPERS = (
         "Stanton, Izmailov, Kirichenko, Alemi and Wilson 2021",
         "Does Knowledge Distillation Really Work?, NeurIPS 2021, arXiv:2106.05945, section 4.1, and its code "
         "(github.com/samuelstanton/gnosis)",
-        "MNIST. LeNet-5 teachers of 200 images, 100 epochs; LeNet-5 students of the teacher alone (alpha = 0), of up to "
-        "60,000 images. From the code: SGD with Nesterov momentum 0.9 at 0.05, decay 0.0001, cosine, batches of 128, T = 4.",
+        "MNIST. LeNet-5 teachers of 200 images, 100 epochs; LeNet-5 students of the teacher alone (alpha = 0), of up "
+        "to 60,000 images. From the code: SGD with Nesterov momentum 0.9 at 0.05, decay 0.0001, cosine, batches of "
+        "128, T = 4.",
         "1,200 images are held out: 58,800 remain of 60,000. They also transfer EMNIST images, which is not done here.",
         {
             "literature-stanton": [
@@ -516,7 +524,8 @@ PAPERS = (
     ),
     Paper(
         "PyTorch's tutorial 2023",
-        "Chariton, Knowledge Distillation Tutorial, pytorch.org/tutorials/beginner/knowledge_distillation_tutorial.html",
+        "Chariton, Knowledge Distillation Tutorial, "
+        "pytorch.org/tutorials/beginner/knowledge_distillation_tutorial.html",
         "CIFAR-10, DeepNN and LightNN, Adam at 0.001, 10 epochs, batches of 128, T = 2, soft targets weighted 0.25 and "
         "labels 0.75; single runs.",
         "Inputs are scaled to [0, 1], not standardised by ImageNet's mean and deviation; 1,000 images are held out.",
@@ -536,13 +545,13 @@ PAPERS = (
     ),
     Paper(
         "Lopez-Paz, Bottou, Schölkopf and Vapnik 2016",
-        "Unifying distillation and privileged information, ICLR 2016, arXiv:1511.03643, section 6, experiment 5, and its "
-        "code and result files (github.com/lopezpaz/distillation_privileged_information)",
-        "MNIST, 300 or 500 samples, ten draws. Teacher: 20-20 ReLU on 28x28 pixels; student: 20-20 on 7x7. From the code: "
-        "RMSprop, 50 epochs, batches of 128, the loss `(1 - lambda) CE(y, softmax(z_s)) + lambda T^2 CE(softmax(z_t / T), "
-        "softmax(z_s))`, in which the student is not softened.",
-        "7x7 by the mean of 4x4 pixels (theirs: bilinear resizing). `kl`, the corrected loss, softens both sides. lambda = "
-        "1 - alpha. Published effects are means of the ten repetitions in their result files.",
+        "Unifying distillation and privileged information, ICLR 2016, arXiv:1511.03643, section 6, experiment 5, and "
+        "its code and result files (github.com/lopezpaz/distillation_privileged_information)",
+        "MNIST, 300 or 500 samples, ten draws. Teacher: 20-20 ReLU on 28x28 pixels; student: 20-20 on 7x7. From the "
+        "code: RMSprop, 50 epochs, batches of 128, the loss `(1 - lambda) CE(y, softmax(z_s)) + lambda T^2 "
+        "CE(softmax(z_t / T), softmax(z_s))`, in which the student is not softened.",
+        "7x7 by the mean of 4x4 pixels (theirs: bilinear resizing). `kl`, the corrected loss, softens both sides. "
+        "lambda = 1 - alpha. Published effects are means of the ten repetitions in their result files.",
         {
             "literature-lopez-paz": [
                 *(
@@ -576,12 +585,12 @@ PAPERS = (
 
 # --- the page ---
 
-RULE = """One rule judges every claim (`distillab.stats.replication`). Of an effect, with the 95 % t interval of its mean
-over repetitions: **not replicated** where the interval lies below half of the published effect; else **replicated**
-where it lies above 0; else **cannot be told**. Of a claim of no effect beyond a margin: by the interval's end at that
-margin. A run that departs from the preset's training, models or data can replicate, and cannot refute: what would be
-"not replicated" is then "cannot be told". Intervals are over the repetitions named, on the one test set that the paper
-used; several claims are judged, and no correction is made for that."""
+RULE = """One rule judges every claim (`distillab.stats.replication`). Of an effect, with the 95 % t interval of its
+mean over repetitions: **not replicated** where the interval lies below half of the published effect; else
+**replicated** where it lies above 0; else **cannot be told**. Of a claim of no effect beyond a margin: by the
+interval's end at that margin. A run that departs from the preset's training, models or data can replicate,
+and cannot refute: what would be "not replicated" is then "cannot be told". Intervals are over the repetitions
+named, on the one test set that the paper used; several claims are judged, and no correction is made for that."""
 
 
 def judged(claim: Claim, run: Run) -> Replication | None:
@@ -608,35 +617,36 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def scale_of(run: Run) -> str:
     departed = "; ".join(run.departures)
-    scale = f"reduced: {departed}." if departed else "the preset's own."
+    scale = f"{departed}." if departed else "the preset's own training and data."
     lost = f" {run.diverged} students diverged, and are left out." if run.diverged else ""
     commands = "".join(f"\n\n    {command}" for command in dict.fromkeys(run.commands) if command)
     return f"Scale of this run of `{run.preset}`: {scale}{lost}{commands}"
 
 
-def section(paper: Paper, runs: Mapping[str, Run]) -> str:
+def section(paper: Paper, runs: Sequence[Run]) -> str:
     parts = [f"## {paper.title}", f"{paper.source}.", f"Protocol: {paper.protocol}", f"Here: {paper.differs}"]
     for preset in paper.claims:
-        if preset not in runs:
+        of_preset = [run for run in runs if run.preset == preset]
+        for run in of_preset:
+            parts += [scale_of(run), table(*paper.tables[preset](run))]
+        if not of_preset:
             parts.append(f"`{preset}` was not run.")
-            continue
-        parts += [scale_of(runs[preset]), table(*paper.tables[preset](runs[preset]))]
     return "\n\n".join(parts)
 
 
-def summary(runs: Mapping[str, Run]) -> str:
+def summary(runs: Sequence[Run]) -> str:
     rows = []
     for paper in PAPERS:
         for preset, claims in paper.claims.items():
-            run = runs.get(preset)
-            for claim in claims:
+            of_preset: list[Run | None] = [run for run in runs if run.preset == preset]
+            for run, claim in itertools.product(of_preset or [None], claims):
                 effect, verdict = measured(claim, judged(claim, run) if run else None)
-                scale = "-" if run is None else "reduced" if run.departures else "full"
+                scale = "-" if run is None else "another" if run.departures else "the preset's"
                 rows.append((paper.title, claim.text, claim.published, effect, scale, verdict))
     return table(("paper", "claim", "published", "measured (95 % interval)", "scale", "verdict"), rows)
 
 
-def page(runs: Mapping[str, Run]) -> str:
+def page(runs: Sequence[Run]) -> str:
     head = "# The literature, reproduced\n\nMade by `python benchmarks/literature.py` from the folders of runs."
     return "\n\n".join([head, RULE, summary(runs), *(section(paper, runs) for paper in PAPERS)]) + "\n"
 
@@ -644,11 +654,8 @@ def page(runs: Mapping[str, Run]) -> str:
 def main() -> None:
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
-    by_preset: dict[str, list[Run]] = {}
-    for path in sys.argv[1:]:
-        run = read(path)
-        by_preset.setdefault(run.preset, []).append(run)
-    sys.stdout.write(page({preset: together(runs) for preset, runs in by_preset.items()}))
+    runs = [together([read(path) for path in paths.split(",")]) for paths in sys.argv[1:]]
+    sys.stdout.write(page(runs))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,10 @@ def trained(**recipe: object) -> list[np.ndarray]:
     model = Functional(build("linear", (4, 4, 1), C))
     student = Student(1.0, 1.0, 0.5, 0, model.initial(0), labels, labels[:0])
     how = Recipe(1, N, optimiser="sgd", schedule="constant", **recipe)  # type: ignore[arg-type]
-    return [leaf[0] for leaf in CohortTrainer(model, examples, how, mesh=mesh(), capacity=1).train([student]).variables.trainable]
+    return [
+        leaf[0]
+        for leaf in CohortTrainer(model, examples, how, mesh=mesh(), capacity=1).train([student]).variables.trainable
+    ]
 
 
 def test_a_decayed_step_of_a_student_is_the_step_less_the_rate_times_the_decay_of_its_weights() -> None:

@@ -309,7 +309,8 @@ CONTRACTS = {
         limit=standardised_limit,
         room=of_standardised,
     ),
-    # the student at T = 1: e^ = [7.38906, 2.71828, 54.59815], ln 64.70549 = 4.16985, ln q = [-2.16985, -3.16985, -0.16985]
+    # the student at T = 1: e^ = [7.38906, 2.71828, 54.59815], ln 64.70549 = 4.16985, and
+    # ln q = [-2.16985, -3.16985, -0.16985];
     # cross-entropy = 0.230237 * 2.16985 + 0.321322 * 3.16985 + 0.448441 * 0.16985 = 1.59429; less the entropy 1.06258
     # = 0.53171;  9 * 0.53171 = 4.7854
     # Its gradient is T^2 (q - p), T times that of KL: it tends to T^2 (q - 1/C).
@@ -535,7 +536,11 @@ def test_huge_logits_and_a_teacher_without_doubt_stay_finite(name: str, size: fl
     # The formulas' leading terms: probabilities of exp(-size / T) are left out. A loss that sums or takes roots of
     # numbers near 1 rounds them; the others subtract logits alone.
     left_out = CONTRACTS[name].factor * T**2 * np.exp(-size / T) * 2e2
-    rounded = 0 if name in ("kl", "cross_entropy", "reverse_kl", "logit_mse", "decoupled", "unmatched") else 16 * EPSILON * T**2
+    rounded = (
+        0
+        if name in ("kl", "cross_entropy", "reverse_kl", "logit_mse", "decoupled", "unmatched")
+        else 16 * EPSILON * T**2
+    )
     expected = CONTRACTS[name].extremes(size, T)
     np.testing.assert_allclose(value[:2], expected, rtol=8 * EPSILON, atol=left_out + rounded)
     assert np.isfinite(gradient(name, student, teacher, labels, T)).all()

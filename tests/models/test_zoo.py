@@ -74,7 +74,9 @@ def test_dropout_is_before_the_first_dense_layer_and_after_every_hidden_one() ->
 
 
 def test_dropout_is_refused_where_an_architecture_has_none_to_set() -> None:
-    with pytest.raises(RequestError, match="dropout is not allowed with cnn-2-3. It is defined for mlp. Leave it out."):
+    with pytest.raises(
+        RequestError, match=r"dropout is not allowed with cnn-2-3\. It is defined for mlp\. Leave it out\."
+    ):
         build("cnn-2-3", (8, 8, 1), 2, dropout=Dropout(hidden=0.5))
 
 
@@ -137,7 +139,10 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
         ("convnet-16-256", "it must be 'convnet' with the filters of its convolutions, an even number, and its dense"),
         ("convnet-8-16-32-64", "it must be 'convnet' with the filters of its convolutions, an even number, and its"),
         ("lenet", "model='lenet' is not allowed: it must be an architecture and its widths. For example lenet-6-16-"),
-        ("lenet-6-16", "must be 'lenet' with the filters of its two convolutions and the units of its two dense layers."),
+        (
+            "lenet-6-16",
+            "must be 'lenet' with the filters of its two convolutions and the units of its two dense layers.",
+        ),
         ("linear-3", "model='linear-3' is not allowed: it must be 'linear' alone: it has no widths."),
         ("mlp-", "model='mlp-' is not allowed: it must be an architecture and its widths. For example mlp-64-32."),
         ("mlp-64-", "model='mlp-64-' is not allowed"),

@@ -153,7 +153,10 @@ def test_another_draw_has_other_rows_of_the_same_classes(digits: Dataset) -> Non
 @pytest.mark.parametrize(
     ("transfer", "message"),
     [
-        ({"withheld": 10}, "transfer.withheld=10 is not allowed: it must be the number of a class of digits, from 0 to 9"),
+        (
+            {"withheld": 10},
+            "transfer.withheld=10 is not allowed: it must be the number of a class of digits, from 0 to 9",
+        ),
         ({"size": 9999}, "transfer.size=9999 is not allowed: it must be at most 1347, the training examples"),
         ({"size": 10}, "batch_size=32 is not allowed"),
     ],

@@ -69,8 +69,8 @@ def train_teacher(
     Yields:
         Each stop and the weights it had then, the end's last.
 
-    Source of smoothing: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for Computer
-    Vision", 2016, section 7.
+    Source: of the smoothing, Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for
+    Computer Vision", 2016, section 7.
     """
     trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
     start = teacher.initial(seed) if initial is None else initial

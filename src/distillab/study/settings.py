@@ -452,13 +452,13 @@ class Settings(Frozen):
     def _check_transfer(self) -> None:
         if self.transfer.withheld is not None and self.task != "categorical":
             raise RequestError(
-                f"transfer.withheld is not allowed with task={self.task}: it withholds one of several classes. Leave it "
-                "out."
+                f"transfer.withheld is not allowed with task={self.task}: it withholds one of several classes. Leave "
+                "it out."
             )
         if not self.transfer.whole and self.teacher.labels == "noisy" and self.noise.perturbs:
             raise RequestError(
-                "transfer is not allowed with teacher.labels=noisy: the teacher then trains on the students' labels and "
-                "rows. Set teacher.labels to own."
+                "transfer is not allowed with teacher.labels=noisy: the teacher then trains on the students' labels "
+                "and rows. Set teacher.labels to own."
             )
         if self.teacher.label_smoothing and (self.label_loss != "cross_entropy" or self.task == SEVERAL):
             raise RequestError(

@@ -22,7 +22,8 @@ SHARED = (
     *("dataset", "task", "train_size", "draw", "weight_decay", "student", "loss", "label_loss"),
     *("epochs", "batch_size", "optimiser", "schedule", "augmentation", "evaluate", "unlabelled"),
 )
-"""Settings that the students of one group have in common, with `validation.share` and their rows; the rest are numbers."""
+"""Settings that the students of one group have in common, with `validation.share` and their transfer set; the rest are
+numbers."""
 
 
 @dataclass(frozen=True)
