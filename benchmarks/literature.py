@@ -495,14 +495,15 @@ PAPERS = (
         "Does Knowledge Distillation Really Work?, NeurIPS 2021, arXiv:2106.05945, section 4.1, and its code "
         "(github.com/samuelstanton/gnosis)",
         "MNIST. LeNet-5 teachers of 200 images, 100 epochs; LeNet-5 students of the teacher alone (alpha = 0), of up "
-        "to 60,000 images. From the code: SGD with Nesterov momentum 0.9 at 0.05, decay 0.0001, cosine, batches of "
-        "128, T = 4.",
-        "1,200 images are held out: 58,800 remain of 60,000. They also transfer EMNIST images, which is not done here.",
+        "to 60,000 images and of EMNIST. Appendix A.3 and the code: SGD with Nesterov momentum 0.9 at 0.05, decay "
+        "0.0001, cosine, batches of 128, students for 300 epochs, T = 4.",
+        "The same optimiser for the teachers, whose own is published for CIFAR alone. 1,200 images are held out: 58,800 "
+        "remain of 60,000. EMNIST is left out, so the largest transfer set is the 60,000.",
         {
             "literature-stanton": [
                 Claim(
                     "a student of the most images is no better than its teacher, but for 2 points",
-                    "both 84 to 86 %",
+                    "teachers of 84 to 86 %; students differ by no more than trials do",
                     better_than_teacher,
                     0,
                     "points",
@@ -511,7 +512,7 @@ PAPERS = (
                 ),
                 Claim(
                     "agreement with the teacher rises with the transfer set, from the least to the most images",
-                    "a curve, no number here",
+                    "a curve; over 99 % with EMNIST",
                     closer_with_more,
                     0,
                     "points",
