@@ -497,8 +497,8 @@ PAPERS = (
         "MNIST. LeNet-5 teachers of 200 images, 100 epochs; LeNet-5 students of the teacher alone (alpha = 0), of up "
         "to 60,000 images and of EMNIST. Appendix A.3 and the code: SGD with Nesterov momentum 0.9 at 0.05, decay "
         "0.0001, cosine, batches of 128, students for 300 epochs, T = 4.",
-        "The same optimiser for the teachers, whose own is published for CIFAR alone. 1,200 images are held out: 58,800 "
-        "remain of 60,000. EMNIST is left out, so the largest transfer set is the 60,000.",
+        "The same optimiser for the teachers, whose own is published for CIFAR alone. 1,200 images are held out: "
+        "58,800 remain of 60,000. EMNIST is left out, so the largest transfer set is the 60,000.",
         {
             "literature-stanton": [
                 Claim(
