@@ -55,7 +55,7 @@ class Claim:
         size: the published effect, in the unit of `effect`; 0 where only its direction is published.
         unit: of the effect.
         repeated: what a repetition is.
-        direction, at_most: as in `replication`.
+        direction, within: as in `replication`.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Claim:
     unit: str
     repeated: str
     direction: int | None = None
-    at_most: float | None = None
+    within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -496,19 +496,19 @@ PAPERS = (
         "(github.com/samuelstanton/gnosis)",
         "MNIST. LeNet-5 teachers of 200 images, 100 epochs; LeNet-5 students of the teacher alone (alpha = 0), of up "
         "to 60,000 images and of EMNIST. Appendix A.3 and the code: SGD with Nesterov momentum 0.9 at 0.05, decay "
-        "0.0001, cosine, batches of 128, students for 300 epochs, T = 4.",
+        "0.0001, cosine, batches of 128, students for 300 epochs, T = 1 (the default of the code's loss).",
         "The same optimiser for the teachers, whose own is published for CIFAR alone. 1,200 images are held out: "
         "58,800 remain of 60,000. EMNIST is left out, so the largest transfer set is the 60,000.",
         {
             "literature-stanton": [
                 Claim(
-                    "a student of the most images is no better than its teacher, but for 2 points",
+                    "a student of the most images is as accurate as its teacher, within 2 points",
                     "teachers of 84 to 86 %; students differ by no more than trials do",
                     better_than_teacher,
                     0,
                     "points",
                     "teachers",
-                    at_most=2,
+                    within=2,
                 ),
                 Claim(
                     "agreement with the teacher rises with the transfer set, from the least to the most images",
@@ -588,8 +588,8 @@ PAPERS = (
 
 RULE = """One rule judges every claim (`distillab.stats.replication`). Of an effect, with the 95 % t interval of its
 mean over repetitions: **not replicated** where the interval lies below half of the published effect; else
-**replicated** where it lies above 0; else **cannot be told**. Of a claim of no effect beyond a margin: by the
-interval's end at that margin. A run that departs from the preset's training, models or data can replicate,
+**replicated** where it lies above 0; else **cannot be told**. Of a claim of no effect beyond a margin:
+replicated where the interval lies within it on both sides, not replicated where it lies outside. A run that departs from the preset's training, models or data can replicate,
 and cannot refute: what would be "not replicated" is then "cannot be told". Intervals are over the repetitions
 named, on the one test set that the paper used; several claims are judged, and no correction is made for that."""
 
@@ -598,7 +598,7 @@ def judged(claim: Claim, run: Run) -> Replication | None:
     values = claim.effect(run)
     if not values:
         return None
-    options = {"direction": claim.direction, "at_most": claim.at_most, "same_protocol": not run.departures}
+    options = {"direction": claim.direction, "within": claim.within, "same_protocol": not run.departures}
     return replication(values, claim.size, **options)
 
 

@@ -36,8 +36,9 @@ def test_an_effect_is_judged_by_its_interval_in_either_direction(mean: float, ha
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.9, "replicated"), (1.6, "cannot be told"), (3.1, "not replicated")])
-def test_no_effect_beyond_a_margin_is_judged_by_the_end_of_the_interval(mean: float, verdict: str) -> None:
-    assert replication(around(mean, 1.0), 0.0, at_most=2.0).verdict == verdict
+def test_no_effect_beyond_a_margin_is_judged_by_where_the_interval_lies(mean: float, verdict: str) -> None:
+    assert replication(around(mean, 1.0), 0.0, within=2.0).verdict == verdict
+    assert replication(around(-mean, 1.0), 0.0, within=2.0).verdict == verdict
 
 
 def test_where_only_a_direction_was_published_the_sign_decides() -> None:
@@ -51,7 +52,7 @@ def test_where_only_a_direction_was_published_the_sign_decides() -> None:
 def test_another_protocol_can_find_an_effect_and_not_refute_it() -> None:
     assert replication(around(8, 7), 10, same_protocol=False).verdict == "replicated"
     assert replication(around(0, 1), 10, same_protocol=False).verdict == "cannot be told"
-    assert replication(around(9, 1), 0, at_most=2, same_protocol=False).verdict == "cannot be told"
+    assert replication(around(9, 1), 0, within=2, same_protocol=False).verdict == "cannot be told"
 
 
 def test_one_repetition_or_one_without_spread_cannot_tell() -> None:

@@ -26,7 +26,7 @@ def replication(
     published: float,
     *,
     direction: int | None = None,
-    at_most: float | None = None,
+    within: float | None = None,
     same_protocol: bool = True,
     confidence: float = 0.95,
 ) -> Replication:
@@ -35,16 +35,16 @@ def replication(
     Of an effect d, read in its own direction, with the interval [low, high] of the mean of the repetitions:
     `not replicated` where high < |d| / 2, so that even half of the published effect is ruled out; else `replicated`
     where low > 0, so that the effect has its published sign; else `cannot be told`. Of a claim that there is no effect
-    beyond `at_most`: `replicated` where high <= at_most, `not replicated` where low > at_most.
+    beyond +-within: `replicated` where the interval lies within, `not replicated` where it lies outside.
 
     Under another protocol than the published one, a failure says nothing of the claim: `not replicated` then becomes
     `cannot be told`. An interval of no width shows no spread, and tells nothing either.
 
     Args:
         values: the effect in each independent repetition, shape (R,), in the unit of `published`.
-        published: d; 0 where only a direction was published, which `direction` then gives. Not read with `at_most`.
+        published: d; 0 where only a direction was published, which `direction` then gives. Not read with `within`.
         direction: +1 or -1: the published direction; by default the sign of d.
-        at_most: the largest effect that the claim allows; None: the claim is an effect.
+        within: the largest effect, of either sign, that the claim allows; None: the claim is an effect.
         same_protocol: whether training, data and models are the published ones.
         confidence: strictly between 0 and 1.
 
@@ -65,19 +65,20 @@ def replication(
     interval = t_interval(values, confidence=confidence)
     if direction is None:
         direction = 0 if published == 0 else int(math.copysign(1, published))
-    if at_most is None and direction not in (1, -1):
+    if within is None and direction not in (1, -1):
         raise not_allowed("direction", direction, "+1 or -1 where no effect was published")
-    verdict = _verdict(interval, published, direction, at_most)
+    verdict = _verdict(interval, published, direction, within)
     return Replication("cannot be told" if verdict == "not replicated" and not same_protocol else verdict, interval)
 
 
-def _verdict(interval: Interval, published: float, direction: int, at_most: float | None) -> ReplicationVerdict:
+def _verdict(interval: Interval, published: float, direction: int, within: float | None) -> ReplicationVerdict:
     if not interval.low < interval.high:  # nan with one repetition
         return "cannot be told"
-    if at_most is not None:
-        if interval.high <= at_most:
+    if within is not None:
+        if -within <= interval.low and interval.high <= within:
             return "replicated"
-        return "not replicated" if interval.low > at_most else "cannot be told"
+        outside = interval.low > within or interval.high < -within
+        return "not replicated" if outside else "cannot be told"
     low, high = sorted((direction * interval.low, direction * interval.high))
     if high < abs(published) / 2:
         return "not replicated"
