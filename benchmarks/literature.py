@@ -589,9 +589,10 @@ PAPERS = (
 RULE = """One rule judges every claim (`distillab.stats.replication`). Of an effect, with the 95 % t interval of its
 mean over repetitions: **not replicated** where the interval lies below half of the published effect; else
 **replicated** where it lies above 0; else **cannot be told**. Of a claim of no effect beyond a margin:
-replicated where the interval lies within it on both sides, not replicated where it lies outside. A run that departs from the preset's training, models or data can replicate,
-and cannot refute: what would be "not replicated" is then "cannot be told". Intervals are over the repetitions
-named, on the one test set that the paper used; several claims are judged, and no correction is made for that."""
+replicated where the interval lies within it on both sides, not replicated where it lies outside. A run that
+departs from the preset's training, models or data can replicate, and cannot refute: what would be "not
+replicated" is then "cannot be told". Intervals are over the repetitions named, on the one test set that the
+paper used; several claims are judged, and no correction is made for that."""
 
 
 def judged(claim: Claim, run: Run) -> Replication | None:
