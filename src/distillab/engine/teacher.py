@@ -55,7 +55,7 @@ def train_teacher(
 
     Args:
         teacher: the architecture.
-        examples: such as `Examples.for_labels`.
+        examples: such as `Examples.for_labels`, whose teacher is even.
         labels: shape (N, ...).
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the peak learning rate.
@@ -75,8 +75,13 @@ def train_teacher(
     trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
     start = teacher.initial(seed) if initial is None else initial
     student = Student(1 - smoothing, 1.0, learning_rate, seed, start, labels, validation_labels=labels[:0])
-    even = np.asarray(examples.teacher_logits)[0]  # of `Examples.for_labels`: the same for every augmentation
-    live = (lambda *_: even) if smoothing and recipe.augmentation else None
+    live: LiveTeacher | None = None
+    if smoothing and recipe.augmentation:
+        even = np.asarray(examples.teacher_logits)[0]  # the same however images are moved
+
+        def live(teacher: int, seed: int, epoch: int) -> np.ndarray:
+            return even
+
     for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch, live=live):
         yield stop, jax.tree.map(lambda leaf: leaf[0], outcome.variables)
 
