@@ -11,6 +11,7 @@ claims: `distillab.stats.replication`.
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,9 @@ class Run(NamedTuple):
     """Settings in which they differ from the preset, in words; more or fewer values of an axis are none."""
     diverged: int
     commands: list[str]
+    """Without the folder's name."""
+    machines: list[str]
+    """Where they ran, in words."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,15 @@ def read(path: str) -> Run:
         settings = {f"teacher.{key}": value for key, value in teacher.settings.items()}
         teachers.append(settings | {"test": 100 * accuracy, "errors": TESTED - round(TESTED * accuracy)})
     diverged = sum(trial.diverged_epoch is not None for trial in results.trials)
-    commands = [str(run.get("command", "")) for run in results.runs]
-    return Run(preset, students, teachers, departures(results, preset), diverged, commands)
+    commands = [re.sub(r" --out \S+", "", str(run.get("command", ""))) for run in results.runs]
+    machines = [machine_of(run) for run in results.runs]
+    return Run(preset, students, teachers, departures(results, preset), diverged, commands, machines)
+
+
+def machine_of(run: Mapping[str, Any]) -> str:
+    machine, versions = run.get("machine", {}), run.get("versions", {})
+    named = ", ".join(f"{name} {versions.get(name)}" for name in ("keras", "jax"))
+    return f"{machine.get('cores')} cores ({machine.get('platform')}), {named}, numerics {run.get('numerics')}"
 
 
 def together(runs: Sequence[Run]) -> Run:
@@ -150,8 +161,8 @@ def together(runs: Sequence[Run]) -> Run:
     first = runs[0]
     joined = [list(itertools.chain.from_iterable(part)) for part in zip(*(run[1:4] for run in runs), strict=True)]
     distinct = list(dict.fromkeys(joined[2]))
-    commands = [command for run in runs for command in run.commands]
-    return Run(first.preset, joined[0], joined[1], distinct, sum(run.diverged for run in runs), commands)
+    commands, machines = ([text for run in runs for text in run[part]] for part in (5, 6))
+    return Run(first.preset, joined[0], joined[1], distinct, sum(run.diverged for run in runs), commands, machines)
 
 
 # --- effects ---
@@ -646,7 +657,9 @@ def summary(runs: Sequence[Run]) -> str:
 
 
 def page(runs: Sequence[Run]) -> str:
-    head = "# The literature, reproduced\n\nMade by `python benchmarks/literature.py` from the folders of runs."
+    machines = "; ".join(dict.fromkeys(machine for run in runs for machine in run.machines))
+    head = "# The literature, reproduced\n\nMade by `python benchmarks/literature.py` from the folders of runs"
+    head += f" ({machines})." if machines else "."
     return "\n\n".join([head, RULE, summary(runs), *(section(paper, runs) for paper in PAPERS)]) + "\n"
 
 

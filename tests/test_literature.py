@@ -25,7 +25,9 @@ def student(seed: int, alpha: float, errors: int, **more: Any) -> dict[str, Any]
 
 
 def run(preset: str, students: list[dict[str, Any]], *, departures: tuple[str, ...] = ()) -> Run:
-    return Run(preset, students, [{"errors": 67, "test": 99.33}], list(departures), 0, [f"distillab run {preset}"])
+    return Run(
+        preset, students, [{"errors": 67, "test": 99.33}], list(departures), 0, [f"distillab run {preset}"], ["2 cores"]
+    )
 
 
 HINTON = run(
