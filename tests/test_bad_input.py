@@ -159,6 +159,19 @@ VALUES = [
     key("a thousand teachers", f"teacher.model={'+'.join(['linear'] * 1000)}", "at most 100 names"),
     key("noise of too few classes", "noise={kind: matrix, matrix: [[1, 0], [0, 1]]}", r"len\(noise\.matrix\)=2 .* 10"),
     key("two data sets", "dataset=digits,synthetic", "must be a single data set"),
+    key(
+        "a withheld class that is not there", "transfer.withheld=10", "must be the number of a class of .* from 0 to 9"
+    ),
+    key("a withheld class by a word", "transfer.withheld=three", r"transfer\.withheld='three' .* a whole number"),
+    key("a correction of no class", "transfer.correction=prior", "not allowed without transfer.withheld"),
+    key(
+        "a transfer set of too many", "transfer.size=3000", "transfer.size=3000 is not allowed: it must be at most 2000"
+    ),
+    key("a resolution that does not divide", "student.resolution=5", "must be a divisor of .*, the images' sides"),
+    key("dropout of a linear teacher", "teacher.dropout=0.5", "dropout is not allowed with linear. .* defined for mlp"),
+    key("all labels smoothed away", "teacher.label_smoothing=1", "label_smoothing=1.* must be less than 1"),
+    key("a negative decay", "weight_decay=-1", "weight_decay=-1.* must be at least 0"),
+    key("a norm of zero", "teacher.max_norm=0", r"teacher\.max_norm=0.* must be greater than 0"),
     key("a snapshot after the end", "snapshot=2", "at most epochs=1, the length of the training"),
     key("batches larger than the data", "batch_size=5000", "batch_size=5000 is not allowed: it must be at most 180"),
     key("more examples than there are", "train_size=3000", "train_size=3000 is not allowed: it must be at most 2000"),

@@ -15,6 +15,7 @@ KERAS = {
     "adam": keras.optimizers.Adam,
     "sgd": keras.optimizers.SGD,
     "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+    "rmsprop": keras.optimizers.RMSprop,
 }
 # 0 at the first step; the rest as written in the names' formulas.
 FORMULAS = {
@@ -67,8 +68,10 @@ def test_the_first_step_goes_downhill_at_the_size_of_the_rate(name: str) -> None
     transformation = OPTIMISERS[name]()
     slope = jnp.array([2.0, -3.0])
     direction, _ = transformation.update(slope, transformation.init(slope), slope)
-    # Adam's first step is the sign; plain descent is the gradient; Nesterov's first step is 1 + 0.9 of it.
-    expected = {"adam": jnp.sign(slope), "sgd": slope, "momentum": 1.9 * slope}[name]
+    # Adam's first step is the sign; plain descent is the gradient; Nesterov's first step is 1 + 0.9 of it; RMSprop
+    # divides by the root of a tenth of the square.
+    signs = jnp.sign(slope)
+    expected = {"adam": signs, "sgd": slope, "momentum": 1.9 * slope, "rmsprop": signs / 0.1**0.5}[name]
     # Adam takes the root of 1 - 0.999, which float32 knows to 2^-24 / 0.001 = 6e-5, and its root to half of that.
     np.testing.assert_allclose(direction, expected, rtol=3e-5)
 

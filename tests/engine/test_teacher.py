@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from distillab.engine.augmentation import Augmentation
+from distillab.engine.augmentation import NONE, Augmentation
 from distillab.engine.devices import mesh, rows_mesh
-from distillab.engine.functional import Functional
+from distillab.engine.functional import Functional, read_variables, write_variables
 from distillab.engine.logits import teacher_logits
+from distillab.engine.randomness import epoch_order
 from distillab.engine.teacher import live_teacher, train_teacher
 from distillab.engine.trainer import CohortTrainer
 from distillab.engine.types import Examples, Recipe
@@ -89,3 +90,36 @@ def test_a_teacher_that_is_called_sees_the_images_that_one_in_jax_sees() -> None
     assert given[0].max() > 1  # as stored
     assert not np.allclose(live(1, 3, 0), live(1, 3, 1), atol=1e-3)
     assert not np.array_equal(given[0], images[: len(given[0])])
+
+
+def smoothed(smoothing: float, augmentation: Augmentation = NONE, labels: np.ndarray = LABELS) -> list[np.ndarray]:
+    recipe = Recipe(2, 16, optimiser="sgd", schedule="constant", augmentation=augmentation)
+    examples, model = Examples.for_labels(IMAGES, 1 / 255, (C,)), Functional(build("mlp-6", (8, 8, 1), C))
+    options = {"learning_rate": 0.05, "seed": 0, "smoothing": smoothing}
+    *_, (_, variables) = train_teacher(model, examples, labels, recipe, **options)
+    return list(variables.trainable)
+
+
+def test_a_teacher_of_smoothed_labels_is_what_keras_trains_with_smoothed_labels() -> None:
+    model = build("mlp-6", (8, 8, 1), C)
+    write_variables(model, Functional(model).initial(0))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.3)
+    model.compile(keras.optimizers.SGD(0.05), loss=loss)
+    images = IMAGES.astype("float32") / 255
+    for epoch in range(2):
+        order = epoch_order(0, epoch, N, N)
+        model.fit(images[order], np.eye(C)[LABELS[order]], batch_size=16, epochs=1, shuffle=False, verbose=0)
+    for ours, theirs in zip(smoothed(0.3), read_variables(model).trainable, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)  # ten steps of 0.05 in float32
+    assert max(np.abs(a - b).max() for a, b in zip(smoothed(0.3), smoothed(0.0), strict=True)) > 1e-3
+
+
+def test_smoothed_labels_are_smoothed_for_moved_images_too() -> None:
+    """Of labels smoothed almost away nothing is learned: the even prediction stays, whatever the images."""
+    moved = Augmentation(shift=1)
+    plain, even = smoothed(0.0, moved), smoothed(0.999, moved)
+    other = smoothed(0.999, moved, labels=(LABELS + 1) % C)
+    assert max(np.abs(a - b).max() for a, b in zip(plain, even, strict=True)) > 1e-3
+    # A thousandth of the slopes of two labels, in ten steps of 0.05: at most 2 * 10 * 0.05 / 1000 times inputs below 8.
+    for a, b in zip(even, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=8e-3)

@@ -22,6 +22,7 @@ SHAPE = (8, 8, 1)
 RECIPE = Recipe(epochs=2, batch_size=16, optimiser="sgd", schedule="constant")
 RATE, ALPHA, T = 0.05, 0.3, 2.0
 STUDENTS = ["linear", "cnn-3-5", "mlp-6", "resnet-4-6", "mobilenet-4-6-8", "gru-5", "lstm-5-4", "vit-8-1"]
+STUDENTS += ["lenet-2-3-6-5", "convnet-3-4-6"]
 PLAIN = ("cnn-3-5", "resnet-4-6", "gru-5")
 """Among them are moving statistics and recurrence; the others take longer."""
 QUICK = ("cnn-3-5", "gru-5")

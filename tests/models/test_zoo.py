@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from distillab.errors import RequestError
-from distillab.models import ARCHITECTURES, build, parse
+from distillab.models import ARCHITECTURES, Dropout, build, parse
 
 # Worked from the layers: a convolution has kh*kw*C*O + O numbers, a dense layer in*out + out.
 PARAMETERS = {
@@ -26,6 +26,14 @@ PARAMETERS = {
     ("mlp-7", (5,), 2): 42 + 16,
     # 3*3*1*2 and 4*2; block: twice 3*3*2*2 and 4*2; block of 3: 3*3*2*3 + 12, 3*3*3*3 + 12, shortcut 2*3 + 12; dense
     ("resnet-2-3", (8, 8, 1), 4): 26 + 2 * 44 + 66 + 93 + 18 + 16,
+    # 5*5*1*6 + 6; 28 -> 14 -> 10 -> 5: 5*5*6*16 + 16; 5*5*16*120 + 120; 120*84 + 84; 84*10 + 10
+    ("lenet-6-16-120-84", (28, 28, 1), 10): 156 + 2416 + 48120 + 10164 + 850,
+    # padded: 8 -> 4 -> 4 -> 2: 5*5*1*2 + 2; 5*5*2*3 + 3; 2*2*3*6 + 6; 6*5 + 5; 5*4 + 4
+    ("lenet-2-3-6-5", (8, 8, 1), 4): 52 + 153 + 78 + 35 + 24,
+    # the tutorial's student: 9*3*16 + 16; 9*16*16 + 16; 32 -> 16 -> 8: 8*8*16*256 + 256; 256*10 + 10
+    ("convnet-16-16-256", (32, 32, 3), 10): 448 + 2320 + 262400 + 2570,
+    # its teacher: 9*3*128 + 128; 9*128*64 + 64; 9*64*64 + 64; 9*64*32 + 32; 8*8*32*512 + 512; 512*10 + 10
+    ("convnet-128-64-64-32-512", (32, 32, 3), 10): 3584 + 73792 + 36928 + 18464 + 1049088 + 5130,
     # stem 3*3*1*2 + 8; block of 3: 3*3*2 + 8, 2*3 + 12; dense 3*4 + 4
     ("mobilenet-2-3", (8, 8, 1), 4): 26 + 26 + 18 + 16,
     # rows of 8: 3 gates of (8 + 5)*5 and two biases of 5; dense 5*4 + 4
@@ -55,6 +63,21 @@ def test_the_output_is_logits_not_probabilities(name: str) -> None:
     assert model.layers[-1].activation is keras.activations.linear
     predictions = np.asarray(model(10 * np.random.default_rng(0).standard_normal((8, 6, 6, 1)).astype(np.float32)))
     assert np.abs(predictions.sum(-1) - 1).max() > 0.1
+
+
+def test_dropout_is_before_the_first_dense_layer_and_after_every_hidden_one() -> None:
+    layers = build("mlp-4-5", (3, 3, 1), 2, dropout=Dropout(0.2, 0.5)).layers
+    kinds = [type(layer).__name__ for layer in layers]
+    assert kinds == ["Reshape", "Dropout", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
+    assert [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)] == [0.2, 0.5, 0.5]
+    assert len(build("mlp-4-5", (3, 3, 1), 2, dropout=Dropout(0, 0.5)).layers) == 6
+
+
+def test_dropout_is_refused_where_an_architecture_has_none_to_set() -> None:
+    with pytest.raises(
+        RequestError, match=r"dropout is not allowed with cnn-2-3\. It is defined for mlp\. Leave it out\."
+    ):
+        build("cnn-2-3", (8, 8, 1), 2, dropout=Dropout(hidden=0.5))
 
 
 def test_the_cnn_is_the_studys_network() -> None:
@@ -100,10 +123,10 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
     [
         (
             "cn-16-32",
-            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: bag-of-embeddings, cnn, gru, linear,",
+            "There is no architecture 'cn'. Did you mean 'cnn'\\? Known: bag-of-embeddings, cnn, convnet, gru,",
         ),
         ("vgg-18", "There is no architecture 'vgg'. Known: .* mobilenet, resnet, textcnn, .* unet, vit."),
-        ("", "There is no architecture ''. Known: bag-of-embeddings, cnn, gru, .*"),
+        ("", "There is no architecture ''. Known: bag-of-embeddings, cnn, convnet, .*"),
         ("bag-of-words-32", "There is no architecture 'bag-of-words'. Did you mean 'bag-of-embeddings'"),
         ("transformer-32-2", "There is no architecture 'transformer'. Did you mean 'transformer-encoder'"),
         ("transformer-encoder-32", "it must be 'transformer-encoder' with its width and its number of blocks."),
@@ -113,6 +136,13 @@ def test_a_name_is_read_into_architecture_and_widths(name: str, read: tuple[str,
         ("cnn-16", "model='cnn-16' is not allowed: it must be 'cnn' with the filters of its two convolutions."),
         ("cnn-16-32-64", "it must be 'cnn' with the filters of its two convolutions. For example cnn-16-32."),
         ("cnn-16-0", "model='cnn-16-0' is not allowed: it must be an architecture and its widths."),
+        ("convnet-16-256", "it must be 'convnet' with the filters of its convolutions, an even number, and its dense"),
+        ("convnet-8-16-32-64", "it must be 'convnet' with the filters of its convolutions, an even number, and its"),
+        ("lenet", "model='lenet' is not allowed: it must be an architecture and its widths. For example lenet-6-16-"),
+        (
+            "lenet-6-16",
+            "must be 'lenet' with the filters of its two convolutions and the units of its two dense layers.",
+        ),
         ("linear-3", "model='linear-3' is not allowed: it must be 'linear' alone: it has no widths."),
         ("mlp-", "model='mlp-' is not allowed: it must be an architecture and its widths. For example mlp-64-32."),
         ("mlp-64-", "model='mlp-64-' is not allowed"),

@@ -114,3 +114,71 @@ def test_settings_that_the_data_cannot_carry_are_refused(
     cell = settings(**keys)
     with pytest.raises(RequestError, match=message):
         teacher_rows(digits, cell, split(digits, cell))
+
+
+def test_students_of_a_transfer_set_learn_from_part_of_the_rows_and_their_teacher_from_all(digits: Dataset) -> None:
+    whole, part = split(digits, settings(train_size=1000)), settings(train_size=1000, transfer={"size": 500})
+    rows = split(digits, part)
+    np.testing.assert_array_equal(rows.validation, whole.validation)
+    assert set(rows.train) < set(whole.train)
+    assert 0 < len(rows.train) < 500
+    chosen, _ = teacher_rows(digits, part, rows)
+    np.testing.assert_array_equal(chosen, whole.train)
+    labels = draw_labels(digits, part, rows, 0)
+    assert len(labels.train) == len(rows.train)
+    assert len(labels.validation) == len(rows.validation)
+
+
+def test_a_transfer_set_of_the_teachers_size_is_the_teachers_own_and_larger_ones_hold_it(digits: Dataset) -> None:
+    own, _ = teacher_rows(digits, same := settings(teacher={"train_size": 200}), split(digits, same))
+    for size in (200, 400, 1000):
+        cell = settings(teacher={"train_size": 200}, transfer={"size": size})
+        rows = split(digits, cell)
+        chosen, _ = teacher_rows(digits, cell, rows)
+        np.testing.assert_array_equal(chosen, own)
+        assert set(own) <= set(rows.train)
+        assert (len(own) == len(rows.train)) == (size == 200)
+
+
+def test_no_student_sees_a_withheld_class_and_everybody_else_does(digits: Dataset) -> None:
+    cell = settings(transfer={"withheld": 3})
+    rows = split(digits, cell)
+    whole = split(digits, settings())
+    assert set(whole.train) - set(rows.train) == set(whole.train[digits.y_train[whole.train] == 3])
+    assert (digits.y_train[rows.validation] == 3).any()
+    assert (teacher_rows(digits, cell, rows)[1] == 3).any()
+
+
+def test_label_noise_is_exact_within_what_students_see(digits: Dataset) -> None:
+    cell = settings(transfer={"withheld": 3, "size": 1000})
+    rows = split(digits, cell)
+    labels = draw_labels(digits, cell, rows, seed=1)
+    wrong = labels.changed.sum() + (labels.validation != digits.y_train[rows.validation]).sum()
+    assert wrong == round(0.1 * len(rows.used))
+    np.testing.assert_array_equal(np.sort([*rows.train, *rows.validation]), rows.used)
+
+
+def test_another_draw_has_other_rows_of_the_same_classes(digits: Dataset) -> None:
+    first, second = (split(digits, settings(train_size=300, draw=draw)) for draw in (0, 1))
+    assert set(first.used) != set(second.used)
+    for a, b in ((first.train, second.train), (first.validation, second.validation)):
+        assert len(a) == len(b)
+    np.testing.assert_array_equal(*(np.bincount(digits.y_train[rows.used]) for rows in (first, second)))
+
+
+@pytest.mark.parametrize(
+    ("transfer", "message"),
+    [
+        (
+            {"withheld": 10},
+            "transfer.withheld=10 is not allowed: it must be the number of a class of digits, from 0 to 9",
+        ),
+        ({"size": 9999}, "transfer.size=9999 is not allowed: it must be at most 1347, the training examples"),
+        ({"size": 10}, "batch_size=32 is not allowed"),
+    ],
+)
+def test_a_transfer_set_that_the_data_do_not_have_is_refused(
+    digits: Dataset, transfer: dict[str, int], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        split(digits, settings(transfer=transfer))

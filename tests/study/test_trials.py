@@ -42,6 +42,16 @@ def test_an_identity_depends_on_everything_that_decides_the_result() -> None:
         {"student": {"model": "cnn-8-8"}},
         {"validation": {"share": 0.2}},
         {"learning_rate": 0.002},
+        {"weight_decay": 0.1},
+        {"draw": 1},
+        {"transfer": {"size": 100}},
+        {"transfer": {"withheld": 3}},
+        {"student": {"resolution": 4}},
+        {"teacher": {"dropout": 0.5}},
+        {"teacher": {"input_dropout": 0.2}},
+        {"teacher": {"label_smoothing": 0.1}},
+        {"teacher": {"weight_decay": 0.1}},
+        {"teacher": {"max_norm": 3}},
     ]
     for keys in changed:
         assert base.isdisjoint(ids(study(**keys))), keys
@@ -63,7 +73,7 @@ def test_identities_are_the_same_in_every_version() -> None:
 def test_a_setting_at_its_default_is_no_part_of_an_identity_so_defaults_change_with_the_numerics() -> None:
     assert ids(study(optimiser="adam", snapshot=None)) == ids(study())
     defaults = json.dumps(Settings(dataset="").model_dump(), sort_keys=True)
-    assert (NUMERICS, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (6, "1c874fff74540542")
+    assert (NUMERICS, hashlib.sha256(defaults.encode()).hexdigest()[:16]) == (6, "42100e4ff3b2f817")
 
 
 def test_allowing_alphas_beyond_0_and_1_changes_no_identity() -> None:
@@ -96,6 +106,29 @@ def test_trials_that_differ_in_their_snapshot_alone_are_one_student_of_one_cohor
     assert [len(training) for training in group.trainings] == [3] * 4
 
 
+def test_trials_that_differ_in_the_correction_alone_are_one_student_too() -> None:
+    transfer = {"withheld": 3, "correction": ["none", "prior", "test"]}
+    wanted = list(study_trials(study(transfer=transfer, alpha=[0, 1], seeds=2), "d"))
+    (group,) = groups(wanted)
+    assert [len(training) for training in group.trainings] == [3] * 4
+    assert len({trial.id for trial in wanted}) == 12
+
+
+def test_students_of_other_rows_are_another_cohort_with_the_same_teacher_unless_the_draw_differs() -> None:
+    base, less, without, drawn = (
+        study(**keys).base for keys in ({}, {"transfer": {"size": 99}}, {"transfer": {"withheld": 3}}, {"draw": 1})
+    )
+    assert len({group_key(settings) for settings in (base, less, without, drawn)}) == 4
+    assert len({teacher_identity(settings, "d") for settings in (base, less, without)}) == 1
+    assert teacher_identity(drawn, "d") != teacher_identity(base, "d")
+
+
+def test_every_setting_of_a_teachers_training_makes_another_teacher() -> None:
+    options = {"dropout": 0.5, "input_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1, "max_norm": 3}
+    names = [teacher_identity(study(teacher={key: value}).base, "d") for key, value in options.items()]
+    assert len({*names, teacher_identity(study().base, "d")}) == 6
+
+
 def test_teachers_differ_by_labels_only_where_they_see_them() -> None:
     def teacher(**keys: object) -> str:
         return teacher_identity(study(**keys).base, "d")
@@ -123,6 +156,7 @@ def test_what_is_a_number_shares_a_cohort_and_what_is_a_shape_does_not() -> None
     alike = [{}, {"alpha": 1}, {"temperature": 9}, {"learning_rate": 1}, {"noise": {"rate": 0.3}}]
     assert len({key(**keys) for keys in alike}) == 1
     other = [{}, {"epochs": 3}, {"batch_size": 8}, {"student": {"model": "mlp-4"}}, {"loss": "cross_entropy"}]
+    other += [{"weight_decay": 0.1}, {"student": {"resolution": 4}}]
     assert len({key(**keys) for keys in other}) == len(other)
 
 

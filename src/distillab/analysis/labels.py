@@ -27,7 +27,7 @@ def setting_label(axes: Sequence[Axis], coordinates: Mapping[str, Any]) -> str:
     return ", ".join(_part(axis, coordinates[axis.key]) for axis in axes if len(axis.values) > 1)
 
 
-_MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot")
+_MOST_WHERE_NULL = ("train_size", "snapshot", "teacher.snapshot", "transfer.size", "student.resolution")
 """Keys for which null means the maximum: every example, the whole training."""
 
 _NAMES = {
@@ -41,7 +41,14 @@ _NAMES = {
     "teacher.epochs": "length of the teacher's training",
     "teacher.snapshot": "length of the teacher's training",
     "teacher.members": "number of teachers",
+    "teacher.label_smoothing": "smoothing of the teacher's labels",
+    "teacher.seed": "the teacher's seed",
+    "transfer.size": "size of the transfer set",
+    "transfer.withheld": "withheld class",
+    "transfer.correction": "correction of the withheld class",
+    "draw": "draw of the training examples",
     "student.model": "student",
+    "student.resolution": "resolution of the student's images",
     "epochs": "length of training",
     "snapshot": "length of training",
 }

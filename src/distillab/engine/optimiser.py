@@ -61,6 +61,7 @@ OPTIMISERS: Mapping[str, Callable[[], optax.GradientTransformation]] = MappingPr
         "adam": _keras_adam,
         "sgd": lambda: _optax().identity(),
         "momentum": lambda: _optax().trace(decay=0.9, nesterov=True),
+        "rmsprop": lambda: _optax().scale_by_rms(decay=0.9, eps=1e-7),  # decay, and epsilon under the root, as in Keras
     }
 )
 """Name -> direction of descent for a learning rate of one; the engine multiplies it by rate and schedule."""

@@ -40,32 +40,49 @@ def train_teacher(
     learning_rate: float,
     seed: int,
     initial: Variables | None = None,
+    smoothing: float = 0.0,
     stops: Collection[float] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Iterator[tuple[float, Variables]]:
     """Train a model on labels by the same program as the students, at alpha = 1.
+
+    Smoothed labels are `(1 - smoothing) * label + smoothing / C`, and their cross-entropy is the students' objective at
+    `alpha = 1 - smoothing` and T = 1 with a teacher whose prediction is even, but for a constant: the recorded losses
+    lack `smoothing * log C`.
 
     A teacher is one large model: on a CPU its operations use all cores, and on several accelerators the rows of every
     batch are sharded (`Functional.rows`).
 
     Args:
         teacher: the architecture.
-        examples: such as `Examples.for_labels`.
+        examples: such as `Examples.for_labels`, whose teacher is even.
         labels: shape (N, ...).
         recipe: epochs, batch size, optimiser and schedule.
         learning_rate: the peak learning rate.
         seed: of the initial weights and the order.
         initial: the weights to start from instead.
+        smoothing: how much of each label is spread evenly over the classes, in [0, 1); the recipe's losses are then KL
+            and cross-entropy.
         stops: further epochs, whole or not, at which its weights are yielded.
         on_epoch: called with each epoch's record.
 
     Yields:
         Each stop and the weights it had then, the end's last.
+
+    Source: of the smoothing, Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for
+    Computer Vision", 2016, section 7.
     """
     trainer = CohortTrainer(teacher, examples, recipe, mesh=Mesh(jax.devices()[:1], (AXIS,)), capacity=1, threads=True)
     start = teacher.initial(seed) if initial is None else initial
-    student = Student(1.0, 1.0, learning_rate, seed, start, labels, validation_labels=labels[:0])
-    for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch):
+    student = Student(1 - smoothing, 1.0, learning_rate, seed, start, labels, validation_labels=labels[:0])
+    live: LiveTeacher | None = None
+    if smoothing and recipe.augmentation:
+        even = np.asarray(examples.teacher_logits)[0]  # the same however images are moved
+
+        def live(teacher: int, seed: int, epoch: int) -> np.ndarray:
+            return even
+
+    for stop, outcome in trainer.stages([student], stops, on_epoch=on_epoch, live=live):
         yield stop, jax.tree.map(lambda leaf: leaf[0], outcome.variables)
 
 

@@ -18,6 +18,7 @@ from distillab.engine.functional import Functional, Variables
 from distillab.engine.inputs import Inputs, count, scaled, take
 from distillab.engine.optimiser import OPTIMISERS, SCHEDULES
 from distillab.engine.randomness import example_keys
+from distillab.engine.regularisation import constrained, decayed
 from distillab.engine.several import decided_by_part, losses_of_outputs, validation_score, weights_of_known
 from distillab.engine.teacher_rows import batch_logits
 from distillab.engine.types import Recipe
@@ -215,9 +216,13 @@ class Training:
             return whole, (terms._replace(loss=whole), output.fixed)
 
         gradient, (terms, fixed) = jax.grad(loss, has_aux=True)(carry.variables.trainable)
+        if self.recipe.weight_decay:
+            gradient = decayed(gradient, carry.variables.trainable, self.recipe.weight_decay)
         direction, optimiser = self.optimiser.update(gradient, carry.optimiser, carry.variables.trainable)
         rate = state.learning_rate * self._schedule(epoch * self.steps + number)
         trainable = optax.tree.add_scale(carry.variables.trainable, -rate, direction)
+        if self.recipe.max_norm is not None:
+            trainable = constrained(trainable, self.recipe.max_norm)
         alive = jnp.isfinite(terms.loss) & (carry.finite_steps == number)
         return _Carry(
             Variables(trainable, fixed),

@@ -96,6 +96,8 @@ class Recipe:
             alone, and the label loss is averaged over the entries that are there.
         parts: of several outputs, what each one means, with its weight and, where it has its own, its alpha; the task
             is then "several", and outputs and labels are packed.
+        weight_decay: of the L2 penalty, >= 0; its gradient is `weight_decay` times the weights.
+        max_norm: the largest norm of the weights that enter a unit, > 0, after every step; None: any.
     """
 
     epochs: int
@@ -108,6 +110,8 @@ class Recipe:
     unlabelled: bool = False
     task: str = "categorical"
     parts: tuple[Part, ...] = ()
+    weight_decay: float = 0.0
+    max_norm: float | None = None
 
 
 LiveTeacher = Callable[[int, int, int], np.ndarray]

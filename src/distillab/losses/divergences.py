@@ -64,6 +64,36 @@ def distillation_cross_entropy(
     return square * -ops.sum(ops.exp(teacher) * student, axis=-1)
 
 
+def unmatched_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
+    """The divergence of the student's prediction at temperature 1 from the teacher's softened one.
+
+    Formula: `T^2 * KL( softmax(z_t / T) || softmax(z_s) )`. Only one side is softened: the student that costs least has
+    the logits `z_t / T`, and the gradient `T^2 (softmax(z_s) - softmax(z_t / T))` grows with T. It is here to reproduce
+    what was published with it; `distillation_kl` softens both sides.
+
+    Args:
+        student_logits, teacher_logits: z_s and z_t, shape (B, C).
+        labels: ignored.
+        temperature: T > 0, a scalar or shape (B,).
+
+    Returns:
+        The loss in nats times T^2, shape (B,); >= 0, and 0 exactly where the student's logits are `z_t / T` up to a
+        constant.
+
+    Example:
+        >>> import numpy as np
+        >>> s, t = np.array([[2.0, 1.0, 4.0]]), np.array([[1.0, 2.0, 3.0]])
+        >>> round(float(unmatched_kl(s, t, temperature=3.0)[0]), 4)
+        4.7854
+
+    Source: Lopez-Paz, Bottou, Schölkopf and Vapnik, "Unifying distillation and privileged information", 2016, equation
+    4, with the factor T^2 of the authors' code.
+    """
+    teacher, square = soften(student_logits, teacher_logits, temperature)[1:]
+    at_one = ops.log_softmax(ops.cast(student_logits, teacher.dtype), axis=-1)
+    return square * _divergence(teacher, at_one)
+
+
 def reverse_kl(student_logits: Array, teacher_logits: Array, labels: Array = None, *, temperature: Array) -> Array:
     """The reverse divergence: it penalises probability where the teacher has little.
 

@@ -20,6 +20,7 @@ from distillab.losses.divergences import (
     generalised_skew_kl,
     jensen_shannon,
     reverse_kl,
+    unmatched_kl,
 )
 from distillab.losses.labels import LabelLoss, label_cross_entropy, label_squared_error
 from distillab.losses.logit_distance import logit_mse
@@ -79,6 +80,7 @@ __all__ = [
     "teacher_free",
     "teacher_huber",
     "teacher_squared_error",
+    "unmatched_kl",
 ]
 
 

@@ -45,6 +45,7 @@ DISTILLATION_LOSSES: Mapping[str, LossFacts] = MappingProxyType(
         "dist": LossFacts(_of("dist")),
         "standardised": LossFacts(_of("standardised_kl")),
         "teacher_free": LossFacts(_of("teacher_free"), needs_labels=True, needs_teacher=False),
+        "unmatched": LossFacts(_of("unmatched_kl")),
         "squared": LossFacts(_of(numbers="teacher_squared_error")),
         "absolute": LossFacts(_of(numbers="teacher_absolute_error")),
         "huber": LossFacts(_of(numbers="teacher_huber")),

@@ -32,8 +32,25 @@ MOST_WEIGHTS = 2**30
 """An approximate limit, for the weights between layers and from the inputs to the first."""
 
 
+class Dropout(NamedTuple):
+    """Fractions of units that are dropped in training: of the inputs, and of every hidden dense layer."""
+
+    inputs: float = 0.0
+    hidden: float = 0.0
+
+
+NO_DROPOUT = Dropout()
+"""None is dropped, but where an architecture itself says so."""
+
+
 def build(
-    name: str, input_shape: Sequence[int], classes: int, *, vocabulary: int | None = None, padding: int = 0
+    name: str,
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    vocabulary: int | None = None,
+    padding: int = 0,
+    dropout: Dropout = NO_DROPOUT,
 ) -> keras.Model:
     """Build a model of the zoo.
 
@@ -43,13 +60,14 @@ def build(
         classes: the number of outputs, at least 1: classes, labels or numbers.
         vocabulary: the number of token ids, where the inputs are token ids; None: they are not.
         padding: the id that fills up a text.
+        dropout: of an architecture of dense layers.
 
     Returns:
         A built model, inputs (B, *input_shape) to logits (B, classes); of an architecture that gives maps, to
         (B, H, W, classes).
 
     Raises:
-        RequestError: the name is unknown or does not fit the input.
+        RequestError: the name is unknown or does not fit the input, or the architecture has no dropout to set.
 
     Example:
         >>> build("cnn-16-32", (28, 28, 1), 10).count_params()
@@ -71,7 +89,11 @@ def build(
     if widths and (vocabulary or math.prod(shape)) * widths[0] + 9 * inner > MOST_WEIGHTS:
         raise not_allowed("model", name, f"of at most {MOST_WEIGHTS:,} weights", "Choose smaller numbers.")
     of_text = () if vocabulary is None else (vocabulary, padding)
-    return entry.build(name.replace("-", "_"), shape, classes, widths, *of_text)
+    if any(dropout) and not entry.dropout:
+        able = [one for one, facts in ARCHITECTURES.items() if facts.dropout]
+        raise RequestError(f"dropout is not allowed with {name}. It is defined for {', '.join(able)}. Leave it out.")
+    options = {"dropout": dropout} if any(dropout) else {}
+    return entry.build(name.replace("-", "_"), shape, classes, widths, *of_text, **options)
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
@@ -102,6 +124,8 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     widths = tuple(int(width) for width in numbers)
     if entry.numbers is not None and len(widths) != entry.numbers:
         raise not_allowed("model", name, f"{architecture!r} with {entry.meaning}", f"For example {entry.example}.")
+    if architecture == "convnet" and (len(widths) % 2 == 0 or len(widths) < 3):
+        raise not_allowed("model", name, f"'convnet' with {entry.meaning}", f"For example {entry.example}.")
     if architecture in ("vit", "transformer-encoder") and widths[1] > DEEPEST:
         raise not_allowed("model", name, f"of at most {DEEPEST} blocks")
     return architecture, widths
@@ -127,13 +151,79 @@ def _cnn(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[in
     )
 
 
-def _mlp(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+def _mlp(
+    name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...], dropout: Dropout = NO_DROPOUT
+) -> keras.Model:
     """Dense layers with ReLU, on the flattened input; without hidden ones, logistic or linear regression."""
     import keras
 
-    hidden = [keras.layers.Dense(width, activation="relu") for width in widths]
-    flatten = [] if len(input_shape) == 1 else [keras.layers.Reshape((math.prod(input_shape),))]
-    return keras.Sequential([keras.Input(input_shape), *flatten, *hidden, keras.layers.Dense(classes)], name=name)
+    layers = [] if len(input_shape) == 1 else [keras.layers.Reshape((math.prod(input_shape),))]
+    layers += [keras.layers.Dropout(dropout.inputs)] if dropout.inputs else []
+    for width in widths:
+        layers.append(keras.layers.Dense(width, activation="relu"))
+        layers += [keras.layers.Dropout(dropout.hidden)] if dropout.hidden else []
+    return keras.Sequential([keras.Input(input_shape), *layers, keras.layers.Dense(classes)], name=name)
+
+
+def _lenet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """LeNet-5 with ReLU: two 5x5 convolutions, each with a mean pooling of 2x2, and two dense layers.
+
+    The first convolution keeps the size, which on 28x28 pixels is the paper's frame of 32x32; the second is not padded,
+    but on images of less than 10 pixels, where nothing would remain.
+
+    Source: LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition, 1998, section
+    II.B; as in Stanton, Izmailov, Kirichenko, Alemi and Wilson, Does Knowledge Distillation Really Work?, 2021.
+    """
+    import keras
+
+    layers = keras.layers
+    first, second, *dense = widths
+    padding = "same" if min(input_shape[:2]) < 10 else "valid"
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Conv2D(first, 5, padding="same", activation="relu"),
+            layers.AveragePooling2D(2),
+            layers.Conv2D(second, 5, padding=padding, activation="relu"),
+            layers.AveragePooling2D(2),
+            layers.Flatten(),
+            *[layers.Dense(width, activation="relu") for width in dense],
+            layers.Dense(classes),
+        ],
+        name=name,
+    )
+
+
+def _convnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
+    """3x3 convolutions with ReLU, a max pooling after each half of them, and a dense layer with dropout of a tenth.
+
+    `convnet-128-64-64-32-512` and `convnet-16-16-256` are the tutorial's teacher and student.
+
+    Source: Chariton, Knowledge Distillation Tutorial, PyTorch tutorials, 2023, DeepNN and LightNN.
+    """
+    import keras
+
+    layers = keras.layers
+    *filters, dense = widths
+    half = len(filters) // 2
+
+    def convolved(part: Sequence[int]) -> list[Any]:
+        return [layers.Conv2D(width, 3, padding="same", activation="relu") for width in part]
+
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            *convolved(filters[:half]),
+            layers.MaxPooling2D(2),
+            *convolved(filters[half:]),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(dense, activation="relu"),
+            layers.Dropout(DROPOUT),
+            layers.Dense(classes),
+        ],
+        name=name,
+    )
 
 
 def _resnet(name: str, input_shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> keras.Model:
@@ -277,6 +367,7 @@ class Architecture(NamedTuple):
     tokens: bool = False  # whether it reads token ids
     series: bool = False  # whether it reads series too
     maps: bool = False  # whether it predicts at every pixel; the others predict once an example
+    dropout: bool = False  # whether its dropout can be set
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
@@ -289,8 +380,14 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             tokens=True,
         ),
         "cnn": Architecture(_cnn, "cnn-16-32", "the filters of its two convolutions", 2),
+        "convnet": Architecture(
+            _convnet, "convnet-16-16-256", "the filters of its convolutions, an even number, and its dense units"
+        ),
+        "lenet": Architecture(
+            _lenet, "lenet-6-16-120-84", "the filters of its two convolutions and the units of its two dense layers", 4
+        ),
         "linear": Architecture(_mlp, "linear", "no widths", 0, images=False),
-        "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False),
+        "mlp": Architecture(_mlp, "mlp-64-32", "the units of its dense layers", images=False, dropout=True),
         "resnet": Architecture(_resnet, "resnet-8-16", "the filters of its blocks"),
         "mobilenet": Architecture(_mobilenet, "mobilenet-8-16-32", "the filters of its stem and blocks"),
         "gru": Architecture(_recurrent("GRU"), "gru-32", "the units of its layers", series=True),

@@ -30,6 +30,7 @@ from distillab.stats.multiple import holm
 from distillab.stats.paired import PairedTest, paired_t, paired_ts, sign_flip, sign_flips
 from distillab.stats.planning import SEED_CAP, Decision, SeedPlan, seeds_to_decide
 from distillab.stats.power import one_sided_power, paired_power, tost_power
+from distillab.stats.replication import Replication, ReplicationVerdict, replication
 from distillab.stats.same_examples import SameExamples, mcnemar, paired_bootstrap
 from distillab.stats.t_test import TTest, one_sample_t
 from distillab.stats.verdict import AlphaEvidence, Verdict, VerdictKind, verdict
@@ -49,6 +50,8 @@ __all__ = [
     "Equivalence",
     "Interval",
     "PairedTest",
+    "Replication",
+    "ReplicationVerdict",
     "Resampling",
     "SameExamples",
     "SeedPlan",
@@ -74,6 +77,7 @@ __all__ = [
     "paired_power",
     "paired_t",
     "paired_ts",
+    "replication",
     "seeds_to_decide",
     "sign_flip",
     "sign_flips",

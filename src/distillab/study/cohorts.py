@@ -290,5 +290,6 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         schedule=settings.schedule,
         augmentation=Augmentation(**settings.augmentation.model_dump()),
         unlabelled=settings.unlabelled or dataset.partly_labelled,
+        weight_decay=settings.weight_decay,
         parts=_parts(settings, dataset),
     )

@@ -65,14 +65,14 @@ class Models:
         """Find or build a student.
 
         Args:
-            settings: its name and precision.
+            settings: its name, precision and resolution.
 
         Raises:
             RequestError: the model is a user's and was not added, or does not fit the data.
         """
         if is_given(settings.model):
             return _known(settings.model, self._students)
-        return self._zoo(settings.model, settings.precision, self._dataset)
+        return self._zoo(settings.model, settings.precision, self._dataset, settings.resolution)
 
     def teacher(self, name: str) -> TeacherModel:
         """Find a user's teacher.

@@ -19,6 +19,7 @@ from distillab.engine.types import Epoch, Outcome
 from distillab.errors import WorkError
 from distillab.io import DAMAGE, replace_file
 from distillab.models.top_k import as_dense
+from distillab.study.settings import Transfer
 from distillab.study.splits import Labels, Rows, Splits
 from distillab.study.storage.records import (
     GalleryPredictions,
@@ -31,6 +32,7 @@ from distillab.study.trials import Trial
 from distillab.tasks import Task
 from distillab.tasks.calibration import reliability
 from distillab.tasks.case_scores import case_scores
+from distillab.tasks.correction import best_correction, corrected, prior_correction
 from distillab.tasks.denoising import denoising
 from distillab.tasks.detail import detail
 from distillab.tasks.evaluation import confusion, decisions, evaluate
@@ -139,6 +141,7 @@ def _with_metrics(
         data.y_test if cohort.splits.test else data.y_test[:0],
     )
     test, validation = data.in_units(outcome.test_logits[slot]), data.in_units(outcome.validation_logits[slot])
+    test, validation = _corrected(trial.settings.transfer, test, validation, data)
     metrics: dict[tuple[str, str], float] = {}
     for split, outputs, truth, reference in (
         ("test", test, y_test, teacher.test),
@@ -165,6 +168,20 @@ def _test_correct(task: Task, outputs: Array, labels: Array) -> NDArray[np.bool_
     if task.name not in ("categorical", "binary") or outputs.ndim > 2:
         return None
     return case_scores(task, "accuracy", outputs, labels) > 0
+
+
+def _corrected(
+    transfer: Transfer, test: NDArray[np.float32], validation: NDArray[np.float32], data: Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Test and validation logits, where the study asks for it with that of the withheld class raised."""
+    column = transfer.withheld
+    if column is None or transfer.correction == "none":
+        return test, validation
+    if transfer.correction == "test":
+        amount = best_correction(test, data.y_test, column)
+    else:
+        amount = prior_correction(validation, column, float(np.mean(data.y_train == column)))
+    return corrected(test, column, amount), corrected(validation, column, amount)
 
 
 def _denoising(

@@ -27,7 +27,7 @@ from distillab.study.settings import Settings, is_given
 from distillab.study.splits import Splits, gallery, split, teacher_rows
 from distillab.study.storage.records import ValidationExamples, gallery_outputs, keeps_predictions, probabilities
 from distillab.study.storage.store import Store
-from distillab.study.teachers import TeacherCache, TeacherPredictions
+from distillab.study.teachers import TeacherCache, TeacherPredictions, dropout_of
 from distillab.study.trials import Group, Trial, groups, members, training_identity
 from distillab.study.zoo_models import zoo_model
 from distillab.tasks.several import with_options
@@ -130,7 +130,7 @@ class Work:
 
     def _teacher_seconds(self, settings: Settings, splits: Splits) -> float:
         """Seconds of the training of a single teacher."""
-        zoo_model(settings.teacher.model, self.dataset)  # rejects a model that does not fit
+        zoo_model(settings.teacher.model, self.dataset, dropout_of(settings))  # rejects a model that does not fit
         return self.costs.teacher(settings, len(teacher_rows(self.dataset, settings, splits)[0]))
 
     @contextmanager

@@ -120,6 +120,8 @@ Seed = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, lt=2**63)]
 CountFromZero = Annotated[int, BeforeValidator(_no_switch), Field(ge=0, le=LARGEST)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
+Dropped = Annotated[Number, Field(ge=0, lt=1)]
+NotNegative = Annotated[Number, Field(ge=0)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 ModelNames = Annotated[str, AfterValidator(_model_names)]
 Evaluated = Literal["all", "validation", "test"]
@@ -203,6 +205,11 @@ class Teacher(Frozen):
         snapshot: the epoch of that training, whole or not, at which it was taken; by default the end.
         shift: moves its training images by up to so many pixels, anew in every epoch.
         flip: mirrors them left to right at random.
+        dropout, input_dropout: the fractions of the units of its hidden dense layers, and of its inputs, that are
+            dropped in training; of an `mlp`.
+        label_smoothing: this much of its labels is spread evenly over all classes.
+        weight_decay: of its L2 penalty.
+        max_norm: the largest norm of the weights that enter a unit, after every step.
         seed: of its weights and order.
         scale, normalise, layout, classes: how a file is read, as `--teacher-scale`, `--teacher-normalise`,
             `--teacher-layout` and `--teacher-classes` of `distillab distill`.
@@ -220,6 +227,11 @@ class Teacher(Frozen):
     schedule: Schedule = "cosine"
     shift: CountFromZero = 0
     flip: bool = False
+    dropout: Dropped = 0.0
+    input_dropout: Dropped = 0.0
+    label_smoothing: Dropped = 0.0
+    weight_decay: NotNegative = 0.0
+    max_norm: Positive | None = None
     seed: Seed = 0
     scale: Scale | None = None
     normalise: str | None = None
@@ -235,10 +247,55 @@ class Teacher(Frozen):
 
 
 class Student(Frozen):
-    """The student's architecture, and the precision that it computes in; its weights are float32 in any case."""
+    """The student's architecture, and what it sees and computes with.
+
+    Args:
+        model: a name of the zoo.
+        precision: what it computes in; its weights are float32 in any case.
+        resolution: it sees images shrunk to so many rows and columns, by the mean of each block of pixels; its teacher
+            sees them whole. By default it does too.
+    """
 
     model: ModelName = "cnn-16-32"
     precision: Literal["float32", "bfloat16"] = "float32"
+    resolution: Count | None = None
+
+    @model_validator(mode="after")
+    def _of_the_zoo(self) -> Student:
+        if self.resolution is not None and is_given(self.model):
+            raise RequestError("student.resolution is not allowed with a student of one's own. Leave it out.")
+        return self
+
+
+class Transfer(Frozen):
+    """The transfer set: those of the training examples that students learn from, where their teacher has others.
+
+    Args:
+        size: how many, drawn like the teacher's `train_size`, so that the smaller set is within the larger one, less
+            those held out for validation; by default all.
+        withheld: the number of a class of which the students see no example.
+        correction: the number that is added to the logit of the withheld class once a student is trained: `none`;
+            `prior`, with which it is predicted on the validation inputs as often as it occurs among the training
+            labels; `test`, with which most test examples are right, as published: that looks at their labels.
+    """
+
+    size: Count | None = None
+    withheld: CountFromZero | None = None
+    correction: Literal["none", "prior", "test"] = "none"
+
+    @property
+    def whole(self) -> bool:
+        """Whether students learn from all training examples."""
+        return self.size is None and self.withheld is None
+
+    @model_validator(mode="after")
+    def _of_a_class(self) -> Transfer:
+        if self.correction != "none" and self.withheld is None:
+            raise RequestError(
+                f"transfer.correction={self.correction} is not allowed without transfer.withheld: it raises the logit "
+                "of the withheld class. Name that class, or leave the correction out."
+            )
+        return self
 
 
 class Output(Frozen):
@@ -301,7 +358,10 @@ class Settings(Frozen):
 
     Args:
         task: what outputs and labels mean; it must be the data's.
+        draw: which random draw of the training and the validation rows.
+        transfer: which of the training rows students learn from.
         label_loss: of the students and of their teacher.
+        weight_decay: of the students' L2 penalty.
         snapshot: the epoch of a training of `epochs` after which the student is evaluated; by default the last. Trials
             that differ in nothing else are one training, evaluated several times.
         evaluate: `all`: on validation and test examples. `validation`: the test set is not read, as for the candidates
@@ -317,6 +377,8 @@ class Settings(Frozen):
     dataset: str
     task: TaskName = "categorical"
     train_size: Count | None = None
+    draw: CountFromZero = 0
+    transfer: Transfer = Transfer()
     noise: Noise = Noise()
     teacher: Teacher = Teacher()
     student: Student = Student()
@@ -331,6 +393,7 @@ class Settings(Frozen):
     learning_rate: Positive = 0.001
     optimiser: Optimiser = "adam"
     schedule: Schedule = "cosine"
+    weight_decay: NotNegative = 0.0
     augmentation: Augment = Augment()
     validation: Validation = Validation()
     evaluate: Evaluated = "all"
@@ -357,7 +420,8 @@ class Settings(Frozen):
     @property
     def validation_rows(self) -> str:
         """What decides the validation rows of a data set, and which of them are trusted."""
-        return f"{self.validation.share} {self.train_size} {self.validation.trusted}"
+        drawn = f"{self.draw} {self.transfer.size} {self.transfer.withheld}"
+        return f"{self.validation.share} {self.train_size} {self.validation.trusted} {drawn}"
 
     @property
     def squared(self) -> bool:
@@ -395,6 +459,7 @@ class Settings(Frozen):
                 f"label_loss=squared is not allowed with loss={self.loss}: outputs that estimate the labels are no "
                 "logits to soften. Set loss to logit_mse."
             )
+        self._check_transfer()
         if self.noise.kind == "margin" and self.noise.perturbs and self.teacher.labels != "clean":
             raise RequestError(
                 f"noise.kind=margin is not allowed with teacher.labels={self.teacher.labels}: the teacher says which "
@@ -413,6 +478,23 @@ class Settings(Frozen):
         if not self.extend and not 0 <= self.alpha <= 1:
             allowed = "at least 0" if self.alpha < 0 else "at most 1"
             raise not_allowed("alpha", self.alpha, allowed, "Set extend to true for alphas beyond 0 and 1.")
+
+    def _check_transfer(self) -> None:
+        if self.transfer.withheld is not None and self.task != "categorical":
+            raise RequestError(
+                f"transfer.withheld is not allowed with task={self.task}: it withholds one of several classes. Leave "
+                "it out."
+            )
+        if not self.transfer.whole and self.teacher.labels == "noisy" and self.noise.perturbs:
+            raise RequestError(
+                "transfer is not allowed with teacher.labels=noisy: the teacher then trains on the students' labels "
+                "and rows. Set teacher.labels to own."
+            )
+        if self.teacher.label_smoothing and (self.label_loss != "cross_entropy" or self.task == SEVERAL):
+            raise RequestError(
+                f"teacher.label_smoothing is not allowed with task={self.task} and label_loss={self.label_loss}: it "
+                "spreads the probability of one label. Leave it out."
+            )
 
 
 SEARCH_KEYS = ("evaluate", "unlabelled", "target")

@@ -16,7 +16,7 @@ from distillab.data.splits import strata
 from distillab.engine.augmentation import Augmentation
 from distillab.engine.randomness import stream
 from distillab.errors import RequestError, not_allowed
-from distillab.study.settings import Settings, Teacher
+from distillab.study.settings import Settings
 from distillab.study.storage.records import GalleryExamples, gallery_labels
 from distillab.tasks import UNKNOWN, known_entries
 
@@ -29,12 +29,13 @@ class Splits:
 
     Args:
         used: all rows of a trial: training and validation.
-        train: the students' training rows.
+        train: the students' training rows: the transfer set.
         validation: the rows on which alpha is chosen; no student evaluated on them trains on them, nor does a teacher
             that is trained here. Empty in the final trainings of a search.
         unlabelled: how many unlabelled inputs follow the training rows.
         test: whether the test set is read.
         trusted: validation rows whose labels are known to be right: no noise reaches them.
+        teacher: the rows that a teacher learns from that names no number of them; by default the students'.
     """
 
     used: Rows
@@ -42,6 +43,7 @@ class Splits:
     validation: Rows
     unlabelled: int = 0
     test: bool = True
+    teacher: Rows | None = None
     trusted: Rows = field(default_factory=lambda: np.empty(0, np.intp))
 
 
@@ -76,11 +78,15 @@ def split(dataset: Dataset, settings: Settings) -> Splits:
         used, train, validation = np.arange(len(dataset.y_train)), dataset.training, dataset.validation
     if settings.evaluate == "test":
         train, validation = used, used[:0]
+    available = train
+    if not settings.transfer.whole:
+        train = _transferred(dataset, settings, train)
+        used = np.union1d(train, validation)
     unlabelled = len(dataset.unlabelled) if settings.unlabelled else 0
     if settings.batch_size > (count := len(train) + unlabelled):
         raise not_allowed("batch_size", settings.batch_size, f"at most {count}, the number of training examples")
     trusted = _trusted(dataset, settings, validation)
-    return Splits(used, train, validation, unlabelled, settings.evaluate != "validation", trusted)
+    return Splits(used, train, validation, unlabelled, settings.evaluate != "validation", available, trusted)
 
 
 def _trusted(dataset: Dataset, settings: Settings, validation: Rows) -> Rows:
@@ -96,15 +102,38 @@ def _trusted(dataset: Dataset, settings: Settings, validation: Rows) -> Rows:
     return validation[drawn]
 
 
+def _transferred(dataset: Dataset, settings: Settings, train: Rows) -> Rows:
+    """Those of the training rows that students learn from."""
+    transfer, labels = settings.transfer, dataset.y_train
+    if transfer.size is not None:
+        if transfer.size > len(labels):
+            raise not_allowed("transfer.size", transfer.size, f"at most {len(labels)}, the training examples")
+        train = np.intersect1d(train, _subset(dataset, transfer.size, settings.draw))
+    if transfer.withheld is not None:
+        if dataset.positions:
+            raise RequestError("transfer.withheld is not allowed with labels at every position. Leave it out.")
+        if transfer.withheld >= dataset.classes:
+            allowed = f"the number of a class of {dataset.name}, from 0 to {dataset.classes - 1}"
+            raise not_allowed("transfer.withheld", transfer.withheld, allowed)
+        train = train[labels[train] != transfer.withheld]
+    check_variety(labels[train], dataset.task, dataset.class_names, "transfer set")
+    return train
+
+
+def _subset(dataset: Dataset, size: int, draw: int) -> Rows:
+    """So many of the training examples, stratified; of one draw, the smaller subset is within the larger one."""
+    classes = strata(dataset.task, dataset.y_train)
+    return stratified_subset(classes, size=size, rng=stream("training subset", draw))
+
+
 def _drawn(dataset: Dataset, settings: Settings) -> tuple[Rows, Rows, Rows]:
     examples = len(dataset.y_train)
     size = examples if settings.train_size is None else settings.train_size
     if size > examples:
         raise not_allowed("train_size", size, f"at most {examples}, the training examples of {dataset.name}")
-    classes = strata(dataset.task, dataset.y_train)
-    used = stratified_subset(classes, size=size, rng=stream("training subset", 0))
-    share = settings.validation.share
-    train, held_out = stratified_split(classes[used], share=share, rng=stream("validation split", 0))
+    used, classes = _subset(dataset, size, settings.draw), strata(dataset.task, dataset.y_train)
+    share, rng = settings.validation.share, stream("validation split", settings.draw)
+    train, held_out = stratified_split(classes[used], share=share, rng=rng)
     if not len(held_out):
         raise not_allowed("validation.share", share, f"large enough to hold out one of {size} examples")
     for part, rows in (("training", train), ("validation", held_out)):
@@ -173,7 +202,7 @@ def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[
     """
     teacher = settings.teacher
     Augmentation(teacher.shift, teacher.flip).check(dataset.input_shape)
-    rows = _teacher_rows(dataset, teacher, splits)
+    rows = _teacher_rows(dataset, settings, splits)
     if teacher.batch_size > len(rows):
         raise not_allowed("teacher.batch_size", teacher.batch_size, f"at most {len(rows)}, its training examples")
     if teacher.labels == "noisy":
@@ -183,20 +212,19 @@ def teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> tuple[
     return rows, dataset.y_train[rows]
 
 
-def _teacher_rows(dataset: Dataset, teacher: Teacher, splits: Splits) -> Rows:
-    examples, size = len(dataset.y_train), teacher.train_size
+def _teacher_rows(dataset: Dataset, settings: Settings, splits: Splits) -> Rows:
+    teacher, examples = settings.teacher, len(dataset.y_train)
+    size = teacher.train_size
     if teacher.labels == "noisy" and size not in (None, len(splits.used)):
         raise RequestError(
             f"teacher.train_size={size} is not allowed with teacher.labels=noisy: the teacher then trains on the "
             "students' labels and rows. Leave teacher.train_size out, or set teacher.labels to own."
         )
     if size is None or teacher.labels == "noisy":
-        return splits.train
+        return splits.train if splits.teacher is None else splits.teacher
     if size > examples:
         raise not_allowed("teacher.train_size", size, f"at most {examples}, the training examples")
-    classes = strata(dataset.task, dataset.y_train)
-    wanted = stratified_subset(classes, size=size, rng=stream("training subset", 0))
-    return np.setdiff1d(wanted, splits.validation)
+    return np.setdiff1d(_subset(dataset, size, settings.draw), splits.validation)
 
 
 GALLERY_MOST, GALLERY_LEAST, GALLERY_MAPS, GALLERY_NUMBERS = 256, 24, 8, 4096

@@ -16,7 +16,8 @@ from distillab.engine.functional import Functional, Variables, in_precision, rea
 from distillab.engine.given import freeze_inside
 from distillab.engine.lora import read_adapters
 from distillab.engine.trainable import rebuilt
-from distillab.errors import RequestError
+from distillab.errors import RequestError, not_allowed
+from distillab.models import build
 from distillab.models.digests import add_array, architecture
 from distillab.models.ending import ending
 from distillab.models.functions import model_from_function, names_function
@@ -88,21 +89,40 @@ class StudentModel:
         return self.functional.initial(seed) if self.warm is None else self.functional.awake(self.warm, seed)
 
 
-def zoo_student(name: str, precision: str, dataset: Dataset) -> StudentModel:
+def zoo_student(name: str, precision: str, dataset: Dataset, resolution: int | None = None) -> StudentModel:
     """Build a student of the zoo.
 
     Args:
         name, precision: as in `Student`.
         dataset: the data.
+        resolution: rows and columns of the images that it sees; None: those of the data.
 
     Raises:
-        RequestError: the name is unknown or does not fit the data.
+        RequestError: the name is unknown or does not fit the data, or the resolution does not.
     """
-    model, outputs = of_zoo(zoo_model(name, dataset), dataset)
+    built = zoo_model(name, dataset) if resolution is None else _shrinking(name, dataset, resolution)
+    model, outputs = of_zoo(built, dataset)
     matched_inputs(f"The student {name}", model_inputs(model), dataset, student=True)
     functional = Functional(in_precision(model, precision))
     check_outputs(f"The student {name}", functional.output_shape, dataset)
     return StudentModel(name, functional, dataset.scale, ending=_own_ending(dataset), outputs=outputs)
+
+
+def _shrinking(name: str, dataset: Dataset, resolution: int) -> keras.Model:
+    """A model of the zoo behind a layer that shrinks images to squares, by the mean of each block of pixels."""
+    shape = dataset.student_shape
+    if len(shape) != 3:
+        raise RequestError(
+            f"student.resolution={resolution} is not allowed: the inputs have shape {shape}, and it shrinks images "
+            "(height, width, channels). Leave it out."
+        )
+    if shape[0] % resolution or shape[1] % resolution:
+        allowed = f"a divisor of {shape[0]} and {shape[1]}, the images' sides"
+        raise not_allowed("student.resolution", resolution, allowed)
+    inputs = keras.Input(shape)
+    small = keras.layers.AveragePooling2D((shape[0] // resolution, shape[1] // resolution))(inputs)
+    model = build(name, (resolution, resolution, shape[2]), dataset.outputs)
+    return keras.Model(inputs, model(small), name=f"{model.name}_of_{resolution}")
 
 
 def _own_ending(dataset: Dataset) -> str:

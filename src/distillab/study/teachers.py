@@ -26,6 +26,7 @@ from distillab.engine.types import Epoch, Examples, Recipe
 from distillab.errors import WorkError
 from distillab.io import replace_file
 from distillab.metrics.metric import metric_named
+from distillab.models import Dropout
 from distillab.models.averaging import average_predictions
 from distillab.models.predictions import stored_predictions
 from distillab.models.top_k import TopK, as_dense, joined_rows, take_rows, uniform_rows
@@ -200,7 +201,7 @@ class TeacherCache:
         name, data = settings.teacher.model, self.dataset
         if is_given(name):
             return self.models.teacher(name)
-        built = zoo_model(name, data)
+        built = zoo_model(name, data, dropout_of(settings))
         functional = Functional(built, rows=rows_mesh())
         path = self._file(training_identity(settings, self.dataset.digest))
         if not path.exists():
@@ -243,6 +244,7 @@ class TeacherCache:
             _recipe(settings, self.dataset),
             learning_rate=teacher.learning_rate,
             seed=teacher.seed,
+            smoothing=teacher.label_smoothing,
             stops=missing.values(),
             on_epoch=on_epoch,
         )
@@ -314,6 +316,15 @@ def _top_k(models: Sequence[TeacherModel]) -> Callable[[Array], TopK] | None:
     return models[0].top_k if len(models) == 1 else None
 
 
+def dropout_of(settings: Settings) -> Dropout:
+    """The dropout of a trial's teacher.
+
+    Args:
+        settings: of the trial.
+    """
+    return Dropout(settings.teacher.input_dropout, settings.teacher.dropout)
+
+
 def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
     teacher = settings.teacher
     return Recipe(
@@ -326,6 +337,8 @@ def _recipe(settings: Settings, dataset: Dataset) -> Recipe:
         optimiser=teacher.optimiser,
         schedule=teacher.schedule,
         augmentation=Augmentation(teacher.shift, teacher.flip),
+        weight_decay=teacher.weight_decay,
+        max_norm=teacher.max_norm,
         parts=without_alphas(with_options(dataset.task, settings.outputs).parts),
     )
 

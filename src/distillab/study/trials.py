@@ -19,10 +19,11 @@ Settings at their defaults are left out of an identity, so that a setting that i
 default raises this number too."""
 
 SHARED = (
-    *("dataset", "task", "train_size", "student", "loss", "label_loss"),
+    *("dataset", "task", "train_size", "draw", "weight_decay", "student", "loss", "label_loss"),
     *("epochs", "batch_size", "optimiser", "schedule", "augmentation", "evaluate", "unlabelled"),
 )
-"""Settings that the students of one group have in common, with `validation.share`; the rest are numbers."""
+"""Settings that the students of one group have in common, with `validation.share` and their transfer set; the rest are
+numbers."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def training_identity(settings: Settings, data: str, *, whole: bool = False) -> 
     described = settings.teacher.model_dump(exclude_defaults=True, exclude={"snapshot"} if whole else None)
     rows = {"train_size": settings.train_size, "held_out": settings.validation.share}
     parts: dict[str, Any] = {"data": data, "teacher": described, **rows}
+    if settings.draw:
+        parts["draw"] = settings.draw
     if not settings.noise.perturbs:  # all labels are clean, whatever `labels` says
         described.pop("labels", None)
     if settings.label_loss != Settings.model_fields["label_loss"].default:
@@ -164,7 +167,9 @@ def members(settings: Settings) -> list[Settings]:
 
 
 def groups(trials: Sequence[Trial]) -> list[Group]:
-    """Group trials by the program that trains them; those that differ in `snapshot` alone are one training.
+    """Group trials by the program that trains them.
+
+    Those that differ alone in when or how they are evaluated, `snapshot` and `transfer.correction`, are one training.
 
     Args:
         trials: in any order; the groups are in the order of their first trials.
@@ -173,7 +178,8 @@ def groups(trials: Sequence[Trial]) -> list[Group]:
     key_of = functools.cache(group_key)
     for trial in trials:
         trainings = by_key.setdefault(key_of(trial.settings), {})
-        whole = trial.settings.model_copy(update={"snapshot": None})
+        transfer = trial.settings.transfer.model_copy(update={"correction": "none"})
+        whole = trial.settings.model_copy(update={"snapshot": None, "transfer": transfer})
         trainings.setdefault(f"{whole.model_dump_json()} {trial.seed} {trial.teacher}", []).append(trial)
     return [Group(key, list(trainings.values())) for key, trainings in by_key.items()]
 
@@ -185,5 +191,6 @@ def group_key(settings: Settings) -> str:
         settings: of a trial.
     """
     tree = settings.model_dump()
-    shared = {key: tree[key] for key in SHARED} | {"held_out": settings.validation.share}
+    transfer = settings.transfer.model_dump(exclude={"correction"})
+    shared = {key: tree[key] for key in SHARED} | {"held_out": settings.validation.share, "transfer": transfer}
     return identity(shared | ({"outputs": tree["outputs"]} if settings.outputs else {}))
