@@ -188,7 +188,7 @@ def regrets(curve: AlphaCurve, results: Results) -> dict[str, Any]:
     mean = 100 * curve.metric.sign * curve.test.mean(axis=0)
     found: dict[str, list[float]] = {name: [] for name in NAMES}
     for seed, scores in enumerate(_scores(curve, results)):
-        sure = seed in choice.clean and choice.clean[seed].choose and choice.robust is not None
+        sure = seed in choice.clean and choice.clean[seed].choose
         scores["robust"] = choice.robust[seed] if sure and choice.robust is not None else scores["metric"]
         for name, values in scores.items():
             found[name].append(float(mean.max() - mean[curve.alphas == chosen_alpha(curve.alphas, values)][0]))

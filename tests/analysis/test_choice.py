@@ -83,6 +83,16 @@ def test_a_study_recorded_in_part_by_an_older_version_is_chosen_by_the_metric():
     assert found(study(choose="robust"), 0.4, validation=without_one).settings[0].score == "metric"
 
 
+def test_a_teacher_at_chance_tells_nothing_of_the_labels():
+    def at_chance(of):
+        (key,) = of.examples
+        same = np.full((V, C), 0.1, np.float16) + np.eye(C, dtype=np.float16)[0] / 2
+        return of._replace(examples={key: of.examples[key]._replace(probabilities=same)})
+
+    setting = found(study(choose="robust"), 0.4, validation=at_chance).settings[0]
+    assert (setting.score, setting.wrong_labels) == ("metric", None)
+
+
 def test_the_words_say_what_chose_and_how_many_labels_look_wrong():
     findings = {choose: found(study(choose=choose), 0.4, memorise=0.35) for choose in ("metric", "robust")}
     text = {choose: " ".join(study_view(of).settings[0].sentences) for choose, of in findings.items()}

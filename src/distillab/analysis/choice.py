@@ -59,7 +59,8 @@ def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -
         students = [validation.predictions[trials[column].id] for column in columns]
         clean[seed] = clean_labels(students, validation.examples[key])
         robust[seed, columns] = smoothed(clean[seed].score([each.probabilities for each in students]))
-    if not clean or not np.isfinite(robust[np.ix_(curve.complete, curve.sound)]).all():
+    informed = [labels.informed for labels in clean.values()]
+    if not informed or np.mean(informed) <= 0.5 or not np.isfinite(robust[np.ix_(curve.complete, curve.sound)]).all():
         return Choice("metric", None, None, {})
     share, doubted = (mean_interval([of(labels) for labels in clean.values()]) for of in (_SHARE, _DOUBTED))
     return Choice("robust" if choose == "robust" and looks_wrong(doubted) else "metric", share, robust, clean)

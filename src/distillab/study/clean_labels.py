@@ -59,11 +59,13 @@ class CleanLabels(NamedTuple):
     """Of wrong labels."""
     doubted: Interval
     """Of labels that teacher and students doubt, right or wrong."""
+    informed: bool
+    """Whether the teacher agrees with the given labels more often than the most frequent label does."""
 
     @property
     def choose(self) -> bool:
-        """Whether enough labels are doubted for the clean ones to choose."""
-        return looks_wrong(self.doubted)
+        """Whether the clean labels can choose: enough given ones are doubted, by a teacher that is not at chance."""
+        return self.informed and looks_wrong(self.doubted)
 
     def score(self, probabilities: Sequence[NDArray[np.floating]]) -> Floats:
         """How well students predict the clean labels: minus `calibrated_brier`, shape (K,).
@@ -90,7 +92,7 @@ def clean_labels(students: Sequence[ValidationPredictions], examples: Validation
     independent = labels.ndim > 1
     voted = _of_labels(np.stack([each.probabilities for each in students]), independent)
     teacher = _of_labels(examples.probabilities[None], independent)
-    posterior, every, shares, doubted = [], [], [], []
+    posterior, every, shares, doubted, gains = [], [], [], [], []
     for given, students_of, teacher_of in zip(labels.reshape(len(labels), -1).T, voted, teacher, strict=True):
         known = given >= 0
         prior = vote_prior(students_of[:, known].argmax(axis=2), teacher_of[0][known], given[known])
@@ -99,7 +101,10 @@ def clean_labels(students: Sequence[ValidationPredictions], examples: Validation
         every.append(known)
         shares.append(found.share)
         doubted.append(found.doubted)
-    return CleanLabels(tuple(posterior), tuple(every), independent, mean_interval(shares), mean_interval(doubted))
+        agreement = (teacher_of[0][known].argmax(axis=1) == given[known]).mean()
+        gains.append(agreement - np.bincount(given[known]).max() / known.sum())
+    said = mean_interval(shares), mean_interval(doubted)
+    return CleanLabels(tuple(posterior), tuple(every), independent, *said, informed=float(np.mean(gains)) > 0)
 
 
 def mean_interval(intervals: Sequence[Interval]) -> Interval:
