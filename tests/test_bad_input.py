@@ -128,6 +128,28 @@ SPECS = [
     spec("a misspelt key in a group", "dataset: digits\nstudent: {modle: linear}", "Did you mean 'student.model'"),
 ]
 
+AUDITS = [
+    Row("no teacher of that name", "data labels features.npz --teacher mlpp-4 --out new", "no .*'mlpp-4'|mlpp-4"),
+    Row(
+        "more folds than examples", "data labels features.npz --teacher linear --folds 9999 --out new", "folds=9999 is"
+    ),
+    Row(
+        "one fold", "data labels features.npz --teacher linear --folds 1 --out new", "folds=1 is not allowed: .* from 2"
+    ),
+    Row(
+        "noise without a rate",
+        "data labels features.npz --teacher linear --perturb shift --out new",
+        "--perturb='shift' is not allowed: it must be a kind of label noise and its rate",
+    ),
+    Row(
+        "an unknown noise",
+        "data labels features.npz --teacher linear --perturb worms:0.1 --out new",
+        "no kind of label noise 'worms'",
+    ),
+    Row("a file for a folder", "data labels features.npz --teacher linear --out tiny.yaml", "tiny.yaml is a file"),
+    Row("numbers for classes", "data labels diabetes --teacher linear --out new", "needs classes, one an example"),
+]
+
 VALUES = [
     key("no value", "alpha", "must be KEY=VALUE, such as --set seeds=3"),
     key("another choice", "choose=best", "choose='best' is not allowed: it must be one of 'metric', 'robust'"),
@@ -541,7 +563,7 @@ FLAGS = [
     Row("an invisible name", "run 'demo\u202e'", r"There is no study 'demo\\u202e'"),
 ]
 
-ROWS = [*SPECS, *VALUES, *TASKS, *DATA, *OWN, *TEXTS, *FOLDERS, *FLAGS]
+ROWS = [*SPECS, *AUDITS, *VALUES, *TASKS, *DATA, *OWN, *TEXTS, *FOLDERS, *FLAGS]
 
 
 def call(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
