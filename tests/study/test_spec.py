@@ -145,9 +145,15 @@ def test_all_examples_and_a_part_of_them_can_be_values_of_one_axis() -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # numbers out of range
-    ({"alpha": 1.2}, "alpha=1.2 is not allowed: it must be at most 1."),
-    ({"alpha": -0.1}, "alpha=-0.1 is not allowed: it must be at least 0."),
-    ({"alpha": [0, 1.2]}, "alpha=1.2 is not allowed: it must be at most 1."),
+    ({"alpha": 1.2}, "alpha=1.2 is not allowed: it must be at most 1. Set extend to true for alphas beyond 0 and 1."),
+    (
+        {"alpha": -0.1},
+        "alpha=-0.1 is not allowed: it must be at least 0. Set extend to true for alphas beyond 0 and 1.",
+    ),
+    (
+        {"alpha": [0, 1.2]},
+        "alpha=1.2 is not allowed: it must be at most 1. Set extend to true for alphas beyond 0 and 1.",
+    ),
     ({"temperature": 0}, "temperature=0 is not allowed: it must be greater than 0."),
     ({"temperature": [3, -1]}, "temperature=-1 is not allowed: it must be greater than 0."),
     ({"seeds": 0}, "seeds=0 is not allowed: it must be at least 1."),
@@ -454,8 +460,8 @@ def test_an_override_makes_a_dataset_for_a_file_without_one(tmp_path: Path) -> N
         ("alpha=[0", r"^--set 'alpha=\[0' is not allowed: its value is not YAML: while parsing "),
         ("alpha=", r"^alpha=None is not allowed: it must be a number\.$"),
         ("alpha=yes", r"^alpha=True is not allowed: it must be a number, not a yes or no\.$"),
-        ("alpha=1.2", r"^alpha=1.2 is not allowed: it must be at most 1\.$"),
-        ("alpha=0,1.2", r"^alpha=1.2 is not allowed: it must be at most 1\.$"),
+        ("alpha=1.2", r"^alpha=1.2 is not allowed: it must be at most 1\. Set extend to true"),
+        ("alpha=0,1.2", r"^alpha=1.2 is not allowed: it must be at most 1\. Set extend to true"),
         ("temperature=0", r"^temperature=0 is not allowed: it must be greater than 0\.$"),
         ("seeds=0", r"^seeds=0 is not allowed: it must be at least 1\.$"),
         ("seeds=1,2", r"^seeds=\[1, 2\] is not allowed: it must be a whole number\.$"),
