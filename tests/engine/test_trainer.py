@@ -193,7 +193,7 @@ def test_training_equals_a_plain_loop_in_float64(examples: Examples) -> None:
                 first, second = moments[k]
                 first[:] = 0.9 * first + 0.1 * gradient
                 second[:] = 0.999 * second + 0.001 * gradient**2
-                direction = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-7)
+                direction = first * np.sqrt(1 - 0.999**step) / (1 - 0.9**step) / (np.sqrt(second) + 1e-7)
                 weights[k] = weights[k] - rate * direction
     expected = examples.x_test.reshape(M, -1) / 255.0 @ weights[0] + weights[1]
     # float32 against float64 over 10 steps of at most 0.01: rounding of 1e-7 a step, grown by Adam's division

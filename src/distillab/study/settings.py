@@ -477,7 +477,8 @@ class Settings(Frozen):
             )
         if not self.extend and not 0 <= self.alpha <= 1:
             allowed = "at least 0" if self.alpha < 0 else "at most 1"
-            raise not_allowed("alpha", self.alpha, allowed, "Set extend to true for alphas beyond 0 and 1.")
+            given = int(self.alpha) if self.alpha.is_integer() else self.alpha  # 7 is repeated as 7
+            raise not_allowed("alpha", given, allowed, "Set extend to true for alphas beyond 0 and 1.")
 
     def _check_transfer(self) -> None:
         if self.transfer.withheld is not None and self.task != "categorical":
