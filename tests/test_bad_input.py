@@ -146,7 +146,7 @@ AUDITS = [
         "data labels features.npz --teacher linear --perturb worms:0.1 --out new",
         "no kind of label noise 'worms'",
     ),
-    Row("a file for a folder", "data labels features.npz --teacher linear --out tiny.yaml", "tiny.yaml is a file"),
+    Row("a file for the audit", "data labels features.npz --teacher linear --out tiny.yaml", "tiny.yaml is a file"),
     Row("numbers for classes", "data labels diabetes --teacher linear --out new", "needs classes, one an example"),
 ]
 
@@ -488,7 +488,7 @@ FOLDERS = [
     Row("the answer of a file", "answer text.npz", "There is no folder 'text.npz'"),
     Row("the answer of an empty folder", "answer teachers", "holds no study: study.yaml is missing"),
     Row("the answer of half a study", "answer half", "holds no study: study.db is missing"),
-    Row("the answer of a newer version", "answer newer", "has schema 999, and this distillab reads schema 2"),
+    Row("the answer of a newer version", "answer newer", "has schema 999, and this distillab reads schema 4"),
     Row("the answer of another's database", "answer foreign", "is not a distillab study"),
     Row("the answer of a damaged file", "answer damaged", r"study\.db is corrupt or not a distillab study"),
     Row("the answer of a schema of no letters", "answer unspeakable", r"study\.db is corrupt or not a distillab study"),

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from distillab.api.audit import Training, audit_labels
+from distillab.api.audit import Training, audit_labels, write_audit
 from distillab.errors import RequestError
 from distillab.report.audit import COLUMNS, audit_text
 
@@ -45,7 +45,7 @@ def test_the_likeliest_class_of_a_wrong_label_is_the_right_one(audit):
 
 
 def test_the_table_and_the_page_are_written(audit, tmp_path: Path):
-    table, page = audit.write(tmp_path / "out")
+    table, page = write_audit(audit, tmp_path / "out")
     with table.open() as file:
         rows = list(csv.reader(file))
     assert tuple(rows[0]) == COLUMNS

@@ -69,11 +69,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_run_prints_the_answer_in_three_sentences(finished: Path, distillab: Command) -> None:
+def test_run_prints_the_answer_in_four_sentences(finished: Path, distillab: Command) -> None:
     result = distillab("run", "demo", *TINY, "--out", str(finished))
     assert result.code == 0
     sentences = re.split(r"(?<=[.]) (?=[A-Z])", " ".join(result.out.split()))
-    assert len(sentences) == 3
+    assert len(sentences) == 4
+    assert sentences[2].startswith("For other seeds and other test examples (6 seeds, ")
     assert re.match("Supported|Practically equivalent|Contradicted|Undecided", sentences[0])
     assert "0 of 18 students trained" in result.err
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillab import metrics
+from distillab.analysis.audit import FLAGGED, Detection, LabelAudit
 from distillab.backend import need_jax
 from distillab.data import Dataset, perturb, read_data
 from distillab.data.array_store import taken
@@ -25,7 +24,7 @@ from distillab.engine.types import Examples, Recipe
 from distillab.errors import RequestError, not_allowed
 from distillab.models import parse
 from distillab.report.audit import write_audit
-from distillab.stats import Interval, WrongLabels, wrong_labels
+from distillab.stats import wrong_labels
 from distillab.study.model_options import ModelOptions
 from distillab.study.opening import opened_teachers
 from distillab.study.progress import Progress, Silence
@@ -33,8 +32,7 @@ from distillab.study.reading_teachers import read_teachers
 from distillab.study.storage.records import probabilities
 from distillab.study.student_models import student_model
 
-FLAGGED = 0.5
-"""A label with a higher probability of being wrong is flagged."""
+__all__ = ["LabelAudit", "Training", "audit_labels", "write_audit"]
 
 SHARP = 2
 """The power of out-of-fold probabilities: a teacher of wrong labels expects some, and would explain them."""
@@ -59,75 +57,6 @@ class Training:
     batch_size: int = 32
     learning_rate: float = 0.003
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Detection:
-    """How well wrong labels were found where they are known.
-
-    Args:
-        precision, recall: of the flagged labels.
-        average_precision: of the ranking.
-        flagged, wrong: how many there are.
-    """
-
-    precision: float
-    recall: float
-    average_precision: float
-    flagged: int
-    wrong: int
-
-
-@dataclass(frozen=True, eq=False)
-class LabelAudit:
-    """The examples of a data set with the probability that the label of each is wrong.
-
-    Args:
-        dataset: the data, its training rows being the N examples judged, labels as judged.
-        ids: by example.
-        doubt: the probability that the label is wrong, shape (N,).
-        likeliest: the likeliest class, shape (N,).
-        found: the noise and the posterior.
-        method: how the teacher's predictions were made, a sentence.
-        caveat: what makes them doubtful; may be empty.
-        detected: by method, where labels were perturbed first.
-    """
-
-    dataset: Dataset
-    ids: tuple[str, ...]
-    doubt: NDArray[np.float64]
-    likeliest: NDArray[np.intp]
-    found: WrongLabels
-    method: str
-    caveat: str
-    detected: dict[str, Detection]
-
-    @property
-    def order(self) -> NDArray[np.intp]:
-        """The examples, the most suspicious first."""
-        return np.argsort(-self.doubt, kind="stable")
-
-    @property
-    def flagged(self) -> int:
-        """Labels that are more probably wrong than right."""
-        return int((self.doubt > FLAGGED).sum())
-
-    @property
-    def share(self) -> Interval:
-        """Of wrong labels."""
-        return self.found.share
-
-    def write(self, out: str | os.PathLike[str]) -> tuple[Path, ...]:
-        """Write `labels.csv` and `labels.html` into a folder.
-
-        Args:
-            out: the folder.
-
-        Raises:
-            RequestError: `out` is a file.
-            WorkError: a file cannot be written.
-        """
-        return write_audit(self, Path(out))
 
 
 def audit_labels(
@@ -159,7 +88,7 @@ def audit_labels(
 
     Example:
         >>> audit = audit_labels("digits", "mlp-64", noise=("shift", 0.1))  # doctest: +SKIP
-        >>> audit.write("audit")  # doctest: +SKIP
+        >>> write_audit(audit, "audit")  # doctest: +SKIP
     """
     need_jax("An audit of labels")
     training, progress = training or Training(), progress or Silence()

@@ -95,7 +95,7 @@ def labels(
     from distillab.cli.bar import Bar
     from distillab.cli.stop import Stop
     from distillab.data.read_options import ReadOptions
-    from distillab.report.audit import audit_text
+    from distillab.report.audit import audit_text, write_audit
     from distillab.study.model_options import ModelOptions
 
     given = Training(**{name: value for name, value in training.items() if value is not None})  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def labels(
         audit = audit_labels(
             source, teacher, training=given, noise=noise, read=read, options=options, progress=progress
         )
-    audit.write(out)
+    write_audit(audit, out)
     click.echo(audit_text(audit))
     click.echo(f"{out} holds labels.csv and labels.html.", err=True)
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import distillab.report.formatting as fmt
+from distillab.analysis.audit import LabelAudit
 from distillab.report.picture import pictures
 from distillab.report.rendering import render_still_page
 from distillab.report.view.setting import wrong_share
 from distillab.report.view.table import KeyFigure, Table
 from distillab.report.write import check_folder, write_files
 from distillab.study.storage.records import GalleryExamples
-
-if TYPE_CHECKING:
-    from distillab.api.audit import LabelAudit
 
 SHOWN = 60
 """Examples on the page."""
@@ -29,7 +28,7 @@ MOST_CLASSES = 20
 COLUMNS = ("rank", "id", "given", "likeliest", "probability_wrong")
 
 
-def write_audit(audit: LabelAudit, out: Path) -> tuple[Path, ...]:
+def write_audit(audit: LabelAudit, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write `labels.csv` and `labels.html`.
 
     Args:
@@ -40,9 +39,10 @@ def write_audit(audit: LabelAudit, out: Path) -> tuple[Path, ...]:
         RequestError: `out` is a file.
         WorkError: a file cannot be written.
     """
-    check_folder(out, "--out")
-    out.mkdir(parents=True, exist_ok=True)
-    files = {out / "labels.csv": audit_csv(audit).encode(), out / "labels.html": audit_page(audit).encode()}
+    folder = Path(out)
+    check_folder(folder, "--out")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {folder / "labels.csv": audit_csv(audit).encode(), folder / "labels.html": audit_page(audit).encode()}
     write_files(files)
     return tuple(files)
 
