@@ -306,7 +306,8 @@ def hinton_table(run: Run) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 
 def temperature_table(run: Run) -> tuple[Sequence[str], list[Sequence[str]]]:
-    rows: list[Sequence[str]] = [("labels alone", spread(over(run, "errors", alpha=1.0), 0))]
+    alone = over(run, "errors", alpha=1.0)
+    rows: list[Sequence[str]] = [("labels alone", spread(alone, 0))] if alone else []
     for temperature in sorted({row["temperature"] for row in run.students}):
         errors = over(run, "errors", alpha=0.1, temperature=temperature)
         rows.append((f"soft targets at T = {temperature:g}", spread(errors, 0)))
@@ -338,7 +339,8 @@ def mueller_table(run: Run) -> tuple[Sequence[str], list[Sequence[str]]]:
         rows.append((f"teacher of {words}", f"{teacher} %", f"{spread(own, 2)} %"))
         rows.append((f"its student (T = {T:g}, by validation)", f"{student} %", f"{spread(taught, 2)} %"))
     plain = [100 - value for value in over(run, "test", alpha=1.0)]
-    rows.append(("student of labels alone", "-", f"{spread(plain, 2)} %"))
+    if plain:
+        rows.append(("student of labels alone", "-", f"{spread(plain, 2)} %"))
     return ("test error", "published", "measured, mean and range"), rows
 
 
