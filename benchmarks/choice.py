@@ -32,7 +32,7 @@ from distillab.study.spec import Spec, load_spec
 from distillab.study.splits import split
 
 ALPHAS = [0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1]
-DRAWS = 20
+DRAWS, SEEDS = 20, 10
 NAMES = ("metric", "likelihood", "agreement", "robust", "clean labels")
 
 STRONG = {"model": "cnn-128-256", "epochs": 10}
@@ -155,9 +155,8 @@ def main(half: str, out: Path, only: str) -> None:
 
 
 def demo(out: Path) -> list[str]:
-    """Whether the demo's chosen alpha is in its optimal range, for each of `DRAWS` runs with seeds of their own."""
-    whole = load_spec("demo")
-    each = whole.objective.seeds
+    """Whether the demo's chosen alpha is in its optimal range, for each of `DRAWS` runs with `SEEDS` of their own."""
+    whole, each = _with_seeds(load_spec("demo"), SEEDS), SEEDS
     done, _ = Study.run(_with_seeds(whole, DRAWS * each), out)
     lines, inside = ["| draw | optimal range | by the metric | robust |", "|---|---|---|---|"], [0, 0]
     for draw in range(DRAWS):

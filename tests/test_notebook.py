@@ -39,7 +39,7 @@ def test_the_notebook_runs_from_top_to_bottom(notebook: nbformat.NotebookNode, m
     NotebookClient(small, timeout=300, kernel_name="python3").execute()  # raises what a cell raises
     told = outputs(small)
     assert "14 students trained" in told
-    assert "seen; 2 seeds cannot tell more" in told  # so few for the test's sake
+    assert "2 seeds cannot tell more" in " ".join(told.split())  # so few for the test's sake
     pictures = [
         o for cell in small.cells if cell.cell_type == "code" for o in cell.outputs if "image/png" in o.get("data", {})
     ]
