@@ -1,8 +1,8 @@
 """What a choice of alpha costs where validation labels are wrong: regret by what chose, over studies of many kinds.
 
-    python benchmarks/choice.py develop --out /tmp/choice     # the half on which the robust choice was developed
-    python benchmarks/choice.py unseen --out /tmp/choice      # the half that was read once, at the end
-    python benchmarks/choice.py demo --out /tmp/choice        # the demo, with twenty fresh draws of its labels
+    python benchmarks/choice.py develop --out DIR     # the half on which the robust choice was developed
+    python benchmarks/choice.py unseen --out DIR      # the half that was read once, at the end
+    python benchmarks/choice.py demo --out DIR        # the demo, with twenty fresh draws of its labels
 
 Regret: the mean test metric of the best alpha less that of the alpha chosen from ONE seed's validation labels; the mean
 over seeds, in points. Both means are over all seeds of the study. `clean labels` is the same choice by accuracy on the
