@@ -146,6 +146,21 @@ AUDITS = [
         "data labels features.npz --teacher linear --perturb worms:0.1 --out new",
         "no kind of label noise 'worms'",
     ),
+    Row(
+        "no epochs of an audit",
+        "data labels features.npz --teacher linear --epochs 0 --out new",
+        "epochs=0 is not allowed: it must be a whole number >= 1",
+    ),
+    Row(
+        "a negative seed of an audit",
+        "data labels features.npz --teacher linear --seed -1 --out new",
+        "seed=-1 is not allowed: it must be a whole number >= 0",
+    ),
+    Row(
+        "a learning rate of an audit that is no number",
+        "data labels features.npz --teacher linear --learning-rate nan --out new",
+        "learning_rate=nan is not allowed: it must be a finite number > 0",
+    ),
     Row("a file for the audit", "data labels features.npz --teacher linear --out tiny.yaml", "tiny.yaml is a file"),
     Row("numbers for classes", "data labels diabetes --teacher linear --out new", "needs classes, one an example"),
 ]

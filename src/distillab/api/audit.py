@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,8 +49,16 @@ class Training:
     """How a teacher of the zoo is trained on each fold.
 
     Args:
-        folds: parts of the examples; each is judged by a teacher of the others.
-        epochs, batch_size, learning_rate, seed: of each training.
+        folds: parts of the examples, >= 2; each is judged by a teacher of the others.
+        epochs, batch_size, learning_rate, seed: of each training; epochs and batch_size >= 1, learning_rate > 0,
+            seed >= 0.
+
+    Raises:
+        RequestError: a value out of range.
+
+    Example:
+        >>> Training(epochs=8).folds
+        5
     """
 
     folds: int = 5
@@ -57,6 +66,13 @@ class Training:
     batch_size: int = 32
     learning_rate: float = 0.003
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise not_allowed(name, getattr(self, name), f"a whole number >= {least}")
+        if not 0 < self.learning_rate < math.inf:
+            raise not_allowed("learning_rate", self.learning_rate, "a finite number > 0")
 
 
 def audit_labels(
