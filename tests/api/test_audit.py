@@ -34,6 +34,12 @@ def test_labels_made_wrong_are_found(audit):
     assert audit.share.low < 0.2 < audit.share.high
 
 
+@pytest.mark.parametrize("rate", [0.2, 0.4])
+def test_the_share_of_wrong_labels_is_the_mean_doubt_also_where_teachers_learned_the_noise(rate):
+    audit = audit_labels((IMAGES, Y), "linear", training=QUICK, noise=("shift", rate))
+    assert audit.share.estimate == pytest.approx(audit.doubt.mean(), abs=1e-12)  # sums of 300 float64 terms
+
+
 def test_every_example_is_judged_also_those_that_a_search_would_keep_for_the_test(audit):
     assert sorted(map(int, (name.removeprefix("train/") for name in audit.ids))) == list(range(300))
 

@@ -88,7 +88,8 @@ def audit_labels(
     """Rank the examples of a data set by the probability that their label is wrong.
 
     A teacher of the zoo is trained once for each fold, on the other folds, so that it judges labels that it has not
-    seen. Its probabilities, squared, are the prior of `stats.wrong_labels`. The teacher of a file judges as it is.
+    seen. Its probabilities, squared, are the prior of `stats.wrong_labels`, and the share of wrong labels is the mean
+    of their probabilities of being wrong. The teacher of a file judges as it is.
 
     Args:
         data: as in `read_data`, of classes, one an example. Examples that it would split off for a test are judged too.
@@ -124,6 +125,9 @@ def audit_labels(
     chances = predict(dataset)
     cross_fitted = isinstance(teacher, str) and _is_of_zoo(teacher)
     found = wrong_labels(chances ** (SHARP if cross_fitted else 1), dataset.y_train)
+    if cross_fitted:
+        # Labels bear a prior out that learned their own noise: the share must count what the ranking doubts.
+        found = found._replace(share=found.doubted)
     doubt = 1 - found.posterior[np.arange(len(chances)), dataset.y_train]
     detected = {} if noise is None else _detections(doubt, chances, dataset.y_train, clean)
     caveat = "" if cross_fitted else _learned(chances, dataset)
