@@ -129,6 +129,7 @@ SPECS = [
 ]
 
 AUDITS = [
+    Row("no teacher for the audit", "data labels features.npz --out new", "Missing option '--teacher'"),
     Row("no teacher of that name", "data labels features.npz --teacher mlpp-4 --out new", "no .*'mlpp-4'|mlpp-4"),
     Row(
         "more folds than examples", "data labels features.npz --teacher linear --folds 9999 --out new", "folds=9999 is"
@@ -162,6 +163,11 @@ AUDITS = [
         "learning_rate=nan is not allowed: it must be a finite number > 0",
     ),
     Row("a file for the audit", "data labels features.npz --teacher linear --out tiny.yaml", "tiny.yaml is a file"),
+    Row(
+        "one class for the audit",
+        "data labels ./one.npz --teacher linear --out new",
+        "Every labelled example is of class 0; there must be at least 2",
+    ),
     Row("numbers for classes", "data labels diabetes --teacher linear --out new", "needs classes, one an example"),
 ]
 

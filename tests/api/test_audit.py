@@ -82,6 +82,23 @@ def test_a_trained_teacher_judges_as_it_is_and_the_caveat_says_so(tmp_path: Path
     assert "may have learned these very labels" in audit_text(audit)
 
 
+def test_a_teacher_at_chance_is_said_to_be_and_one_that_learned_is_not(audit):
+    assert audit.agreement == pytest.approx(0.8, abs=0.03)  # one label in five was made wrong
+    assert "at chance" not in audit_text(audit)
+    guessing = audit_labels((RNG.normal(size=(300, 4)), Y), "linear", training=QUICK, noise=("shift", 0.0))
+    assert guessing.commonest == pytest.approx(1 / 3)
+    assert "The teacher is at chance (always saying the commonest label agrees with 33.3 %)" in audit_text(guessing)
+    assert f"No label was made wrong; distillab flagged {guessing.flagged}." in audit_text(guessing)
+
+
+def test_cleanlab_is_beside_it_where_it_is_installed():
+    pytest.importorskip("cleanlab", reason="the extra 'audit'")
+    found = audit_labels((IMAGES, Y), "linear", training=QUICK, noise=("shift", 0.2)).detected
+    assert list(found) == ["distillab", "cleanlab"]
+    assert found["cleanlab"].wrong == 60
+    assert found["cleanlab"].average_precision > 0.9
+
+
 def test_noise_by_margin_is_made_with_a_teacher_of_the_labels_as_they_were():
     audit = audit_labels((IMAGES, Y), "linear", training=QUICK, noise=("margin", 0.1))
     assert audit.detected["distillab"].wrong == 30

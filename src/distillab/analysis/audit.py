@@ -44,6 +44,7 @@ class LabelAudit:
         method: how the teacher's predictions were made, a sentence.
         caveat: what makes them doubtful; may be empty.
         detected: by method, where labels were perturbed first.
+        agreement: of the teacher with the labels, a share of the examples.
     """
 
     dataset: Dataset
@@ -54,6 +55,7 @@ class LabelAudit:
     method: str
     caveat: str
     detected: dict[str, Detection]
+    agreement: float
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -64,6 +66,17 @@ class LabelAudit:
     def flagged(self) -> int:
         """Labels that are more probably wrong than right."""
         return int((self.doubt > FLAGGED).sum())
+
+    @property
+    def commonest(self) -> float:
+        """The share of the commonest label: the agreement of a teacher that always says it."""
+        return float(np.bincount(self.dataset.y_train).max() / len(self.doubt))
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the teacher agrees with the labels no more, by two standard errors, than a constant does."""
+        constant = self.commonest
+        return self.agreement <= constant + 2 * np.sqrt(constant * (1 - constant) / len(self.doubt))
 
     @property
     def share(self) -> Interval:

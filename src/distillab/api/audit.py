@@ -131,7 +131,8 @@ def audit_labels(
     doubt = 1 - found.posterior[np.arange(len(chances)), dataset.y_train]
     detected = {} if noise is None else _detections(doubt, chances, dataset.y_train, clean)
     caveat = "" if cross_fitted else _learned(chances, dataset)
-    return LabelAudit(dataset, tuple(ids), doubt, found.posterior.argmax(axis=1), found, method, caveat, detected)
+    likeliest, agreement = found.posterior.argmax(axis=1), float((chances.argmax(axis=1) == dataset.y_train).mean())
+    return LabelAudit(dataset, tuple(ids), doubt, likeliest, found, method, caveat, detected, agreement)
 
 
 def _count(dataset: Dataset) -> int:

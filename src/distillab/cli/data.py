@@ -107,6 +107,8 @@ def labels(
     write_audit(audit, out)
     click.echo(audit_text(audit))
     click.echo(f"{out} holds labels.csv and labels.html.", err=True)
+    if audit.detected and "cleanlab" not in audit.detected:
+        click.echo("For cleanlab beside it: pip install 'distillab[audit]'", err=True)
 
 
 def _noise(text: str) -> tuple[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import distillab.report.formatting as fmt
-from distillab.analysis.audit import LabelAudit
+from distillab.analysis.audit import Detection, LabelAudit
 from distillab.report.picture import pictures
 from distillab.report.rendering import render_still_page
 from distillab.report.view.setting import wrong_share
@@ -72,16 +72,31 @@ def audit_text(audit: LabelAudit) -> str:
     sentences = [
         f"About {wrong_share(audit.share)} of {count:,} labels look wrong; {audit.flagged:,} are more probably wrong "
         "than right.",
-        audit.method,
+        f"{audit.method} It agrees with {fmt.percent(audit.agreement, 1)} of the labels.",
+        _chance(audit),
         audit.caveat,
-        *(
-            f"Of {of.wrong:,} labels made wrong, {name} flagged {fmt.percent(of.recall, 1)} "
-            f"({of.flagged:,} flagged, {fmt.percent(of.precision, 1)} of them wrong); average precision of the ranking "
-            f"{fmt.percent(of.average_precision, 1)}."
-            for name, of in audit.detected.items()
-        ),
+        *(_found(name, of) for name, of in audit.detected.items()),
     ]
     return "\n".join(filter(None, sentences))
+
+
+def _chance(audit: LabelAudit) -> str:
+    if not audit.at_chance:
+        return ""
+    return (
+        f"The teacher is at chance (always saying the commonest label agrees with {fmt.percent(audit.commonest, 1)}): "
+        "these doubts say little. Train it longer with --epochs, or name another."
+    )
+
+
+def _found(name: str, of: Detection) -> str:
+    if not of.wrong:
+        return f"No label was made wrong; {name} flagged {of.flagged:,}."
+    return (
+        f"Of {of.wrong:,} labels made wrong, {name} flagged {fmt.percent(of.recall, 1)} ({of.flagged:,} flagged, "
+        f"{fmt.percent(of.precision, 1)} of them wrong); average precision of the ranking "
+        f"{fmt.percent(of.average_precision, 1)}."
+    )
 
 
 def audit_page(audit: LabelAudit) -> str:
