@@ -76,7 +76,7 @@ class LabelAudit:
     def at_chance(self) -> bool:
         """Whether the teacher agrees with the labels no more, by two standard errors, than a constant does."""
         constant = self.commonest
-        return self.agreement <= constant + 2 * np.sqrt(constant * (1 - constant) / len(self.doubt))
+        return bool(self.agreement <= constant + 2 * np.sqrt(constant * (1 - constant) / len(self.doubt)))
 
     @property
     def share(self) -> Interval:
