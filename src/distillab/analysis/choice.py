@@ -11,7 +11,7 @@ import numpy as np
 from distillab.analysis.curves import AlphaCurve, Floats
 from distillab.stats import Interval, smoothed
 from distillab.study.clean_labels import CleanLabels, clean_labels, looks_wrong, mean_interval
-from distillab.study.storage.records import ValidationResults
+from distillab.study.storage.records import TrialResult, ValidationResults
 
 _SHARE, _DOUBTED = attrgetter("share"), attrgetter("doubted")
 
@@ -44,17 +44,14 @@ def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -
         validation: what was recorded of the validation data.
     """
     robust, clean = np.full(curve.validation.shape, np.nan), dict[int, CleanLabels]()
-    for seed in range(len(curve.seeds)):
-        trials = {
-            column: trial
-            for trial, row, column in zip(curve.table.trials, curve.table.rows, curve.table.columns, strict=True)
-            if row == seed and trial.id in validation.predictions and curve.sound[column]
-        }
+    by_seed: dict[int, dict[int, TrialResult]] = {}
+    for trial, seed, column in zip(curve.table.trials, curve.table.rows, curve.table.columns, strict=True):
+        if trial.id in validation.predictions and curve.sound[column]:
+            by_seed.setdefault(seed, {})[column] = trial
+    for seed, trials in by_seed.items():
         columns = sorted(trials)
-        if (
-            not columns
-            or (key := (trials[columns[0]].teacher, curve.settings.validation_rows)) not in validation.examples
-        ):
+        key = trials[columns[0]].teacher, curve.settings.validation_rows
+        if key not in validation.examples:
             continue
         students = [validation.predictions[trials[column].id] for column in columns]
         clean[seed] = clean_labels(students, validation.examples[key])

@@ -85,7 +85,7 @@ class AlphaCurve:
     scores: Floats | None = None
 
     def chosen(self, scores: Floats | None = None) -> float:
-        """The sound alpha with the best mean score over the complete seeds, of equal ones the largest.
+        """The sound alpha with the best mean score over the complete seeds, of equal ones the nearest to 1.
 
         Args:
             scores: shape (R, A); None: those that choose.

@@ -261,11 +261,17 @@ class Pipeline:
             for candidate, row, score in zip(candidates, rows, clean, strict=True)
         ]
 
+    @property
+    def _chooses_clean(self) -> bool:
+        return self.request.choose == "robust" and self.clean is not None and self.clean.choose
+
     def _clean_scores(self, rows: Sequence[Sequence[TrialResult]]) -> list[float | None]:
         """How well candidates predict the likely clean labels; None of each where the metric chooses.
 
         The clean labels are estimated once, from the first candidates: every score of a search is by the same ones.
         """
+        if self.clean is not None and not self._chooses_clean:
+            return [None] * len(rows)
         stored = self.runner.store.validation()
         kept = [[stored.predictions.get(result.id) for result in row] for row in rows]
         known = [one for row in kept for one in row if one is not None]
@@ -274,7 +280,7 @@ class Pipeline:
             teacher = self._trial(settings, SEARCH_SEED, self.space.middle).teacher
             if (examples := stored.examples.get((teacher, settings.validation_rows))) is not None:
                 self.clean = clean_labels(known, examples)
-        if self.request.choose != "robust" or self.clean is None or not self.clean.choose:
+        if self.clean is None or not self._chooses_clean:
             return [None] * len(rows)
         return [
             float(np.mean(self.clean.score([one.probabilities for one in row if one is not None])))
