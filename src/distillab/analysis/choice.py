@@ -32,6 +32,10 @@ class Choice(NamedTuple):
     """By seed."""
 
 
+BY_METRIC = Choice("metric", None, None, {})
+"""The metric on the validation labels as they are; of these nothing more is known."""
+
+
 def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -> Choice:
     """Score the students of a setting on the validation data.
 
@@ -58,6 +62,6 @@ def choice_of(curve: AlphaCurve, choose: Score, validation: ValidationResults) -
         robust[seed, columns] = smoothed(clean[seed].score([each.probabilities for each in students]))
     informed = [labels.informed for labels in clean.values()]
     if not informed or np.mean(informed) <= 0.5 or not np.isfinite(robust[np.ix_(curve.complete, curve.sound)]).all():
-        return Choice("metric", None, None, {})
+        return BY_METRIC
     share, doubted = (mean_interval([of(labels) for labels in clean.values()]) for of in (_SHARE, _DOUBTED))
     return Choice("robust" if choose == "robust" and looks_wrong(doubted) else "metric", share, robust, clean)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distillab.analysis.choice import Choice, Score
+from distillab.analysis.choice import BY_METRIC, Choice, Score
 from distillab.analysis.curves import AlphaCurve, Divergence, Floats, within
 from distillab.analysis.over_both import OverBoth, gain_over_both
 from distillab.metrics.metric import Metric
@@ -171,6 +171,42 @@ def compare_alphas(
     alphas = curve.alphas[sound]
     mixtures = (alphas >= 0) & (alphas <= 1)
     asked = paired[:, mixtures]  # the verdict is about mixtures
+    results = _results(curve, paired, sound)
+    settings, choice = curve.settings, choice or BY_METRIC
+    best = next(result for result in results if result.alpha == curve.chosen()) if paired.size else None
+    over = {} if best is None else {end: gain_over_both(curve, best.alpha, end, correct or {}) for end in (0.0, 1.0)}
+    return SettingResult(
+        label=curve.label,
+        verdict=verdict(asked, alphas[mixtures], margin=margin, shares=False) if asked.size else None,
+        best=best,
+        optimal_range=_optimal_range(results),
+        alphas=results,
+        teacher=curve.teacher,
+        seeds=len(curve.seeds),
+        complete=int(curve.complete.sum()),
+        students=curve.test.size,
+        missing=curve.missing,
+        diverged=curve.diverged,
+        dataset=settings.dataset,
+        task=settings.task,
+        loss=settings.loss,
+        noise_kind=settings.noise.kind,
+        noise_rate=settings.noise.rate,
+        perturbed=settings.noise.perturbs,
+        temperature=settings.temperature,
+        teacher_labels=settings.teacher.labels,
+        validation_labels=settings.validation.labels,
+        score=choice.score,
+        robust=curve.chosen(choice.robust) if paired.size and choice.robust is not None else None,
+        wrong_labels=choice.share,
+        over_labels=over.get(1.0),
+        over_teacher=over.get(0.0),
+    )
+
+
+def _results(curve: AlphaCurve, paired: Floats, sound: NDArray[np.intp]) -> tuple[AlphaResult, ...]:
+    """The students at each alpha, the sound ones compared: `paired` has their scores, shape (R, number of sound)."""
+    alphas = curve.alphas[sound]
     in_range: dict[int, bool] = {}
     if len(paired) >= SEEDS_FOR_A_RANGE and len(alphas) > 1:
         included = model_confidence_set(paired, rng=np.random.default_rng(0)).included
@@ -190,37 +226,12 @@ def compare_alphas(
                 diverged=int(curve.diverged_count[index]),
             )
         )
-    settings = curve.settings
-    robust = None if choice is None else choice.robust
-    best = next(result for result in results if result.alpha == curve.chosen()) if paired.size else None
-    over = {} if best is None else {end: gain_over_both(curve, best.alpha, end, correct or {}) for end in (0.0, 1.0)}
-    return SettingResult(
-        label=curve.label,
-        verdict=verdict(asked, alphas[mixtures], margin=margin, shares=False) if asked.size else None,
-        best=best,
-        optimal_range=tuple(result.alpha for result in results if result.in_range) if in_range else None,
-        alphas=tuple(results),
-        teacher=curve.teacher,
-        seeds=len(curve.seeds),
-        complete=int(curve.complete.sum()),
-        students=curve.test.size,
-        missing=curve.missing,
-        diverged=curve.diverged,
-        dataset=settings.dataset,
-        task=settings.task,
-        loss=settings.loss,
-        noise_kind=settings.noise.kind,
-        noise_rate=settings.noise.rate,
-        perturbed=settings.noise.perturbs,
-        temperature=settings.temperature,
-        teacher_labels=settings.teacher.labels,
-        validation_labels=settings.validation.labels,
-        score="metric" if choice is None else choice.score,
-        robust=curve.chosen(robust) if paired.size and robust is not None else None,
-        wrong_labels=None if choice is None else choice.share,
-        over_labels=over.get(1.0),
-        over_teacher=over.get(0.0),
-    )
+    return tuple(results)
+
+
+def _optimal_range(results: Sequence[AlphaResult]) -> tuple[float, ...] | None:
+    known = any(result.in_range is not None for result in results)
+    return tuple(result.alpha for result in results if result.in_range) if known else None
 
 
 def _gains(paired: Floats, alphas: Floats, columns: np.ndarray, reference: float, metric: Metric) -> dict[int, Gain]:
