@@ -108,3 +108,17 @@ def test_the_finding_holds_the_choice_as_plain_json():
     tree = json.loads(json.dumps(found(study(choose="robust"), 0.4, memorise=0.35).to_json()))["settings"][0]
     assert tree["score"] == "robust"
     assert tree["wrong_labels"]["low"] < 0.4 < tree["wrong_labels"]["high"]
+
+
+@pytest.mark.parametrize("choose", ["metric", "robust"])
+def test_the_measured_errors_are_to_the_labels_that_the_parabola_is_of(choose):
+    trials, recorded = students(study(choose=choose), 0.4, memorise=0.35)
+    for trial in trials:  # as a study records it: to the labels as given
+        of = recorded.predictions[trial.id]
+        errors = np.square(of.probabilities.astype(float) - np.eye(C)[of.labels]).sum(axis=1)
+        trial.metrics["validation", "brier"] = errors.mean()
+    (prediction,) = analyse(study(choose=choose), trials, {}, validation=recorded).predictions
+    first, last = prediction.measured[0], prediction.measured[-1]
+    at_zero, cross, square = prediction.risk
+    assert first.mean == pytest.approx(at_zero)
+    assert last.mean == pytest.approx(at_zero + 2 * cross + square)

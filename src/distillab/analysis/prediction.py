@@ -33,7 +33,7 @@ class Shortfall(NamedTuple):
 
 
 class MeasuredRisk(NamedTuple):
-    """The squared error to the validation labels of the students at one alpha, over the seeds with both ends."""
+    """The squared error to the labels of the prediction of the students at one alpha, over the seeds with both ends."""
 
     alpha: float
     mean: float
@@ -117,6 +117,9 @@ def _of_setting(
         ends = alpha_from_endpoints(first.probabilities, last.probabilities, target, between=between)
         total += np.array(ends.risk)
         departures.append(ends.departure)
+    errors = curve.table.values(("validation", "brier"))  # recorded for every student
+    if robust:
+        errors = _errors_to_clean(curve, choice, predictions)
     risk = RiskCoefficients(*(total / len(seeds)).tolist())
     best = alpha_star(risk)
     if math.isnan(best.free):
@@ -136,16 +139,25 @@ def _of_setting(
         test=_shortfall(curve, curve.test, nearest, result.best.alpha),
         validation=_shortfall(curve, curve.validation, nearest, result.best.alpha),
         risk=risk,
-        measured=_measured(curve, seeds),
+        measured=_measured(curve, errors, seeds),
     )
 
 
-def _measured(curve: AlphaCurve, seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
-    """The Brier score on the validation data, which was recorded for every student."""
-    scores = curve.table.values(("validation", "brier"))
-    intervals = finite_intervals(scores[list(seeds)])
+def _measured(curve: AlphaCurve, errors: Floats, seeds: Sequence[int]) -> tuple[MeasuredRisk, ...]:
+    """The mean of the squared errors of every student, (R, A), at each alpha."""
+    intervals = finite_intervals(errors[list(seeds)])
     by_alpha = zip(curve.alphas.tolist(), intervals, strict=True)
     return tuple(MeasuredRisk(alpha, mean, low, high) for alpha, (n, mean, low, high) in by_alpha if n)
+
+
+def _errors_to_clean(curve: AlphaCurve, choice: Choice, predictions: Mapping[str, ValidationPredictions]) -> Floats:
+    """The squared errors to the likely clean labels, (R, A); nan where a student's predictions were not kept."""
+    errors = np.full(curve.validation.shape, np.nan)
+    for trial, seed, column in zip(curve.table.trials, curve.table.rows, curve.table.columns, strict=True):
+        if trial.id in predictions and seed in choice.clean:
+            chances = predictions[trial.id].probabilities.astype(np.float64)
+            errors[seed, column] = np.square(chances - choice.clean[seed].posterior[0]).sum(axis=1).mean()
+    return errors
 
 
 def _shortfall(curve: AlphaCurve, values: Floats, predicted: float, swept: float) -> Shortfall | None:

@@ -123,9 +123,10 @@ def _denoising_figure(finding: Finding) -> alt.ConcatChart:
 def _predicted_figure(settings: Sequence[Prediction]) -> alt.ConcatChart:
     """The error that both ends predict beside the measured one, a panel for each setting."""
     caption = (
-        "Squared error of the students' predictions to the validation labels (Brier score). Line: the parabola through "
-        "the students at alpha = 0 and 1, if predictions were linear in alpha; ring: its minimum. Dots: mean over the "
-        "seeds, 95 % t interval. Swept: the alpha chosen by the study's metric." + _first_of(settings)
+        "Squared error of the students' predictions to the validation labels, or to the likely clean ones where these "
+        "choose. Line: the parabola through the students at alpha = 0 and 1, if predictions were linear in alpha; "
+        "ring: its minimum. Dots: mean over the seeds, 95 % t interval. Swept: the alpha that the study chose."
+        + _first_of(settings)
     )
     shown, titles = settings[:MOST_PANELS], []
     for setting in shown:
